@@ -1,0 +1,130 @@
+"""Issue a CA and serving certificates: ECDSA P-256, with the extensions that TLS clients insist on.
+
+Everything comes back as PEM bytes, ready for a Secret or a file; nothing is written here.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+# A clock that is behind ours must not see a certificate from the future.
+CLOCK_SKEW = timedelta(minutes=5)
+
+# X.520 bounds a common name; longer DNS names stand in the SANs alone, where clients look anyway.
+COMMON_NAME_LENGTH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A certificate and its private key (PKCS #8, not encrypted), each as PEM."""
+
+    certificate: bytes
+    key: bytes
+
+
+def issue_ca(name: str, *, lifetime: timedelta = timedelta(days=365), now: datetime | None = None) -> Pair:
+    """A self-signed CA that may sign leaves, and no further CA."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = _name(name)
+    certificate = (
+        _builder(subject, subject, key.public_key(), lifetime, now)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_key_usage(key_cert_sign=True, crl_sign=True), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    return _pair(certificate, key)
+
+
+def issue_leaf(
+    ca: Pair, dns_names: Sequence[str], *, lifetime: timedelta = timedelta(days=90), now: datetime | None = None
+) -> Pair:
+    """A serving certificate for these DNS names (and IP addresses), signed by the CA; it never outlives its CA.
+
+    Raises ValueError for no name, or for a CA that has expired.
+    """
+    if not dns_names:
+        raise ValueError("a serving certificate needs at least one DNS name")
+    authority = x509.load_pem_x509_certificate(ca.certificate)
+    signer = serialization.load_pem_private_key(ca.key, password=None)
+    if not isinstance(signer, ec.EllipticCurvePrivateKey):
+        raise TypeError(f"the CA's key is {type(signer).__name__}, want an elliptic curve key")
+    now = now or datetime.now(UTC)
+    if authority.not_valid_after_utc <= now:
+        raise ValueError(f"the CA has expired at {authority.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}")
+    lifetime = min(lifetime, authority.not_valid_after_utc - now)
+    key = ec.generate_private_key(ec.SECP256R1())
+    authority_id = authority.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    certificate = (
+        _builder(_name(dns_names[0]), authority.subject, key.public_key(), lifetime, now)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_key_usage(digital_signature=True), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in dns_names]), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(authority_id),
+            critical=False,
+        )
+        .sign(signer, hashes.SHA256())
+    )
+    return _pair(certificate, key)
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, lifetime: timedelta, now: datetime | None
+) -> x509.CertificateBuilder:
+    now = (now or datetime.now(UTC)).replace(microsecond=0)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - CLOCK_SKEW)
+        .not_valid_after(now + lifetime)
+    )
+
+
+def _name(text: str) -> x509.Name:
+    if len(text) > COMMON_NAME_LENGTH:
+        text = text[:COMMON_NAME_LENGTH]
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def _general_name(text: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(text))
+    except ValueError:
+        return x509.DNSName(text)
+
+
+def _key_usage(
+    *, digital_signature: bool = False, key_cert_sign: bool = False, crl_sign: bool = False
+) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=digital_signature,
+        key_cert_sign=key_cert_sign,
+        crl_sign=crl_sign,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _pair(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> Pair:
+    return Pair(
+        certificate.public_bytes(serialization.Encoding.PEM),
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
+    )

@@ -1,0 +1,269 @@
+"""Direct reads of Namespaces and owners, and what keeps them few."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from webhook.cluster import live
+from webhook.cluster.interface import ClusterError, Namespace, ObjectReference
+from webhook.cluster.live import LiveCluster
+
+REPLICASET = ObjectReference("apps/v1", "ReplicaSet", "demo", "web-1", "u1")
+PATH = "/apis/apps/v1/namespaces/demo/replicasets/web-1"
+DEPLOYMENT = ObjectReference("apps/v1", "Deployment", "demo", "web", "d1")
+
+
+def owned(*owners: ObjectReference) -> dict:
+    found = [{"apiVersion": o.api_version, "kind": o.kind, "name": o.name, "uid": o.uid} for o in owners]
+    return {"metadata": {"name": "web-1", "namespace": "demo", "ownerReferences": found}}
+
+
+class TestNamespace:
+    async def test_that_was_never_seen_is_read_once_and_then_known(self, server, cluster):
+        server.namespaces["demo"] = {"metadata": {"name": "demo", "annotations": {"a": "b"}}}
+        assert cluster.known_namespace("demo") is None
+        assert await cluster.find_namespace("demo") == Namespace("demo", {"a": "b"}, {})
+        assert cluster.known_namespace("demo") == Namespace("demo", {"a": "b"}, {})
+        await cluster.find_namespace("demo")
+        assert server.direct_reads() == ["/api/v1/namespaces/demo"]
+        assert "as=PartialObjectMetadata;" in server.requests[0].headers["Accept"]
+        assert (cluster.stats.namespace_hits, cluster.stats.namespace_misses) == (1, 1)
+
+    async def test_that_was_read_directly_is_read_again_when_the_watch_does_not_bring_it(self, server, cluster, clock):
+        server.set_namespace("demo", a="old")
+        await cluster.find_namespace("demo")
+        server.set_namespace("demo", "MODIFIED", a="new")
+        clock.now += live.FOUND_AGE
+        assert cluster.known_namespace("demo") is None
+        assert (await cluster.find_namespace("demo")).annotations == {"a": "new"}
+
+    async def test_that_the_watch_knows_costs_no_request(self, server, cluster, until):
+        server.set_namespace("demo")
+        await cluster.start()
+        await cluster.wait_synced()
+        assert cluster.synced
+        assert cluster.namespaces == 1
+        assert (await cluster.find_namespace("demo")).name == "demo"
+        assert server.direct_reads() == []
+
+    async def test_of_the_watch_counts_more_than_the_one_that_was_read_directly(self, server, cluster, until):
+        server.set_namespace("demo", a="old")
+        await cluster.find_namespace("demo")
+        server.set_namespace("demo", "MODIFIED", a="new")
+        await cluster.start()
+        await cluster.wait_synced()
+        assert cluster.known_namespace("demo").annotations == {"a": "new"}
+
+    @pytest.mark.parametrize(
+        "name", ["", "..", ".", "a/b", "a%2fb", "-a", "a-", "A", "a.b", "ä", "a" * 64, "a\n", "a?x=1", "default\x00"]
+    )
+    async def test_of_a_name_that_cannot_be_is_not_found_without_a_request(self, server, cluster, name):
+        with pytest.raises(ClusterError) as error:
+            await cluster.find_namespace(name)
+        assert error.value.reason == "not_found"
+        assert server.requests == []
+
+
+class TestProblem:
+    async def failing(self, cluster) -> ClusterError:
+        with pytest.raises(ClusterError) as error:
+            await cluster.find_namespace("demo")
+        return error.value
+
+    async def test_not_found_says_to_create_it(self, cluster):
+        error = await self.failing(cluster)
+        assert error.reason == "not_found"
+        assert error.message == 'Namespace "demo" does not exist: create it, or try again if it is new'
+
+    async def test_forbidden_says_what_to_grant_and_to_whom(self, server, cluster):
+        message = 'namespaces "demo" is forbidden: User "system:serviceaccount:linkerd:injector" cannot get'
+        server.failures["/api/v1/namespaces/demo"] = (403, message)
+        error = await self.failing(cluster)
+        assert error.reason == "forbidden"
+        assert '"demo"' in error.message
+        assert "grant get on namespaces to ServiceAccount linkerd/injector" in error.message
+
+    async def test_forbidden_by_nobody_in_particular_still_says_what_to_grant(self, server, cluster):
+        server.failures["/api/v1/namespaces/demo"] = (403, "no")
+        assert "grant get on namespaces to this webhook's ServiceAccount" in (await self.failing(cluster)).message
+
+    async def test_timed_out_comes_after_half_a_second(self, server, cluster):
+        server.hangs.add("/api/v1/namespaces/demo")
+        start = time.perf_counter()
+        error = await self.failing(cluster)
+        assert error.reason == "timed_out"
+        assert 0.45 < time.perf_counter() - start < 0.8
+        assert '"demo"' in error.message
+        assert "500 ms" in error.message
+
+    async def test_unavailable_says_which_api_server(self, server, cluster):
+        await server.stop()
+        error = await self.failing(cluster)
+        assert error.reason == "unavailable"
+        assert '"demo"' in error.message
+        assert server.url in error.message
+
+    @pytest.mark.parametrize("status", [401, 429, 500, 503])
+    async def test_of_any_other_status_is_unavailable(self, server, cluster, status):
+        server.failures["/api/v1/namespaces/demo"] = (status, "the words of the API server")
+        error = await self.failing(cluster)
+        assert error.reason == "unavailable"
+        assert "the words of the API server" in error.message
+
+    async def test_of_an_answer_that_is_no_json_is_unavailable(self, server, cluster):
+        server.objects["/api/v1/namespaces/demo"] = ["no object"]
+        assert (await self.failing(cluster)).reason == "unavailable"
+
+    async def test_is_counted_by_kind_and_outcome(self, server, cluster):
+        await self.failing(cluster)
+        server.set_namespace("other")
+        await cluster.find_namespace("other")
+        assert cluster.stats.reads == {("namespace", "not_found"): 1, ("namespace", "found"): 1}
+
+
+class TestFlood:
+    async def test_for_one_namespace_is_one_request(self, server, cluster):
+        server.set_namespace("demo")
+        found = await asyncio.gather(*(cluster.find_namespace("demo") for _ in range(100)))
+        assert {namespace.name for namespace in found} == {"demo"}
+        assert len(server.requests) == 1
+
+    async def test_for_what_is_not_there_is_one_request_a_second(self, server, cluster, clock):
+        for _ in range(5):
+            with pytest.raises(ClusterError, match="does not exist"):
+                await cluster.find_namespace("demo")
+        assert len(server.requests) == 1
+        server.set_namespace("demo")
+        clock.now += 1
+        assert (await cluster.find_namespace("demo")).name == "demo"
+
+    @pytest.mark.parametrize("status", [0, 503])
+    async def test_does_not_make_a_passing_failure_last(self, server, cluster, status, monkeypatch):
+        monkeypatch.setattr(live, "WAIT", 0.05)
+        path = "/api/v1/namespaces/demo"
+        server.set_namespace("demo")
+        if status:
+            server.failures[path] = (status, "later")
+        else:
+            server.hangs.add(path)
+        with pytest.raises(ClusterError):
+            await cluster.find_namespace("demo")
+        server.failures.clear()
+        server.hangs.clear()
+        assert (await cluster.find_namespace("demo")).name == "demo"
+
+    async def test_survives_the_caller_that_began_it(self, server, cluster, until, monkeypatch):
+        server.set_namespace("demo")
+        server.hangs.add("/api/v1/namespaces/demo")
+        first = asyncio.create_task(cluster.find_namespace("demo"))
+        second = asyncio.create_task(cluster.find_namespace("demo"))
+        await until(lambda: server.requests)
+        first.cancel()
+        with pytest.raises(ClusterError) as error:
+            await second
+        assert error.value.reason == "timed_out"
+        assert first.cancelled()
+        assert len(server.requests) == 1
+
+    async def test_of_many_names_takes_a_bounded_number_of_connections(self, server, cluster):
+        names = [f"n{number}" for number in range(live.SLOTS * 2)]
+        server.hangs.update(f"/api/v1/namespaces/{name}" for name in names)
+        start = time.perf_counter()
+        found = await asyncio.gather(*map(cluster.find_namespace, names), return_exceptions=True)
+        assert {error.reason for error in found} == {"timed_out"}, "waiting for a slot counts"
+        assert time.perf_counter() - start < 0.9
+        assert 0 < server.most_running <= live.SLOTS
+
+
+class TestOwners:
+    async def test_are_read_once_and_then_known(self, server, cluster):
+        server.objects[PATH] = owned(DEPLOYMENT)
+        assert cluster.known_owners(REPLICASET) is None
+        assert await cluster.find_owners(REPLICASET) == (DEPLOYMENT,)
+        assert cluster.known_owners(REPLICASET) == (DEPLOYMENT,)
+        await cluster.find_owners(REPLICASET)
+        assert server.paths() == [PATH]
+        assert "as=PartialObjectMetadata;" in server.requests[0].headers["Accept"]
+        assert (cluster.stats.owner_hits, cluster.stats.owner_misses, cluster.owners) == (1, 1, 1)
+
+    async def test_of_a_job_are_read_in_batch(self, server, cluster):
+        server.objects["/apis/batch/v1/namespaces/demo/jobs/tick-1"] = owned()
+        assert await cluster.find_owners(ObjectReference("batch/v1", "Job", "demo", "tick-1")) == ()
+
+    @pytest.mark.parametrize("kind", ["Deployment", "Node", "StatefulSet", "Rollout", ""])
+    async def test_of_other_kinds_are_none_without_a_request(self, server, cluster, kind):
+        reference = ObjectReference("apps/v1", kind, "demo", "web")
+        assert cluster.known_owners(reference) == ()
+        assert await cluster.find_owners(reference) == ()
+        assert server.requests == []
+
+    @pytest.mark.parametrize(
+        ("namespace", "name"),
+        [
+            ("demo", "../../x"),
+            ("demo", ".."),
+            ("demo", ""),
+            ("demo", "A"),
+            ("demo", "a" * 254),
+            ("a/b", "x"),
+            ("", "x"),
+        ],
+    )
+    async def test_of_a_name_that_cannot_be_are_not_found_without_a_request(self, server, cluster, namespace, name):
+        with pytest.raises(ClusterError) as error:
+            await cluster.find_owners(ObjectReference("apps/v1", "ReplicaSet", namespace, name))
+        assert error.value.reason == "not_found"
+        assert server.requests == []
+
+    async def test_of_an_object_that_was_created_anew_are_read_anew(self, server, cluster):
+        server.objects[PATH] = owned(DEPLOYMENT)
+        await cluster.find_owners(REPLICASET)
+        assert cluster.known_owners(ObjectReference("apps/v1", "ReplicaSet", "demo", "web-1", "u2")) is None
+
+    async def test_that_are_not_there_are_asked_for_once_a_second(self, server, cluster, clock):
+        for _ in range(3):
+            with pytest.raises(ClusterError, match='ReplicaSet "demo/web-1" does not exist'):
+                await cluster.find_owners(REPLICASET)
+        assert len(server.requests) == 1
+        clock.now += 1
+        server.objects[PATH] = owned(DEPLOYMENT)
+        assert await cluster.find_owners(REPLICASET) == (DEPLOYMENT,)
+
+    async def test_are_forgotten_after_ten_minutes(self, server, cluster, clock):
+        server.objects[PATH] = owned(DEPLOYMENT)
+        await cluster.find_owners(REPLICASET)
+        clock.now += 599
+        assert cluster.known_owners(REPLICASET) == (DEPLOYMENT,)
+        clock.now += 1
+        assert cluster.known_owners(REPLICASET) is None
+
+    async def test_are_never_more_than_the_bound(self, server, api, monkeypatch):
+        monkeypatch.setattr(live, "OWNERS", 3)
+        cluster = LiveCluster(api)
+        for number in range(5):
+            name = f"web-{number}"
+            server.objects[f"/apis/apps/v1/namespaces/demo/replicasets/{name}"] = owned(DEPLOYMENT)
+            await cluster.find_owners(ObjectReference("apps/v1", "ReplicaSet", "demo", name))
+        assert cluster.owners == 3
+        assert cluster.known_owners(ObjectReference("apps/v1", "ReplicaSet", "demo", "web-0")) is None
+
+    async def test_that_are_forbidden_name_the_resource_to_grant(self, server, cluster):
+        server.failures[PATH] = (403, 'User "kubernetes-admin" cannot get resource')
+        with pytest.raises(ClusterError, match=r'grant get on replicasets\.apps to user "kubernetes-admin"'):
+            await cluster.find_owners(REPLICASET)
+
+
+async def test_stop_ends_the_watch_and_every_read(server, api, until):
+    cluster = LiveCluster(api)
+    server.hangs.add("/api/v1/namespaces/demo")
+    await cluster.start()
+    await until(lambda: server.watches)
+    reading = asyncio.create_task(cluster.find_namespace("demo"))
+    await until(lambda: server.direct_reads())
+    await cluster.stop()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    await until(lambda: not server.watches)

@@ -1,0 +1,118 @@
+"""The cluster of manifests."""
+
+from __future__ import annotations
+
+import pytest
+
+from webhook.cluster.interface import ClusterError, Namespace, ObjectReference
+from webhook.cluster.offline import OfflineCluster
+
+
+def namespace(name, **annotations):
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": name, "annotations": annotations, "labels": {"l": "1"}},
+    }
+
+
+def replicaset(name="web-1", within="demo", owner="web"):
+    reference = {"apiVersion": "apps/v1", "kind": "Deployment", "name": owner, "uid": "d1"}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "metadata": {"name": name, "namespace": within, "ownerReferences": [reference]},
+    }
+
+
+REPLICASET = ObjectReference("apps/v1", "ReplicaSet", "demo", "web-1")
+DEPLOYMENT = ObjectReference("apps/v1", "Deployment", "demo", "web", "d1")
+
+
+class TestNamespace:
+    def test_is_known_at_once(self):
+        assert OfflineCluster([namespace("demo", a="b")]).known_namespace("demo") == Namespace(
+            "demo", {"a": "b"}, {"l": "1"}
+        )
+
+    def test_that_is_given_twice_is_the_last(self):
+        cluster = OfflineCluster([namespace("demo", a="1"), namespace("demo", a="2")])
+        assert cluster.known_namespace("demo").annotations == {"a": "2"}
+
+    @pytest.mark.parametrize("kind", ["List", "NamespaceList"])
+    def test_is_found_in_a_list_and_in_a_list_of_lists(self, kind):
+        inner = {"kind": kind, "items": [namespace("demo"), None]}
+        cluster = OfflineCluster([{"kind": "List", "items": [inner]}])
+        assert cluster.known_namespace("demo") is not None
+
+    def test_in_a_typed_list_needs_no_kind_of_its_own(self):
+        cluster = OfflineCluster([{"kind": "NamespaceList", "items": [{"metadata": {"name": "demo"}}]}])
+        assert cluster.known_namespace("demo") == Namespace("demo", {}, {})
+
+    async def test_that_is_not_given_is_not_found_and_says_where_to_add_it(self):
+        with pytest.raises(ClusterError) as error:
+            await OfflineCluster([]).find_namespace("demo")
+        assert error.value.reason == "not_found"
+        assert error.value.message.startswith("namespace demo is not among the given manifests: ")
+
+    @pytest.mark.parametrize(
+        "body",
+        [{}, {"kind": "Namespace"}, {"kind": "Namespace", "metadata": {"name": 7}}, {"kind": ["List"]}, [], None],
+    )
+    def test_that_is_malformed_is_passed_over(self, body):
+        assert OfflineCluster([body, namespace("demo")]).known_namespace("demo") is not None
+
+
+class TestOwners:
+    async def test_are_found_by_namespace_kind_and_name_whatever_the_group(self):
+        cluster = OfflineCluster([replicaset()])
+        assert cluster.known_owners(REPLICASET) == (DEPLOYMENT,)
+        assert await cluster.find_owners(ObjectReference("other/v9", "ReplicaSet", "demo", "web-1", "x")) == (
+            DEPLOYMENT,
+        )
+        assert cluster.known_owners(ObjectReference("apps/v1", "Job", "demo", "web-1")) is None
+        assert cluster.known_owners(ObjectReference("apps/v1", "ReplicaSet", "other", "web-1")) is None
+
+    def test_of_an_object_without_namespace_are_in_default(self):
+        cluster = OfflineCluster([replicaset(within=None)])
+        assert cluster.known_owners(ObjectReference("apps/v1", "ReplicaSet", "default", "web-1")) is not None
+
+    async def test_that_are_not_given_are_not_found(self):
+        with pytest.raises(ClusterError, match="ReplicaSet demo/web-1 is not among the given manifests") as error:
+            await OfflineCluster([]).find_owners(REPLICASET)
+        assert error.value.reason == "not_found"
+
+    async def test_of_other_kinds_are_none(self):
+        assert OfflineCluster([]).known_owners(DEPLOYMENT) == ()
+        assert await OfflineCluster([]).find_owners(DEPLOYMENT) == ()
+
+
+class TestLikeLive:
+    """The same facts, the same answers."""
+
+    async def test_about_namespaces(self, server, cluster):
+        body = namespace(
+            "demo", **{"linkerd.io/inject": "enabled", "kubectl.kubernetes.io/last-applied-configuration": ""}
+        )
+        server.namespaces["demo"] = body
+        offline = OfflineCluster([body])
+        direct = await cluster.find_namespace("demo")
+        await cluster.start()
+        await cluster.wait_synced()
+        assert offline.known_namespace("demo") == direct == cluster.known_namespace("demo")
+        assert direct.annotations == {"linkerd.io/inject": "enabled"}
+
+    async def test_about_owners(self, server, cluster):
+        body = replicaset()
+        server.objects["/apis/apps/v1/namespaces/demo/replicasets/web-1"] = body
+        assert await cluster.find_owners(REPLICASET) == await OfflineCluster([body]).find_owners(REPLICASET)
+
+    @pytest.mark.parametrize("name", ["", "A", "..", "missing"])
+    async def test_about_what_is_not_there(self, cluster, name):
+        for either in (cluster, OfflineCluster([])):
+            with pytest.raises(ClusterError) as error:
+                await either.find_namespace(name)
+            assert error.value.reason == "not_found"
+            with pytest.raises(ClusterError) as error:
+                await either.find_owners(ObjectReference("batch/v1", "Job", "demo", name))
+            assert error.value.reason == "not_found"

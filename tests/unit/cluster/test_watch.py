@@ -1,0 +1,188 @@
+"""Namespaces by list and watch."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from webhook.cluster import watch
+from webhook.cluster.api import ApiError, ApiServer
+from webhook.cluster.watch import NamespaceWatch
+
+
+@pytest.fixture
+async def watching(api):
+    """A started watch whose first list is through and whose watch is open."""
+    subject = NamespaceWatch(api)
+    task = asyncio.create_task(subject.run())
+    yield subject
+    assert not task.done(), "the watch must never end by itself"
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+class TestList:
+    async def test_finds_every_namespace_with_its_annotations_and_labels(self, server, watching, until):
+        server.set_namespace("demo", **{"linkerd.io/inject": "enabled"})
+        await until(watching.synced.is_set)
+        demo = watching.namespaces["demo"]
+        assert demo.annotations == {"linkerd.io/inject": "enabled"}
+        assert demo.labels == {"kubernetes.io/metadata.name": "demo"}
+
+    async def test_asks_for_metadata_only_and_for_pages(self, server, watching, until):
+        await until(lambda: server.watches)
+        listed, watched = server.requests[:2]
+        assert "as=PartialObjectMetadataList" in listed.headers["Accept"]
+        assert listed.query["limit"] == "500"
+        assert "as=PartialObjectMetadata;" in watched.headers["Accept"]
+        assert watched.query["allowWatchBookmarks"] == "true"
+        assert 240 <= int(watched.query["timeoutSeconds"]) <= 480
+
+    async def test_follows_every_page_before_it_is_synced(self, server, api, until):
+        for number in range(7):
+            server.set_namespace(f"n{number}")
+        server.page = 3
+        subject = NamespaceWatch(api)
+        task = asyncio.create_task(subject.run())
+        await until(subject.synced.is_set)
+        task.cancel()
+        assert len(subject.namespaces) == 7
+        assert [request.query.get("continue") for request in server.requests[:3]] == [None, "3", "6"]
+
+    async def test_is_tried_again_until_it_is_allowed_and_says_what_to_grant(self, server, watching, until):
+        user = "system:serviceaccount:linkerd:linkerd-webhook"
+        server.failures["/api/v1/namespaces"] = (403, f'namespaces is forbidden: User "{user}" cannot list')
+        await until(lambda: watching.restarts["forbidden"] >= 2)
+        assert not watching.synced.is_set()
+        assert "grant list and watch on namespaces to ServiceAccount linkerd/linkerd-webhook" in watching.problem
+        server.failures.clear()
+        await until(watching.synced.is_set)
+        await until(lambda: watching.problem == "")
+
+
+class TestWatch:
+    async def test_brings_new_changed_and_deleted_namespaces(self, server, watching, until):
+        await until(lambda: server.watches)
+        server.set_namespace("demo")
+        await until(lambda: "demo" in watching.namespaces)
+        server.set_namespace("demo", "MODIFIED", a="b")
+        await until(lambda: watching.namespaces["demo"].annotations == {"a": "b"})
+        server.set_namespace("demo", "DELETED")
+        await until(lambda: "demo" not in watching.namespaces)
+        assert not watching.restarts
+
+    async def test_starts_anew_from_the_last_bookmark(self, server, watching, until):
+        await until(lambda: server.watches)
+        server.send({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "777"}}})
+        server.end_watches()
+        await until(lambda: len(server.requests) == 3 and server.watches)
+        assert server.requests[2].query["resourceVersion"] == "777"
+        assert watching.restarts == {"closed": 1}
+
+    async def test_that_expires_as_asked_goes_on_without_a_pause_or_a_list(self, server, watching, until, monkeypatch):
+        monkeypatch.setattr(watch, "WATCH", (1, 1))
+        server.end_watches()
+        await until(lambda: server.watches)
+        server.end_watches()
+        await until(lambda: watching.restarts["timeout"] == 1)
+        await until(lambda: server.watches)
+        assert [request.query.get("watch") for request in server.requests] == [None, "true", "true"]
+
+    @pytest.mark.parametrize("line", [b"{broken", b"[]", b'"x"', b'{"type": "ADDED"}', b'{"type":"ADDED","object":7}'])
+    async def test_lists_again_after_a_line_that_makes_no_sense(self, server, watching, until, line):
+        await until(lambda: server.watches)
+        server.namespaces["missed"] = {"metadata": {"name": "missed"}}
+        server.send(line)
+        await until(lambda: "missed" in watching.namespaces)
+        assert watching.restarts == {"malformed": 1}
+
+    async def test_passes_over_events_of_a_type_that_it_does_not_know(self, server, watching, until):
+        await until(lambda: server.watches)
+        server.set_namespace("odd", "INVENTED")
+        server.set_namespace("demo")
+        await until(lambda: "demo" in watching.namespaces)
+        assert "odd" not in watching.namespaces
+        assert not watching.restarts
+
+
+class TestGone:
+    async def test_as_an_event_leads_to_a_list_that_replaces_what_was_known(self, server, watching, until):
+        server.set_namespace("old")
+        await until(lambda: server.watches and "old" in watching.namespaces)
+        before = watching.namespaces
+        del server.namespaces["old"]
+        server.namespaces["new"] = {"metadata": {"name": "new"}}
+        server.send({"type": "ERROR", "object": {"kind": "Status", "code": 410, "message": "too old"}})
+        await until(lambda: "new" in watching.namespaces)
+        assert set(watching.namespaces) == {"new"}
+        assert set(before) == {"old"}, "a list replaces the dict, it does not empty it"
+        assert watching.restarts == {"gone": 1}
+
+    async def test_as_a_status_leads_to_a_list(self, server, watching, until):
+        await until(lambda: server.watches)
+        server.failures["/api/v1/namespaces"] = (410, "too old resource version")
+        server.end_watches()
+        await until(lambda: watching.restarts["gone"])
+        server.failures.clear()
+        await until(lambda: server.watches)
+        assert server.requests[-2].query.get("watch") is None
+
+
+class TestAbsence:
+    async def test_of_the_api_server_leaves_what_is_known_and_ends_by_itself(self, server, watching, until):
+        server.set_namespace("demo")
+        await until(lambda: server.watches and "demo" in watching.namespaces)
+        await server.stop()
+        await until(lambda: watching.restarts["dropped"] >= 2)
+        assert "demo" in watching.namespaces
+        assert watching.problem
+        await server.start()
+        await until(lambda: server.watches)
+        server.set_namespace("later")
+        await until(lambda: "later" in watching.namespaces)
+        assert watching.problem == ""
+
+    async def test_that_nobody_announces_is_noticed_by_silence(self, server, api, until, monkeypatch):
+        monkeypatch.setattr(watch, "SILENCE", 0.1)
+        subject = NamespaceWatch(api)
+        task = asyncio.create_task(subject.run())
+        await until(lambda: subject.restarts["silent"] >= 2)
+        task.cancel()
+        assert sum(request.query.get("watch") is None for request in server.requests) == 1, "silence needs no list"
+
+    async def test_makes_the_pauses_grow_to_a_bound_and_never_the_same(self, api, monkeypatch):
+        monkeypatch.setattr(watch, "BACKOFF", (0.1, 30.0))
+        tops = []
+        monkeypatch.setattr(watch.random, "uniform", lambda least, most: tops.append((least, most)) or most)
+        subject = NamespaceWatch(api)
+        for _ in range(2000):
+            subject._pause()
+        assert [round(most, 1) for _, most in tops[:10]] == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0]
+        assert tops[-1] == (0, 30.0)
+
+    async def test_shows_in_the_age(self, server, api, clock, until):
+        subject = NamespaceWatch(api, clock)
+        task = asyncio.create_task(subject.run())
+        await until(lambda: server.watches)
+        clock.now += 42
+        assert subject.age == 42
+        server.send({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "5"}}})
+        await until(lambda: subject.age == 0)
+        task.cancel()
+
+
+async def test_no_error_of_the_client_ends_the_watch(until, monkeypatch):
+    class Odd(ApiServer):
+        def __init__(self) -> None:
+            self.errors = [RuntimeError("?"), ApiError(500, "etcd"), TimeoutError(), KeyError("x")]
+
+        async def get(self, *_, **__):
+            raise self.errors.pop() if self.errors else ApiError(0, "refused")
+
+    subject = NamespaceWatch(Odd())
+    task = asyncio.create_task(subject.run())
+    await until(lambda: subject.restarts["dropped"] >= 2)
+    task.cancel()
+    assert subject.restarts["error"] == 3
+    assert subject.restarts["silent"] == 1

@@ -1,0 +1,3 @@
+"""Admission webhook server for Linkerd."""
+
+__version__ = "0.1.0"

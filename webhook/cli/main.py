@@ -1,0 +1,86 @@
+"""`linkerd-webhook`: finds the command and loads it, and nothing that the command does not need."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+from webhook import __version__
+from webhook.cli import goflags
+
+# Where each command lives, and what `--help` says of it: a command's module is imported when it is called.
+COMMANDS = {
+    "serve": ("webhook.cli.serve:serve", "Answer admission requests over HTTPS."),
+    "review": ("webhook.cli.review:review", "Answer AdmissionReviews from files, without a socket."),
+    "demo": ("webhook.cli.demo:demo", "Serve with built-in settings and post sample Pods."),
+    "version": ("webhook.cli.main:version", "Print the version."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands' names."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        return load(cmd_name) if cmd_name in COMMANDS else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """As click's, without importing anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+
+def load(name: str) -> click.Command:
+    """Import a command by its name."""
+    module, _, attribute = COMMANDS[name][0].partition(":")
+    command = getattr(importlib.import_module(module), attribute)
+    assert isinstance(command, click.Command)  # noqa: S101 - a mistake in the table above
+    return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="linkerd-webhook", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Linkerd's admission webhooks.
+
+    Also takes the command lines of Linkerd's own programs, as in `linkerd-webhook proxy-injector -log-level=info`.
+    """
+
+
+@click.command()
+def version() -> None:
+    """Print the version."""
+    click.echo(f"linkerd-webhook {__version__}")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The console script. Ends the process: 0, or 2 for a command line that cannot be read."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if goflags.is_ours(given):
+        cli.main(given, prog_name="linkerd-webhook")
+    try:
+        translation = goflags.translate(given, _flags(load("serve")))
+    except goflags.FlagError as error:
+        click.echo(f"linkerd-webhook: {error}", err=True)
+        sys.exit(2)
+    if translation.version:
+        cli.main(["version"], prog_name="linkerd-webhook")
+    cli.main(["serve", *translation.arguments], prog_name="linkerd-webhook", obj=translation.notes)
+
+
+def _flags(command: click.Command) -> dict[str, bool]:
+    """A command's flags without dashes, and whether each is a boolean."""
+    return {
+        flag.removeprefix("--"): option.is_flag
+        for option in command.params
+        if isinstance(option, click.Option)
+        for flag in option.opts
+        if flag.startswith("--")
+    }

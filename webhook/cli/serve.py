@@ -1,0 +1,98 @@
+"""`linkerd-webhook serve`: the HTTPS server."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from click.core import ParameterSource
+
+from webhook.cli.options import extension_options, mesh_options
+
+LEVELS = ("panic", "fatal", "error", "warn", "warning", "info", "debug", "trace")
+
+# Settings of the extensions' webhooks, which are not there yet.
+LATER = {
+    "tap_service_name": "--tap-service-name",
+    "collector_svc_addr": "--collector-svc-addr",
+    "collector_svc_account": "--collector-svc-account",
+    "cluster_domain": "--cluster-domain",
+}
+
+
+@click.command(context_settings={"show_default": True})
+@click.option("--addr", default=":8443", help="Address to serve HTTPS on.")
+@click.option("--admin-addr", default=":9995", help="Address of metrics, probes and the status page, HTTP.")
+@click.option("--tls-dir", type=click.Path(path_type=Path), default="/var/run/linkerd/tls", help="tls.crt, tls.key.")
+@mesh_options(required=True)
+@click.option("--kubeconfig", type=click.Path(path_type=Path), help="Else the cluster that this runs in.")
+@click.option(
+    "--manifests",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="Namespaces and owners from a file or folder, in place of a cluster. Repeatable.",
+)
+@click.option("--webhook", help='Which webhook "/" means; else the request\'s resource tells.')
+@click.option("--max-in-flight", type=click.IntRange(min=1), default=256, help="Admissions in work; more get 429.")
+@click.option("--shutdown-delay", type=click.FloatRange(0, 10), default=3.0, help="Seconds to go on after SIGTERM.")
+@click.option("--no-events", is_flag=True, help="Record no Events about owners.")
+@click.option("--log-level", type=click.Choice(LEVELS), default="info")
+@click.option("--log-format", type=click.Choice(("plain", "json")), default="plain")
+@extension_options
+@click.pass_context
+def serve(
+    context: click.Context,
+    /,
+    *,
+    addr: str,
+    admin_addr: str,
+    tls_dir: Path,
+    values: str,
+    trust_anchors: str,
+    linkerd_namespace: str,
+    release_line: str | None,
+    kubeconfig: Path | None,
+    manifests: tuple[Path, ...],
+    webhook: str | None,
+    max_in_flight: int,
+    shutdown_delay: float,
+    no_events: bool,
+    log_level: str,
+    log_format: str,
+    **later: str,
+) -> None:
+    """Answer admission requests over HTTPS until SIGTERM."""
+    # The server's libraries take a second to import: not for `--help`, nor for a wrong flag.
+    from webhook.server import log as logs
+    from webhook.server.program import Options, StartError, run
+    from webhook.server.run import Times
+
+    options = Options(
+        addr=addr,
+        admin_addr=admin_addr,
+        tls_dir=tls_dir,
+        values=Path(values),
+        trust_anchors=Path(trust_anchors),
+        linkerd_namespace=linkerd_namespace,
+        release_line=release_line,
+        kubeconfig=kubeconfig,
+        manifests=manifests,
+        webhook=webhook,
+        max_in_flight=max_in_flight,
+        events=not no_events,
+        times=Times(shutdown_delay=shutdown_delay),
+    )
+    writer = logs.configure(log_level, log_format)
+    notes = [*(context.obj or []), *(f"flag {LATER[name]} is not used yet" for name in later if _given(context, name))]
+    try:
+        run(options, writer, notes)
+    except StartError as error:
+        writer.flush()
+        for line in str(error).splitlines():
+            click.echo(f"linkerd-webhook: {line}", err=True)
+        sys.exit(2)
+
+
+def _given(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) is ParameterSource.COMMANDLINE

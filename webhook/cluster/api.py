@@ -1,0 +1,221 @@
+"""Raw requests to the API server, over the official client's connection and credentials.
+
+The client's typed APIs are left aside on purpose: none of them asks for PartialObjectMetadata, and its models cost
+more memory than all Namespaces of a large cluster.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+import orjson
+import structlog
+import yaml
+from kubernetes.aio.client.configuration import Configuration
+from kubernetes.aio.client.rest import RESTClientObject
+from kubernetes.aio.config import ConfigException, load_kube_config
+from kubernetes.aio.config.incluster_config import (
+    SERVICE_CERT_FILENAME,
+    SERVICE_HOST_ENV_NAME,
+    SERVICE_PORT_ENV_NAME,
+    SERVICE_TOKEN_FILENAME,
+    InClusterConfigLoader,
+)
+
+JSON = dict[str, Any]
+
+OBJECT = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
+# Seconds. How often a kubeconfig's credentials (exec plugin, token file) are looked at; in a cluster the client's own
+# loader does it as often.
+REFRESH = 60.0
+
+log = structlog.get_logger(__name__)
+
+
+class ConfigurationError(Exception):
+    """There is no way to the API server: the message says what is missing and what to pass."""
+
+
+class ApiError(Exception):
+    """The API server said no (`status` is its HTTP status), or did not say anything (`status` is 0)."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+    @property
+    def user(self) -> str:
+        """Who was refused, as the API server's message names it: `ServiceAccount linkerd/linkerd-webhook`."""
+        found = re.search(r'User "([^"]+)"', self.message)
+        if found is None:
+            return "this webhook's ServiceAccount"
+        user = found[1]
+        if user.startswith("system:serviceaccount:"):
+            return "ServiceAccount " + user.removeprefix("system:serviceaccount:").replace(":", "/")
+        return f'user "{user}"'
+
+
+class ApiServer:
+    """One API server. Share it: it holds the connections. Made and used in one event loop; `close` it at the end."""
+
+    def __init__(self, configuration: Configuration, loader: Any = None) -> None:
+        """`loader`: a kubeconfig's, to read its credentials again from time to time."""
+        # Go's TLS does not insist on RFC 5280 to the letter, and many clusters' CAs would not pass from Python 3.13 on.
+        configuration.disable_strict_ssl_verification = True
+        self._configuration = configuration
+        self._rest = RESTClientObject(configuration)
+        self._refreshing: asyncio.Task[None] | None = None
+        if loader is not None:
+            self._refreshing = asyncio.ensure_future(_refresh(configuration, loader))
+
+    @classmethod
+    async def from_kubeconfig(cls, path: str | Path) -> ApiServer:
+        """The current context of a kubeconfig file. Raises `ConfigurationError`."""
+        configuration = Configuration()
+        try:
+            loader = await load_kube_config(  # type: ignore[no-untyped-call]
+                str(path), client_configuration=configuration, persist_config=False
+            )
+            return cls(configuration, loader)
+        except (ConfigException, yaml.YAMLError, OSError, ValueError, TypeError, AttributeError, KeyError) as error:
+            raise ConfigurationError(f"kubeconfig {path} cannot be used: {_one_line(error)}") from error
+
+    @classmethod
+    def in_cluster(
+        cls,
+        token_file: str = SERVICE_TOKEN_FILENAME,
+        ca_file: str = SERVICE_CERT_FILENAME,
+        environment: Mapping[str, str] = os.environ,
+    ) -> ApiServer:
+        """The cluster this runs in, as its Pod's service account. Raises `ConfigurationError`.
+
+        The token file is read again every minute, so a token that the kubelet rotates is used long before the old
+        one expires.
+        """
+        for name in (SERVICE_HOST_ENV_NAME, SERVICE_PORT_ENV_NAME):
+            if not environment.get(name):
+                raise ConfigurationError(
+                    f"{name} is not set, so this does not run in a Pod: pass --kubeconfig FILE, "
+                    "or --manifests PATH to run without a cluster"
+                )
+        configuration = Configuration()
+        try:
+            loader = InClusterConfigLoader(token_file, ca_file, environ=environment)  # type: ignore[no-untyped-call]
+            loader.load_and_set(configuration)  # type: ignore[no-untyped-call]
+            return cls(configuration)
+        except (ConfigException, OSError, ValueError) as error:
+            raise ConfigurationError(
+                f"no service account to use ({_one_line(error)}; looked for {token_file} and {ca_file}): "
+                "set automountServiceAccountToken: true on the Pod, or pass --kubeconfig FILE"
+            ) from error
+
+    @property
+    def host(self) -> str:
+        """The API server's URL."""
+        return str(self._configuration.host)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+            await asyncio.gather(self._refreshing, return_exceptions=True)
+        await self._rest.close()
+
+    async def get(self, path: str, query: Mapping[str, str] | None = None, accept: str = OBJECT) -> JSON:
+        """GET one JSON object, within 30 seconds. Raises `ApiError` and `TimeoutError`."""
+        timeout = aiohttp.ClientTimeout(total=30)
+        async with self._request("GET", path, query, {"Accept": accept}, timeout) as response:
+            return _object(await response.read())
+
+    async def send(self, method: str, path: str, body: JSON, content_type: str = "application/json") -> JSON:
+        """POST or PATCH a JSON object, within 5 seconds. Raises `ApiError` and `TimeoutError`."""
+        headers = {"Accept": "application/json", "Content-Type": content_type}
+        async with self._request(method, path, None, headers, aiohttp.ClientTimeout(total=5), body) as response:
+            return _object(await response.read())
+
+    @contextlib.asynccontextmanager
+    async def stream(
+        self, path: str, query: Mapping[str, str], *, total: float, silence: float
+    ) -> AsyncIterator[aiohttp.StreamReader]:
+        """GET lines, as a watch sends them: for `total` seconds at most, none of `silence` seconds without a byte.
+
+        Entering waits for the status. Raises `ApiError` and `TimeoutError`, the lines likewise.
+        """
+        timeout = aiohttp.ClientTimeout(total=total, sock_connect=10, sock_read=silence)
+        async with self._request("GET", path, query, {"Accept": OBJECT}, timeout) as response:
+            yield response.content
+
+    @contextlib.asynccontextmanager
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        headers: dict[str, str],
+        bounds: aiohttp.ClientTimeout,
+        body: JSON | None = None,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        url = self.host + path + (f"?{urlencode(query)}" if query else "")
+        try:
+            headers |= {"User-Agent": "linkerd-webhook", **await self._authorization()}
+            answer = await self._rest.request(  # type: ignore[no-untyped-call]
+                method, url, headers=headers, body=body, _request_timeout=bounds
+            )
+            # Leaving the block early closes the connection: there is no other way to end a watch.
+            async with answer.response as response:
+                if response.status >= 400:
+                    raise ApiError(response.status, _status_message(await response.read(), response))
+                yield response
+        except TimeoutError:
+            raise
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise ApiError(0, _one_line(error)) from error
+
+    async def _authorization(self) -> dict[str, str]:
+        try:
+            await self._configuration.auth_settings()
+        except (OSError, ConfigException) as error:
+            # A token file that is unreadable for a moment (the kubelet swaps it): the token before may still do.
+            log.warning("the service account's token cannot be read again", error=_one_line(error))
+        token = self._configuration.api_key.get("BearerToken")
+        return {"Authorization": token.strip()} if token else {}
+
+
+async def _refresh(configuration: Configuration, loader: Any) -> None:
+    while True:
+        await asyncio.sleep(REFRESH)
+        try:
+            await loader.load_and_set(configuration)
+        except (ConfigException, OSError, ValueError) as error:
+            log.warning("the kubeconfig's credentials cannot be refreshed", error=_one_line(error))
+
+
+def _object(body: bytes) -> JSON:
+    found = orjson.loads(body)
+    if not isinstance(found, dict):
+        raise ValueError(f"want a JSON object from the API server, got {type(found).__name__}")  # noqa: TRY004
+    return found
+
+
+def _status_message(body: bytes, response: aiohttp.ClientResponse) -> str:
+    """The message of the Status that the API server answered with, else HTTP's own words."""
+    with contextlib.suppress(ValueError):
+        message = _object(body).get("message")
+        if isinstance(message, str) and message:
+            return message
+    return f"HTTP {response.status} {response.reason}"
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

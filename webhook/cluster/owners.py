@@ -1,0 +1,73 @@
+"""Which workload a Pod belongs to, by the reference's rules.
+
+Exactly one ownerReference counts, else the Pod stands for itself. A ReplicaSet climbs only to a Deployment,
+StatefulSet, DaemonSet or Job that is its single owner; a Job climbs to any single owner. Kinds are compared by name,
+whatever the group. The rules stand in Linkerd's `controller/k8s/metadata_api.go` (`GetOwnerKindAndName`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from webhook.cluster.interface import Cluster, ClusterError, ObjectReference
+
+REPLICASET_OWNERS = frozenset({"deployment", "statefulset", "daemonset", "job"})
+
+
+def references(metadata: Any, namespace: str) -> tuple[ObjectReference, ...]:
+    """The ownerReferences of an object's metadata; what is not well-formed reads as empty, never as an error."""
+    found = metadata.get("ownerReferences") if isinstance(metadata, dict) else None
+    if not isinstance(found, list):
+        return ()
+
+    def text(reference: dict[str, Any], key: str) -> str:
+        value = reference.get(key)
+        return value if isinstance(value, str) else ""
+
+    return tuple(
+        ObjectReference(text(r, "apiVersion"), text(r, "kind"), namespace, text(r, "name"), text(r, "uid"))
+        for r in found
+        if isinstance(r, dict)
+    )
+
+
+def climbs(owner: ObjectReference) -> bool:
+    """Whether the owner's own owner may be the workload: ReplicaSets and Jobs."""
+    return owner.kind in ("ReplicaSet", "Job")
+
+
+def climb(owner: ObjectReference, above: tuple[ObjectReference, ...]) -> ObjectReference:
+    """The workload, given the owner and the owner's ownerReferences."""
+    if len(above) != 1:
+        return owner
+    if owner.kind == "ReplicaSet" and above[0].kind.lower() not in REPLICASET_OWNERS:
+        return owner
+    return above[0]
+
+
+def known_workload(cluster: Cluster, metadata: Any, namespace: str) -> tuple[ObjectReference | None, bool]:
+    """The workload of a Pod as far as memory tells, and whether that is the last word (else `find_workload`).
+
+    None is a Pod that stands for itself.
+    """
+    direct = references(metadata, namespace)
+    if len(direct) != 1:
+        return None, True
+    owner = direct[0]
+    if not climbs(owner):
+        return owner, True
+    above = cluster.known_owners(owner)
+    if above is None:
+        return owner, False
+    return climb(owner, above), True
+
+
+async def find_workload(cluster: Cluster, owner: ObjectReference) -> tuple[ObjectReference, str]:
+    """The workload above a ReplicaSet or Job, and why it could not be looked up ("" when it could).
+
+    An owner that cannot be looked up never costs a Pod its sidecar: then the owner itself is the workload.
+    """
+    try:
+        return climb(owner, await cluster.find_owners(owner)), ""
+    except ClusterError as error:
+        return owner, error.message

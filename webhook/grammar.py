@@ -1,0 +1,205 @@
+"""The grammars that Linkerd's values and annotations are written in: Go's scalars and Kubernetes' quantities.
+
+Linkerd reads them with Go's `strconv` and `time`, and Kubernetes' `resource.ParseQuantity`. What those take, odd as it
+may look (`t`, `+5`, `1h1h`, `.5`, `Mi`), is taken here, and nothing else. Each `parse_*` raises `GrammarError`, whose text
+says what is allowed. The `format_*` functions write numbers as the reference's text templates do.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+
+TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
+FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
+
+_INT = re.compile(r"[+-]?[0-9]+", re.ASCII)
+_FLOAT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
+_HEX_FLOAT = re.compile(r"[+-]?0[xX](?:[0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)[pP][+-]?[0-9]+", re.ASCII)
+_NOT_FINITE = frozenset({"inf", "infinity", "nan"})
+_DURATION_PART = re.compile(r"([0-9]*)(\.[0-9]*)?(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
+_QUANTITY = re.compile(r"([+-]?)0*([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*[+-]?[0-9]*)", re.ASCII)
+_EXPONENT = re.compile(r"[eE][+-]?[0-9]+", re.ASCII)
+
+NANOSECONDS = {
+    "ns": 1,
+    "us": 1_000,
+    "µs": 1_000,
+    "μs": 1_000,
+    "ms": 1_000_000,
+    "s": 1_000_000_000,
+    "m": 60_000_000_000,
+    "h": 3_600_000_000_000,
+}
+DECIMAL_SUFFIXES = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
+BINARY_SUFFIXES = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
+
+INT64_MAX = 2**63 - 1
+
+
+class GrammarError(ValueError):
+    """A text outside the grammar. The message says what is allowed, as in "want …"."""
+
+
+def parse_bool(text: str) -> bool:
+    """Go's `strconv.ParseBool`."""
+    if text in TRUE:
+        return True
+    if text in FALSE:
+        return False
+    raise GrammarError("true or false")
+
+
+def parse_int(text: str, bits: int = 64) -> int:
+    """Go's `strconv.ParseInt` in base ten: a signed number of so many bits."""
+    limit = 1 << (bits - 1)
+    if _INT.fullmatch(text) and -limit <= (value := _to_int(text)) < limit:
+        return value
+    raise GrammarError(f"a whole number of {bits} bits")
+
+
+def parse_uint(text: str, bits: int = 64) -> int:
+    """Go's `strconv.ParseUint` in base ten: digits only, of so many bits."""
+    if text.isascii() and text.isdigit() and (value := _to_int(text)) < 1 << bits:
+        return value
+    raise GrammarError("a whole number, zero or more")
+
+
+def parse_float(text: str) -> float:
+    """Go's `strconv.ParseFloat`: decimal, hexadecimal with `p`, `inf` and `nan`; a number too large is refused."""
+    if _FLOAT.fullmatch(text):
+        value = float(text)
+    elif _HEX_FLOAT.fullmatch(text):
+        try:
+            value = float.fromhex(text)
+        except OverflowError:
+            value = math.inf
+    elif text.lower().lstrip("+-") in _NOT_FINITE and len(text) - len(text.lstrip("+-")) <= 1:
+        return float(text)
+    else:
+        raise GrammarError("a number")
+    if math.isinf(value):
+        raise GrammarError("a number that 64 bits can hold")
+    return value
+
+
+def parse_duration(text: str) -> int:
+    """Go's `time.ParseDuration`, in nanoseconds: `1h30m`, `1.5s`, `-300ms`; a unit is needed but for a lone 0."""
+    sign, rest = (-1, text[1:]) if text[:1] == "-" else (1, text[1:] if text[:1] == "+" else text)
+    if rest == "0":
+        return 0
+    total = position = 0
+    while position < len(rest):
+        part = _DURATION_PART.match(rest, position)
+        if part is None or not (part[1] or len(part[2] or "") > 1):
+            raise GrammarError(_DURATION)
+        unit = NANOSECONDS[part[3]]
+        fraction = (part[2] or ".")[1:]
+        total += (_to_int(part[1]) if part[1] else 0) * unit
+        if fraction:
+            total += int(float(_to_int(fraction[:18])) * (float(unit) / 10.0 ** len(fraction[:18])))
+        position = part.end()
+    if not rest or total > INT64_MAX + (sign < 0):
+        raise GrammarError(_DURATION)
+    return sign * total
+
+
+_DURATION = "a duration such as 300ms, 1.5s or 1h30m"
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A Kubernetes quantity: the amount, and whether Kubernetes keeps it in 64 bits (`exact`)."""
+
+    value: Decimal
+    exact: bool
+
+    def whole(self) -> int:
+        """The amount rounded away from zero to whole units, as the reference counts CPU cores.
+
+        What Kubernetes does not keep in 64 bits, the reference counts as 0: fractions of binary units, more than 18
+        digits, steps below a billionth.
+        """
+        if not self.exact:
+            return 0
+        if abs(self.value) > INT64_MAX:
+            return 0
+        return int(self.value.to_integral_value(rounding="ROUND_UP"))
+
+
+def parse_quantity(text: str) -> Quantity:
+    """Kubernetes' `resource.ParseQuantity`: `100m`, `1.5`, `64Mi`, `1e3`."""
+    match = _QUANTITY.fullmatch(text)
+    if not text or match is None:
+        raise GrammarError(_QUANTITIES)
+    sign, number, fraction, suffix = match[1], match[2], match[3] or "", match[4]
+    digits = _to_int((number + fraction) or "0") * (-1 if sign == "-" else 1)
+    length = len(number or "0") + len(fraction)
+    if suffix in BINARY_SUFFIXES:
+        power = BINARY_SUFFIXES[suffix]
+        fits = not fraction and length + power * 3 // 10 <= 14
+        return Quantity(Decimal(digits).scaleb(-len(fraction)) * 2**power, fits)
+    if suffix in DECIMAL_SUFFIXES:
+        power = DECIMAL_SUFFIXES[suffix]
+    elif _EXPONENT.fullmatch(suffix) and len(suffix) < 12:
+        power = int(suffix[1:])
+    else:
+        raise GrammarError(_QUANTITIES)
+    exponent = power - len(fraction)
+    amount = Decimal(digits).scaleb(max(-10_000, min(10_000, exponent)))
+    return Quantity(amount, length <= 18 and exponent >= -9)
+
+
+_QUANTITIES = "a quantity such as 100m, 0.5, 64Mi or 1G"
+
+
+def _to_int(digits: str) -> int:
+    """Digits to a number; ever so many of them cost no more than the first few hundred."""
+    if len(digits) > 400:
+        digits = digits.lstrip("+-0")[:400] or "0"
+    return int(digits)
+
+
+def format_number(value: int | float) -> str:
+    """A number in a text, as Go's templates write one that came through JSON: `4143`, `0.5`, but `1e+06`."""
+    number = float(value)
+    if number == 0 or not math.isfinite(number):
+        return "0" if number == 0 else repr(number)
+    sign, digits, exponent = Decimal(repr(number)).normalize().as_tuple()
+    text = "".join(map(str, digits))
+    point = len(text) + int(exponent)
+    if -4 <= point - 1 < 6:
+        return f"{number:.0f}" if int(exponent) >= 0 else repr(number)
+    mantissa = text[0] + ("." + text[1:] if len(text) > 1 else "")
+    power = point - 1
+    return f"{'-' if sign else ''}{mantissa}e{'-' if power < 0 else '+'}{abs(power):02d}"
+
+
+def format_field(value: int) -> int:
+    """A number in a field, as it comes out of the reference: exact up to 2^53, then what a float64 can hold."""
+    return value if -(2**53) <= value <= 2**53 else int(Decimal(repr(float(value))))
+
+
+_SNAKE = re.compile(
+    r"[A-Z]+(?=[A-Z][a-z]|[^A-Za-z]|$)(?:[0-9]+(?![a-z0-9]))?"
+    r"|[A-Z]?[a-z]+(?:[0-9]+(?![a-z0-9]))?"
+    r"|[0-9]+[a-z0-9]*"
+    r"|[-_\s]+"
+    r"|[^A-Za-z0-9_\s-]+",
+    re.ASCII,
+)
+
+
+def snake_case(text: str) -> str:
+    """`keepAliveInterval` to `keep_alive_interval`, `HTTP2` to `http2`, `TCPKeepAlive` to `tcp_keep_alive`."""
+    out = ""
+    joined = True
+    for word in _SNAKE.findall(text):
+        connects = not word[0].isalnum()
+        if not (joined or connects):
+            out += "_"
+        out += "_" if word[0] in "-_" or word[0].isspace() else word.lower()
+        joined = connects
+    return out

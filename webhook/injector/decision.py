@@ -1,0 +1,134 @@
+"""Inject or not, and why: every reason, and where the annotation was found.
+
+The reasons, their identifiers and their order are the reference's (`pkg/inject/report.go`): dashboards count them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from webhook.injector.subject import SERVICE_ACCOUNT_PATH, Subject
+from webhook.review import JSON
+
+INJECT = "linkerd.io/inject"
+ENABLED = "enabled"
+DISABLED = "disabled"
+INGRESS = "ingress"
+VALID = frozenset({"", ENABLED, DISABLED, INGRESS})
+ENABLING = frozenset({ENABLED, INGRESS})
+
+HOST_NETWORK = "host_network_enabled"
+SIDECAR_EXISTS = "sidecar_already_exists"
+UNSUPPORTED = "unsupported_resource"
+ENABLE_ABSENT = "injection_enable_annotation_absent"
+DISABLE_PRESENT = "injection_disable_annotation_present"
+INVALID_AT_WORKLOAD = "invalid_inject_annotation_at_workload"
+INVALID_AT_NAMESPACE = "invalid_inject_annotation_at_ns"
+NO_TOKEN = "disabled_automount_service_account_token_account"  # noqa: S105 - the reference's identifier
+
+SENTENCES = {
+    HOST_NETWORK: "hostNetwork is enabled",
+    SIDECAR_EXISTS: "pod has a sidecar injected already",
+    UNSUPPORTED: "this resource kind is unsupported",
+    ENABLE_ABSENT: f'neither the namespace nor the pod have the annotation "{INJECT}:{ENABLED}"',
+    DISABLE_PRESENT: f'pod has the annotation "{INJECT}:{DISABLED}"',
+    INVALID_AT_WORKLOAD: f'invalid value for annotation "{INJECT}" at workload',
+    INVALID_AT_NAMESPACE: f'invalid value for annotation "{INJECT}" at namespace',
+    NO_TOKEN: (
+        'automountServiceAccountToken set to "false", with Values.identity.serviceAccountTokenProjection set to "false"'
+    ),
+}
+
+_PROXY_IMAGES = ("cr.l5d.io/linkerd/proxy:", "gcr.io/istio-release/proxyv2:")
+_PROXY_NAMES = frozenset({"linkerd-proxy", "istio-proxy"})
+_INIT_IMAGES = ("cr.l5d.io/linkerd/proxy-init:", "gcr.io/istio-release/proxy_init:")
+_INIT_NAMES = frozenset({"linkerd-init", "istio-init"})
+
+
+@dataclass(slots=True)
+class Decision:
+    """Whether to inject. `reasons` are identifiers, empty when it is injected; `annotation_at` is `workload`,
+    `namespace` or empty, as the reference reports where the deciding annotation was found."""
+
+    inject: bool
+    reasons: list[str] = field(default_factory=list)
+    annotation_at: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """The reasons for people."""
+        return ", ".join(SENTENCES[reason] for reason in self.reasons)
+
+
+def decide(
+    subject: Subject, namespace_annotations: Mapping[str, str], *, token_projection: bool, native_names: bool
+) -> Decision:
+    """Whether the Pod of a subject is injected.
+
+    `token_projection` is the mesh's `identity.serviceAccountTokenProjection`; `native_names` tells whether proxies are
+    also looked for among the init containers, as lines with native sidecars do.
+    """
+    spec = subject.spec
+    if spec is None:
+        return Decision(False, [UNSUPPORTED])
+    reasons = []
+    if spec.get("hostNetwork"):
+        reasons.append(HOST_NETWORK)
+    if has_sidecar(subject, native_names=native_names):
+        reasons.append(SIDECAR_EXISTS)
+    reason, found_at = _by_annotation(
+        subject.pod_annotations.get(INJECT, ""), namespace_annotations.get(INJECT, "")
+    )
+    if reason:
+        reasons.append(reason)
+    if not token_projection and not _has_token(subject, spec):
+        reasons.append(NO_TOKEN)
+    return Decision(not reasons, reasons, found_at)
+
+
+def _by_annotation(pod: str, namespace: str) -> tuple[str, str]:
+    """The reason against injection ("" for none), and where the deciding annotation is."""
+    if namespace not in VALID:
+        return INVALID_AT_NAMESPACE, ""
+    if pod not in VALID:
+        return INVALID_AT_WORKLOAD, ""
+    if namespace in ENABLING:
+        return (DISABLE_PRESENT, "workload") if pod == DISABLED else ("", "namespace")
+    return ("", "workload") if pod in ENABLING else (ENABLE_ABSENT, "")
+
+
+def has_sidecar(subject: Subject, *, native_names: bool) -> bool:
+    """Whether a proxy of Linkerd's or Istio's is there already: by container name or by image."""
+    init_containers = subject.init_containers
+    proxies = [*init_containers, *subject.containers] if native_names else subject.containers
+    return any(
+        (c.get("image") or "").startswith(_PROXY_IMAGES) or c.get("name") in _PROXY_NAMES for c in proxies
+    ) or any(
+        (c.get("image") or "").startswith(_INIT_IMAGES) or c.get("name") in _INIT_NAMES for c in init_containers
+    )
+
+
+def service_account_mount(subject: Subject) -> JSON | None:
+    """The first container's mount of the service account, if it has one."""
+    if subject.containers:
+        for mount in subject.containers[0].get("volumeMounts") or ():
+            if mount.get("mountPath") == SERVICE_ACCOUNT_PATH:
+                return dict[str, Any](mount)
+    return None
+
+
+def _has_token(subject: Subject, spec: JSON) -> bool:
+    return spec.get("automountServiceAccountToken") is not False and service_account_mount(subject) is not None
+
+
+def asks(subject: Subject, namespace_annotations: Mapping[str, str]) -> bool:
+    """Whether somebody wanted this Pod injected: by its own annotation, or its Namespace's that it does not decline.
+
+    An annotation with a value that means nothing counts: whoever wrote it wanted something.
+    """
+    pod = subject.pod_annotations.get(INJECT, "")
+    if pod:
+        return pod != DISABLED
+    return namespace_annotations.get(INJECT, "") not in ("", DISABLED)

@@ -1,0 +1,294 @@
+"""The injector: one object in, one answer out. Pure: no I/O, no clock, no framework."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from webhook import __version__
+from webhook.injector import debug, decision, patch, ports, volumes
+from webhook.injector.decision import Decision
+from webhook.injector.init import InitBuilder
+from webhook.injector.mesh_facts import MeshFacts
+from webhook.injector.proxy import ProxyBuilder
+from webhook.injector.refusal import Refusal
+from webhook.injector.settings import Resolved, Resolver
+from webhook.injector.subject import Subject, read
+from webhook.injector.validator import ValidatorBuilder
+from webhook.mesh.config import Mesh
+from webhook.review import JSON, AdmissionRequest, Answer, deny
+
+CREATED_BY = "linkerd.io/created-by"
+PROXY_VERSION = "linkerd.io/proxy-version"
+TRUST_ROOT = "linkerd.io/trust-root-sha256"
+CONTROL_PLANE = "linkerd.io/control-plane-ns"
+WORKLOAD_NAMESPACE = "linkerd.io/workload-ns"
+
+PROGRAM = f"linkerd-webhook/proxy-injector {__version__}"
+
+# Workload kinds that the proxy is labelled with; a CronJob's Pods carry their Job's.
+OWNER_LABELS = frozenset({"deployment", "replicationcontroller", "replicaset", "job", "daemonset", "statefulset"})
+# Kinds that the reference knows by name: others count as no owner in its metrics.
+OWNER_KINDS = OWNER_LABELS | {"pod", "cronjob"}
+
+
+class Parts:
+    """The builders of one mesh. Raises `Refusal` when its configuration can inject nothing."""
+
+    def __init__(self, mesh: Mesh) -> None:
+        if mesh.problems:
+            raise Refusal(mesh.problems[0], "values_invalid", code=500)
+        self.facts = MeshFacts.of(mesh)
+        self.cni = mesh.values.cni_enabled
+        self.proxy = ProxyBuilder(self.facts)
+        self.init = None if self.cni else InitBuilder(self.facts)
+        self.validator = ValidatorBuilder(self.facts) if self.cni else None
+        self.volumes = volumes.build(
+            cni=self.cni, traces=self.proxy.traces, token_projection=self.facts.token_projection
+        )
+
+
+class Injector:
+    """Decides about objects with one configuration. `refusal` is why every injection is refused, if that is so."""
+
+    def __init__(self, mesh: Mesh) -> None:
+        self.mesh = mesh
+        self.refusal: Refusal | None = None
+        self._parts: Parts | None = None
+        has, values = mesh.line.has, mesh.values
+        self._projection = bool(values.identity and values.identity.service_account_token_projection)
+        self._native_names = has("rule/sidecars-among-init-containers")
+        self._init_ports = has("rule/init-container-ports")
+        self._default_ports = frozenset((values.proxy.opaque_ports if values.proxy else "").split(","))
+        self._resolver = Resolver(mesh)
+        try:
+            self._parts = Parts(mesh)
+        except Refusal as refusal:
+            self.refusal = refusal
+
+    def decide(
+        self, request: AdmissionRequest, namespace: Mapping[str, str], workload: tuple[str, str] | None
+    ) -> Answer:
+        """The answer for one object. Never raises.
+
+        `namespace` are the Namespace's annotations; `workload` is the kind (in lower case) and name of what owns a Pod,
+        None when the Pod stands for itself.
+        """
+        facts: dict[str, str] = {}
+        if request.object is None:
+            return Answer(reason="no_object", message="there is no object to change", audit={"decision": "unchanged"})
+        try:
+            subject = read(request)
+            verdict = decision.decide(
+                subject, namespace, token_projection=self._projection, native_names=self._native_names
+            )
+            owner = (workload[0] if workload else "pod") if subject.is_pod else ""
+            facts["owner_kind"] = owner if owner in OWNER_KINDS else ""
+            facts["annotation_at"] = verdict.annotation_at
+            if verdict.inject:
+                answer = self._inject(request, subject, namespace, workload)
+            else:
+                answer = self._skip(subject, namespace, verdict)
+        except Refusal as refusal:
+            answer = deny(
+                refusal.message,
+                code=refusal.code,
+                status_reason="BadRequest" if refusal.code < 500 else "InternalError",
+                reason=refusal.reason,
+            )
+            answer.audit.update(decision=answer.decision, reason=f"{refusal.reason}: {refusal.message}")
+            answer.facts = facts
+            return answer
+        if subject.is_pod or answer.patch:
+            facts["skip"] = "false" if answer.patch else "true"
+            facts["skip_reason"] = "" if answer.patch else answer.reason
+        answer.facts = facts
+        return answer
+
+    def _skip(self, subject: Subject, namespace: Mapping[str, str], verdict: Decision) -> Answer:
+        reason = ",".join(verdict.reasons)
+        answer = Answer(reason=reason, message=f"Linkerd sidecar proxy injection skipped: {verdict.sentence}")
+        answer.patch = self._annotate(subject, namespace)
+        skipped = "skipped" if subject.spec is not None else "unchanged"
+        answer.decision = "annotated" if answer.patch else skipped
+        answer.audit = {"decision": answer.decision, "reason": f"{reason}: {verdict.sentence}"}
+        if subject.spec is not None:
+            answer.warnings = self._skip_warnings(subject, namespace, verdict)
+        return answer
+
+    def _skip_warnings(self, subject: Subject, namespace: Mapping[str, str], verdict: Decision) -> list[str]:
+        reasons = [r for r in verdict.reasons if r not in (decision.ENABLE_ABSENT, decision.DISABLE_PRESENT)]
+        # Injected by us before: a second call, not somebody's mistake.
+        if decision.SIDECAR_EXISTS in reasons and subject.pod_labels.get(CONTROL_PLANE):
+            return []
+        if not reasons or not decision.asks(subject, namespace):
+            return []
+        warnings = []
+        for reason in reasons:
+            sentence = decision.SENTENCES[reason]
+            at = {decision.INVALID_AT_WORKLOAD: subject.pod_annotations, decision.INVALID_AT_NAMESPACE: namespace}
+            if reason in at:
+                value = at[reason].get(decision.INJECT, "")
+                sentence = (
+                    f'{decision.INJECT} on the {"Namespace" if at[reason] is namespace else "Pod"} is "{value[:24]}", '
+                    "want enabled, disabled or ingress"
+                )
+            warnings.append(f"not injected: {sentence}")
+        return warnings
+
+    def _annotate(self, subject: Subject, namespace: Mapping[str, str]) -> list[JSON] | None:
+        """What is not injected still gets its opaque ports: its Namespace's, or the default ones that it exposes."""
+        if ports.OPAQUE_PORTS in subject.pod_annotations or ports.OPAQUE_PORTS in subject.annotations:
+            return None
+        value = namespace.get(ports.OPAQUE_PORTS)
+        if value is None:
+            value = ",".join(self._default_opaque_ports(subject))
+            if not value:
+                return None
+        entries = {ports.OPAQUE_PORTS: value}
+        if not subject.metadata:
+            return [patch.add("/metadata", {"annotations": entries})]
+        return patch.add_entries("/metadata/annotations", subject.annotations, entries)
+
+    def _default_opaque_ports(self, subject: Subject) -> list[str]:
+        if subject.is_pod:
+            return ports.default_pod_ports(subject, self._default_ports, init_containers=self._init_ports)
+        return ports.default_service_ports(subject.service_ports, self._default_ports)
+
+    def _inject(
+        self,
+        request: AdmissionRequest,
+        subject: Subject,
+        namespace: Mapping[str, str],
+        workload: tuple[str, str] | None,
+    ) -> Answer:
+        if self._parts is None:
+            raise self.refusal or Refusal("the configuration can inject nothing", code=500)
+        inherited = self._resolver.inherit(subject, namespace)
+        self._add_opaque_ports(subject, inherited)
+        resolved = self._resolver.resolve(subject, namespace, inherited)
+        if not resolved.settings.pod_inbound_ports:
+            resolved.settings.pod_inbound_ports = ports.inbound_ports(
+                subject, init_containers=self._init_ports
+            )
+        operations = patch.ensure(request.object, f"{subject.prefix}/spec")
+        operations += _metadata(subject, self._annotations(resolved, inherited), self._labels(request, subject, workload))
+        operations += self._containers(self._parts, subject, resolved)
+        answer = Answer(
+            patch=operations,
+            decision="injected",
+            message="Linkerd sidecar proxy injected",
+            warnings=resolved.warnings,
+        )
+        answer.audit = {"decision": "injected", "reason": "injected"}
+        if resolved.sources:
+            answer.audit["settings"] = "; ".join(
+                f"{key}={value} ({source})" for key, (value, source) in resolved.sources.items()
+            )
+        return answer
+
+    def _add_opaque_ports(self, subject: Subject, inherited: dict[str, str]) -> None:
+        """The default opaque ports that a Pod exposes are written on it, where nobody said otherwise."""
+        key = ports.OPAQUE_PORTS
+        if key in inherited or key in subject.pod_annotations or key in subject.annotations:
+            return
+        defaults = ports.default_pod_ports(subject, self._default_ports, init_containers=self._init_ports)
+        if defaults:
+            inherited[key] = ",".join(defaults)
+
+    def _annotations(self, resolved: Resolved, inherited: dict[str, str]) -> dict[str, str]:
+        version = resolved.settings.proxy_version or self.mesh.values.linkerd_version
+        return {
+            **inherited,
+            CREATED_BY: PROGRAM,
+            PROXY_VERSION: version,
+            TRUST_ROOT: self.mesh.trust_anchors_sha256,
+        }
+
+    def _labels(
+        self, request: AdmissionRequest, subject: Subject, workload: tuple[str, str] | None
+    ) -> dict[str, str]:
+        labels = {CONTROL_PLANE: self.mesh.linkerd_namespace}
+        if not subject.is_pod:
+            labels[f"linkerd.io/proxy-{subject.kind}"] = str(subject.metadata.get("name") or "")
+            labels[WORKLOAD_NAMESPACE] = str(subject.metadata.get("namespace") or "")
+            return labels
+        if workload is not None and workload[0] in OWNER_LABELS:
+            labels[f"linkerd.io/proxy-{workload[0]}"] = workload[1]
+        labels[WORKLOAD_NAMESPACE] = request.namespace
+        return labels
+
+    def _containers(self, parts: Parts, subject: Subject, resolved: Resolved) -> list[JSON]:
+        settings, spec = resolved.settings, subject.spec or {}
+        at = f"{subject.prefix}/spec"
+        capabilities = _capabilities(subject) or _mesh_capabilities(parts.facts)
+        mount = _mount(decision.service_account_mount(subject)) or _mesh_mount(parts.facts)
+        first = (
+            parts.init.build(settings, _capabilities(subject) or _init_capabilities(parts.facts), mount)
+            if parts.init is not None
+            else parts.validator.build(settings)  # type: ignore[union-attr]
+        )
+        proxy = parts.proxy.build(settings, capabilities, mount)
+        operations = patch.append_items(f"{at}/volumes", spec.get("volumes"), parts.volumes)
+        init_path, containers_path = f"{at}/initContainers", f"{at}/containers"
+        if settings.native_sidecar:
+            # First of all, so that the init containers behind it have a network.
+            operations += patch.prepend_items(init_path, subject.init_containers, [first, proxy])
+        else:
+            operations += patch.append_items(init_path, subject.init_containers, [first])
+        present = subject.containers
+        if settings.debug:
+            container = debug.build(parts.facts, settings)
+            operations += patch.append_items(containers_path, present, [container])
+            present = present or [container]
+        if not settings.native_sidecar:
+            place = patch.prepend_items if settings.await_proxy else patch.append_items
+            operations += place(containers_path, present, [proxy])
+        return operations
+
+
+def _metadata(subject: Subject, annotations: dict[str, str], labels: dict[str, str]) -> list[JSON]:
+    at = f"{subject.prefix}/metadata"
+    if not subject.has_metadata:
+        return [patch.add(at, {"annotations": annotations, "labels": labels})]
+    return [
+        *patch.add_entries(f"{at}/annotations", subject.pod_metadata.get("annotations"), annotations),
+        *patch.add_entries(f"{at}/labels", subject.pod_metadata.get("labels"), labels),
+    ]
+
+
+def _capabilities(subject: Subject) -> JSON | None:
+    """The first container's, so that what a Pod security policy lets through once it lets through again."""
+    context = (subject.containers[0].get("securityContext") or {}) if subject.containers else {}
+    capabilities = context.get("capabilities")
+    if capabilities is None:
+        return None
+    return {"add": capabilities.get("add") or [], "drop": capabilities.get("drop") or []}
+
+
+def _mesh_capabilities(facts: MeshFacts) -> JSON | None:
+    given = facts.proxy.capabilities
+    return {"add": list(given.add), "drop": list(given.drop)} if given is not None else None
+
+
+def _init_capabilities(facts: MeshFacts) -> JSON | None:
+    """The proxy's where the values have them, else the init container's own."""
+    given = facts.init.capabilities
+    own = {"add": list(given.add), "drop": list(given.drop)} if given is not None else None
+    return _mesh_capabilities(facts) or own
+
+
+def _mesh_mount(facts: MeshFacts) -> JSON | None:
+    given = facts.proxy.sa_mount_path
+    if given is None:
+        return None
+    return {"mountPath": given.mount_path, "name": given.name, "readOnly": given.read_only}
+
+
+def _mount(mount: JSON | None) -> JSON | None:
+    if mount is None:
+        return None
+    return {
+        "mountPath": mount.get("mountPath"),
+        "name": mount.get("name"),
+        "readOnly": bool(mount.get("readOnly")),
+    }

@@ -1,0 +1,76 @@
+"""What the parts of an injected Pod need of the mesh, worked out once when the configuration is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from webhook.injector.refusal import Refusal
+from webhook.mesh.config import Mesh
+from webhook.mesh.releases import Line
+from webhook.mesh.values import Identity, Ports, Proxy, ProxyInit, Resources, Values
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class MeshFacts:
+    """The sections of the values that every injection needs, present for certain."""
+
+    mesh: Mesh
+    line: Line
+    values: Values
+    proxy: Proxy
+    init: ProxyInit
+    identity: Identity
+    ports: Ports
+    namespace: str
+    cluster_domain: str
+    trust_domain: str
+    default_version: str
+    pull_policy: str
+    token_projection: bool
+
+    @classmethod
+    def of(cls, mesh: Mesh) -> MeshFacts:
+        """Gather them. Raises `Refusal` for a section that is missing."""
+        values = mesh.values
+        proxy = need(values.proxy, "proxy")
+        need(proxy.image, "proxy.image")
+        identity = need(values.identity, "identity")
+        return cls(
+            mesh=mesh,
+            line=mesh.line,
+            values=values,
+            proxy=proxy,
+            init=need(values.proxy_init, "proxyInit"),
+            identity=identity,
+            ports=need(proxy.ports, "proxy.ports"),
+            namespace=mesh.linkerd_namespace,
+            cluster_domain=values.cluster_domain,
+            trust_domain=values.identity_trust_domain or values.cluster_domain,
+            default_version=values.linkerd_version,
+            pull_policy=values.image_pull_policy,
+            token_projection=identity.service_account_token_projection,
+        )
+
+    def image(self, name: str, version: str) -> str:
+        """An image of the proxy's, with the mesh's version where none is set."""
+        return f"{name}:{version or self.default_version}"
+
+    def proxy_resources(self) -> Resources:
+        """The proxy's resources, where a part cannot do without."""
+        return need(self.proxy.resources, "proxy.resources")
+
+
+def need(section: T | None, name: str) -> T:
+    """A section of the values that must be there. Raises `Refusal` when it is not."""
+    if section is None:
+        raise Refusal(
+            f"values: {name} is missing, and no Pod can be injected without it: restore it in the linkerd-config "
+            "ConfigMap (`linkerd upgrade` writes it anew)",
+            "values_incomplete",
+            code=500,
+        )
+    return section

@@ -1,0 +1,77 @@
+"""The init container that stands in for `linkerd-init` under CNI.
+
+From the line with a network validator on, it checks that the node's plug-in redirects traffic; before, it does nothing but
+be there.
+"""
+
+from __future__ import annotations
+
+from webhook.injector import resources
+from webhook.injector.init import NOBODY
+from webhook.injector.mesh_facts import MeshFacts, need
+from webhook.injector.settings import Settings
+from webhook.mesh.values import NetworkValidator
+from webhook.review import JSON
+
+NAME = "linkerd-network-validator"
+NOOP = "noop"
+
+
+class ValidatorBuilder:
+    """Builds the container."""
+
+    def __init__(self, facts: MeshFacts) -> None:
+        self._facts = facts
+        self._checks = facts.line.has("rule/network-validator")
+        if self._checks:
+            validator = need(facts.values.network_validator, "networkValidator")
+            facts.proxy_resources()
+            self._args = _args(validator, ipv6=not facts.values.disable_ipv6)
+            self._security = validator.security_context or _DEFAULT_SECURITY
+
+    def build(self, settings: Settings) -> JSON:
+        """The container for these settings."""
+        if not self._checks:
+            return _NOOP
+        facts, s = self._facts, settings
+        return {
+            "name": NAME,
+            "image": facts.image(s.proxy_image, s.proxy_version),
+            "imagePullPolicy": s.pull_policy or facts.pull_policy or None,
+            "resources": resources.render(
+                (s.cpu_limit, s.memory_limit, s.ephemeral_storage_limit),
+                (s.cpu_request, s.memory_request, s.ephemeral_storage_request),
+            ),
+            "securityContext": self._security,
+            "command": ["/usr/lib/linkerd/linkerd2-network-validator"],
+            "args": self._args,
+        }
+
+
+_DEFAULT_SECURITY: JSON = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "readOnlyRootFilesystem": True,
+    "runAsGroup": NOBODY,
+    "runAsNonRoot": True,
+    "runAsUser": NOBODY,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+
+
+def _args(validator: NetworkValidator, *, ipv6: bool) -> list[str]:
+    return [
+        "--log-format",
+        validator.log_format,
+        "--log-level",
+        validator.log_level,
+        "--connect-addr",
+        validator.connect_addr or ("[fd00::1]:20001" if ipv6 else "1.1.1.1:20001"),
+        "--listen-addr",
+        validator.listen_addr or ("[::]:4140" if ipv6 else "0.0.0.0:4140"),
+        "--timeout",
+        validator.timeout,
+    ]
+
+
+_NOOP: JSON = {"args": ["-v"], "image": "gcr.io/google_containers/pause:3.2", "name": NOOP}

@@ -1,0 +1,115 @@
+"""What the control plane has configured: its values, its trust anchors, and the release line that these belong to."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from webhook.mesh import releases
+from webhook.mesh.gostruct import YAML, describe
+from webhook.mesh.values import Values, known_to
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class ConfigError(Exception):
+    """Values or trust anchors that cannot be used. `problems` holds one sentence each; str() is all of them."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """The configuration that every injection starts from. `problems` are why an injection would be refused."""
+
+    line: releases.Line
+    values: Values
+    trust_anchors: str
+    trust_anchors_sha256: str
+    linkerd_namespace: str = "linkerd"
+    warnings: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    unknown_version: bool = False
+
+    @classmethod
+    def load(
+        cls, values: bytes, trust_anchors: bytes, *, linkerd_namespace: str = "linkerd", release_line: str | None = None
+    ) -> Mesh:
+        """Read the `values` of the linkerd-config ConfigMap (YAML) and the trust anchors (PEM).
+
+        Raises `ConfigError` for values that the reference refuses to read. What it reads and then refuses to inject
+        with (an unknown iptables mode, no trust anchors) is in `problems`.
+        """
+        raw = _read_yaml(values)
+        detected = releases.Detected(releases.line(release_line)) if release_line else releases.detect(raw)
+        try:
+            model = Values.model_validate(known_to(detected.line, raw), context=YAML)
+        except ValidationError as error:
+            raise ConfigError([_explain(e["loc"], e["msg"], e["input"]) for e in error.errors()]) from None
+        anchors = trust_anchors.decode("utf-8", errors="replace")
+        return cls(
+            line=detected.line,
+            values=model,
+            trust_anchors=anchors,
+            trust_anchors_sha256=hashlib.sha256(trust_anchors).hexdigest(),
+            linkerd_namespace=linkerd_namespace,
+            warnings=[detected.warning] if detected.warning else [],
+            problems=[*_network_problems(model.cluster_networks), *_anchor_problems(anchors)],
+            unknown_version=detected.unknown,
+        )
+
+
+def _read_yaml(values: bytes) -> dict[str, Any]:
+    try:
+        raw = yaml.load(values, Loader=_Loader)  # noqa: S506 - a safe loader
+    except yaml.YAMLError as error:
+        raise ConfigError([f"the values are not YAML: {' '.join(str(error).split())}"]) from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigError([f"the values are not YAML: {error}"]) from None
+    if raw is None:
+        raise ConfigError(["the values are empty: want what the linkerd-config ConfigMap holds under `values`"])
+    if not isinstance(raw, dict):
+        raise ConfigError([f"the values are {describe(raw)}: want an object such as `linkerd install` makes"])
+    return raw
+
+
+def _explain(location: tuple[int | str, ...], message: str, value: Any) -> str:
+    path = ".".join(str(part) for part in location)
+    text = message.removeprefix("Value error, ")
+    return f"values: {path}: {text}" if "got" in text else f"values: {path}: {text}, got {describe(value)}"
+
+
+def _network_problems(networks: str) -> list[str]:
+    """Go's `net.ParseCIDR` on each: an address and a prefix length, no blanks."""
+    if not networks:
+        return []
+    return [
+        f'values: clusterNetworks: "{network}" is no network in CIDR form such as 10.0.0.0/8: write them with commas '
+        "between and nothing else"
+        for network in networks.strip(",").split(",")
+        if not _is_cidr(network)
+    ]
+
+
+def _is_cidr(text: str) -> bool:
+    address, slash, length = text.partition("/")
+    if not slash or "%" in address or not (length.isascii() and length.isdigit()):
+        return False
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    return int(length[:4]) <= parsed.max_prefixlen and len(length) <= 3
+
+
+def _anchor_problems(anchors: str) -> list[str]:
+    if anchors:
+        return []
+    return ["the trust anchors are empty: want at least one PEM certificate, or no proxy can get an identity"]

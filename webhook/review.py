@@ -1,0 +1,217 @@
+"""AdmissionReview in and out: the one shape in which the API server asks and is answered.
+
+`parse` reads a review, `render` writes its answer. In between walks an `AdmissionRequest` (what was asked) and an
+`Answer` (what was decided, and why). The types follow `admission.k8s.io/v1`; `v1beta1`, which API servers before 1.22
+send and which has the same fields, is answered in kind.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+JSON = dict[str, Any]
+
+API_VERSIONS = ("admission.k8s.io/v1", "admission.k8s.io/v1beta1")
+
+# kubectl prints each warning on a line of its own; the API server cuts what is longer or more.
+# https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#response
+WARNING_LIMIT = 10
+WARNING_LENGTH = 120
+
+# Audit annotations end up in the audit log, an event a request: enough to explain, never enough to flood.
+AUDIT_LENGTH = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class GroupVersionKind:
+    """`request.kind`, or with a resource's name in `kind`, `request.resource`."""
+
+    group: str = ""
+    version: str = ""
+    kind: str = ""
+
+
+@dataclass(slots=True)
+class AdmissionRequest:
+    """What the API server asks. `object` and `old_object` are as parsed: dicts mostly, but anything JSON can hold."""
+
+    uid: str
+    api_version: str
+    kind: GroupVersionKind
+    resource: GroupVersionKind
+    namespace: str = ""
+    name: str = ""
+    operation: str = ""
+    object: Any = None
+    old_object: Any = None
+    dry_run: bool = False
+
+
+@dataclass(slots=True)
+class Answer:
+    """What was decided.
+
+    `patch` holds RFC 6902 operations, None or empty for no change. `warnings` are whole sentences: `render` shortens
+    them for the client and keeps them whole for the audit log. `decision` is a short identifier (`injected`, `skipped`,
+    `annotated`, `unchanged`, `denied`), `reason` the identifiers of why, `message` a sentence for people. `facts` are what
+    metrics and logs want to know beside that. `effects` run once the answer is settled, and never for a dry run.
+    """
+
+    allowed: bool = True
+    patch: list[JSON] | None = None
+    warnings: list[str] = field(default_factory=list)
+    audit: dict[str, str] = field(default_factory=dict)
+    decision: str = "unchanged"
+    reason: str = ""
+    message: str = ""
+    code: int = 0
+    status_reason: str = ""
+    details: JSON | None = None
+    facts: dict[str, str] = field(default_factory=dict)
+    effects: list[Callable[[], None]] = field(default_factory=list)
+
+
+class ReviewError(Exception):
+    """A body that is no AdmissionReview.
+
+    `uid` and `api_version` are set where they were found: then there is an answer to give (HTTP 200, `allowed: false`),
+    else only HTTP 400 is left.
+    """
+
+    def __init__(self, message: str, uid: str | None = None, api_version: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.uid = uid
+        self.api_version = api_version
+
+
+def deny(message: str, *, code: int = 400, status_reason: str = "BadRequest", reason: str = "") -> Answer:
+    """An answer that refuses the object with a `Status` of this HTTP code and reason."""
+    return Answer(
+        allowed=False, decision="denied", reason=reason, message=message, code=code, status_reason=status_reason
+    )
+
+
+def parse(body: bytes | str) -> AdmissionRequest:
+    """Read an AdmissionReview from JSON text. Raises `ReviewError`."""
+    try:
+        review = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        if not body:
+            raise ReviewError("the body is empty: post an AdmissionReview as JSON") from None
+        raise ReviewError(f"the body is not JSON: {error}") from None
+    return from_object(review)
+
+
+def from_object(review: Any) -> AdmissionRequest:
+    """Read an AdmissionReview that was parsed already (from YAML, say). Raises `ReviewError`."""
+    if not isinstance(review, dict):
+        raise ReviewError(f"the body is {_a(review)}, want an AdmissionReview object")
+    request = review.get("request")
+    if not isinstance(request, dict):
+        raise ReviewError(f"request is {_a(request)}, want an AdmissionRequest object")
+    uid = request.get("uid")
+    if not isinstance(uid, str) or not uid:
+        raise ReviewError(f"request.uid is {_a(uid)}, want the string that the API server chose")
+    api_version = review.get("apiVersion")
+    known = api_version if api_version in API_VERSIONS else None
+    if known is None:
+        answer_as = api_version if isinstance(api_version, str) and api_version else API_VERSIONS[0]
+        raise ReviewError(
+            f"apiVersion is {_quoted(api_version)}, want one of {', '.join(API_VERSIONS)}: set it in the webhook "
+            "configuration's admissionReviewVersions",
+            uid,
+            answer_as,
+        )
+    if review.get("kind") != "AdmissionReview":
+        raise ReviewError(f"kind is {_quoted(review.get('kind'))}, want AdmissionReview", uid, known)
+
+    def fail(path: str, value: Any, want: str) -> ReviewError:
+        return ReviewError(f"request.{path} is {_a(value)}, want {want}", uid, known)
+
+    def text(key: str) -> str:
+        value = request.get(key)
+        if value is None:
+            return ""
+        if not isinstance(value, str):
+            raise fail(key, value, "a string")
+        return value
+
+    def gvk(key: str, last: str) -> GroupVersionKind:
+        value = request.get(key)
+        if value is None:
+            return GroupVersionKind()
+        if not isinstance(value, dict):
+            raise fail(key, value, f"an object of group, version and {last}")
+        parts = (value.get("group") or "", value.get("version") or "", value.get(last) or "")
+        for name, part in zip(("group", "version", last), parts, strict=True):
+            if not isinstance(part, str):
+                raise fail(f"{key}.{name}", part, "a string")
+        return GroupVersionKind(*parts)
+
+    dry_run = request.get("dryRun")
+    if dry_run is not None and not isinstance(dry_run, bool):
+        raise fail("dryRun", dry_run, "true or false")
+    return AdmissionRequest(
+        uid=uid,
+        api_version=known,
+        kind=gvk("kind", "kind"),
+        resource=gvk("resource", "resource"),
+        namespace=text("namespace"),
+        name=text("name"),
+        operation=text("operation"),
+        object=request.get("object"),
+        old_object=request.get("oldObject"),
+        dry_run=bool(dry_run),
+    )
+
+
+def render(uid: str, api_version: str, answer: Answer) -> bytes:
+    """Write the AdmissionReview that carries `answer`, as JSON. The request is never echoed back."""
+    response: JSON = {"uid": uid, "allowed": answer.allowed}
+    if not answer.allowed:
+        status: JSON = {"code": answer.code, "reason": answer.status_reason, "message": answer.message}
+        if answer.details is not None:
+            status["details"] = answer.details
+        response["status"] = status
+    elif answer.patch:
+        response["patchType"] = "JSONPatch"
+        response["patch"] = base64.b64encode(orjson.dumps(answer.patch)).decode("ascii")
+    if answer.warnings:
+        response["warnings"] = shorten(answer.warnings)
+        answer.audit["warnings"] = "; ".join(answer.warnings)
+    if answer.audit:
+        response["auditAnnotations"] = {key: _cut(value, AUDIT_LENGTH) for key, value in answer.audit.items()}
+    return orjson.dumps({"apiVersion": api_version, "kind": "AdmissionReview", "response": response})
+
+
+def shorten(warnings: Iterable[str]) -> list[str]:
+    """The warnings as a client is shown them: at most ten, at most 120 characters each, one line each."""
+    texts = [_cut(" ".join(text.replace("config.linkerd.io/", "").split()), WARNING_LENGTH) for text in warnings]
+    if len(texts) <= WARNING_LIMIT:
+        return texts
+    rest = len(texts) - WARNING_LIMIT + 1
+    return [*texts[: WARNING_LIMIT - 1], f"{rest} more warnings: see the audit log or the webhook's log"]
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _a(value: Any) -> str:
+    """Name a JSON value's type for an error message."""
+    if value is None:
+        return "missing"
+    names: dict[type, str] = {bool: "a boolean", int: "a number", float: "a number", list: "an array", dict: "an object"}
+    if isinstance(value, str):
+        return "an empty string" if not value else "a string"
+    return names.get(type(value), type(value).__name__)
+
+
+def _quoted(value: Any) -> str:
+    return f'"{_cut(value, 60)}"' if isinstance(value, str) else _a(value)

@@ -1,0 +1,199 @@
+"""The operators' port, ordinary FastAPI over HTTP: probes, metrics, and a page that shows how things stand."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from html import escape
+from typing import Any
+
+import orjson
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from webhook import __version__
+from webhook.server.metrics import Metrics
+from webhook.server.reload import Group
+from webhook.server.tls import Certificate
+
+JSON = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """What is known of the cluster, and since when. `age`: seconds since the API server was last heard of."""
+
+    synced: bool
+    age: float = 0.0
+    namespaces: int = 0
+    owners: int = 0
+    problem: str = ""
+    source: str = "API server"
+
+
+@dataclass(slots=True)
+class Status:
+    """How things stand. Everything is read when somebody asks."""
+
+    certificate: Certificate
+    groups: list[Group]
+    cache: Callable[[], Cache]
+    release_line: Callable[[], str]
+    draining: bool = False
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def uptime(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self.started
+
+    def drain(self) -> None:
+        """From now on `/ready` says no."""
+        self.draining = True
+
+    @property
+    def ready(self) -> bool:
+        """Whether requests should come here. An old cache or a refused file is no reason against: answers go on."""
+        return self.cache().synced and not self.draining
+
+    def conditions(self) -> list[JSON]:
+        """Each thing that matters: its name, whether it is well, whether readiness hangs on it, and a sentence."""
+        cache = self.cache()
+        leaf = self.certificate.leaf
+        expiry = f"{leaf.not_after:%Y-%m-%dT%H:%M:%SZ}" if leaf else "never loaded"
+        found = [
+            _condition("namespaces", cache.synced, True, _cache_text(cache)),
+            _condition("draining", not self.draining, True, "shutting down" if self.draining else "serving"),
+            _condition("cache", not cache.problem, False, cache.problem or "up to date"),
+            _condition("certificate", leaf is not None and not self.certificate.expired, False, f"expires {expiry}"),
+        ]
+        found.extend(
+            _condition(
+                f"{group.name} files",
+                not group.error,
+                False,
+                f"refused, what was before is in force: {group.error}" if group.error else "in force",
+            )
+            for group in self.groups
+        )
+        return found
+
+
+def _condition(name: str, ok: bool, required: bool, message: str) -> JSON:
+    return {"name": name, "ok": ok, "required": required, "message": message}
+
+
+def _cache_text(cache: Cache) -> str:
+    if not cache.synced:
+        return f"the first list of Namespaces is not complete ({cache.source})"
+    return f"{cache.namespaces} Namespaces known from {cache.source}"
+
+
+def create(status: Status, metrics: Metrics) -> FastAPI:
+    """The application of the admin port."""
+    app = FastAPI(title="linkerd-webhook", version=__version__, openapi_url=None, redirect_slashes=False)
+
+    @app.get("/live", response_class=PlainTextResponse)
+    async def live() -> str:
+        """That the event loop turns is all there is to say."""
+        return "ok\n"
+
+    @app.get("/ping", response_class=PlainTextResponse)
+    async def ping() -> str:
+        """As the reference answers its liveness probe."""
+        return "pong\n"
+
+    @app.get("/ready")
+    async def ready() -> Response:
+        """200 or 503, and why."""
+        body = {
+            "ready": status.ready,
+            "conditions": status.conditions(),
+            "cacheAgeSeconds": round(status.cache().age, 1),
+            "certificateExpiry": _time(status.certificate.not_after),
+        }
+        text = orjson.dumps(body, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        return Response(text, 200 if body["ready"] else 503, media_type="application/json")
+
+    @app.get("/metrics")
+    async def show_metrics() -> Response:
+        """Prometheus' text format."""
+        return Response(await asyncio.to_thread(metrics.render), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+    @app.get("/", response_class=HTMLResponse)
+    async def page() -> str:
+        """The status page."""
+        return render_page(status, metrics)
+
+    return app
+
+
+def _time(seconds: float) -> str | None:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}" if seconds else None
+
+
+def render_page(status: Status, metrics: Metrics) -> str:
+    """The status page: HTML with nothing from elsewhere, every value escaped."""
+    cache, leaf = status.cache(), status.certificate.leaf
+    facts = [
+        ("Version", __version__),
+        ("Release line", status.release_line()),
+        ("Uptime", _duration(status.uptime)),
+        (
+            "Cluster",
+            f"{cache.source}: {cache.namespaces} Namespaces, {cache.owners} owners, heard {cache.age:.0f} s ago",
+        ),
+        (
+            "Certificate",
+            f"{', '.join(leaf.names) or leaf.subject}, expires {leaf.not_after:%Y-%m-%d %H:%M} UTC" if leaf else "none",
+        ),
+        ("In flight", str(metrics.admissions.in_flight)),
+    ]
+    states = [("ok" if each["ok"] else "bad", each["name"], each["message"]) for each in status.conditions()]
+    decisions = sorted(metrics.admissions.decisions.items())
+    return _PAGE.format(
+        state="ready" if status.ready else "not ready",
+        css="ok" if status.ready else "bad",
+        facts="".join(f"<tr><th>{escape(name)}<td>{escape(value)}" for name, value in facts),
+        conditions="".join(
+            f'<tr><th>{escape(name)}<td class="{css}">{"yes" if css == "ok" else "no"}<td>{escape(text)}'
+            for css, name, text in states
+        ),
+        decisions="".join(
+            f"<tr><th>{escape(webhook)}<td>{escape(decision)}<td>{count}" for (webhook, decision), count in decisions
+        )
+        or "<tr><td>none yet",
+    )
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    return (f"{days} d " if days else "") + f"{hours:02}:{minutes:02}:{rest:02}"
+
+
+_PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>linkerd-webhook: {state}</title>
+<style>
+:root {{ color-scheme: light dark }}
+body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem }}
+table {{ border-collapse: collapse; width: 100% }}
+th, td {{ text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #8884; vertical-align: top }}
+th {{ font-weight: 600; white-space: nowrap }}
+td {{ overflow-wrap: anywhere }}
+.ok {{ color: #178a3c }} .bad {{ color: #c62f2f; font-weight: 600 }}
+</style>
+<h1>linkerd-webhook <span class="{css}">{state}</span></h1>
+<table>{facts}</table>
+<h2>Conditions</h2>
+<table>{conditions}</table>
+<h2>Decisions</h2>
+<table>{decisions}</table>
+<p><a href="ready">ready</a> · <a href="metrics">metrics</a> · <a href="live">live</a></p>
+"""

@@ -1,0 +1,248 @@
+"""The admission endpoint: bytes in, a decision, bytes out.
+
+Plain ASGI, as DESIGN.md has it: it runs for each object that the cluster creates, and FastAPI's request, validation and
+response classes would cost more than the decision. So it reads the two headers that matter off the scope, and looks
+nothing up twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from time import perf_counter
+from typing import Any
+
+from starlette.types import Message, Receive, Scope, Send
+
+from webhook import review
+from webhook.review import AdmissionRequest, Answer, ReviewError, deny
+from webhook.server.connection import error_body
+from webhook.server.log import Log
+from webhook.server.metrics import Metrics
+from webhook.server.webhooks import Registry
+
+BODY_LIMIT = 10 * 1024 * 1024
+MAX_IN_FLIGHT = 256
+# Bytes of bodies that are still coming in, over all connections; more is more than the API server ever has in flight.
+PENDING_LIMIT = 64 * 1024 * 1024
+
+_JSON_HEADER = (b"content-type", b"application/json")
+_CLOSE = (b"connection", b"close")
+
+# Where a body is no review, nobody knows which webhook was meant.
+_NO_WEBHOOK = "none"
+
+
+class Rejection(Exception):
+    """A request that gets an HTTP error and no AdmissionReview."""
+
+    def __init__(self, status: int, error: str, fix: str, *headers: tuple[bytes, bytes]) -> None:
+        super().__init__(error)
+        self.status = status
+        self.error = error
+        self.fix = fix
+        self.headers = headers
+
+
+class _Gone(Exception):
+    """The client went away."""
+
+
+class Admission:
+    """The ASGI endpoint of every admission path. `in_flight` is kept in `metrics.admissions`."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        metrics: Metrics,
+        log: Log,
+        *,
+        max_in_flight: int = MAX_IN_FLIGHT,
+        body_limit: int = BODY_LIMIT,
+        pending_limit: int = PENDING_LIMIT,
+    ) -> None:
+        """`body_limit` and `pending_limit` are bytes; above `max_in_flight` admissions in work the next gets 429."""
+        self._registry = registry
+        self._metrics = metrics
+        self._counts = metrics.admissions
+        self._log = log
+        self._max_in_flight = max_in_flight
+        self._body_limit = body_limit
+        self._pending_limit = pending_limit
+        self._pending = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request. Never raises for what a client sends."""
+        counts = self._counts
+        try:
+            self._admit(scope)
+            message = await receive()
+            if message["type"] != "http.request":
+                return
+            body: bytes = message["body"]
+            if message.get("more_body"):
+                body = await self._read(body, receive)
+            if len(body) > self._body_limit:
+                raise self._too_large()
+            counts.in_flight += 1
+            try:
+                await self._answer(scope["path"], body, send)
+            finally:
+                counts.in_flight -= 1
+        except Rejection as rejection:
+            await self._reject(rejection, send)
+        except _Gone:
+            return
+
+    def _admit(self, scope: Scope) -> None:
+        """Refuse what can be refused before the body is read. Raises `Rejection`."""
+        if scope["method"] != "POST":
+            raise Rejection(405, f"method {scope['method']}", "POST an AdmissionReview", (b"allow", b"POST"))
+        if self._counts.in_flight >= self._max_in_flight:
+            raise self._too_much()
+        media = length = None
+        for name, value in scope["headers"]:
+            if name == b"content-type":
+                media = value
+            elif name == b"content-length":
+                length = value
+        if media != b"application/json" and (media is None or not _is_json(media)):
+            raise Rejection(415, _media_error(media), "send application/json, as the API server does")
+        if length is not None and int(length) > self._body_limit:
+            raise self._too_large()
+
+    async def _read(self, first: bytes, receive: Receive) -> bytes:
+        """The rest of a body that comes in pieces. Raises `Rejection` and `_Gone`."""
+        parts, size = [first], len(first)
+        self._pending += size
+        try:
+            while True:
+                if size > self._body_limit:
+                    raise self._too_large()
+                if self._pending > self._pending_limit:
+                    raise self._too_much()
+                message: Message = await receive()
+                if message["type"] != "http.request":
+                    raise _Gone
+                piece: bytes = message["body"]
+                parts.append(piece)
+                size += len(piece)
+                self._pending += len(piece)
+                if not message.get("more_body"):
+                    break
+        finally:
+            self._pending -= size
+        if self._counts.in_flight >= self._max_in_flight:
+            raise self._too_much()
+        return b"".join(parts)
+
+    async def _answer(self, path: str, body: bytes, send: Send) -> None:
+        """Decide, answer, and see to what comes after. Raises `Rejection` for a body without a uid."""
+        started = perf_counter()
+        try:
+            request = review.parse(body)
+        except ReviewError as error:
+            if error.uid is None:
+                raise Rejection(400, error.message, "post an AdmissionReview of admission.k8s.io/v1") from None
+            request = AdmissionRequest(error.uid, error.api_version or review.API_VERSIONS[0], _NO_KIND, _NO_KIND)
+            name, answer = _NO_WEBHOOK, deny(error.message, reason="bad_review")
+            payload = review.render(request.uid, request.api_version, answer)
+        else:
+            webhook = self._registry.choose(path, request)
+            name = webhook.name
+            try:
+                answer = await webhook.answer(request)
+                payload = review.render(request.uid, request.api_version, answer)
+            except Exception as error:
+                answer = self._failed(name, request, error)
+                payload = review.render(request.uid, request.api_version, answer)
+        size = b"%d" % len(payload)
+        await send({"type": "http.response.start", "status": 200, "headers": [_JSON_HEADER, (b"content-length", size)]})
+        await send({"type": "http.response.body", "body": payload})
+        seconds = perf_counter() - started
+        if answer.effects and not request.dry_run:
+            self._run_effects(name, answer)
+        self._counts.count(name, request.namespace, answer, seconds, len(body), len(payload))
+        self._log_decision(name, request, answer, seconds)
+
+    def _failed(self, name: str, request: AdmissionRequest, error: Exception) -> Answer:
+        """The answer to a request that the webhook failed over."""
+        self._metrics.internal_errors.labels(name).inc()
+        self._log.error("the webhook failed: this is a bug", webhook=name, uid=request.uid, exc_info=error)
+        return deny(
+            f"internal error of the webhook {name} ({type(error).__name__}): the object is not to blame; "
+            f"see the webhook's log for uid {request.uid}",
+            code=500,
+            status_reason="InternalError",
+            reason="internal_error",
+        )
+
+    def _run_effects(self, name: str, answer: Answer) -> None:
+        for effect in answer.effects:
+            try:
+                effect()
+            except Exception as error:
+                self._metrics.internal_errors.labels(name).inc()
+                self._log.error("an effect of an answer failed: this is a bug", webhook=name, exc_info=error)
+
+    def _log_decision(self, name: str, request: AdmissionRequest, answer: Answer, seconds: float) -> None:
+        """One line: which object, what was decided and why."""
+        more: dict[str, Any] = {}
+        if answer.warnings:
+            more["warnings"] = answer.warnings
+        if not answer.allowed:
+            more["message"] = answer.message
+        if request.dry_run:
+            more["dry_run"] = True
+        self._log.info(
+            "admission",
+            uid=request.uid,
+            webhook=name,
+            kind=request.kind.kind,
+            namespace=request.namespace,
+            name=request.name or _generated_name(request.object),
+            operation=request.operation,
+            decision=answer.decision,
+            reason=answer.reason,
+            ms=round(seconds * 1000, 3),
+            **more,
+        )
+
+    async def _reject(self, rejection: Rejection, send: Send) -> None:
+        self._metrics.reject(rejection.status)
+        body = error_body(rejection.error, rejection.fix)
+        headers: Iterable[tuple[bytes, bytes]] = (
+            _JSON_HEADER,
+            (b"content-length", b"%d" % len(body)),
+            *rejection.headers,
+        )
+        await send({"type": "http.response.start", "status": rejection.status, "headers": list(headers)})
+        await send({"type": "http.response.body", "body": body})
+
+    def _too_large(self) -> Rejection:
+        # What is left of the body would have to be read to keep the connection.
+        return Rejection(
+            413, f"the body is larger than {self._body_limit} bytes", "the API server's own limit is smaller", _CLOSE
+        )
+
+    def _too_much(self) -> Rejection:
+        # Without Retry-After the API server does not try again.
+        fix = f"try again in a second; the bound of {self._max_in_flight} is set with --max-in-flight"
+        return Rejection(429, "too many admissions in work", fix, (b"retry-after", b"1"))
+
+
+_NO_KIND = review.GroupVersionKind()
+
+
+def _is_json(media: bytes) -> bool:
+    return media.partition(b";")[0].strip().lower() == b"application/json"
+
+
+def _media_error(media: bytes | None) -> str:
+    return "no Content-Type" if media is None else f"Content-Type is {media.decode('latin-1')[:100]}"
+
+
+def _generated_name(body: Any) -> str:
+    """What a Pod of a ReplicaSet is called before the API server names it: its prefix."""
+    metadata = body.get("metadata") if isinstance(body, dict) else None
+    name = metadata.get("name") or metadata.get("generateName") if isinstance(metadata, dict) else None
+    return name if isinstance(name, str) else ""

@@ -1,0 +1,60 @@
+"""What `/metrics` says about the cluster: how old the cache is, what was asked for, which Events went out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from webhook.server.metrics import counter
+
+if TYPE_CHECKING:
+    # Only for their shape: the client that they stand on takes a while to import.
+    from webhook.cluster.events import EventRecorder
+    from webhook.cluster.live import LiveCluster
+
+
+class ClusterMetrics(Collector):
+    """Samples read off a live cluster and its event recorder, each time somebody asks."""
+
+    def __init__(self, cluster: LiveCluster, events: EventRecorder | None) -> None:
+        self._cluster = cluster
+        self._events = events
+
+    def collect(self) -> Iterator[Metric]:
+        """The samples. May run in another thread: it works on copies."""
+        cluster, stats = self._cluster, self._cluster.stats
+        for name, text, value in (
+            ("synced", "1 once all Namespaces were listed.", float(cluster.synced)),
+            ("age_seconds", "Seconds since the watch last heard of the API server.", cluster.age),
+            ("namespaces", "Namespaces known.", float(cluster.namespaces)),
+            ("owners", "Owners cached.", float(cluster.owners)),
+        ):
+            yield GaugeMetricFamily(f"linkerd_webhook_cache_{name}", text, value)
+        lookups = {
+            ("namespace", "hit"): stats.namespace_hits,
+            ("namespace", "miss"): stats.namespace_misses,
+            ("owner", "hit"): stats.owner_hits,
+            ("owner", "miss"): stats.owner_misses,
+        }
+        yield counter("linkerd_webhook_cache_lookups", "Look-ups in memory.", ("kind", "result"), lookups)
+        yield counter(
+            "linkerd_webhook_direct_reads",
+            "Objects read from the API server inside a request.",
+            ("kind", "outcome"),
+            dict(stats.reads),
+        )
+        restarts = {(reason,): count for reason, count in dict(stats.watch_restarts).items()}
+        yield counter("linkerd_webhook_watch_restarts", "Watches begun anew, by why.", ("reason",), restarts)
+        if self._events is not None:
+            yield from _events(self._events)
+
+
+def _events(events: EventRecorder) -> Iterator[Metric]:
+    results = CounterMetricFamily("linkerd_webhook_events", "Events, by what became of them.", labels=("result",))
+    for result, count in dict(events.stats).items():
+        results.add_metric((result,), count)
+    yield results
+    yield GaugeMetricFamily("linkerd_webhook_event_queue_length", "Events that wait to be sent.", events.queued)

@@ -1,0 +1,226 @@
+"""Logs: one line an event on standard error, as Linkerd's own programs write them (logrus' `plain` and `json`).
+
+A line costs a few microseconds and never waits: lines are gathered for one turn of the event loop, written at once, and
+dropped (and counted) when whoever reads standard error does not keep up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+import select
+import stat
+import time
+import traceback
+from collections.abc import Mapping, MutableMapping
+from typing import Any, cast
+
+import orjson
+import structlog
+
+# Linkerd's names for the levels. What `panic` and `fatal` leave over is what ends the process.
+LEVELS: Mapping[str, int] = {
+    "panic": logging.CRITICAL,
+    "fatal": logging.CRITICAL,
+    "error": logging.ERROR,
+    "warn": logging.WARNING,
+    "warning": logging.WARNING,
+    "info": logging.INFO,
+    "debug": logging.DEBUG,
+    "trace": logging.DEBUG,
+}
+FORMATS = ("plain", "json")
+
+Log = structlog.typing.FilteringBoundLogger
+Event = MutableMapping[str, Any]
+
+# A pipe that polls as writable takes this much without blocking (PIPE_BUF on Linux).
+_CHUNK = 4096
+_RETRY_SECONDS = 0.05
+
+
+class Writer:
+    """Bytes to a file descriptor, without ever making the event loop wait for the reader."""
+
+    def __init__(self, fd: int = 2, limit: int = 1024 * 1024) -> None:
+        self.dropped = 0
+        self._fd = fd
+        self._limit = limit
+        self._lines: list[bytes] = []
+        self._size = 0
+        self._scheduled = False
+        self._poll = select.poll()
+        self._poll.register(fd, select.POLLOUT)
+        mode = os.fstat(fd).st_mode
+        self._chunk = _CHUNK if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) else limit
+
+    def write(self, line: bytes) -> None:
+        """Take a whole line, with its newline. Written on the loop's next turn, or at once where no loop runs."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            # Before the loop, after it, or in a thread beside it: the gathered lines are the loop's alone.
+            self._write_all(line)
+            return
+        if self._size > self._limit:
+            self.dropped += 1
+            return
+        self._lines.append(line)
+        self._size += len(line)
+        if not self._scheduled:
+            self._scheduled = True
+            loop.call_soon(self._drain)
+
+    def flush(self) -> None:
+        """Write what is left, however long it takes: at the end."""
+        data, self._lines, self._size = b"".join(self._lines), [], 0
+        self._write_all(data)
+
+    def _write_all(self, data: bytes) -> None:
+        try:
+            while data:
+                data = data[os.write(self._fd, data) :]
+        except OSError:
+            self.dropped += 1
+
+    def _drain(self) -> None:
+        self._scheduled = False
+        while self._lines:
+            if not self._poll.poll(0):
+                self._scheduled = True
+                asyncio.get_running_loop().call_later(_RETRY_SECONDS, self._drain)
+                return
+            data = self._lines[0] if len(self._lines) == 1 else b"".join(self._lines)
+            try:
+                written = os.write(self._fd, data[: self._chunk])
+            except BlockingIOError:
+                written = 0
+            except OSError:
+                # Nobody reads any more: losing the log must not lose the answers.
+                self.dropped += len(self._lines)
+                written = len(data)
+            rest = data[written:]
+            self._lines = [rest] if rest else []
+            self._size = len(rest)
+
+
+class _Lines:
+    """What structlog hands a rendered line to; the level was looked at before."""
+
+    def __init__(self, writer: Writer) -> None:
+        self.msg = writer.write
+
+    def __getattr__(self, name: str) -> Any:
+        return self.msg
+
+
+def render_json(_logger: Any, method: str, event: Event) -> bytes:
+    """The event as one line of JSON, with logrus' keys `time`, `level`, `msg`."""
+    line: dict[str, Any] = {"time": _now(), "level": method, "msg": event.pop("event", "")}
+    _exception(event)
+    line.update(event)
+    return orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS)
+
+
+_PLAIN = re.compile(r"[!#-<>-~]+").fullmatch
+
+
+def render_plain(_logger: Any, method: str, event: Event) -> bytes:
+    """The event as a line for people: time, level, message, then `key=value`, quoted where a value needs it."""
+    parts = [_now(), _LABELS.get(method, method), str(event.pop("event", ""))]
+    if "\n" in parts[2] or "\r" in parts[2]:
+        parts[2] = orjson.dumps(parts[2]).decode()
+    trace = _exception(event)
+    for key, value in event.items():
+        kind = type(value)
+        if kind is float or kind is int or (kind is str and _PLAIN(value)):
+            parts.append(f"{key}={value}")
+        else:
+            parts.append(f"{key}={orjson.dumps(value, default=str).decode()}")
+    if trace:
+        parts.append("\n" + trace.rstrip())
+    return (" ".join(parts) + "\n").encode("utf-8", "replace")
+
+
+_LABELS = {
+    "debug": "DEBUG",
+    "info": "INFO ",
+    "warning": "WARN ",
+    "error": "ERROR",
+    "critical": "FATAL",
+    "exception": "ERROR",
+}
+
+_second = 0
+_stamp = ""
+
+
+def _now() -> str:
+    """RFC 3339 in UTC with milliseconds; the seconds are formatted once a second."""
+    global _second, _stamp
+    now = time.time()
+    second = int(now)
+    if second != _second:
+        _stamp = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second))
+        _second = second
+    return f"{_stamp}{int((now - second) * 1000):03d}Z"
+
+
+def _exception(event: Event) -> str:
+    """Turn `exc_info` into text under `traceback` (and hand it back). "" where there is none."""
+    error = event.pop("exc_info", None)
+    if error is None or error is False:
+        return ""
+    if error is True:
+        text = traceback.format_exc()
+    elif isinstance(error, BaseException):
+        text = "".join(traceback.format_exception(error))
+    else:
+        text = "".join(traceback.format_exception(*error))
+    event["traceback"] = text
+    return text
+
+
+def configure(level: str = "info", form: str = "plain", writer: Writer | None = None) -> Writer:
+    """Make every logger of structlog write through `writer` (else one on standard error) from now on.
+
+    Raises KeyError for a level or format that `LEVELS` or `FORMATS` lack.
+    """
+    writer = writer or Writer()
+    structlog.configure(
+        processors=[{"plain": render_plain, "json": render_json}[form]],
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        context_class=dict,
+        logger_factory=lambda *_: _Lines(writer),
+        cache_logger_on_first_use=False,
+    )
+    _capture_libraries(level)
+    return writer
+
+
+def bound() -> Log:
+    """A logger that is resolved once and for all: what a hot path holds. Call it after `configure`."""
+    return cast(Log, structlog.get_logger().bind())
+
+
+class _Bridge(logging.Handler):
+    """Records of the libraries, which use the standard library's logging, as lines of ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record; never raises."""
+        try:
+            log = structlog.get_logger()
+            log.log(record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info)
+        except Exception:
+            self.handleError(record)
+
+
+def _capture_libraries(level: str) -> None:
+    """Send the standard library's logging through structlog: warnings, and from debug on everything."""
+    root = logging.getLogger()
+    root.handlers = [_Bridge()]
+    root.setLevel(logging.DEBUG if LEVELS[level] <= logging.DEBUG else max(LEVELS[level], logging.WARNING))
+    # What a client does wrong is counted; a line of uvicorn's a bad request would be a way to fill the disk.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)

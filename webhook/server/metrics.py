@@ -1,0 +1,176 @@
+"""What is counted, and how `/metrics` tells it.
+
+The counts of an admission are plain integers in dicts, turned into samples only when somebody asks: a call of
+prometheus_client's costs up to two microseconds, and there are seven a request. What is rare is counted by the library.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping
+from itertools import accumulate
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+
+from webhook import __version__
+from webhook.review import Answer
+
+# Seconds: an answer takes a tenth of a millisecond where nothing needs to be asked, and lookups end at half a second.
+BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
+_LE = (*(str(bound) for bound in BOUNDS), "+Inf")
+
+
+# A second sample a counter, for when it was made: nobody asks for that.
+disable_created_metrics()
+
+
+class _Load:
+    """One webhook's latency and bytes."""
+
+    __slots__ = ("buckets", "received", "seconds", "sent")
+
+    def __init__(self) -> None:
+        self.buckets = [0] * len(_LE)
+        self.seconds = 0.0
+        self.received = 0
+        self.sent = 0
+
+
+class Admissions(Collector):
+    """The counts of the hot path. All but `collect` run in the event loop's thread only."""
+
+    def __init__(self) -> None:
+        self.in_flight = 0
+        self._loads: dict[str, _Load] = {}
+        self._decisions: dict[tuple[str, str], int] = {}
+        self._requests: dict[tuple[str, str, str], int] = {}
+        self._responses: dict[tuple[str, str, str, str, str], int] = {}
+
+    def count(self, webhook: str, namespace: str, answer: Answer, seconds: float, received: int, sent: int) -> None:
+        """Count one answered admission: how long it took in seconds, and the bytes of the bodies in and out."""
+        load = self._loads.get(webhook)
+        if load is None:
+            load = self._loads[webhook] = _Load()
+        load.buckets[bisect_left(BOUNDS, seconds)] += 1
+        load.seconds += seconds
+        load.received += received
+        load.sent += sent
+        decision = (webhook, answer.decision)
+        self._decisions[decision] = self._decisions.get(decision, 0) + 1
+        facts = answer.facts
+        found_at = facts.get("annotation_at")
+        if found_at is None:
+            return
+        owner = facts.get("owner_kind", "")
+        asked = (owner, namespace, found_at)
+        self._requests[asked] = self._requests.get(asked, 0) + 1
+        skip = facts.get("skip")
+        if skip is not None:
+            answered = (owner, namespace, found_at, skip, facts.get("skip_reason", ""))
+            self._responses[answered] = self._responses.get(answered, 0) + 1
+
+    @property
+    def decisions(self) -> dict[tuple[str, str], int]:
+        """How many admissions by webhook and decision."""
+        return dict(self._decisions)
+
+    def collect(self) -> Iterator[Metric]:
+        """The samples. May run in another thread: it works on copies."""
+        yield counter(
+            "proxy_inject_admission_requests",
+            "Admission requests to the proxy injector.",
+            ("owner_kind", "namespace", "annotation_at"),
+            dict(self._requests),
+        )
+        yield counter(
+            "proxy_inject_admission_responses",
+            "Admission responses of the proxy injector.",
+            ("owner_kind", "namespace", "annotation_at", "skip", "skip_reason"),
+            dict(self._responses),
+        )
+        yield counter(
+            "linkerd_webhook_decisions",
+            "Admissions answered, by webhook and decision.",
+            ("webhook", "decision"),
+            dict(self._decisions),
+        )
+        yield GaugeMetricFamily("linkerd_webhook_in_flight", "Admissions in work now.", self.in_flight)
+        loads = dict(self._loads)
+        duration = HistogramMetricFamily(
+            "linkerd_webhook_duration_seconds",
+            "From the request's last byte to the answer's, inside the webhook.",
+            labels=("webhook",),
+        )
+        for webhook, load in loads.items():
+            duration.add_metric((webhook,), list(zip(_LE, accumulate(load.buckets), strict=True)), load.seconds)
+        yield duration
+        for name, text, sizes in (
+            ("received", "Bytes of request bodies.", {(webhook,): load.received for webhook, load in loads.items()}),
+            ("sent", "Bytes of answers' bodies.", {(webhook,): load.sent for webhook, load in loads.items()}),
+        ):
+            yield counter(f"linkerd_webhook_{name}_bytes", text, ("webhook",), sizes)
+
+
+def counter(name: str, text: str, labels: tuple[str, ...], values: Mapping[Any, int]) -> CounterMetricFamily:
+    """A counter's samples, given its values by label values (a tuple as long as `labels`)."""
+    family = CounterMetricFamily(name, text, labels=labels)
+    for key, value in values.items():
+        family.add_metric(key, value)
+    return family
+
+
+class Metrics:
+    """Everything that `/metrics` shows. One to a process; tests make their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        self.admissions = Admissions()
+        self.registry.register(self.admissions)
+        self._rejected = Counter(
+            "linkerd_webhook_rejected_requests",
+            "Requests answered with an HTTP error, without an AdmissionReview.",
+            ("status",),
+            registry=self.registry,
+        )
+        self.hang_ups = Counter(
+            "linkerd_webhook_client_hang_ups",
+            "Clients that went away before their request was complete.",
+            registry=self.registry,
+        )
+        self.internal_errors = Counter(
+            "linkerd_webhook_internal_errors",
+            "Answers or effects that failed by the webhook's own fault: see the log.",
+            ("webhook",),
+            registry=self.registry,
+        )
+        self.reloads = Counter(
+            "linkerd_webhook_reloads", "Changed files taken into force.", ("file",), registry=self.registry
+        )
+        self.reload_failures = Counter(
+            "linkerd_webhook_reload_failures",
+            "Changed files that were refused: what was before stays in force.",
+            ("file",),
+            registry=self.registry,
+        )
+        Gauge("linkerd_webhook_build_info", "The version that runs.", ("version",), registry=self.registry).labels(
+            __version__
+        ).set(1)
+
+    def reject(self, status: int) -> None:
+        """Count a request that got an HTTP error."""
+        self._rejected.labels(str(status)).inc()
+
+    def watch(self, name: str, text: str, read: Callable[[], float]) -> None:
+        """Show what `read` returns, each time somebody asks."""
+        Gauge(name, text, registry=self.registry).set_function(read)
+
+    def render(self) -> bytes:
+        """The exposition in Prometheus' text format. Takes a while where Namespaces are many: call it in a thread."""
+        return generate_latest(self.registry)

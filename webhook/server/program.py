@@ -1,0 +1,226 @@
+"""The program `serve`: all parts put together, started in order and stopped in the other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+import uvloop
+
+from webhook import __version__
+from webhook.cluster.interface import Cluster, Events
+from webhook.server import admin, listen, tls
+from webhook.server import log as logs
+from webhook.server.admission import MAX_IN_FLIGHT, Admission
+from webhook.server.app import AdmissionApp
+from webhook.server.configuration import Configuration
+from webhook.server.connection import Policy
+from webhook.server.listen import AddressError
+from webhook.server.metrics import Metrics
+from webhook.server.reload import Group, Pace, Refused, Reloader
+from webhook.server.run import Server, Signals, Times, serve_until
+from webhook.server.webhooks import ProxyInjector, Registry
+
+if TYPE_CHECKING:
+    from webhook.cluster.live import LiveCluster
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `serve` was asked for; the defaults are where Linkerd's own Deployments mount things."""
+
+    addr: str = ":8443"
+    admin_addr: str = ":9995"
+    tls_dir: Path = Path("/var/run/linkerd/tls")
+    values: Path = Path("/var/run/linkerd/config/values")
+    trust_anchors: Path = Path("/var/run/linkerd/identity/trust-roots/ca-bundle.crt")
+    linkerd_namespace: str = "linkerd"
+    release_line: str | None = None
+    kubeconfig: Path | None = None
+    manifests: Sequence[Path] = ()
+    webhook: str | None = None
+    max_in_flight: int = MAX_IN_FLIGHT
+    events: bool = True
+    times: Times = field(default_factory=Times)
+    pace: Pace = field(default_factory=Pace)
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the started program listens; these differ from the options where those said 0."""
+
+    admission: int
+    admin: int
+
+
+class StartError(Exception):
+    """The program cannot start: the message names the file, flag or address, and what to do."""
+
+
+def run(options: Options, writer: logs.Writer, notes: Sequence[str] = ()) -> None:
+    """Serve until SIGTERM or SIGINT, with `notes` said in the log first. Raises `StartError`."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_until_signal(options, writer, notes))
+    writer.flush()
+
+
+async def _until_signal(options: Options, writer: logs.Writer, notes: Sequence[str]) -> None:
+    signals = Signals(at_exit=writer.flush)
+    with signals.installed():
+        for note in notes:
+            log.info(note)
+        await serve(options, signals.received)
+
+
+@dataclass(slots=True)
+class _Surroundings:
+    """The cluster, however it is known."""
+
+    cluster: Cluster
+    events: Events | None
+    cache: Callable[[], admin.Cache]
+
+
+async def serve(options: Options, stop: asyncio.Event, started: Callable[[Ports], None] = lambda _: None) -> None:
+    """Serve until `stop` is set, then drain. `started` is called once both ports are open. Raises `StartError`."""
+    metrics = Metrics()
+    certificate = tls.Certificate()
+    configuration = Configuration(
+        options.values, options.trust_anchors, options.linkerd_namespace, options.release_line
+    )
+    groups = [tls.group(certificate, options.tls_dir), configuration.group]
+    _load(groups)
+    async with AsyncExitStack() as stack:
+        around = await stack.enter_async_context(_surroundings(options, metrics))
+        registry = _registry(options, configuration, around)
+        status = admin.Status(certificate, groups, around.cache, release_line=lambda: configuration.mesh.line.name)
+        _watch(metrics, certificate, configuration)
+        admissions, operators = _servers(options, registry, metrics, status, certificate)
+        reloader = Reloader(
+            groups,
+            options.pace,
+            reloaded=lambda file: metrics.reloads.labels(file).inc(),
+            failed=lambda file: metrics.reload_failures.labels(file).inc(),
+        )
+        await admissions.start()
+        await operators.start()
+        reloader.start()
+        stack.push_async_callback(reloader.stop)
+        log.info(
+            "serving",
+            version=__version__,
+            release_line=configuration.mesh.line.name,
+            address=options.addr,
+            admin_address=options.admin_addr,
+            certificate_expiry=f"{certificate.leaf.not_after:%Y-%m-%dT%H:%M:%SZ}" if certificate.leaf else "",
+        )
+        started(Ports(admissions.port, operators.port))
+        await serve_until(stop, admissions, operators, options.times, status.drain)
+
+
+def _load(groups: Sequence[Group]) -> None:
+    problems = []
+    for group in groups:
+        try:
+            group.load()
+        except Refused as error:
+            problems.append(str(error))
+    if problems:
+        raise StartError("\n".join(problems))
+
+
+def _registry(options: Options, configuration: Configuration, around: _Surroundings) -> Registry:
+    try:
+        return Registry([ProxyInjector(configuration.injector, around.cluster, around.events)], options.webhook)
+    except ValueError as error:
+        raise StartError(f"--webhook: {error}") from error
+
+
+def _servers(
+    options: Options, registry: Registry, metrics: Metrics, status: admin.Status, certificate: tls.Certificate
+) -> tuple[Server, Server]:
+    """Both servers, bound and not yet started."""
+    endpoint = Admission(registry, metrics, logs.bound(), max_in_flight=options.max_in_flight)
+    policy = Policy(rejected=metrics.reject, hung_up=metrics.hang_ups.inc)
+    try:
+        address, admin_address = listen.parse(options.addr), listen.parse(options.admin_addr)
+        sock = listen.bind(address, "--addr")
+        try:
+            admin_sock = listen.bind(admin_address, "--admin-addr")
+        except AddressError:
+            sock.close()
+            raise
+    except AddressError as error:
+        raise StartError(str(error)) from error
+    app = AdmissionApp(registry, endpoint, metrics)
+    return (
+        Server(app, sock, policy, options.times, certificate.context),
+        Server(admin.create(status, metrics), admin_sock, Policy(), options.times),
+    )
+
+
+def _watch(metrics: Metrics, certificate: tls.Certificate, configuration: Configuration) -> None:
+    metrics.watch(
+        "linkerd_webhook_certificate_expiry_timestamp_seconds",
+        "When the served certificate expires, in seconds since 1970.",
+        lambda: certificate.not_after,
+    )
+    metrics.watch(
+        "linkerd_version_unknown",
+        "1 where the values name a Linkerd newer than any known release line.",
+        lambda: float(configuration.mesh.unknown_version),
+    )
+
+
+@asynccontextmanager
+async def _surroundings(options: Options, metrics: Metrics) -> AsyncIterator[_Surroundings]:
+    """The cluster from manifests, or live within the block. Raises `StartError`."""
+    if options.manifests:
+        yield _offline(options.manifests)
+        return
+    # Only here: the client takes a while to import, and who works from manifests needs none.
+    from webhook.cluster.api import ConfigurationError
+    from webhook.cluster.events import EventRecorder
+    from webhook.cluster.live import LiveCluster
+    from webhook.server.cluster_metrics import ClusterMetrics
+
+    try:
+        cluster = await (
+            LiveCluster.from_kubeconfig(options.kubeconfig) if options.kubeconfig else LiveCluster.in_cluster()
+        )
+    except ConfigurationError as error:
+        raise StartError(str(error)) from error
+    events = EventRecorder(cluster.api) if options.events else None
+    metrics.registry.register(ClusterMetrics(cluster, events))
+    await cluster.start()
+    try:
+        if events is not None:
+            await events.start()
+        yield _Surroundings(cluster, events, lambda: _live_cache(cluster))
+    finally:
+        if events is not None:
+            await events.stop()
+        await cluster.stop()
+
+
+def _live_cache(cluster: LiveCluster) -> admin.Cache:
+    return admin.Cache(cluster.synced, cluster.age, cluster.namespaces, cluster.owners, cluster.problem)
+
+
+def _offline(paths: Sequence[Path]) -> _Surroundings:
+    from webhook.cluster.offline import OfflineCluster, flatten
+    from webhook.manifest.load import load
+
+    objects, problems = load(paths)
+    if problems:
+        raise StartError("\n".join(f"{each.file}:{each.line}: {each.message}" for each in problems))
+    namespaces = sum(each.get("kind") == "Namespace" for each in flatten(objects))
+    cache = admin.Cache(synced=True, namespaces=namespaces, source="manifests")
+    return _Surroundings(OfflineCluster(objects), None, lambda: cache)
