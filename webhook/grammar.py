@@ -164,6 +164,8 @@ def _to_int(digits: str) -> int:
 
 def format_number(value: int | float) -> str:
     """A number in a text, as Go's templates write one that came through JSON: `4143`, `0.5`, but `1e+06`."""
+    if isinstance(value, int) and -1_000_000 < value < 1_000_000:
+        return str(value)
     number = float(value)
     if number == 0 or not math.isfinite(number):
         return "0" if number == 0 else repr(number)

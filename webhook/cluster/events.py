@@ -149,6 +149,9 @@ class EventRecorder:
                     await asyncio.sleep(RETRY_AFTER)
                     continue
                 self._failed(error)
+            except asyncio.CancelledError:
+                self.stats["dropped"] += 1
+                raise
             except Exception as error:
                 # One Event that cannot be sent must not keep the next ones.
                 self._failed(error)

@@ -31,7 +31,7 @@ class OfflineCluster:
             namespace = namespace_of(body)
             if namespace is not None:
                 self._namespaces[namespace.name] = namespace
-        elif kind in _OWNERS and isinstance(metadata, dict):
+        elif isinstance(kind, str) and kind in _OWNERS and isinstance(metadata, dict):
             name, within = metadata.get("name"), metadata.get("namespace") or "default"
             if isinstance(name, str) and isinstance(within, str):
                 self._owners[kind, within, name] = references(metadata, within)

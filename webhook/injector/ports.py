@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from webhook.injector.subject import Subject
 from webhook.review import JSON
@@ -22,20 +22,10 @@ def inbound_ports(subject: Subject, *, init_containers: bool) -> str:
 
     Joined by commas, sorted as texts, as the reference does.
     """
-    ports: set[str] = set()
-    containers = (*subject.init_containers, *subject.containers) if init_containers else subject.containers
-    for container in containers:
-        for port in container.get("ports") or ():
-            if port is not None:
-                ports.add(_text(port.get("containerPort")))
-        for key in ("readinessProbe", "livenessProbe"):
-            probe = container.get(key)
-            http = probe.get("httpGet") if probe else None
-            if http is not None:
-                number = http.get("port")
-                if number is None or not isinstance(number, str):
-                    ports.add(_text(number))
-    return ",".join(sorted(ports))
+    numbers = {*subject.ports, *subject.probe_ports}
+    if init_containers:
+        numbers.update(subject.init_ports, subject.init_probe_ports)
+    return ",".join(sorted(map(str, numbers)))
 
 
 def _text(port: float | None) -> str:
@@ -93,14 +83,8 @@ def parse_range(text: str) -> tuple[int, int] | None:
 
 def default_pod_ports(subject: Subject, defaults: frozenset[str], *, init_containers: bool) -> list[str]:
     """The Pod's container ports that are opaque by default, in order, each as often as it is there."""
-    containers = (*subject.init_containers, *subject.containers) if init_containers else subject.containers
-    return [text for text in _container_ports(containers) if text in defaults]
-
-
-def _container_ports(containers: Iterable[JSON]) -> Iterator[str]:
-    for container in containers:
-        for port in container.get("ports") or ():
-            yield _text(port.get("containerPort") if port is not None else 0)
+    numbers = [*subject.init_ports, *subject.ports] if init_containers else subject.ports
+    return [text for text in map(str, numbers) if text in defaults]
 
 
 def default_service_ports(ports: Iterable[JSON], defaults: frozenset[str]) -> list[str]:

@@ -34,7 +34,8 @@ class Subject:
     """One object. Everything absent or null reads as empty.
 
     `prefix` is the JSON pointer of the Pod (template); `spec` is None for kinds without one. `metadata` is the object's
-    own and `pod_metadata` the Pod's (the same for a Pod).
+    own and `pod_metadata` the Pod's (the same for a Pod). The ports are the containers', in order, and those that HTTP
+    readiness and liveness probes name by number.
     """
 
     kind: str
@@ -48,6 +49,10 @@ class Subject:
     has_metadata: bool = True
     containers: list[JSON] = field(default_factory=list)
     init_containers: list[JSON] = field(default_factory=list)
+    ports: list[int] = field(default_factory=list)
+    init_ports: list[int] = field(default_factory=list)
+    probe_ports: list[int] = field(default_factory=list)
+    init_probe_ports: list[int] = field(default_factory=list)
     service_ports: list[JSON] = field(default_factory=list)
 
     @property
@@ -120,11 +125,11 @@ def _check_pod_spec(subject: Subject, spec: JSON, at: str) -> None:
     for key in ("hostNetwork", "automountServiceAccountToken"):
         _get(spec, key, bool, False, at)
     _get(spec, "volumes", list, _NO_LIST, at)
-    subject.containers = _containers(spec, "containers", at)
-    subject.init_containers = _containers(spec, "initContainers", at)
+    subject.containers = _containers(spec, "containers", at, subject.ports, subject.probe_ports)
+    subject.init_containers = _containers(spec, "initContainers", at, subject.init_ports, subject.init_probe_ports)
 
 
-def _containers(spec: JSON, key: str, at: str) -> list[JSON]:
+def _containers(spec: JSON, key: str, at: str, ports: list[int], probes: list[int]) -> list[JSON]:
     found = _get(spec, key, list, _NO_LIST, at)
     for index, container in enumerate(found):
         if not isinstance(container, dict):
@@ -132,56 +137,79 @@ def _containers(spec: JSON, key: str, at: str) -> list[JSON]:
                 found = [c if c is not None else _NOTHING for c in found]
                 continue
             raise _wrong(f"{at}.{key}[{index}]", container, dict)
-        _check_container(container, at, key, index)
+        try:
+            _check_container(container, ports, probes)
+        except _Wrong as wrong:
+            raise _wrong(f"{at}.{key}[{index}].{wrong.path}", wrong.value, wrong.want) from None
     return found
 
 
-def _check_container(container: JSON, at: str, key: str, index: int) -> None:
-    """The happy path is a handful of lookups; paths for messages are written only when something is wrong."""
-    try:
-        for name in ("name", "image"):
-            _get(container, name, str, "", "")
-        for number, port in enumerate(_get(container, "ports", list, _NO_LIST, "")):
-            _check_port(port, "containerPort", f"ports[{number}]")
-        for number, mount in enumerate(_get(container, "volumeMounts", list, _NO_LIST, "")):
-            _check_mount(mount, f"volumeMounts[{number}]")
-        context = _get(container, "securityContext", dict, _NOTHING, "")
-        capabilities = _get(context, "capabilities", dict, _NOTHING, "securityContext")
-        for name in ("add", "drop"):
-            for number, capability in enumerate(_get(capabilities, name, list, _NO_LIST, "securityContext.capabilities")):
-                if not isinstance(capability, str):
-                    raise _wrong(f"securityContext.capabilities.{name}[{number}]", capability, str)
-        for name in ("readinessProbe", "livenessProbe"):
-            http = _get(_get(container, name, dict, _NOTHING, ""), "httpGet", dict, _NOTHING, name)
-            _check_int_or_string(http.get("port"), f"{name}.httpGet.port")
-    except _Wrong as wrong:
-        raise _wrong(f"{at}.{key}[{index}].{wrong.path}", wrong.value, wrong.want) from None
+def _check_container(container: JSON, ports: list[int], probes: list[int]) -> None:
+    for name in ("name", "image"):
+        text = container.get(name)
+        if text is not None and not isinstance(text, str):
+            _text(text, name)
+    for number, port in enumerate(_get(container, "ports", list, _NO_LIST, "")):
+        ports.append(_check_port(port, "containerPort", number))
+    for number, mount in enumerate(_get(container, "volumeMounts", list, _NO_LIST, "")):
+        _check_mount(mount, number)
+    if container.get("securityContext") is not None:
+        _check_capabilities(container)
+    for name in ("readinessProbe", "livenessProbe"):
+        if container.get(name) is not None:
+            _check_probe(container, name, probes)
 
 
-def _check_port(port: Any, number: str, at: str) -> None:
-    if port is None:
+def _check_probe(container: JSON, name: str, probes: list[int]) -> None:
+    http = _get(_get(container, name, dict, _NOTHING, ""), "httpGet", dict, None, name)
+    if http is None:
         return
+    port = http.get("port")
+    _check_int_or_string(port, f"{name}.httpGet.port")
+    if not isinstance(port, str):
+        probes.append(int(port or 0))
+
+
+def _check_capabilities(container: JSON) -> None:
+    context = _get(container, "securityContext", dict, _NOTHING, "")
+    capabilities = _get(context, "capabilities", dict, _NOTHING, "securityContext")
+    for name in ("add", "drop"):
+        for number, capability in enumerate(_get(capabilities, name, list, _NO_LIST, "securityContext.capabilities")):
+            if not isinstance(capability, str):
+                raise _wrong(f"securityContext.capabilities.{name}[{number}]", capability, str)
+
+
+def _check_port(port: Any, number: str, index: int, at: str = "ports") -> int:
+    """The port's number, 0 where it has none."""
+    if port is None:
+        return 0
     if not isinstance(port, dict):
-        raise _wrong(at, port, dict)
+        raise _wrong(f"{at}[{index}]", port, dict)
+    for key in ("name", "protocol"):
+        text = port.get(key)
+        if text is not None and not isinstance(text, str):
+            _text(text, f"{at}[{index}].{key}")
     value = port.get(number)
-    if value is not None and not _is_int(value):
-        raise _wrong(f"{at}.{number}", value, int)
-    _get(port, "name", str, "", at)
-    _get(port, "protocol", str, "", at)
+    if value is None:
+        return 0
+    if not _is_int(value):
+        raise _wrong(f"{at}[{index}].{number}", value, int)
+    return int(value)
 
 
-def _check_mount(mount: Any, at: str) -> None:
+def _check_mount(mount: Any, index: int) -> None:
     if not isinstance(mount, dict):
-        raise _wrong(at, mount, dict)
-    _get(mount, "name", str, "", at)
-    _get(mount, "mountPath", str, "", at)
-    _get(mount, "readOnly", bool, False, at)
+        raise _wrong(f"volumeMounts[{index}]", mount, dict)
+    for key, want in (("name", str), ("mountPath", str), ("readOnly", bool)):
+        value = mount.get(key)
+        if value is not None and not isinstance(value, want):
+            _get(mount, key, want, "", f"volumeMounts[{index}]")
 
 
 def _service_ports(body: JSON) -> list[JSON]:
     ports = _get(_get(body, "spec", dict, _NOTHING, ""), "ports", list, _NO_LIST, "spec")
     for index, port in enumerate(ports):
-        _check_port(port, "port", f"spec.ports[{index}]")
+        _check_port(port, "port", index, "spec.ports")
         if port is not None:
             _check_int_or_string(port.get("targetPort"), f"spec.ports[{index}].targetPort")
     return [port for port in ports if port is not None]

@@ -199,7 +199,8 @@ def _stream(text: str, before: int) -> Iterator[_Document]:
         raise _Broken(before + text.count("\n", 0, error.position) + 1, str(error.reason)) from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        at = before + mark.line if mark else line
+        # What ends too early is told of the last line, not of the one after it.
+        at = before + min(mark.line, text.rstrip().count("\n")) if mark else line
         raise _Broken(at + 1, " ".join(part for part in (error.context, error.problem) if part)) from error
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise _Broken(line + 1, str(error) or type(error).__name__) from error

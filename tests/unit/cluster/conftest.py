@@ -33,28 +33,26 @@ class FakeApiServer:
         self.watches: list[asyncio.Queue[bytes | None]] = []
         self.running = 0
         self.most_running = 0
+        self._released = asyncio.Event()
         self._version = 100
         self._port = 0
         self._runner: web.AppRunner | None = None
 
-    async def start(self, tls: Any = None) -> None:
+    async def start(self) -> None:
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._handle)
-        self._runner = web.AppRunner(app, shutdown_timeout=0)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self._port, ssl_context=tls, reuse_address=True)
+        site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True)
         await site.start()
         self._port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
         if self._runner is not None:
             self.end_watches()
+            self._released.set()
             await self._runner.cleanup()
             self._runner = None
-
-    @property
-    def port(self) -> int:
-        return self._port
 
     @property
     def url(self) -> str:
@@ -105,7 +103,8 @@ class FakeApiServer:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         path = request.path
         if path in self.hangs:
-            await asyncio.sleep(60)
+            await self._released.wait()
+            return self._status(503, "stopped")
         if path in self.failures:
             return self._status(*self.failures[path])
         if request.method == "POST":

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
+from aiohttp import web
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -46,20 +47,20 @@ def certificate(tmp_path_factory):
 
 @pytest.fixture
 async def secure(certificate):
-    from_conftest = pytest.importorskip("aiohttp.web")
+    """An HTTPS server that notes its requests."""
     requests = []
 
     async def handle(request):
         requests.append(request)
-        return from_conftest.json_response({"metadata": {"name": "demo"}})
+        return web.json_response({"metadata": {"name": "demo"}})
 
-    app = from_conftest.Application()
+    app = web.Application()
     app.router.add_route("*", "/{path:.*}", handle)
-    runner = from_conftest.AppRunner(app)
+    runner = web.AppRunner(app)
     await runner.setup()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate)
-    await from_conftest.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
     yield SimpleNamespace(requests=requests, port=runner.addresses[0][1])
     await runner.cleanup()
 

@@ -68,7 +68,7 @@ class TestBroken:
     @pytest.mark.parametrize(
         ("content", "line"),
         [
-            ("a: 1\n---\n- 1\n", 2),
+            ("a: 1\n---\n- 1\n", 3),
             ("just words\n", 1),
             ("a: 1\n---\nb: !!python/object:os.system x\n", 3),
             ("a: *nowhere\n", 1),
@@ -114,7 +114,7 @@ class TestFolder:
 
 def test_a_dash_is_standard_input(monkeypatch):
     monkeypatch.setattr(module.sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"a: 1\n---\n- 2\n")))
-    assert load(["-"]) == ([{"a": 1}], [Problem("-", 2, "a document of type list, want an object")])
+    assert load(["-"]) == ([{"a": 1}], [Problem("-", 3, "a document of type list, want an object")])
 
 
 @pytest.mark.parametrize("broken", ["", "---\nx: [\n"])
