@@ -1,8 +1,8 @@
 """The grammars that Linkerd's values and annotations are written in: Go's scalars and Kubernetes' quantities.
 
 Linkerd reads them with Go's `strconv` and `time`, and Kubernetes' `resource.ParseQuantity`. What those take, odd as it
-may look (`t`, `+5`, `1h1h`, `.5`, `Mi`), is taken here, and nothing else. Each `parse_*` raises `GrammarError`, whose text
-says what is allowed. The `format_*` functions write numbers as the reference's text templates do.
+may look (`t`, `+5`, `1h1h`, `.5`, `Mi`), is taken here, and nothing else. Each `parse_*` raises `GrammarError`, whose
+text says what is allowed. The `format_*` functions write numbers as the reference's text templates do.
 """
 
 from __future__ import annotations

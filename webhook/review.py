@@ -58,8 +58,8 @@ class Answer:
 
     `patch` holds RFC 6902 operations, None or empty for no change. `warnings` are whole sentences: `render` shortens
     them for the client and keeps them whole for the audit log. `decision` is a short identifier (`injected`, `skipped`,
-    `annotated`, `unchanged`, `denied`), `reason` the identifiers of why, `message` a sentence for people. `facts` are what
-    metrics and logs want to know beside that. `effects` run once the answer is settled, and never for a dry run.
+    `annotated`, `unchanged`, `denied`), `reason` the identifiers of why, `message` a sentence for people. `facts` are
+    what metrics and logs want to know beside that. `effects` run once the answer is settled, and never for a dry run.
     """
 
     allowed: bool = True
@@ -207,10 +207,10 @@ def _a(value: Any) -> str:
     """Name a JSON value's type for an error message."""
     if value is None:
         return "missing"
-    names: dict[type, str] = {bool: "a boolean", int: "a number", float: "a number", list: "an array", dict: "an object"}
     if isinstance(value, str):
-        return "an empty string" if not value else "a string"
-    return names.get(type(value), type(value).__name__)
+        return "a string" if value else "an empty string"
+    names: dict[type, str] = {bool: "a boolean", list: "an array", dict: "an object"}
+    return names.get(type(value), "a number")
 
 
 def _quoted(value: Any) -> str:

@@ -23,8 +23,12 @@ ALLOWED, DENIED, UNREADABLE = 0, 1, 2
 
 @click.command(short_help="answer AdmissionReviews from files")
 @mesh_options(required=False)
-@click.option("--manifests", multiple=True, metavar="PATH", help="Namespaces and owners that exist: a file or a folder.")
-@click.option("--webhook", metavar="NAME", help="Answer as if posted to this webhook's path; else the resource chooses.")
+@click.option(
+    "--manifests", multiple=True, metavar="PATH", help="Namespaces and owners that exist: a file or a folder."
+)
+@click.option(
+    "--webhook", metavar="NAME", help="Answer as if posted to this webhook's path; else the resource chooses."
+)
 @extension_options
 @click.argument("files", nargs=-1, metavar="[FILE]...")
 def review(
@@ -37,7 +41,7 @@ def review(
     files: tuple[str, ...],
     **_extensions: str,
 ) -> None:
-    """Answer AdmissionReviews (JSON, JSON Lines or YAML; standard input without FILE or with -), one line each, in order.
+    """Answer AdmissionReviews, one line each, in order: JSON, JSON Lines or YAML; `-` or no FILE is standard input.
 
     Without --values and --trust-anchors, Linkerd's defaults stand in for the mesh's configuration.
 

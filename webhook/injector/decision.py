@@ -78,9 +78,7 @@ def decide(
         reasons.append(HOST_NETWORK)
     if has_sidecar(subject, native_names=native_names):
         reasons.append(SIDECAR_EXISTS)
-    reason, found_at = _by_annotation(
-        subject.pod_annotations.get(INJECT, ""), namespace_annotations.get(INJECT, "")
-    )
+    reason, found_at = _by_annotation(subject.pod_annotations.get(INJECT, ""), namespace_annotations.get(INJECT, ""))
     if reason:
         reasons.append(reason)
     if not token_projection and not _has_token(subject, spec):
@@ -105,9 +103,7 @@ def has_sidecar(subject: Subject, *, native_names: bool) -> bool:
     proxies = [*init_containers, *subject.containers] if native_names else subject.containers
     return any(
         (c.get("image") or "").startswith(_PROXY_IMAGES) or c.get("name") in _PROXY_NAMES for c in proxies
-    ) or any(
-        (c.get("image") or "").startswith(_INIT_IMAGES) or c.get("name") in _INIT_NAMES for c in init_containers
-    )
+    ) or any((c.get("image") or "").startswith(_INIT_IMAGES) or c.get("name") in _INIT_NAMES for c in init_containers)
 
 
 def service_account_mount(subject: Subject) -> JSON | None:

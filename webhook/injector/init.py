@@ -50,10 +50,7 @@ class InitBuilder:
             "volumeMounts": [*self._mounts, service_account] if service_account else self._mounts,
         }
         if self._in_proxy_image:
-            container["resources"] = resources.render(
-                (s.cpu_limit, s.memory_limit, s.ephemeral_storage_limit),
-                (s.cpu_request, s.memory_request, s.ephemeral_storage_request),
-            )
+            container["resources"] = resources.from_settings(s)
             container["command"] = ["/usr/lib/linkerd/linkerd2-proxy-init"]
         else:
             container["image"] = f"{s.init_image}:{s.init_version}"

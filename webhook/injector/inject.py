@@ -40,8 +40,7 @@ class Parts:
         self.facts = MeshFacts.of(mesh)
         self.cni = mesh.values.cni_enabled
         self.proxy = ProxyBuilder(self.facts)
-        self.init = None if self.cni else InitBuilder(self.facts)
-        self.validator = ValidatorBuilder(self.facts) if self.cni else None
+        self.first: InitBuilder | ValidatorBuilder = (ValidatorBuilder if self.cni else InitBuilder)(self.facts)
         self.volumes = volumes.build(
             cni=self.cni, traces=self.proxy.traces, token_projection=self.facts.token_projection
         )
@@ -167,11 +166,11 @@ class Injector:
         self._add_opaque_ports(subject, inherited)
         resolved = self._resolver.resolve(subject, namespace, inherited)
         if not resolved.settings.pod_inbound_ports:
-            resolved.settings.pod_inbound_ports = ports.inbound_ports(
-                subject, init_containers=self._init_ports
-            )
+            resolved.settings.pod_inbound_ports = ports.inbound_ports(subject, init_containers=self._init_ports)
         operations = patch.ensure(request.object, f"{subject.prefix}/spec")
-        operations += _metadata(subject, self._annotations(resolved, inherited), self._labels(request, subject, workload))
+        operations += _metadata(
+            subject, self._annotations(resolved, inherited), self._labels(request, subject, workload)
+        )
         operations += self._containers(self._parts, subject, resolved)
         answer = Answer(
             patch=operations,
@@ -204,9 +203,7 @@ class Injector:
             TRUST_ROOT: self.mesh.trust_anchors_sha256,
         }
 
-    def _labels(
-        self, request: AdmissionRequest, subject: Subject, workload: tuple[str, str] | None
-    ) -> dict[str, str]:
+    def _labels(self, request: AdmissionRequest, subject: Subject, workload: tuple[str, str] | None) -> dict[str, str]:
         labels = {CONTROL_PLANE: self.mesh.linkerd_namespace}
         if not subject.is_pod:
             labels[f"linkerd.io/proxy-{subject.kind}"] = str(subject.metadata.get("name") or "")
@@ -222,11 +219,7 @@ class Injector:
         at = f"{subject.prefix}/spec"
         capabilities = _capabilities(subject) or _mesh_capabilities(parts.facts)
         mount = _mount(decision.service_account_mount(subject)) or _mesh_mount(parts.facts)
-        first = (
-            parts.init.build(settings, _capabilities(subject) or _init_capabilities(parts.facts), mount)
-            if parts.init is not None
-            else parts.validator.build(settings)  # type: ignore[union-attr]
-        )
+        first = parts.first.build(settings, _capabilities(subject) or _init_capabilities(parts.facts), mount)
         proxy = parts.proxy.build(settings, capabilities, mount)
         operations = patch.append_items(f"{at}/volumes", spec.get("volumes"), parts.volumes)
         init_path, containers_path = f"{at}/initContainers", f"{at}/containers"

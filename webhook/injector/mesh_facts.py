@@ -10,7 +10,6 @@ from webhook.mesh.config import Mesh
 from webhook.mesh.releases import Line
 from webhook.mesh.values import Identity, Ports, Proxy, ProxyInit, Resources, Values
 
-
 T = TypeVar("T")
 
 

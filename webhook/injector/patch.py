@@ -1,6 +1,7 @@
 """Parts and metadata to RFC 6902 operations.
 
-Only `add`, only our own: nothing of the user's is rewritten. A list or map that is absent, null or empty is added whole.
+Only `add`, only our own: nothing of the user's is rewritten. A list or map that is absent, null or empty is added
+whole.
 """
 
 from __future__ import annotations

@@ -60,9 +60,7 @@ def read_opaque_ports(value: str, names: dict[str, int], *, expand: bool) -> tup
             ports.append(str(names[text]))
             continue
         bounds = parse_range(text)
-        if bounds is None:
-            refused.append(text)
-        elif expand and len(ports) + bounds[1] - bounds[0] > MOST_EXPANDED:
+        if bounds is None or (expand and len(ports) + bounds[1] - bounds[0] > MOST_EXPANDED):
             refused.append(text)
         elif expand:
             ports.extend(map(str, range(bounds[0], bounds[1] + 1)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 from webhook.grammar import format_field, format_number, snake_case
 from webhook.injector import resources
 from webhook.injector.mesh_facts import MeshFacts, need
@@ -105,10 +104,7 @@ class ProxyBuilder:
         }
         self._probes.add(container, s)
         if facts.proxy.resources is not None:
-            container["resources"] = resources.render(
-                (s.cpu_limit, s.memory_limit, s.ephemeral_storage_limit),
-                (s.cpu_request, s.memory_request, s.ephemeral_storage_request),
-            )
+            container["resources"] = resources.from_settings(s)
         if s.native_sidecar:
             container["restartPolicy"] = "Always"
         elif lifecycle := self._lifecycle(s):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from webhook.injector.settings import Settings
 from webhook.mesh.values import Resources
 from webhook.review import JSON
 
@@ -9,14 +10,24 @@ from webhook.review import JSON
 def from_values(resources: Resources) -> JSON | None:
     """Limits and requests of the values."""
     cpu, memory, storage = resources.cpu, resources.memory, resources.ephemeral_storage
-    return render(
+    return _render(
         (cpu.limit, memory.limit, storage.limit),
         (cpu.request, memory.request, storage.request),
     )
 
 
-def render(limits: tuple[str, str, str], requests: tuple[str, str, str]) -> JSON | None:
-    """Limits and requests, each of CPU, memory and ephemeral storage; what is empty is left out, and nothing at all is null, as the control plane writes it."""
+def from_settings(settings: Settings) -> JSON | None:
+    """The proxy's, and what shares its image: the values with annotations over them."""
+    s = settings
+    return _render(
+        (s.cpu_limit, s.memory_limit, s.ephemeral_storage_limit),
+        (s.cpu_request, s.memory_request, s.ephemeral_storage_request),
+    )
+
+
+def _render(limits: tuple[str, str, str], requests: tuple[str, str, str]) -> JSON | None:
+    """Each of CPU, memory and ephemeral storage. What is empty is left out; nothing at all is null, as the control
+    plane writes it."""
     out: JSON = {}
     for name, amounts in (("limits", limits), ("requests", requests)):
         if any(amounts):

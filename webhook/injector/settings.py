@@ -326,7 +326,10 @@ SETTINGS = (
     Setting(f"{PREFIX}admin-port", "admin_port", _port, odd=_odd_port),
     Setting(f"{PREFIX}outbound-port", "outbound_port", _port, odd=_odd_port),
     Setting(
-        f"{PREFIX}pod-inbound-ports", "pod_inbound_ports", odd=_odd_port_list, effect="rule/pod-inbound-ports-annotation"
+        f"{PREFIX}pod-inbound-ports",
+        "pod_inbound_ports",
+        odd=_odd_port_list,
+        effect="rule/pod-inbound-ports-annotation",
     ),
     Setting(f"{PREFIX}proxy-admin-shutdown", "shutdown_endpoint", _switch),
     Setting(f"{PREFIX}proxy-log-level", "log_level"),
@@ -348,9 +351,7 @@ SETTINGS = (
         _whole_seconds_text,
         odd=_odd_time,
     ),
-    Setting(
-        f"{PREFIX}proxy-disable-outbound-protocol-detect-timeout", "disable_outbound_detect_timeout", parse_bool
-    ),
+    Setting(f"{PREFIX}proxy-disable-outbound-protocol-detect-timeout", "disable_outbound_detect_timeout", parse_bool),
     Setting(f"{PREFIX}proxy-disable-inbound-protocol-detect-timeout", "disable_inbound_detect_timeout", parse_bool),
     Setting(f"{PREFIX}shutdown-grace-period", "shutdown_grace_period", _milliseconds, odd=_odd_time),
     Setting(f"{PREFIX}enable-gateway", "is_gateway", parse_bool, inherited=False),
@@ -517,8 +518,8 @@ class Resolver:
     def _merge_env(self, subject: Subject, namespace: Mapping[str, str], out: Resolved) -> None:
         """The mesh's variables, the Namespace's and the workload's, by name; a layer that is no good is left out."""
         own = subject.pod_annotations if subject.is_pod else subject.annotations
-        for source, annotations in (("namespace", namespace), ("pod", own)):
-            text = annotations.get(ADDITIONAL_ENV)
+        for source, layer in (("namespace", namespace), ("pod", own)):
+            text = layer.get(ADDITIONAL_ENV)
             if not text:
                 continue
             variables, problem = _read_env(text)

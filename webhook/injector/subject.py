@@ -130,7 +130,7 @@ def _check_pod_spec(subject: Subject, spec: JSON, at: str) -> None:
 
 
 def _containers(spec: JSON, key: str, at: str, ports: list[int], probes: list[int]) -> list[JSON]:
-    found = _get(spec, key, list, _NO_LIST, at)
+    found: list[JSON] = _get(spec, key, list, _NO_LIST, at)
     for index, container in enumerate(found):
         if not isinstance(container, dict):
             if container is None:

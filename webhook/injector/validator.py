@@ -1,7 +1,7 @@
 """The init container that stands in for `linkerd-init` under CNI.
 
-From the line with a network validator on, it checks that the node's plug-in redirects traffic; before, it does nothing but
-be there.
+From the line with a network validator on, it checks that the node's plug-in redirects traffic; before, it does nothing
+but be there.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class ValidatorBuilder:
             self._args = _args(validator, ipv6=not facts.values.disable_ipv6)
             self._security = validator.security_context or _DEFAULT_SECURITY
 
-    def build(self, settings: Settings) -> JSON:
-        """The container for these settings."""
+    def build(self, settings: Settings, _capabilities: JSON | None, _service_account: JSON | None) -> JSON:
+        """The container for these settings; arguments as for the init container in whose place it is."""
         if not self._checks:
             return _NOOP
         facts, s = self._facts, settings
@@ -38,10 +38,7 @@ class ValidatorBuilder:
             "name": NAME,
             "image": facts.image(s.proxy_image, s.proxy_version),
             "imagePullPolicy": s.pull_policy or facts.pull_policy or None,
-            "resources": resources.render(
-                (s.cpu_limit, s.memory_limit, s.ephemeral_storage_limit),
-                (s.cpu_request, s.memory_request, s.ephemeral_storage_request),
-            ),
+            "resources": resources.from_settings(s),
             "securityContext": self._security,
             "command": ["/usr/lib/linkerd/linkerd2-network-validator"],
             "args": self._args,

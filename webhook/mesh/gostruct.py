@@ -1,8 +1,8 @@
 """Pydantic models that read what Go's `encoding/json` reads into a struct, by the same rules.
 
 Linkerd's values and the environment variables in an annotation pass through Go structures: field names match without
-regard to case, unknown ones have no effect, null leaves the zero value, numbers must fit their type. Values come as YAML
-(`sigs.k8s.io/yaml`), where a scalar that meets a text field becomes text; validate with `context=YAML` for that.
+regard to case, unknown ones have no effect, null leaves the zero value, numbers must fit their type. Values come as
+YAML (`sigs.k8s.io/yaml`), where a scalar that meets a text field becomes text; validate with `context=YAML` for that.
 """
 
 from __future__ import annotations

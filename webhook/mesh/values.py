@@ -1,7 +1,7 @@
 """The values that `linkerd install` or Helm was given, as the `linkerd-config` ConfigMap carries them.
 
-One model for all lines: which keys a line knows stands in `releases.ROWS` (`value/…`), and what it does not know is taken
-out before the model sees it. Everything has the zero value that Go gives it, so absent sections show as None.
+One model for all lines: which keys a line knows stands in `releases.ROWS` (`value/…`), and what it does not know is
+taken out before the model sees it. Everything has the zero value that Go gives it: absent sections show as None.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ class Resources(GoStruct):
 class Capabilities(GoStruct):
     """Capabilities of a security context."""
 
-    add: TextList = []
-    drop: TextList = []
+    add: TextList = Field(default_factory=list)
+    drop: TextList = Field(default_factory=list)
 
 
 class VolumeMountPath(GoStruct):

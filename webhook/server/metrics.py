@@ -26,7 +26,7 @@ _LE = (*(str(bound) for bound in BOUNDS), "+Inf")
 
 
 # A second sample a counter, for when it was made: nobody asks for that.
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class _Load:

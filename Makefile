@@ -1,0 +1,53 @@
+# Everything that the project needs is installed into .venv from the lock files in requirements/.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: run test check lint types unit lock bench clean
+
+run: $(VENV)/.run ## serve with built-in settings, and show what three sample Pods become
+	$(BIN)/linkerd-webhook demo
+
+test: check unit ## everything: style, types, contracts, all tests
+
+check: lint types ## style, types and the contract between the rooms
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+unit: $(VENV)/.dev
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lock: $(VENV)/.dev ## resolve the dependencies anew
+	$(PIP) install uv
+	set -e; for each in "pyproject.toml:run" "--group build:build" "pyproject.toml --group dev -c requirements/run.txt:dev"; do \
+	  $(BIN)/uv pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-emit-index-url \
+	    --no-header --no-annotate $${each%:*} -o requirements/$${each##*:}.txt; done
+
+bench: $(VENV)/.dev ## what it costs, beside a floor in the same run (needs a few minutes and a quiet machine)
+	$(BIN)/python -m bench.throughput
+	$(BIN)/python -m bench.cold
+	$(BIN)/python -m bench.memory
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements/run.txt requirements/build.txt pyproject.toml | $(BIN)/python
+	$(PIP) install --require-hashes -r requirements/build.txt -r requirements/run.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements/dev.txt
+	$(PIP) install --require-hashes -r requirements/dev.txt
+	touch $@
