@@ -204,7 +204,7 @@ async def _refresh(configuration: Configuration, loader: Any) -> None:
 def _object(body: bytes) -> JSON:
     found = orjson.loads(body)
     if not isinstance(found, dict):
-        raise ValueError(f"want a JSON object from the API server, got {type(found).__name__}")  # noqa: TRY004
+        raise ValueError(f"want a JSON object from the API server, got {type(found).__name__}")
     return found
 
 

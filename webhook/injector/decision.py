@@ -59,6 +59,8 @@ class Decision:
     @property
     def sentence(self) -> str:
         """The reasons for people."""
+        if self.inject:
+            return f"the {'namespace' if self.annotation_at == 'namespace' else 'pod'} asks for it with {INJECT}"
         return ", ".join(SENTENCES[reason] for reason in self.reasons)
 
 

@@ -84,7 +84,7 @@ class Injector:
             facts["owner_kind"] = owner if owner in OWNER_KINDS else ""
             facts["annotation_at"] = verdict.annotation_at
             if verdict.inject:
-                answer = self._inject(request, subject, namespace, workload)
+                answer = self._inject(request, subject, namespace, workload, verdict)
             else:
                 answer = self._skip(subject, namespace, verdict)
         except Refusal as refusal:
@@ -159,12 +159,15 @@ class Injector:
         subject: Subject,
         namespace: Mapping[str, str],
         workload: tuple[str, str] | None,
+        verdict: Decision,
     ) -> Answer:
         if self._parts is None:
             raise self.refusal or Refusal("the configuration can inject nothing", code=500)
         inherited = self._resolver.inherit(subject, namespace)
-        self._add_opaque_ports(subject, inherited)
+        by_default = self._add_opaque_ports(subject, inherited)
         resolved = self._resolver.resolve(subject, namespace, inherited)
+        if by_default:
+            resolved.sources.pop(ports.OPAQUE_PORTS, None)
         if not resolved.settings.pod_inbound_ports:
             resolved.settings.pod_inbound_ports = ports.inbound_ports(subject, init_containers=self._init_ports)
         operations = patch.ensure(request.object, f"{subject.prefix}/spec")
@@ -178,21 +181,22 @@ class Injector:
             message="Linkerd sidecar proxy injected",
             warnings=resolved.warnings,
         )
-        answer.audit = {"decision": "injected", "reason": "injected"}
+        answer.audit = {"decision": "injected", "reason": verdict.sentence}
         if resolved.sources:
             answer.audit["settings"] = "; ".join(
                 f"{key}={value} ({source})" for key, (value, source) in resolved.sources.items()
             )
         return answer
 
-    def _add_opaque_ports(self, subject: Subject, inherited: dict[str, str]) -> None:
-        """The default opaque ports that a Pod exposes are written on it, where nobody said otherwise."""
+    def _add_opaque_ports(self, subject: Subject, inherited: dict[str, str]) -> bool:
+        """Write the default opaque ports that a Pod exposes on it, where nobody said otherwise; whether that was so."""
         key = ports.OPAQUE_PORTS
         if key in inherited or key in subject.pod_annotations or key in subject.annotations:
-            return
+            return False
         defaults = ports.default_pod_ports(subject, self._default_ports, init_containers=self._init_ports)
         if defaults:
             inherited[key] = ",".join(defaults)
+        return bool(defaults)
 
     def _annotations(self, resolved: Resolved, inherited: dict[str, str]) -> dict[str, str]:
         version = resolved.settings.proxy_version or self.mesh.values.linkerd_version

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,19 +64,36 @@ class StartError(Exception):
     """The program cannot start: the message names the file, flag or address, and what to do."""
 
 
-def run(options: Options, writer: logs.Writer, notes: Sequence[str] = ()) -> None:
+# What to do once the program serves: given where it listens, and the event that ends it.
+Then = Callable[[Ports, asyncio.Event], Coroutine[None, None, None]]
+
+
+def run(options: Options, writer: logs.Writer, notes: Sequence[str] = (), then: Then | None = None) -> None:
     """Serve until SIGTERM or SIGINT, with `notes` said in the log first. Raises `StartError`."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_until_signal(options, writer, notes))
+        runner.run(_until_signal(options, writer, notes, then))
     writer.flush()
 
 
-async def _until_signal(options: Options, writer: logs.Writer, notes: Sequence[str]) -> None:
+async def _until_signal(options: Options, writer: logs.Writer, notes: Sequence[str], then: Then | None) -> None:
     signals = Signals(at_exit=writer.flush)
+    tasks = []
+
+    def end_if_failed(task: asyncio.Task[None]) -> None:
+        if task.cancelled() or task.exception() is not None:
+            signals.received.set()
+
+    def started(ports: Ports) -> None:
+        if then is not None:
+            task = asyncio.create_task(then(ports, signals.received))
+            task.add_done_callback(end_if_failed)
+            tasks.append(task)
+
     with signals.installed():
         for note in notes:
             log.info(note)
-        await serve(options, signals.received)
+        await serve(options, signals.received, started)
+        await asyncio.gather(*tasks)
 
 
 @dataclass(slots=True)

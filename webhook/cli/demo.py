@@ -1,0 +1,127 @@
+"""`linkerd-webhook demo`: the server with built-in settings, and what three sample Pods become."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import http.client
+import ssl
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+import jsonpatch
+import orjson
+
+from certs.issue import issue_ca, issue_leaf
+from webhook.cli import samples
+from webhook.mesh.defaults import default_trust_anchors, default_values
+from webhook.server import log as logs
+from webhook.server.program import Options, Ports, StartError, run
+from webhook.server.run import Times
+
+JSON = dict[str, Any]
+
+
+@click.command()
+@click.option("--addr", default="127.0.0.1:8443", show_default=True, help="Address to serve HTTPS on.")
+@click.option("--admin-addr", default="127.0.0.1:9995", show_default=True, help="Address of metrics and probes.")
+@click.option("--once", is_flag=True, help="End after the samples, instead of going on to serve.")
+def demo(addr: str, admin_addr: str, once: bool) -> None:
+    """Serve with Linkerd's default values, a sample cluster and a certificate made for the occasion; post three sample
+    reviews over verified TLS and show what became of each Pod. Goes on serving until Ctrl-C."""
+    with tempfile.TemporaryDirectory(prefix="linkerd-webhook-") as name:
+        options = _options(Path(name), addr, admin_addr)
+        writer = logs.configure("warn", "plain")
+        ca = Path(name) / "ca.crt"
+
+        async def started(ports: Ports, stop: asyncio.Event) -> None:
+            await asyncio.to_thread(_post_all, ports, ca)
+            if once:
+                stop.set()
+                return
+            click.echo(f"\nServing on https://127.0.0.1:{ports.admission} (metrics: http://127.0.0.1:{ports.admin}/).")
+            click.echo("Ctrl-C ends it.")
+
+        try:
+            run(options, writer, then=started)
+        except StartError as error:
+            raise _CannotStart(str(error)) from None
+
+
+class _CannotStart(click.ClickException):
+    exit_code = 2
+
+
+def _options(folder: Path, addr: str, admin_addr: str) -> Options:
+    """Write what a control plane would have mounted into a folder."""
+    authority = issue_ca("linkerd-webhook demo")
+    leaf = issue_leaf(authority, ["localhost", "127.0.0.1"])
+    for name, content in (
+        ("ca.crt", authority.certificate),
+        ("tls.crt", leaf.certificate),
+        ("tls.key", leaf.key),
+        ("values", default_values()),
+        ("ca-bundle.crt", default_trust_anchors()),
+    ):
+        (folder / name).write_bytes(content)
+    return Options(
+        addr=addr,
+        admin_addr=admin_addr,
+        tls_dir=folder,
+        values=folder / "values",
+        trust_anchors=folder / "ca-bundle.crt",
+        manifests=[samples.cluster()],
+        times=Times(shutdown_delay=0.0),
+    )
+
+
+def _post_all(ports: Ports, ca: Path) -> None:
+    for path in samples.reviews():
+        body = path.read_bytes()
+        connection = http.client.HTTPSConnection(
+            "127.0.0.1", ports.admission, timeout=10, context=ssl.create_default_context(cafile=str(ca))
+        )
+        connection.request("POST", "/", body, {"Content-Type": "application/json"})
+        answer = connection.getresponse().read()
+        connection.close()
+        click.echo(describe(path.name, orjson.loads(body)["request"], orjson.loads(answer)["response"]))
+    sys.stdout.flush()
+
+
+def describe(title: str, request: JSON, response: JSON) -> str:
+    """What became of a Pod and why, for a terminal."""
+    before = request["object"]
+    metadata = before["metadata"]
+    name = metadata.get("name") or f"{metadata['generateName']}…"
+    audit = response.get("auditAnnotations", {})
+    lines = [
+        "",
+        click.style(f"{title}: Pod {request['namespace']}/{name}", bold=True),
+        f"  {audit.get('decision', 'denied')}: {audit.get('reason') or response.get('status', {}).get('message', '')}",
+    ]
+    if response.get("patch"):
+        after = jsonpatch.apply_patch(before, orjson.loads(base64.b64decode(response["patch"])))
+        lines += _added(before, after)
+    if "settings" in audit:
+        lines.append(f"  settings    {audit['settings']}")
+    lines += [click.style(f"  Warning: {warning}", fg="yellow") for warning in response.get("warnings", ())]
+    return "\n".join(lines)
+
+
+def _added(before: JSON, after: JSON) -> list[str]:
+    lines = []
+    for key, title in (("initContainers", "init"), ("containers", "container")):
+        names = {container["name"] for container in before["spec"].get(key) or ()}
+        for container in after["spec"].get(key) or ():
+            if container["name"] not in names:
+                kind = "sidecar" if container.get("restartPolicy") == "Always" else title
+                lines.append(f"  + {kind:<11}{container['name']}  ({container['image']})")
+    for key in ("labels", "annotations"):
+        present = before["metadata"].get(key) or {}
+        for name, value in (after["metadata"].get(key) or {}).items():
+            if name not in present:
+                lines.append(f"  + {key[:-1]:<11}{name}: {value[:48]}")
+    return lines
