@@ -18,7 +18,9 @@ FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 _INT = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _FLOAT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
 _HEX_FLOAT = re.compile(r"[+-]?0[xX](?:[0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)[pP][+-]?[0-9]+", re.ASCII)
-_NOT_FINITE = frozenset({"inf", "infinity", "nan"})
+_NOT_FINITE = re.compile(r"[+-]?inf(?:inity)?|nan", re.ASCII | re.IGNORECASE)
+_SEPARATORS = re.compile(r"(?<=[0-9])_(?=[0-9])", re.ASCII)
+_HEX_SEPARATORS = re.compile(r"(?<=[0-9a-fA-FxX])_(?=[0-9a-fA-F])", re.ASCII)
 _DURATION_PART = re.compile(r"([0-9]*)(\.[0-9]*)?(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
 _QUANTITY = re.compile(r"([+-]?)0*([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*[+-]?[0-9]*)", re.ASCII)
 _EXPONENT = re.compile(r"[eE][+-]?[0-9]+", re.ASCII)
@@ -68,7 +70,13 @@ def parse_uint(text: str, bits: int = 64) -> int:
 
 
 def parse_float(text: str) -> float:
-    """Go's `strconv.ParseFloat`: decimal, hexadecimal with `p`, `inf` and `nan`; a number too large is refused."""
+    """Go's `strconv.ParseFloat`: decimal, hexadecimal with `p`, `_` between digits, `inf` and `nan`.
+
+    A number too large is refused.
+    """
+    if "_" in text:
+        hexadecimal = text.lstrip("+-")[:2] in ("0x", "0X")
+        text = (_HEX_SEPARATORS if hexadecimal else _SEPARATORS).sub("", text)
     if _FLOAT.fullmatch(text):
         value = float(text)
     elif _HEX_FLOAT.fullmatch(text):
@@ -76,7 +84,7 @@ def parse_float(text: str) -> float:
             value = float.fromhex(text)
         except OverflowError:
             value = math.inf
-    elif text.lower().lstrip("+-") in _NOT_FINITE and len(text) - len(text.lstrip("+-")) <= 1:
+    elif _NOT_FINITE.fullmatch(text):
         return float(text)
     else:
         raise GrammarError("a number")
@@ -99,7 +107,10 @@ def parse_duration(text: str) -> int:
         fraction = (part[2] or ".")[1:]
         total += (_to_int(part[1]) if part[1] else 0) * unit
         if fraction:
-            total += int(float(_to_int(fraction[:18])) * (float(unit) / 10.0 ** len(fraction[:18])))
+            # As many digits as fit 64 bits, and the rest has no effect.
+            length = 19 if int(fraction[:19]) <= INT64_MAX + 1 else 18
+            digits = fraction[:length]
+            total += int(float(int(digits)) * (float(unit) / 10.0 ** len(digits)))
         position = part.end()
     if not rest or total > INT64_MAX + (sign < 0):
         raise GrammarError(_DURATION)

@@ -83,12 +83,12 @@ def serve(
         events=not no_events,
         times=Times(shutdown_delay=shutdown_delay),
     )
-    writer = logs.configure(log_level, log_format)
+    lines = logs.configure(log_level, log_format)
     notes = [*(context.obj or []), *(f"flag {LATER[name]} is not used yet" for name in later if _given(context, name))]
     try:
-        run(options, writer, notes)
+        run(options, lines, notes)
     except StartError as error:
-        writer.flush()
+        lines.flush()
         for line in str(error).splitlines():
             click.echo(f"linkerd-webhook: {line}", err=True)
         sys.exit(2)

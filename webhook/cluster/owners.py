@@ -7,6 +7,7 @@ whatever the group. The rules stand in Linkerd's `controller/k8s/metadata_api.go
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from webhook.cluster.interface import Cluster, ClusterError, ObjectReference
@@ -45,12 +46,12 @@ def climb(owner: ObjectReference, above: tuple[ObjectReference, ...]) -> ObjectR
     return above[0]
 
 
-def known_workload(cluster: Cluster, metadata: Any, namespace: str) -> tuple[ObjectReference | None, bool]:
-    """The workload of a Pod as far as memory tells, and whether that is the last word (else `find_workload`).
+def known_workload(cluster: Cluster, direct: Sequence[ObjectReference]) -> tuple[ObjectReference | None, bool]:
+    """The workload of a Pod with these owners, as far as memory tells, and whether that is the last word (else
+    `find_workload`).
 
     None is a Pod that stands for itself.
     """
-    direct = references(metadata, namespace)
     if len(direct) != 1:
         return None, True
     owner = direct[0]

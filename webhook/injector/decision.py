@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from webhook.injector.subject import SERVICE_ACCOUNT_PATH, Subject
-from webhook.review import JSON
+from webhook.injector.pod import PodSpec
+from webhook.injector.subject import Subject
 
 INJECT = "linkerd.io/inject"
 ENABLED = "enabled"
@@ -76,7 +75,7 @@ def decide(
     if spec is None:
         return Decision(False, [UNSUPPORTED])
     reasons = []
-    if spec.get("hostNetwork"):
+    if spec.host_network:
         reasons.append(HOST_NETWORK)
     if has_sidecar(subject, native_names=native_names):
         reasons.append(SIDECAR_EXISTS)
@@ -101,24 +100,20 @@ def _by_annotation(pod: str, namespace: str) -> tuple[str, str]:
 
 def has_sidecar(subject: Subject, *, native_names: bool) -> bool:
     """Whether a proxy of Linkerd's or Istio's is there already: by container name or by image."""
-    init_containers = subject.init_containers
-    proxies = [*init_containers, *subject.containers] if native_names else subject.containers
-    return any(
-        (c.get("image") or "").startswith(_PROXY_IMAGES) or c.get("name") in _PROXY_NAMES for c in proxies
-    ) or any((c.get("image") or "").startswith(_INIT_IMAGES) or c.get("name") in _INIT_NAMES for c in init_containers)
+    for container in subject.containers:
+        if container.name in _PROXY_NAMES or (container.image or "").startswith(_PROXY_IMAGES):
+            return True
+    for container in subject.init_containers:
+        name, image = container.name, container.image or ""
+        if name in _INIT_NAMES or image.startswith(_INIT_IMAGES):
+            return True
+        if native_names and (name in _PROXY_NAMES or image.startswith(_PROXY_IMAGES)):
+            return True
+    return False
 
 
-def service_account_mount(subject: Subject) -> JSON | None:
-    """The first container's mount of the service account, if it has one."""
-    if subject.containers:
-        for mount in subject.containers[0].get("volumeMounts") or ():
-            if mount.get("mountPath") == SERVICE_ACCOUNT_PATH:
-                return dict[str, Any](mount)
-    return None
-
-
-def _has_token(subject: Subject, spec: JSON) -> bool:
-    return spec.get("automountServiceAccountToken") is not False and service_account_mount(subject) is not None
+def _has_token(subject: Subject, spec: PodSpec) -> bool:
+    return spec.automount_service_account_token is not False and subject.service_account_mount is not None
 
 
 def asks(subject: Subject, namespace_annotations: Mapping[str, str]) -> bool:

@@ -9,6 +9,7 @@ from webhook.injector import debug, decision, patch, ports, volumes
 from webhook.injector.decision import Decision
 from webhook.injector.init import InitBuilder
 from webhook.injector.mesh_facts import MeshFacts
+from webhook.injector.pod import PodSpec, VolumeMount
 from webhook.injector.proxy import ProxyBuilder
 from webhook.injector.refusal import Refusal
 from webhook.injector.settings import Resolved, Resolver
@@ -73,7 +74,7 @@ class Injector:
         None when the Pod stands for itself.
         """
         facts: dict[str, str] = {}
-        if request.object is None:
+        if not request.has_object:
             return Answer(reason="no_object", message="there is no object to change", audit={"decision": "unchanged"})
         try:
             subject = read(request)
@@ -144,7 +145,7 @@ class Injector:
             if not value:
                 return None
         entries = {ports.OPAQUE_PORTS: value}
-        if not subject.metadata:
+        if not subject.has_metadata:
             return [patch.add("/metadata", {"annotations": entries})]
         return patch.add_entries("/metadata/annotations", subject.annotations, entries)
 
@@ -170,7 +171,7 @@ class Injector:
             resolved.sources.pop(ports.OPAQUE_PORTS, None)
         if not resolved.settings.pod_inbound_ports:
             resolved.settings.pod_inbound_ports = ports.inbound_ports(subject, init_containers=self._init_ports)
-        operations = patch.ensure(request.object, f"{subject.prefix}/spec")
+        operations = [patch.add(pointer, {}) for pointer in subject.absent]
         operations += _metadata(
             subject, self._annotations(resolved, inherited), self._labels(request, subject, workload)
         )
@@ -210,8 +211,8 @@ class Injector:
     def _labels(self, request: AdmissionRequest, subject: Subject, workload: tuple[str, str] | None) -> dict[str, str]:
         labels = {CONTROL_PLANE: self.mesh.linkerd_namespace}
         if not subject.is_pod:
-            labels[f"linkerd.io/proxy-{subject.kind}"] = str(subject.metadata.get("name") or "")
-            labels[WORKLOAD_NAMESPACE] = str(subject.metadata.get("namespace") or "")
+            labels[f"linkerd.io/proxy-{subject.kind}"] = subject.metadata.name or ""
+            labels[WORKLOAD_NAMESPACE] = subject.metadata.namespace or ""
             return labels
         if workload is not None and workload[0] in OWNER_LABELS:
             labels[f"linkerd.io/proxy-{workload[0]}"] = workload[1]
@@ -219,24 +220,23 @@ class Injector:
         return labels
 
     def _containers(self, parts: Parts, subject: Subject, resolved: Resolved) -> list[JSON]:
-        settings, spec = resolved.settings, subject.spec or {}
+        settings, spec = resolved.settings, subject.spec or PodSpec()
         at = f"{subject.prefix}/spec"
         capabilities = _capabilities(subject) or _mesh_capabilities(parts.facts)
-        mount = _mount(decision.service_account_mount(subject)) or _mesh_mount(parts.facts)
+        mount = _mount(subject.service_account_mount) or _mesh_mount(parts.facts)
         first = parts.first.build(settings, _capabilities(subject) or _init_capabilities(parts.facts), mount)
         proxy = parts.proxy.build(settings, capabilities, mount)
-        operations = patch.append_items(f"{at}/volumes", spec.get("volumes"), parts.volumes)
+        operations = patch.append_items(f"{at}/volumes", spec.volumes, parts.volumes)
         init_path, containers_path = f"{at}/initContainers", f"{at}/containers"
         if settings.native_sidecar:
             # First of all, so that the init containers behind it have a network.
             operations += patch.prepend_items(init_path, subject.init_containers, [first, proxy])
         else:
             operations += patch.append_items(init_path, subject.init_containers, [first])
-        present = subject.containers
+        present = bool(subject.containers)
         if settings.debug:
-            container = debug.build(parts.facts, settings)
-            operations += patch.append_items(containers_path, present, [container])
-            present = present or [container]
+            operations += patch.append_items(containers_path, present, [debug.build(parts.facts, settings)])
+            present = True
         if not settings.native_sidecar:
             place = patch.prepend_items if settings.await_proxy else patch.append_items
             operations += place(containers_path, present, [proxy])
@@ -245,21 +245,20 @@ class Injector:
 
 def _metadata(subject: Subject, annotations: dict[str, str], labels: dict[str, str]) -> list[JSON]:
     at = f"{subject.prefix}/metadata"
-    if not subject.has_metadata:
+    if subject.pod_metadata is None:
         return [patch.add(at, {"annotations": annotations, "labels": labels})]
     return [
-        *patch.add_entries(f"{at}/annotations", subject.pod_metadata.get("annotations"), annotations),
-        *patch.add_entries(f"{at}/labels", subject.pod_metadata.get("labels"), labels),
+        *patch.add_entries(f"{at}/annotations", subject.pod_annotations, annotations),
+        *patch.add_entries(f"{at}/labels", subject.pod_labels, labels),
     ]
 
 
 def _capabilities(subject: Subject) -> JSON | None:
     """The first container's, so that what a Pod security policy lets through once it lets through again."""
-    context = (subject.containers[0].get("securityContext") or {}) if subject.containers else {}
-    capabilities = context.get("capabilities")
-    if capabilities is None:
+    context = subject.containers[0].security_context if subject.containers else None
+    if context is None or context.capabilities is None:
         return None
-    return {"add": capabilities.get("add") or [], "drop": capabilities.get("drop") or []}
+    return {"add": context.capabilities.add or [], "drop": context.capabilities.drop or []}
 
 
 def _mesh_capabilities(facts: MeshFacts) -> JSON | None:
@@ -281,11 +280,7 @@ def _mesh_mount(facts: MeshFacts) -> JSON | None:
     return {"mountPath": given.mount_path, "name": given.name, "readOnly": given.read_only}
 
 
-def _mount(mount: JSON | None) -> JSON | None:
+def _mount(mount: VolumeMount | None) -> JSON | None:
     if mount is None:
         return None
-    return {
-        "mountPath": mount.get("mountPath"),
-        "name": mount.get("name"),
-        "readOnly": bool(mount.get("readOnly")),
-    }
+    return {"mountPath": mount.mount_path, "name": mount.name, "readOnly": bool(mount.read_only)}

@@ -22,17 +22,6 @@ def escape(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
 
 
-def ensure(body: Any, path: str) -> list[JSON]:
-    """Add every object on the way to a path that is absent or null."""
-    operations: list[JSON] = []
-    node, at = body, ""
-    for part in path.split("/")[1:]:
-        node, at = (node.get(part) if isinstance(node, dict) else None), f"{at}/{part}"
-        if node is None:
-            operations.append(add(at, {}))
-    return operations
-
-
 def add_entries(path: str, present: Any, entries: Mapping[str, str]) -> list[JSON]:
     """Add entries to a map of texts: one operation each, or one for all where there is no map yet."""
     if not entries:

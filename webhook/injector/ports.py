@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from webhook.injector.pod import Container, ServicePort
 from webhook.injector.subject import Subject
-from webhook.review import JSON
 
 OPAQUE_PORTS = "config.linkerd.io/opaque-ports"
 
@@ -28,22 +28,16 @@ def inbound_ports(subject: Subject, *, init_containers: bool) -> str:
     return ",".join(sorted(map(str, numbers)))
 
 
-def _text(port: float | None) -> str:
-    return str(int(port or 0))
-
-
-def named_ports(containers: Iterable[JSON], *, last_wins: bool) -> dict[str, int]:
+def named_ports(containers: Iterable[Container], *, last_wins: bool) -> dict[str, int]:
     """Container ports by name. Where two share one, lines differ in which counts."""
     names: dict[str, int] = {}
     for container in containers:
-        for port in container.get("ports") or ():
-            if port is None:
-                continue
-            name = port.get("name") or ""
+        for port in container.ports or ():
+            name = port.name or ""
             if last_wins and not name:
                 continue
             if last_wins or name not in names:
-                names[name] = int(port.get("containerPort") or 0)
+                names[name] = port.container_port or 0
     return names
 
 
@@ -85,16 +79,16 @@ def default_pod_ports(subject: Subject, defaults: frozenset[str], *, init_contai
     return [text for text in map(str, numbers) if text in defaults]
 
 
-def default_service_ports(ports: Iterable[JSON], defaults: frozenset[str]) -> list[str]:
+def default_service_ports(ports: Iterable[ServicePort], defaults: frozenset[str]) -> list[str]:
     """The Service's ports that are opaque by default: by target port, and by their own where that is not set.
 
     A port 3306 with target port 80 is not opaque, whatever 3306 usually is.
     """
     out = []
     for port in ports:
-        own, target = _text(port.get("port")), port.get("targetPort")
-        number = _text(target) if not isinstance(target, str) else "0"
-        unset = not isinstance(target, str) and number == "0"
-        if (own if unset else number) in defaults:
+        own, target = str(port.port or 0), port.target_port
+        # A named target port counts as number 0.
+        number = "0" if isinstance(target, str) else str(target or own)
+        if number in defaults:
             out.append(own)
     return out

@@ -7,11 +7,14 @@ field of a newer Kubernetes never is in the way.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
-from webhook.grammar import format_number
+import msgspec
+
+from webhook.injector.lenient import put_right
+from webhook.injector.pod import Container, ObjectMeta, OwnerReference, Pod, PodSpec, Service, ServicePort, VolumeMount
 from webhook.injector.refusal import Refusal
-from webhook.review import JSON, AdmissionRequest
+from webhook.review import JSON, AdmissionRequest, ReviewError
 
 SERVICE_ACCOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 
@@ -24,36 +27,40 @@ TEMPLATES = {
     ),
 }
 
-_NOTHING: JSON = {}
-_NO_LIST: list[Any] = []
-_TYPES: dict[type, str] = {str: "a string", bool: "true or false", list: "an array", dict: "an object", int: "a number"}
+S = TypeVar("S", bound=msgspec.Struct)
+
+_NO_TEXTS: dict[str, str] = {}
+_NO_CONTAINERS: list[Container] = []
+_POD = msgspec.json.Decoder(Pod)
 
 
 @dataclass(slots=True)
 class Subject:
     """One object. Everything absent or null reads as empty.
 
-    `prefix` is the JSON pointer of the Pod (template); `spec` is None for kinds without one. `metadata` is the object's
-    own and `pod_metadata` the Pod's (the same for a Pod). The ports are the containers', in order, and those that HTTP
-    readiness and liveness probes name by number.
+    `prefix` is the JSON pointer of the Pod (template), and `absent` are the pointers of the objects on the way to its
+    spec that are not there. `spec` is None for kinds without a Pod. `metadata` is the object's own and `pod_metadata`
+    the Pod's (the same for a Pod; None where there is none). The ports are the containers', in order, and those that
+    HTTP readiness and liveness probes name by number.
     """
 
     kind: str
-    prefix: str
-    metadata: JSON
+    metadata: ObjectMeta
+    has_metadata: bool
     annotations: dict[str, str]
-    pod_metadata: JSON
-    pod_annotations: dict[str, str]
-    pod_labels: dict[str, str]
-    spec: JSON | None
-    has_metadata: bool = True
-    containers: list[JSON] = field(default_factory=list)
-    init_containers: list[JSON] = field(default_factory=list)
+    prefix: str = ""
+    absent: tuple[str, ...] = ()
+    pod_metadata: ObjectMeta | None = None
+    pod_annotations: dict[str, str] = field(default_factory=dict)
+    pod_labels: dict[str, str] = field(default_factory=dict)
+    spec: PodSpec | None = None
+    containers: list[Container] = field(default_factory=list)
+    init_containers: list[Container] = field(default_factory=list)
     ports: list[int] = field(default_factory=list)
     init_ports: list[int] = field(default_factory=list)
     probe_ports: list[int] = field(default_factory=list)
     init_probe_ports: list[int] = field(default_factory=list)
-    service_ports: list[JSON] = field(default_factory=list)
+    service_ports: list[ServicePort] = field(default_factory=list)
 
     @property
     def is_pod(self) -> bool:
@@ -63,7 +70,65 @@ class Subject:
     @property
     def name(self) -> str:
         """Its name, or the name's beginning where the API server has yet to choose the rest."""
-        return str(self.metadata.get("name") or self.metadata.get("generateName") or "")
+        return self.metadata.name or self.metadata.generate_name or ""
+
+    @property
+    def owners(self) -> list[OwnerReference]:
+        """Its ownerReferences."""
+        return self.metadata.owner_references or []
+
+    @property
+    def service_account_mount(self) -> VolumeMount | None:
+        """The first container's mount of the service account, if it has one."""
+        if self.containers:
+            for mount in self.containers[0].volume_mounts or ():
+                if mount.mount_path == SERVICE_ACCOUNT_PATH:
+                    return mount
+        return None
+
+
+def read(request: AdmissionRequest) -> Subject:
+    """Find the Pod and check what the injector reads. Raises `Refusal` for a wrong type."""
+    view = request.view
+    if isinstance(view, Subject):
+        return view
+    try:
+        subject = _read(request)
+    except ReviewError as error:
+        raise Refusal(error.message, "malformed_object") from None
+    request.view = subject
+    if not request.name:
+        request.name = subject.name
+    return subject
+
+
+def _read(request: AdmissionRequest) -> Subject:
+    if request.raw and request.kind.kind == "Pod":
+        try:
+            pod = _POD.decode(request.raw)
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+            pass
+        else:
+            if pod.kind is None or pod.kind == "Pod":
+                return _with_pod(_subject("pod", pod.metadata), pod)
+    body = request.object
+    if body is None:
+        body = {}
+    if not isinstance(body, dict):
+        # For the words.
+        _convert(body, Pod, "")
+    kind = kind_of(request)
+    if kind == "service":
+        service = _convert(body, Service, "")
+        subject = _subject(kind, service.metadata)
+        subject.service_ports = (service.spec.ports if service.spec else None) or []
+        return subject
+    if kind == "pod":
+        pod = _convert(body, Pod, "")
+        return _with_pod(_subject(kind, pod.metadata), pod)
+    subject = _subject(kind, _convert(body.get("metadata"), ObjectMeta, "metadata"))
+    prefix = TEMPLATES.get(kind)
+    return subject if prefix is None else _with_template(subject, body, prefix)
 
 
 def kind_of(request: AdmissionRequest) -> str:
@@ -73,201 +138,61 @@ def kind_of(request: AdmissionRequest) -> str:
     return stated.lower() if isinstance(stated, str) and stated else request.kind.kind.lower()
 
 
-def read(request: AdmissionRequest) -> Subject:
-    """Find the Pod and check what the injector reads. Raises `Refusal` for a wrong type."""
-    body = request.object
-    if body is None:
-        body = _NOTHING
-    if not isinstance(body, dict):
-        raise _wrong("object", body, dict)
-    kind = kind_of(request)
-    metadata = _get(body, "metadata", dict, _NOTHING, "")
-    annotations = _texts(metadata, "annotations", "metadata")
-    prefix = TEMPLATES.get(kind)
-    if prefix is None:
-        subject = Subject(kind, "", metadata, annotations, _NOTHING, {}, {}, None)
-        if kind == "service":
-            subject.service_ports = _service_ports(body)
+def _subject(kind: str, metadata: ObjectMeta | None) -> Subject:
+    present = metadata is not None
+    metadata = metadata or ObjectMeta()
+    return Subject(kind, metadata, present, metadata.annotations or _NO_TEXTS)
+
+
+def _with_template(subject: Subject, body: JSON, prefix: str) -> Subject:
+    """Walk down to the Pod template; what is missing on the way is noted, what is of the wrong type refused."""
+    node: JSON = body
+    at = ""
+    absent = []
+    for part in prefix.split("/")[1:]:
+        at = f"{at}.{part}".removeprefix(".")
+        found = node.get(part)
+        if found is not None and not isinstance(found, dict):
+            _convert(found, Pod, at)
+        if found is None:
+            absent.append(f"/{at.replace('.', '/')}")
+        node = found or {}
+        put_right(node.get("replicas"), int, f"{at}.replicas")
+    subject.prefix = prefix
+    subject.absent = tuple(absent)
+    return _with_pod(subject, _convert(node, Pod, at))
+
+
+def _with_pod(subject: Subject, pod: Pod) -> Subject:
+    metadata = pod.metadata
+    subject.pod_metadata = metadata
+    if metadata is not None:
+        subject.pod_annotations = metadata.annotations or _NO_TEXTS
+        subject.pod_labels = metadata.labels or _NO_TEXTS
+    spec = pod.spec
+    if spec is None:
+        subject.absent = (*subject.absent, f"{subject.prefix}/spec")
+        subject.spec = PodSpec()
         return subject
-    pod = _template(body, prefix)
-    pod_metadata = metadata if not prefix else _get(pod, "metadata", dict, _NOTHING, prefix)
-    at = _dots(prefix)
-    spec = _get(pod, "spec", dict, _NOTHING, at)
-    subject = Subject(
-        kind,
-        prefix,
-        metadata,
-        annotations,
-        pod_metadata,
-        annotations if not prefix else _texts(pod_metadata, "annotations", f"{at}metadata"),
-        _texts(pod_metadata, "labels", f"{at}metadata"),
-        spec,
-        has_metadata=isinstance(pod.get("metadata"), dict),
-    )
-    _check_pod_spec(subject, spec, f"{at}spec")
+    subject.spec = spec
+    subject.containers = spec.containers or _NO_CONTAINERS
+    subject.init_containers = spec.init_containers or _NO_CONTAINERS
+    _collect_ports(subject.containers, subject.ports, subject.probe_ports)
+    _collect_ports(subject.init_containers, subject.init_ports, subject.init_probe_ports)
     return subject
 
 
-def _template(body: JSON, prefix: str) -> JSON:
-    node = body
-    at = ""
-    for part in prefix.split("/")[1:]:
-        node = _get(node, part, dict, _NOTHING, at)
-        at = f"{at}{part}."
-        if part == "spec":
-            replicas = node.get("replicas")
-            if replicas is not None and not _is_int(replicas):
-                raise _wrong(f"{at}replicas", replicas, int)
-    return node
+def _collect_ports(containers: list[Container], ports: list[int], probes: list[int]) -> None:
+    for container in containers:
+        if container.ports is not None:
+            ports += [port.container_port or 0 for port in container.ports]
+        for probe in (container.readiness_probe, container.liveness_probe):
+            if probe is not None and probe.http_get is not None:
+                number = probe.http_get.port
+                if not isinstance(number, str):
+                    probes.append(number or 0)
 
 
-def _check_pod_spec(subject: Subject, spec: JSON, at: str) -> None:
-    for key in ("hostNetwork", "automountServiceAccountToken"):
-        _get(spec, key, bool, False, at)
-    _get(spec, "volumes", list, _NO_LIST, at)
-    subject.containers = _containers(spec, "containers", at, subject.ports, subject.probe_ports)
-    subject.init_containers = _containers(spec, "initContainers", at, subject.init_ports, subject.init_probe_ports)
-
-
-def _containers(spec: JSON, key: str, at: str, ports: list[int], probes: list[int]) -> list[JSON]:
-    found: list[JSON] = _get(spec, key, list, _NO_LIST, at)
-    for index, container in enumerate(found):
-        if not isinstance(container, dict):
-            if container is None:
-                found = [c if c is not None else _NOTHING for c in found]
-                continue
-            raise _wrong(f"{at}.{key}[{index}]", container, dict)
-        try:
-            _check_container(container, ports, probes)
-        except _Wrong as wrong:
-            raise _wrong(f"{at}.{key}[{index}].{wrong.path}", wrong.value, wrong.want) from None
-    return found
-
-
-def _check_container(container: JSON, ports: list[int], probes: list[int]) -> None:
-    for name in ("name", "image"):
-        text = container.get(name)
-        if text is not None and not isinstance(text, str):
-            _text(text, name)
-    for number, port in enumerate(_get(container, "ports", list, _NO_LIST, "")):
-        ports.append(_check_port(port, "containerPort", number))
-    for number, mount in enumerate(_get(container, "volumeMounts", list, _NO_LIST, "")):
-        _check_mount(mount, number)
-    if container.get("securityContext") is not None:
-        _check_capabilities(container)
-    for name in ("readinessProbe", "livenessProbe"):
-        if container.get(name) is not None:
-            _check_probe(container, name, probes)
-
-
-def _check_probe(container: JSON, name: str, probes: list[int]) -> None:
-    http = _get(_get(container, name, dict, _NOTHING, ""), "httpGet", dict, None, name)
-    if http is None:
-        return
-    port = http.get("port")
-    _check_int_or_string(port, f"{name}.httpGet.port")
-    if not isinstance(port, str):
-        probes.append(int(port or 0))
-
-
-def _check_capabilities(container: JSON) -> None:
-    context = _get(container, "securityContext", dict, _NOTHING, "")
-    capabilities = _get(context, "capabilities", dict, _NOTHING, "securityContext")
-    for name in ("add", "drop"):
-        for number, capability in enumerate(_get(capabilities, name, list, _NO_LIST, "securityContext.capabilities")):
-            if not isinstance(capability, str):
-                raise _wrong(f"securityContext.capabilities.{name}[{number}]", capability, str)
-
-
-def _check_port(port: Any, number: str, index: int, at: str = "ports") -> int:
-    """The port's number, 0 where it has none."""
-    if port is None:
-        return 0
-    if not isinstance(port, dict):
-        raise _wrong(f"{at}[{index}]", port, dict)
-    for key in ("name", "protocol"):
-        text = port.get(key)
-        if text is not None and not isinstance(text, str):
-            _text(text, f"{at}[{index}].{key}")
-    value = port.get(number)
-    if value is None:
-        return 0
-    if not _is_int(value):
-        raise _wrong(f"{at}[{index}].{number}", value, int)
-    return int(value)
-
-
-def _check_mount(mount: Any, index: int) -> None:
-    if not isinstance(mount, dict):
-        raise _wrong(f"volumeMounts[{index}]", mount, dict)
-    for key, want in (("name", str), ("mountPath", str), ("readOnly", bool)):
-        value = mount.get(key)
-        if value is not None and not isinstance(value, want):
-            _get(mount, key, want, "", f"volumeMounts[{index}]")
-
-
-def _service_ports(body: JSON) -> list[JSON]:
-    ports = _get(_get(body, "spec", dict, _NOTHING, ""), "ports", list, _NO_LIST, "spec")
-    for index, port in enumerate(ports):
-        _check_port(port, "port", index, "spec.ports")
-        if port is not None:
-            _check_int_or_string(port.get("targetPort"), f"spec.ports[{index}].targetPort")
-    return [port for port in ports if port is not None]
-
-
-def _check_int_or_string(value: Any, at: str) -> None:
-    if value is not None and not isinstance(value, str) and not _is_int(value):
-        raise _wrong(at, value, int)
-
-
-def _is_int(value: Any) -> bool:
-    if isinstance(value, float):
-        return value.is_integer() and -(2**31) <= value < 2**31
-    return isinstance(value, int) and not isinstance(value, bool) and -(2**31) <= value < 2**31
-
-
-def _texts(metadata: JSON, key: str, at: str) -> dict[str, str]:
-    """A map of texts. Scalars of other types become text, and null an empty one, as in the reference's decoder."""
-    found: dict[str, Any] = _get(metadata, key, dict, _NOTHING, at)
-    if all(isinstance(value, str) for value in found.values()):
-        return found
-    return {name: _text(value, f'{at}.{key}["{name[:80]}"]') for name, value in found.items()}
-
-
-def _text(value: Any, at: str) -> str:
-    if value is None or isinstance(value, str):
-        return value or ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return str(value) if isinstance(value, int) else format_number(value)
-    raise _wrong(at, value, str)
-
-
-def _get(node: JSON, key: str, want: type, default: Any, at: str) -> Any:
-    value = node.get(key)
-    if value is None:
-        return default
-    if not isinstance(value, want):
-        if want is str and isinstance(value, int | float):
-            return _text(value, at)
-        raise _wrong(f"{at.removesuffix('.')}.{key}" if at else key, value, want)
-    return value
-
-
-class _Wrong(Refusal):
-    def __init__(self, path: str, value: Any, want: type) -> None:
-        got = _TYPES.get(type(value), "a number")
-        shown = f'"{value[:40]}"' if isinstance(value, str) else got
-        super().__init__(f"object.{path} is {shown}, want {_TYPES[want]}: correct the manifest", "malformed_object")
-        self.path = path
-        self.value = value
-        self.want = want
-
-
-def _wrong(path: str, value: Any, want: type) -> _Wrong:
-    return _Wrong(path, value, want)
-
-
-def _dots(pointer: str) -> str:
-    return pointer.removeprefix("/").replace("/", ".") + "." if pointer else ""
+def _convert(value: Any, kind: type[S], path: str) -> S:
+    """A parsed value in the shape of `pod`, put right where the reference would. Raises `Refusal`."""
+    return msgspec.convert(put_right({} if value is None else value, kind, path), kind)

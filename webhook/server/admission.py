@@ -11,14 +11,17 @@ from collections.abc import Iterable
 from time import perf_counter
 from typing import Any
 
+import structlog
 from starlette.types import Message, Receive, Scope, Send
 
 from webhook import review
 from webhook.review import AdmissionRequest, Answer, ReviewError, deny
 from webhook.server.connection import error_body
-from webhook.server.log import Log
+from webhook.server.log import Lines
 from webhook.server.metrics import Metrics
 from webhook.server.webhooks import Registry
+
+log = structlog.get_logger(__name__)
 
 BODY_LIMIT = 10 * 1024 * 1024
 MAX_IN_FLIGHT = 256
@@ -54,7 +57,7 @@ class Admission:
         self,
         registry: Registry,
         metrics: Metrics,
-        log: Log,
+        lines: Lines,
         *,
         max_in_flight: int = MAX_IN_FLIGHT,
         body_limit: int = BODY_LIMIT,
@@ -64,7 +67,7 @@ class Admission:
         self._registry = registry
         self._metrics = metrics
         self._counts = metrics.admissions
-        self._log = log
+        self._lines = lines
         self._max_in_flight = max_in_flight
         self._body_limit = body_limit
         self._pending_limit = pending_limit
@@ -167,7 +170,7 @@ class Admission:
     def _failed(self, name: str, request: AdmissionRequest, error: Exception) -> Answer:
         """The answer to a request that the webhook failed over."""
         self._metrics.internal_errors.labels(name).inc()
-        self._log.error("the webhook failed: this is a bug", webhook=name, uid=request.uid, exc_info=error)
+        log.error("the webhook failed: this is a bug", webhook=name, uid=request.uid, exc_info=error)
         return deny(
             f"internal error of the webhook {name} ({type(error).__name__}): the object is not to blame; "
             f"see the webhook's log for uid {request.uid}",
@@ -182,30 +185,29 @@ class Admission:
                 effect()
             except Exception as error:
                 self._metrics.internal_errors.labels(name).inc()
-                self._log.error("an effect of an answer failed: this is a bug", webhook=name, exc_info=error)
+                log.error("an effect of an answer failed: this is a bug", webhook=name, exc_info=error)
 
     def _log_decision(self, name: str, request: AdmissionRequest, answer: Answer, seconds: float) -> None:
         """One line: which object, what was decided and why."""
-        more: dict[str, Any] = {}
+        event: dict[str, Any] = {
+            "event": "admission",
+            "uid": request.uid,
+            "webhook": name,
+            "kind": request.kind.kind,
+            "namespace": request.namespace,
+            "name": request.name or _generated_name(request.object),
+            "operation": request.operation,
+            "decision": answer.decision,
+            "reason": answer.reason,
+            "ms": round(seconds * 1000, 3),
+        }
         if answer.warnings:
-            more["warnings"] = answer.warnings
+            event["warnings"] = answer.warnings
         if not answer.allowed:
-            more["message"] = answer.message
+            event["message"] = answer.message
         if request.dry_run:
-            more["dry_run"] = True
-        self._log.info(
-            "admission",
-            uid=request.uid,
-            webhook=name,
-            kind=request.kind.kind,
-            namespace=request.namespace,
-            name=request.name or _generated_name(request.object),
-            operation=request.operation,
-            decision=answer.decision,
-            reason=answer.reason,
-            ms=round(seconds * 1000, 3),
-            **more,
-        )
+            event["dry_run"] = True
+        self._lines.info(event)
 
     async def _reject(self, rejection: Rejection, send: Send) -> None:
         self._metrics.reject(rejection.status)

@@ -7,15 +7,18 @@ dropped (and counted) when whoever reads standard error does not keep up.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import re
 import select
 import stat
+import sys
 import time
 import traceback
-from collections.abc import Mapping, MutableMapping
-from typing import Any, cast
+from collections.abc import Callable, Mapping, MutableMapping
+from functools import partial
+from typing import Any
 
 import orjson
 import structlog
@@ -31,9 +34,7 @@ LEVELS: Mapping[str, int] = {
     "debug": logging.DEBUG,
     "trace": logging.DEBUG,
 }
-FORMATS = ("plain", "json")
 
-Log = structlog.typing.FilteringBoundLogger
 Event = MutableMapping[str, Any]
 
 # A pipe that polls as writable takes this much without blocking (PIPE_BUF on Linux).
@@ -42,41 +43,49 @@ _RETRY_SECONDS = 0.05
 
 
 class Writer:
-    """Bytes to a file descriptor, without ever making the event loop wait for the reader."""
+    """Lines to a file descriptor, without ever making the event loop wait for the reader."""
 
-    def __init__(self, fd: int = 2, limit: int = 1024 * 1024) -> None:
+    def __init__(self, fd: int = 2, limit: int = 4096) -> None:
+        """`limit`: lines that may wait for the reader."""
         self.dropped = 0
         self._fd = fd
         self._limit = limit
-        self._lines: list[bytes] = []
-        self._size = 0
+        self._lines: list[bytes | Callable[[], bytes]] = []
+        self._rest = b""
         self._scheduled = False
         self._poll = select.poll()
         self._poll.register(fd, select.POLLOUT)
         mode = os.fstat(fd).st_mode
-        self._chunk = _CHUNK if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) else limit
+        self._chunk = _CHUNK if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) else sys.maxsize
 
     def write(self, line: bytes) -> None:
         """Take a whole line, with its newline. Written on the loop's next turn, or at once where no loop runs."""
         try:
-            loop = asyncio.get_running_loop()
+            asyncio.get_running_loop()
         except RuntimeError:
             # Before the loop, after it, or in a thread beside it: the gathered lines are the loop's alone.
             self._write_all(line)
-            return
-        if self._size > self._limit:
+        else:
+            self.defer(line)
+
+    def defer(self, line: bytes | Callable[[], bytes]) -> None:
+        """As `write`, but only in the loop's thread; a callable is asked for the line when it is written."""
+        if len(self._lines) >= self._limit:
             self.dropped += 1
             return
         self._lines.append(line)
-        self._size += len(line)
         if not self._scheduled:
             self._scheduled = True
-            loop.call_soon(self._drain)
+            asyncio.get_running_loop().call_soon(self._drain)
 
     def flush(self) -> None:
         """Write what is left, however long it takes: at the end."""
-        data, self._lines, self._size = b"".join(self._lines), [], 0
-        self._write_all(data)
+        self._write_all(self._gathered())
+        self._rest = b""
+
+    def _gathered(self) -> bytes:
+        lines, self._lines = self._lines, []
+        return self._rest + b"".join([line if type(line) is bytes else line() for line in lines])  # type: ignore[operator]
 
     def _write_all(self, data: bytes) -> None:
         try:
@@ -86,27 +95,54 @@ class Writer:
             self.dropped += 1
 
     def _drain(self) -> None:
+        """Write as much as the reader takes now."""
+        if self._rest and not self._poll.poll(0):
+            self._later()
+            return
         self._scheduled = False
-        while self._lines:
+        data = self._gathered()
+        while data:
             if not self._poll.poll(0):
-                self._scheduled = True
-                asyncio.get_running_loop().call_later(_RETRY_SECONDS, self._drain)
-                return
-            data = self._lines[0] if len(self._lines) == 1 else b"".join(self._lines)
+                self._later()
+                break
             try:
-                written = os.write(self._fd, data[: self._chunk])
+                data = data[os.write(self._fd, data[: self._chunk]) :]
             except BlockingIOError:
-                written = 0
+                continue
             except OSError:
                 # Nobody reads any more: losing the log must not lose the answers.
-                self.dropped += len(self._lines)
-                written = len(data)
-            rest = data[written:]
-            self._lines = [rest] if rest else []
-            self._size = len(rest)
+                self.dropped += 1
+                data = b""
+        self._rest = data
+
+    def _later(self) -> None:
+        self._scheduled = True
+        asyncio.get_running_loop().call_later(_RETRY_SECONDS, self._drain)
 
 
-class _Lines:
+class Lines:
+    """The log as a hot path writes to it: the same lines at level info as structlog's, without its machinery.
+
+    A line is rendered together with others after the answers have gone out, and costs half as much that way.
+    """
+
+    def __init__(self, writer: Writer, level: str = "info", form: str = "plain") -> None:
+        self._writer = writer
+        self._enabled = LEVELS[level] <= logging.INFO
+        self._render = RENDERERS[form]
+
+    def info(self, event: Event) -> None:
+        """Log an event, its text under `event`. Call it in the loop's thread, and leave the dict alone after."""
+        if self._enabled:
+            event["time"] = _now()
+            self._writer.defer(partial(self._render, None, "info", event))
+
+    def flush(self) -> None:
+        """Write what is left, however long it takes: at the end."""
+        self._writer.flush()
+
+
+class _Target:
     """What structlog hands a rendered line to; the level was looked at before."""
 
     def __init__(self, writer: Writer) -> None:
@@ -118,10 +154,23 @@ class _Lines:
 
 def render_json(_logger: Any, method: str, event: Event) -> bytes:
     """The event as one line of JSON, with logrus' keys `time`, `level`, `msg`."""
-    line: dict[str, Any] = {"time": _now(), "level": method, "msg": event.pop("event", "")}
+    line: dict[str, Any] = {
+        "time": event.pop("time", None) or _now(),
+        "level": method,
+        "msg": event.pop("event", ""),
+    }
     _exception(event)
     line.update(event)
-    return orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS)
+    return _json(line) + b"\n"
+
+
+def _json(value: Any) -> bytes:
+    """JSON, whatever it is: a line of the log must not fail."""
+    try:
+        return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:
+        # A lone surrogate or a huge integer, which orjson refuses.
+        return json.dumps(value, default=str).encode()
 
 
 _PLAIN = re.compile(r"[!#-<>-~]+").fullmatch
@@ -129,20 +178,23 @@ _PLAIN = re.compile(r"[!#-<>-~]+").fullmatch
 
 def render_plain(_logger: Any, method: str, event: Event) -> bytes:
     """The event as a line for people: time, level, message, then `key=value`, quoted where a value needs it."""
-    parts = [_now(), _LABELS.get(method, method), str(event.pop("event", ""))]
-    if "\n" in parts[2] or "\r" in parts[2]:
-        parts[2] = orjson.dumps(parts[2]).decode()
+    text = str(event.pop("event", ""))
+    if "\n" in text or "\r" in text:
+        text = _json(text).decode()
+    parts = [event.pop("time", None) or _now(), _LABELS.get(method, method), text]
     trace = _exception(event)
     for key, value in event.items():
         kind = type(value)
-        if kind is float or kind is int or (kind is str and _PLAIN(value)):
+        if (kind is str and _PLAIN(value)) or kind is float or kind is int:
             parts.append(f"{key}={value}")
-        else:
-            parts.append(f"{key}={orjson.dumps(value, default=str).decode()}")
+        elif key != "traceback":
+            parts.append(f"{key}={_json(value).decode()}")
     if trace:
         parts.append("\n" + trace.rstrip())
     return (" ".join(parts) + "\n").encode("utf-8", "replace")
 
+
+RENDERERS: Mapping[str, Callable[[Any, str, Event], bytes]] = {"plain": render_plain, "json": render_json}
 
 _LABELS = {
     "debug": "DEBUG",
@@ -150,7 +202,6 @@ _LABELS = {
     "warning": "WARN ",
     "error": "ERROR",
     "critical": "FATAL",
-    "exception": "ERROR",
 }
 
 _second = 0
@@ -183,26 +234,21 @@ def _exception(event: Event) -> str:
     return text
 
 
-def configure(level: str = "info", form: str = "plain", writer: Writer | None = None) -> Writer:
+def configure(level: str = "info", form: str = "plain", writer: Writer | None = None) -> Lines:
     """Make every logger of structlog write through `writer` (else one on standard error) from now on.
 
-    Raises KeyError for a level or format that `LEVELS` or `FORMATS` lack.
+    Raises KeyError for a level or format that `LEVELS` or `RENDERERS` lack.
     """
-    writer = writer or Writer()
+    target = writer or Writer()
     structlog.configure(
-        processors=[{"plain": render_plain, "json": render_json}[form]],
+        processors=[RENDERERS[form]],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         context_class=dict,
-        logger_factory=lambda *_: _Lines(writer),
+        logger_factory=lambda *_: _Target(target),
         cache_logger_on_first_use=False,
     )
     _capture_libraries(level)
-    return writer
-
-
-def bound() -> Log:
-    """A logger that is resolved once and for all: what a hot path holds. Call it after `configure`."""
-    return cast(Log, structlog.get_logger().bind())
+    return Lines(target, level, form)
 
 
 class _Bridge(logging.Handler):

@@ -68,15 +68,15 @@ class StartError(Exception):
 Then = Callable[[Ports, asyncio.Event], Coroutine[None, None, None]]
 
 
-def run(options: Options, writer: logs.Writer, notes: Sequence[str] = (), then: Then | None = None) -> None:
+def run(options: Options, lines: logs.Lines, notes: Sequence[str] = (), then: Then | None = None) -> None:
     """Serve until SIGTERM or SIGINT, with `notes` said in the log first. Raises `StartError`."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_until_signal(options, writer, notes, then))
-    writer.flush()
+        runner.run(_until_signal(options, lines, notes, then))
+    lines.flush()
 
 
-async def _until_signal(options: Options, writer: logs.Writer, notes: Sequence[str], then: Then | None) -> None:
-    signals = Signals(at_exit=writer.flush)
+async def _until_signal(options: Options, lines: logs.Lines, notes: Sequence[str], then: Then | None) -> None:
+    signals = Signals(at_exit=lines.flush)
     tasks = []
 
     def end_if_failed(task: asyncio.Task[None]) -> None:
@@ -92,7 +92,7 @@ async def _until_signal(options: Options, writer: logs.Writer, notes: Sequence[s
     with signals.installed():
         for note in notes:
             log.info(note)
-        await serve(options, signals.received, started)
+        await serve(options, lines, signals.received, started)
         await asyncio.gather(*tasks)
 
 
@@ -105,7 +105,9 @@ class _Surroundings:
     cache: Callable[[], admin.Cache]
 
 
-async def serve(options: Options, stop: asyncio.Event, started: Callable[[Ports], None] = lambda _: None) -> None:
+async def serve(
+    options: Options, lines: logs.Lines, stop: asyncio.Event, started: Callable[[Ports], None] = lambda _: None
+) -> None:
     """Serve until `stop` is set, then drain. `started` is called once both ports are open. Raises `StartError`."""
     metrics = Metrics()
     certificate = tls.Certificate()
@@ -119,7 +121,7 @@ async def serve(options: Options, stop: asyncio.Event, started: Callable[[Ports]
         registry = _registry(options, configuration, around)
         status = admin.Status(certificate, groups, around.cache, release_line=lambda: configuration.mesh.line.name)
         _watch(metrics, certificate, configuration)
-        admissions, operators = _servers(options, registry, metrics, status, certificate)
+        admissions, operators = _servers(options, lines, registry, metrics, status, certificate)
         reloader = Reloader(
             groups,
             options.pace,
@@ -161,10 +163,15 @@ def _registry(options: Options, configuration: Configuration, around: _Surroundi
 
 
 def _servers(
-    options: Options, registry: Registry, metrics: Metrics, status: admin.Status, certificate: tls.Certificate
+    options: Options,
+    lines: logs.Lines,
+    registry: Registry,
+    metrics: Metrics,
+    status: admin.Status,
+    certificate: tls.Certificate,
 ) -> tuple[Server, Server]:
     """Both servers, bound and not yet started."""
-    endpoint = Admission(registry, metrics, logs.bound(), max_in_flight=options.max_in_flight)
+    endpoint = Admission(registry, metrics, lines, max_in_flight=options.max_in_flight)
     policy = Policy(rejected=metrics.reject, hung_up=metrics.hang_ups.inc)
     try:
         address, admin_address = listen.parse(options.addr), listen.parse(options.admin_addr)

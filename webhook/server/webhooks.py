@@ -13,6 +13,8 @@ from typing import Generic, Protocol, TypeVar
 from webhook.cluster import owners
 from webhook.cluster.interface import Cluster, ClusterError, Events, Namespace, ObjectReference
 from webhook.injector.inject import Injector
+from webhook.injector.refusal import Refusal
+from webhook.injector.subject import read
 from webhook.review import AdmissionRequest, Answer, deny
 
 T = TypeVar("T")
@@ -59,10 +61,18 @@ class ProxyInjector:
         return self._decide(request, namespace, owner, problem)
 
     async def _workload(self, request: AdmissionRequest) -> tuple[ObjectReference | None, str]:
-        body = request.object
-        if request.kind.kind.lower() != "pod" or not isinstance(body, dict):
+        try:
+            subject = read(request)
+        except Refusal:
+            # Said by the injector, which finds the same.
             return None, ""
-        owner, settled = owners.known_workload(self._cluster, body.get("metadata"), request.namespace)
+        if not subject.is_pod or not subject.owners:
+            return None, ""
+        direct = [
+            ObjectReference(o.api_version or "", o.kind or "", request.namespace, o.name or "", o.uid or "")
+            for o in subject.owners
+        ]
+        owner, settled = owners.known_workload(self._cluster, direct)
         if settled or owner is None:
             return owner, ""
         return await owners.find_workload(self._cluster, owner)

@@ -1,0 +1,143 @@
+"""The configuration of a mesh: values, trust anchors and the line that they belong to."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from webhook.mesh.config import ConfigError, Mesh
+from webhook.mesh.defaults import default_trust_anchors, default_values
+
+ANCHORS = b"-----BEGIN CERTIFICATE-----\r\nAAAA\r\n-----END CERTIFICATE-----\r\n"
+
+
+def load(values: bytes | str = b"linkerdVersion: edge-26.8.1", anchors: bytes = ANCHORS) -> Mesh:
+    """A mesh of these files."""
+    return Mesh.load(values.encode() if isinstance(values, str) else values, anchors)
+
+
+def problems(values: bytes) -> list[str]:
+    """Why these values cannot be read."""
+    with pytest.raises(ConfigError) as caught:
+        load(values)
+    return caught.value.problems
+
+
+class TestFiles:
+    @pytest.mark.parametrize(
+        ("values", "message"),
+        [
+            (b"", "the values are empty: want what the linkerd-config ConfigMap holds under `values`"),
+            (b"# nothing\n---\n", "the values are empty: want what the linkerd-config ConfigMap holds under `values`"),
+            (b"null", "the values are empty: want what the linkerd-config ConfigMap holds under `values`"),
+            (b"- a", "the values are an array: want an object such as `linkerd install` makes"),
+            (b"just text", "the values are 'just text': want an object such as `linkerd install` makes"),
+            (b"7", "the values are 7: want an object such as `linkerd install` makes"),
+        ],
+    )
+    def test_values_that_are_no_object_are_refused(self, values: bytes, message: str) -> None:
+        assert problems(values) == [message]
+
+    @pytest.mark.parametrize(
+        "values", [b"{", b"a: b: c", b"\tx: 1", b"a: *nowhere", b"a: \xff", b"a: 1\n---\nb: 2\n", b"\x00", b"[" * 5000]
+    )
+    def test_values_that_are_not_yaml_are_refused(self, values: bytes) -> None:
+        (message,) = problems(values)
+        assert message.startswith("the values are not YAML: ")
+        assert "\n" not in message
+
+    @pytest.mark.parametrize("values", [b"a: !!python/object/apply:os.getcwd []", b"a: !custom x"])
+    def test_tags_of_other_programs_are_not_yaml(self, values: bytes) -> None:
+        assert problems(values)[0].startswith("the values are not YAML: ")
+
+    def test_an_error_shows_all_its_problems(self) -> None:
+        assert str(ConfigError(["one", "two"])) == "one\ntwo"
+
+    def test_the_defaults_make_a_mesh_without_problems(self) -> None:
+        mesh = load(default_values(), default_trust_anchors())
+        assert (mesh.line.name, mesh.problems, mesh.warnings) == ("edge-26.8", [], [])
+
+
+class TestTrustAnchors:
+    def test_they_are_hashed_as_they_are_in_the_file(self) -> None:
+        assert load().trust_anchors_sha256 == hashlib.sha256(ANCHORS).hexdigest()
+
+    def test_those_in_the_values_do_not_count(self) -> None:
+        mesh = load("linkerdVersion: edge-26.8.1\nidentityTrustAnchorsPEM: other\n")
+        assert mesh.trust_anchors == ANCHORS.decode()
+
+    def test_an_empty_file_is_a_problem(self) -> None:
+        assert load(anchors=b"").problems == [
+            "the trust anchors are empty: want at least one PEM certificate, or no proxy can get an identity"
+        ]
+
+    def test_bytes_that_are_no_utf_8_are_replaced_and_hashed_all_the_same(self) -> None:
+        mesh = load(anchors=b"\xff")
+        assert mesh.trust_anchors == "\ufffd"
+        assert mesh.trust_anchors_sha256 == hashlib.sha256(b"\xff").hexdigest()
+
+
+class TestReleaseLine:
+    def test_the_values_tell_it(self) -> None:
+        assert load("linkerdVersion: stable-2.12.4").line.name == "stable-2.12"
+
+    def test_a_given_one_wins(self) -> None:
+        mesh = Mesh.load(b"linkerdVersion: edge-99.1.1", ANCHORS, release_line="stable-2.12")
+        assert (mesh.line.name, mesh.warnings, mesh.unknown_version) == ("stable-2.12", [], False)
+
+    def test_a_given_one_that_is_unknown_is_refused(self) -> None:
+        with pytest.raises(ValueError, match='unknown release line "2.12"'):
+            Mesh.load(b"linkerdVersion: edge-26.8.1", ANCHORS, release_line="2.12")
+
+    def test_a_version_that_is_none_of_the_lines_is_a_warning(self) -> None:
+        mesh = load("linkerdVersion: edge-99.1.1")
+        assert mesh.unknown_version
+        assert len(mesh.warnings) == 1
+        assert "edge-99.1.1" in mesh.warnings[0]
+
+
+class TestClusterNetworks:
+    @pytest.mark.parametrize(
+        "networks",
+        [
+            "",
+            "10.0.0.0/8",
+            "10.1.2.3/8",
+            "0.0.0.0/0,::/0",
+            "fd00::/8",
+            "::ffff:10.0.0.0/104",
+            "10.0.0.0/8,",
+            ",10.0.0.0/8,,",
+            "10.0.0.0/032",
+        ],
+    )
+    def test_networks_with_commas_between_are_taken(self, networks: str) -> None:
+        assert load(f'linkerdVersion: edge-26.8.1\nclusterNetworks: "{networks}"').problems == []
+
+    @pytest.mark.parametrize(
+        ("networks", "bad"),
+        [
+            ("10.0.0.0", "10.0.0.0"),
+            ("10.0.0.0/33", "10.0.0.0/33"),
+            ("10.0.0.0/-1", "10.0.0.0/-1"),
+            ("10.0.0/8", "10.0.0/8"),
+            ("10.0.0.0/8, fd00::/8", " fd00::/8"),
+            ("10.0.0.0/255.0.0.0", "10.0.0.0/255.0.0.0"),
+            ("10.0.0.01/8", "10.0.0.01/8"),
+            ("fe80::1%eth0/64", "fe80::1%eth0/64"),
+            ("fd00::/129", "fd00::/129"),
+            ("10.0.0.0/8,,fd00::/8", ""),
+            ("cluster", "cluster"),
+            ("10.0.0.0/", "10.0.0.0/"),
+            ("10.0.0.0/٨", "10.0.0.0/٨"),
+        ],
+    )
+    def test_anything_else_is_a_problem_that_names_it(self, networks: str, bad: str) -> None:
+        assert load(f'linkerdVersion: edge-26.8.1\nclusterNetworks: "{networks}"').problems == [
+            f'values: clusterNetworks: "{bad}" is no network in CIDR form such as 10.0.0.0/8: write them with commas '
+            "between and nothing else"
+        ]
+
+    def test_each_bad_one_is_a_problem(self) -> None:
+        assert len(load("linkerdVersion: edge-26.8.1\nclusterNetworks: a,10.0.0.0/8,b").problems) == 2

@@ -1,0 +1,189 @@
+"""Files that change: taken into force, or left aside and complained of."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from certs.issue import Pair, issue_leaf
+from webhook.server import tls
+from webhook.server.reload import Contents, Group, Pace, Refused, Reloader
+
+from .conftest import JSON, LogFile, Serving, review, until
+
+FAST = Pace(poll=30, second_look=0.05, settle=0.02)
+
+
+class Mounted:
+    """A folder as the kubelet mounts a Secret or a ConfigMap: files are links into `..data`, a link that is swapped."""
+
+    def __init__(self, folder: Path, **files: bytes) -> None:
+        self.folder = folder
+        self._version = 0
+        self.swap(**files)
+        for name in files:
+            (folder / name.replace("_", ".")).symlink_to(Path("..data") / name.replace("_", "."))
+
+    def swap(self, **files: bytes) -> None:
+        """Put new contents in place of all old ones, in one step."""
+        self._version += 1
+        target = self.folder / f"..2026_{self._version}"
+        target.mkdir()
+        for name, content in files.items():
+            (target / name.replace("_", ".")).write_bytes(content)
+        link = self.folder / "..data_tmp"
+        link.symlink_to(target.name)
+        os.replace(link, self.folder / "..data")
+
+
+class Watched:
+    """A group of one file, `good*` in which is taken and everything else refused."""
+
+    def __init__(self, path: Path, pace: Pace = FAST) -> None:
+        self.path = path
+        self.taken: list[bytes] = []
+        self.counted: list[tuple[str, str]] = []
+        path.write_bytes(b"good 1")
+        self.group = Group("settings", {"values": path}, self._prepare)
+        self.reloader = Reloader(
+            [self.group],
+            pace,
+            reloaded=lambda file: self.counted.append(("reloaded", file)),
+            failed=lambda file: self.counted.append(("failed", file)),
+        )
+
+    def _prepare(self, contents: Contents) -> Callable[[], None]:
+        content = contents["values"]
+        if not content.startswith(b"good"):
+            raise Refused(f"{self.path}: no good")
+        return lambda: self.taken.append(content)
+
+
+@pytest.fixture
+async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
+    """Loaded and watched."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    found = Watched(folder / "values")
+    found.group.load()
+    found.reloader.start()
+    await asyncio.sleep(0.1)
+    yield found
+    await found.reloader.stop()
+
+
+async def test_a_file_that_is_written_anew_is_taken(watched: Watched) -> None:
+    """And counted by its label."""
+    watched.path.write_bytes(b"good 2")
+    await until(lambda: watched.taken == [b"good 1", b"good 2"])
+    await until(lambda: watched.counted == [("reloaded", "values")])
+
+
+async def test_a_file_that_is_replaced_by_renaming_is_taken(watched: Watched) -> None:
+    """As editors do it."""
+    other = watched.path.with_name("new")
+    other.write_bytes(b"good 2")
+    other.rename(watched.path)
+    await until(lambda: b"good 2" in watched.taken)
+
+
+async def test_a_broken_file_is_refused_said_counted_and_forgotten_once_it_is_mended(
+    watched: Watched, log_file: LogFile
+) -> None:
+    """What was before stays in force meanwhile."""
+    watched.path.write_bytes(b"bad")
+    await until(lambda: watched.group.error)
+    assert watched.group.error == f"{watched.path}: no good"
+    assert watched.taken == [b"good 1"]
+    assert watched.counted == [("failed", "values")]
+    watched.path.write_bytes(b"good 2")
+    await until(lambda: not watched.group.error)
+    assert watched.taken[-1] == b"good 2"
+    events = await log_file.events()
+    assert [event["level"] for event in events if event["msg"].startswith("changed files are refused")] == ["error"]
+    assert [event["recovered"] for event in events if event["msg"] == "files were reloaded"] == [True]
+
+
+async def test_a_broken_file_that_is_put_back_as_it_was_is_well_again(watched: Watched) -> None:
+    """Nothing needs to be taken then."""
+    watched.path.write_bytes(b"bad")
+    await until(lambda: watched.group.error)
+    watched.path.write_bytes(b"good 1")
+    await until(lambda: not watched.group.error)
+    assert watched.taken == [b"good 1"]
+
+
+async def test_a_file_that_vanishes_is_an_error_that_names_it(watched: Watched) -> None:
+    """And keeps what was read before."""
+    watched.path.unlink()
+    await until(lambda: watched.group.error)
+    assert str(watched.path) in watched.group.error
+    assert "No such file" in watched.group.error
+
+
+async def test_a_half_written_file_is_looked_at_again_before_it_is_complained_of(watched: Watched) -> None:
+    """Not every writer swaps links."""
+    watched.path.write_bytes(b"")
+    await asyncio.sleep(0.03)
+    watched.path.write_bytes(b"good 2")
+    await until(lambda: b"good 2" in watched.taken)
+    assert ("failed", "values") not in watched.counted
+
+
+async def test_a_change_without_a_notice_is_found_by_the_poll(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some file systems send none."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise OSError("no inotify instances left")
+
+    monkeypatch.setattr("webhook.server.reload.awatch", broken)
+    watched = Watched(tmp_path / "values", Pace(poll=0.05, second_look=0.01, settle=0.01))
+    watched.group.load()
+    watched.reloader.start()
+    watched.path.write_bytes(b"good 2")
+    await until(lambda: b"good 2" in watched.taken)
+    await watched.reloader.stop()
+
+
+async def test_a_certificate_is_swapped_under_load_without_a_failed_request(
+    serving: Serving, ca: Pair, leaf: Pair, tmp_path: Path
+) -> None:
+    """By the link that Kubernetes swaps, with clients that connect anew for each request and one that stays."""
+    site = await serving()
+    folder = tmp_path / "tls"
+    folder.mkdir()
+    mounted = Mounted(folder, tls_crt=leaf.certificate, tls_key=leaf.key)
+    group = tls.group(site.certificate, folder)
+    group.load()
+    reloader = Reloader([group], FAST)
+    reloader.start()
+    await asyncio.sleep(0.1)
+    done = asyncio.Event()
+    statuses: list[int] = []
+
+    async def load(fresh: bool) -> None:
+        client = site.client()
+        while not done.is_set():
+            if fresh:
+                client = site.client()
+            statuses.append((await client.post("/", content=review(), headers=JSON)).status_code)
+
+    tasks = [asyncio.create_task(load(fresh)) for fresh in (True, True, False)]
+    for _ in range(3):
+        before = site.certificate.leaf
+        pair = issue_leaf(ca, ["localhost", "127.0.0.1"])
+        mounted.swap(tls_crt=pair.certificate, tls_key=pair.key)
+        await until(lambda before=before: site.certificate.leaf is not before)
+        await asyncio.sleep(0.05)
+    mounted.swap(tls_crt=issue_leaf(ca, ["localhost"]).certificate, tls_key=leaf.key)
+    await until(lambda: "does not belong" in group.error)
+    assert str(folder / "tls.key") in group.error
+    done.set()
+    await asyncio.gather(*tasks)
+    await reloader.stop()
+    assert len(statuses) > 20
+    assert set(statuses) == {200}

@@ -1,0 +1,255 @@
+"""AdmissionReview in and out."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from webhook.review import AdmissionRequest, Answer, GroupVersionKind, ReviewError, deny, from_object, parse, render
+
+UID = "0f1c6a3e-1111-4222-8333-444455556666"
+V1 = "admission.k8s.io/v1"
+V1BETA1 = "admission.k8s.io/v1beta1"
+
+
+def review(**fields: Any) -> dict[str, Any]:
+    """An AdmissionReview whose request has these fields beside its uid; `...` takes one away."""
+    request = {"uid": UID, **fields}
+    return {
+        "apiVersion": V1,
+        "kind": "AdmissionReview",
+        "request": {key: value for key, value in request.items() if value is not ...},
+    }
+
+
+def refused(body: Any) -> ReviewError:
+    """The error that a body, parsed already, is refused with."""
+    with pytest.raises(ReviewError) as caught:
+        from_object(body)
+    return caught.value
+
+
+def response(answer: Answer) -> dict[str, Any]:
+    """What the API server reads of an answer."""
+    return dict(json.loads(render(UID, V1, answer))["response"])
+
+
+class TestReading:
+    def test_every_field_of_the_request_is_read(self) -> None:
+        body = review(
+            kind={"group": "apps", "version": "v1", "kind": "Deployment"},
+            resource={"group": "apps", "version": "v1", "resource": "deployments"},
+            namespace="shop",
+            name="web",
+            operation="UPDATE",
+            object={"kind": "Deployment"},
+            oldObject={"kind": "Deployment", "spec": {}},
+            dryRun=True,
+        )
+        assert parse(json.dumps(body)) == AdmissionRequest(
+            uid=UID,
+            api_version=V1,
+            kind=GroupVersionKind("apps", "v1", "Deployment"),
+            resource=GroupVersionKind("apps", "v1", "deployments"),
+            namespace="shop",
+            name="web",
+            operation="UPDATE",
+            object={"kind": "Deployment"},
+            old_object={"kind": "Deployment", "spec": {}},
+            dry_run=True,
+        )
+
+    def test_a_uid_is_all_that_a_request_needs(self) -> None:
+        assert from_object(review()) == AdmissionRequest(
+            uid=UID, api_version=V1, kind=GroupVersionKind(), resource=GroupVersionKind()
+        )
+
+    def test_null_reads_as_absent(self) -> None:
+        keys = ("kind", "resource", "namespace", "name", "operation", "object", "oldObject", "dryRun")
+        assert from_object(review(**dict.fromkeys(keys))) == from_object(review())
+
+    def test_v1beta1_is_read_and_remembered(self) -> None:
+        assert from_object({**review(), "apiVersion": V1BETA1}).api_version == V1BETA1
+
+    def test_fields_of_a_newer_kubernetes_are_no_error(self) -> None:
+        assert from_object({**review(shiny=[1]), "extra": {}}).uid == UID
+
+    def test_of_two_keys_of_one_name_the_last_counts(self) -> None:
+        text = f'{{"apiVersion":"{V1}","kind":"AdmissionReview","request":{{"uid":"first","uid":"{UID}"}}}}'
+        assert parse(text).uid == UID
+
+
+class TestBodiesThatAreNoReview:
+    """Where no uid is found there is nothing to answer."""
+
+    @pytest.mark.parametrize(
+        ("body", "message"),
+        [
+            (b"", "the body is empty: post an AdmissionReview as JSON"),
+            (b"[]", "the body is an array, want an AdmissionReview object"),
+            (b"null", "the body is missing, want an AdmissionReview object"),
+            (b"7", "the body is a number, want an AdmissionReview object"),
+            (b"true", "the body is a boolean, want an AdmissionReview object"),
+            (b'"Pod"', "the body is a string, want an AdmissionReview object"),
+            (b"{}", "request is missing, want an AdmissionRequest object"),
+            (b'{"request":[]}', "request is an array, want an AdmissionRequest object"),
+            (b'{"request":{}}', "request.uid is missing, want the string that the API server chose"),
+            (b'{"request":{"uid":""}}', "request.uid is an empty string, want the string that the API server chose"),
+            (b'{"request":{"uid":7}}', "request.uid is a number, want the string that the API server chose"),
+        ],
+    )
+    def test_the_message_says_what_is_there_and_what_should_be(self, body: bytes, message: str) -> None:
+        with pytest.raises(ReviewError) as caught:
+            parse(body)
+        assert caught.value.message == message
+        assert caught.value.uid is None
+
+    @pytest.mark.parametrize(
+        "body",
+        [b" ", b"{", b"apiVersion: v1", b'{"a":1}{"a":2}', b"{'a':1}", b"\x00", b"NaN", b'{"request":{"uid":"\xff\xfe"}}'],
+    )
+    def test_what_is_no_json_in_utf_8_is_said_to_be_none(self, body: bytes) -> None:
+        with pytest.raises(ReviewError, match="^the body is not JSON: ") as caught:
+            parse(body)
+        assert caught.value.uid is None
+
+    @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
+    def test_ten_thousand_levels_are_refused_without_a_crash(self, opening: str, closing: str) -> None:
+        with pytest.raises(ReviewError):
+            parse(opening * 10_000 + "1" + closing * 10_000)
+
+    def test_ten_thousand_levels_within_the_object_are_refused_without_a_crash(self) -> None:
+        deep = "[" * 10_000 + "]" * 10_000
+        with pytest.raises(ReviewError):
+            parse(f'{{"apiVersion":"{V1}","kind":"AdmissionReview","request":{{"uid":"{UID}","object":{deep}}}}}')
+
+
+class TestReviewsThatCanBeAnswered:
+    """Where a uid is found, the error carries it and the version to answer in."""
+
+    @pytest.mark.parametrize("version", ["admission.k8s.io/v2", "v1", "apps/v1"])
+    def test_an_unknown_version_is_answered_in_kind(self, version: str) -> None:
+        error = refused({**review(), "apiVersion": version})
+        assert (error.uid, error.api_version) == (UID, version)
+        assert error.message == (
+            f'apiVersion is "{version}", want one of admission.k8s.io/v1, admission.k8s.io/v1beta1: set it in the '
+            "webhook configuration's admissionReviewVersions"
+        )
+
+    @pytest.mark.parametrize(("version", "shown"), [(None, "missing"), ("", '""'), (1, "a number"), ([], "an array")])
+    def test_a_version_that_says_nothing_is_answered_as_v1(self, version: Any, shown: str) -> None:
+        error = refused({**review(), "apiVersion": version})
+        assert (error.uid, error.api_version) == (UID, V1)
+        assert error.message.startswith(f"apiVersion is {shown}, want one of")
+
+    @pytest.mark.parametrize(
+        ("kind", "shown"), [("Pod", '"Pod"'), (None, "missing"), ({}, "an object"), ("K" * 100, f'"{"K" * 59}…"')]
+    )
+    def test_another_kind_is_refused(self, kind: Any, shown: str) -> None:
+        error = refused({**review(), "kind": kind})
+        assert (error.uid, error.message) == (UID, f"kind is {shown}, want AdmissionReview")
+
+    @pytest.mark.parametrize(
+        ("fields", "message"),
+        [
+            ({"namespace": 7}, "request.namespace is a number, want a string"),
+            ({"name": ["x"]}, "request.name is an array, want a string"),
+            ({"operation": {}}, "request.operation is an object, want a string"),
+            ({"dryRun": "true"}, "request.dryRun is a string, want true or false"),
+            ({"dryRun": 1}, "request.dryRun is a number, want true or false"),
+            ({"kind": "Pod"}, "request.kind is a string, want an object of group, version and kind"),
+            ({"resource": []}, "request.resource is an array, want an object of group, version and resource"),
+            ({"kind": {"kind": 5}}, "request.kind.kind is a number, want a string"),
+            ({"resource": {"group": ["apps"]}}, "request.resource.group is an array, want a string"),
+        ],
+    )
+    def test_a_wrong_type_is_named_by_its_path(self, fields: dict[str, Any], message: str) -> None:
+        error = refused(review(**fields))
+        assert error.message == message
+        assert (error.uid, error.api_version) == (UID, V1)
+
+    @pytest.mark.parametrize("value", [False, 0, [], {}])
+    def test_an_empty_value_of_a_wrong_type_is_wrong_too(self, value: Any) -> None:
+        assert refused(review(kind={"kind": value})).message.startswith("request.kind.kind is ")
+
+
+class TestWriting:
+    def test_an_answer_without_a_change_is_brief(self) -> None:
+        assert json.loads(render(UID, V1, Answer())) == {
+            "apiVersion": V1,
+            "kind": "AdmissionReview",
+            "response": {"uid": UID, "allowed": True},
+        }
+
+    def test_v1beta1_is_answered_in_kind(self) -> None:
+        assert json.loads(render(UID, V1BETA1, Answer()))["apiVersion"] == V1BETA1
+
+    def test_a_patch_is_base64_of_json(self) -> None:
+        operations = [{"op": "add", "path": "/metadata/labels", "value": {"größe": 'a"b\\c\n'}}]
+        answer = response(Answer(patch=operations))
+        assert answer["patchType"] == "JSONPatch"
+        assert json.loads(base64.b64decode(answer["patch"], validate=True)) == operations
+
+    @pytest.mark.parametrize("patch", [None, []])
+    def test_no_operations_are_no_patch(self, patch: list[dict[str, Any]] | None) -> None:
+        assert response(Answer(patch=patch)) == {"uid": UID, "allowed": True}
+
+    def test_a_denial_has_code_reason_and_message(self) -> None:
+        answer = deny("no such namespace", code=404, status_reason="NotFound", reason="namespace_not_found")
+        assert response(answer) == {
+            "uid": UID,
+            "allowed": False,
+            "status": {"code": 404, "reason": "NotFound", "message": "no such namespace"},
+        }
+
+    def test_a_denial_carries_no_patch(self) -> None:
+        answer = deny("no")
+        answer.patch = [{"op": "add", "path": "/a", "value": 1}]
+        assert set(response(answer)) == {"uid", "allowed", "status"}
+
+    def test_details_are_part_of_the_status(self) -> None:
+        answer = deny("no")
+        answer.details = {"causes": [{"field": "spec.port"}]}
+        assert response(answer)["status"]["details"] == {"causes": [{"field": "spec.port"}]}
+
+    def test_the_request_is_not_echoed(self) -> None:
+        request = parse(json.dumps(review(object={"metadata": {"name": "a-secret-name"}})))
+        written = render(request.uid, request.api_version, Answer(audit={"decision": "unchanged"}))
+        assert b"a-secret-name" not in written
+        assert "request" not in json.loads(written)
+
+
+class TestWarnings:
+    def test_one_of_120_characters_is_shown_whole(self) -> None:
+        assert response(Answer(warnings=["w" * 120]))["warnings"] == ["w" * 120]
+
+    def test_a_longer_one_is_cut_to_120_and_whole_in_the_audit_log(self) -> None:
+        answer = response(Answer(warnings=["w" * 121]))
+        assert answer["warnings"] == ["w" * 119 + "…"]
+        assert answer["auditAnnotations"] == {"warnings": "w" * 121}
+
+    def test_the_annotation_prefix_is_dropped_for_the_client_alone(self) -> None:
+        answer = response(Answer(warnings=['config.linkerd.io/proxy-uid: "x" is wrong']))
+        assert answer["warnings"] == ['proxy-uid: "x" is wrong']
+        assert answer["auditAnnotations"]["warnings"] == 'config.linkerd.io/proxy-uid: "x" is wrong'
+
+    def test_line_breaks_become_blanks(self) -> None:
+        assert response(Answer(warnings=["one\ntwo\r\n\tthree"]))["warnings"] == ["one two three"]
+
+    def test_ten_are_shown(self) -> None:
+        assert response(Answer(warnings=[str(n) for n in range(10)]))["warnings"] == list("0123456789")
+
+    def test_of_more_the_tenth_counts_the_rest(self) -> None:
+        answer = response(Answer(warnings=[f"w{n}" for n in range(12)]))
+        assert answer["warnings"] == [
+            *(f"w{n}" for n in range(9)),
+            "3 more warnings: see the audit log or the webhook's log",
+        ]
+        assert answer["auditAnnotations"]["warnings"] == "; ".join(f"w{n}" for n in range(12))
+
+    def test_the_audit_log_is_not_flooded(self) -> None:
+        audit = response(Answer(audit={"settings": "s" * 5000}))["auditAnnotations"]
+        assert audit == {"settings": "s" * 4095 + "…"}

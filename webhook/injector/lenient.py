@@ -1,0 +1,100 @@
+"""What Linkerd's decoder takes though it is not of the right type, put right; and words for what it does not take.
+
+The reference decodes by way of YAML: a number or a boolean where a text belongs becomes text, null in a list of objects
+becomes an empty one. No API server sends such an object, so this runs only where the direct way has failed.
+"""
+
+from __future__ import annotations
+
+import types
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from webhook.grammar import format_number
+from webhook.injector.pod import Int32
+from webhook.injector.refusal import Refusal
+from webhook.review import JSON
+
+_WANTS: dict[Any, str] = {str: "a string", bool: "true or false", Int32: "a whole number of 32 bits"}
+
+
+def put_right(value: Any, kind: Any, path: str) -> Any:
+    """A value so that it fits a type of `pod`. Raises `Refusal` that names the path, the value and what is wanted."""
+    options = get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
+    if value is None:
+        return None
+    wanted = [option for option in options if option is not type(None)]
+    if len(wanted) > 1:
+        return _number_or_text(value, path)
+    return _one(value, wanted[0], path)
+
+
+def _one(value: Any, kind: Any, path: str) -> Any:
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return _struct(_of(dict, value, "an object", path), kind, path)
+    if get_origin(kind) is list:
+        items = _of(list, value, "an array", path)
+        inner = get_args(kind)[0]
+        return [_item(item, inner, f"{path}[{index}]") for index, item in enumerate(items)]
+    if get_origin(kind) is dict:
+        entries = _of(dict, value, "an object", path)
+        return {key: _text(item, f'{path}["{key[:80]}"]') for key, item in entries.items()}
+    if kind is str:
+        return _text(value, path)
+    if kind is bool:
+        return _of(bool, value, _WANTS[bool], path)
+    return _number(value, path)
+
+
+def _struct(value: JSON, kind: type[msgspec.Struct], path: str) -> JSON:
+    hints = get_type_hints(kind, include_extras=True)
+    out = {}
+    for field in msgspec.structs.fields(kind):
+        if value.get(field.encode_name) is not None:
+            at = f"{path}.{field.encode_name}" if path else field.encode_name
+            out[field.encode_name] = put_right(value[field.encode_name], hints[field.name], at)
+    return out
+
+
+def _item(value: Any, kind: Any, path: str) -> Any:
+    if value is None:
+        return "" if kind is str else {}
+    return _one(value, kind, path)
+
+
+def _text(value: Any, path: str) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value) if isinstance(value, int) else format_number(value)
+    raise _wrong(value, _WANTS[str], path)
+
+
+def _number(value: Any, path: str) -> int:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and -(2**31) <= value < 2**31:
+        return value
+    raise _wrong(value, _WANTS[Int32], path)
+
+
+def _number_or_text(value: Any, path: str) -> int | str:
+    return value if isinstance(value, str) else _number(value, path)
+
+
+def _of(kind: type, value: Any, want: str, path: str) -> Any:
+    if isinstance(value, kind):
+        return value
+    raise _wrong(value, want, path)
+
+
+def _wrong(value: Any, want: str, path: str) -> Refusal:
+    if isinstance(value, dict | list):
+        got = "an object" if isinstance(value, dict) else "an array"
+    else:
+        got = f'"{value[:40]}"' if isinstance(value, str) else str(value).lower()[:40]
+    at = f"object.{path}" if path else "object"
+    return Refusal(f"{at} is {got}, want {want}: correct the manifest", "malformed_object")
