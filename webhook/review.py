@@ -117,6 +117,19 @@ class AdmissionRequest:
             raise ReviewError(f"request.{key} is not JSON: {error}", self.uid, self.api_version) from None
 
 
+class Patch(list[JSON]):
+    """RFC 6902 operations that are not changed any more, and their text, which is written once."""
+
+    _base64: str | None = None
+
+    @property
+    def base64(self) -> str:
+        """The operations as JSON in Base64, as a response carries them."""
+        if self._base64 is None:
+            self._base64 = base64.b64encode(orjson.dumps(list(self))).decode("ascii")
+        return self._base64
+
+
 @dataclass(slots=True)
 class Answer:
     """What was decided.
@@ -305,7 +318,7 @@ def render(uid: str, api_version: str, answer: Answer) -> bytes:
         response["status"] = status
     elif answer.patch:
         response["patchType"] = "JSONPatch"
-        response["patch"] = base64.b64encode(orjson.dumps(answer.patch)).decode("ascii")
+        response["patch"] = (answer.patch if isinstance(answer.patch, Patch) else Patch(answer.patch)).base64
     if answer.warnings:
         response["warnings"] = shorten(answer.warnings)
         answer.audit["warnings"] = "; ".join(answer.warnings)

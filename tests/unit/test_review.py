@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -26,9 +28,12 @@ def review(**fields: Any) -> dict[str, Any]:
 
 
 def refused(body: Any) -> ReviewError:
-    """The error that a body, parsed already, is refused with."""
+    """The error that a body is refused with, the same as text and parsed."""
     with pytest.raises(ReviewError) as caught:
         from_object(body)
+    with pytest.raises(ReviewError) as from_text:
+        parse(json.dumps(body).encode())
+    assert vars(from_text.value) == vars(caught.value)
     return caught.value
 
 
@@ -37,8 +42,37 @@ def response(answer: Answer) -> dict[str, Any]:
     return dict(json.loads(render(UID, V1, answer))["response"])
 
 
+def fields(request: AdmissionRequest) -> tuple[Any, ...]:
+    """All that a request says."""
+    return (
+        request.uid,
+        request.api_version,
+        request.kind,
+        request.resource,
+        request.namespace,
+        request.name,
+        request.operation,
+        request.object,
+        request.old_object,
+        request.dry_run,
+        request.has_object,
+    )
+
+
+NOTHING = (UID, V1, GroupVersionKind(), GroupVersionKind(), "", "", "", None, None, False, False)
+
+
+@pytest.fixture(params=["text", "parsed"])
+def read(request: pytest.FixtureRequest) -> Callable[[Any], AdmissionRequest]:
+    """Reads a review both ways: as the server gets it, and as `review` has it from YAML."""
+    return from_object if request.param == "parsed" else lambda body: parse(json.dumps(body).encode())
+
+
+Read = Callable[[Any], AdmissionRequest]
+
+
 class TestReading:
-    def test_every_field_of_the_request_is_read(self) -> None:
+    def test_every_field_of_the_request_is_read(self, read: Read) -> None:
         body = review(
             kind={"group": "apps", "version": "v1", "kind": "Deployment"},
             resource={"group": "apps", "version": "v1", "resource": "deployments"},
@@ -49,37 +83,42 @@ class TestReading:
             oldObject={"kind": "Deployment", "spec": {}},
             dryRun=True,
         )
-        assert parse(json.dumps(body)) == AdmissionRequest(
-            uid=UID,
-            api_version=V1,
-            kind=GroupVersionKind("apps", "v1", "Deployment"),
-            resource=GroupVersionKind("apps", "v1", "deployments"),
-            namespace="shop",
-            name="web",
-            operation="UPDATE",
-            object={"kind": "Deployment"},
-            old_object={"kind": "Deployment", "spec": {}},
-            dry_run=True,
+        assert fields(read(body)) == (
+            UID,
+            V1,
+            GroupVersionKind("apps", "v1", "Deployment"),
+            GroupVersionKind("apps", "v1", "deployments"),
+            "shop",
+            "web",
+            "UPDATE",
+            {"kind": "Deployment"},
+            {"kind": "Deployment", "spec": {}},
+            True,
+            True,
         )
 
-    def test_a_uid_is_all_that_a_request_needs(self) -> None:
-        assert from_object(review()) == AdmissionRequest(
-            uid=UID, api_version=V1, kind=GroupVersionKind(), resource=GroupVersionKind()
-        )
+    def test_a_uid_is_all_that_a_request_needs(self, read: Read) -> None:
+        assert fields(read(review())) == NOTHING
 
-    def test_null_reads_as_absent(self) -> None:
+    def test_null_reads_as_absent(self, read: Read) -> None:
         keys = ("kind", "resource", "namespace", "name", "operation", "object", "oldObject", "dryRun")
-        assert from_object(review(**dict.fromkeys(keys))) == from_object(review())
+        assert fields(read(review(**dict.fromkeys(keys)))) == NOTHING
 
-    def test_v1beta1_is_read_and_remembered(self) -> None:
-        assert from_object({**review(), "apiVersion": V1BETA1}).api_version == V1BETA1
+    @pytest.mark.parametrize("body", [{}, [], 0, "", False])
+    def test_an_empty_object_is_one(self, read: Read, body: Any) -> None:
+        request = read(review(object=body))
+        assert request.has_object
+        assert request.object == body
 
-    def test_fields_of_a_newer_kubernetes_are_no_error(self) -> None:
-        assert from_object({**review(shiny=[1]), "extra": {}}).uid == UID
+    def test_v1beta1_is_read_and_remembered(self, read: Read) -> None:
+        assert read({**review(), "apiVersion": V1BETA1}).api_version == V1BETA1
+
+    def test_fields_of_a_newer_kubernetes_are_no_error(self, read: Read) -> None:
+        assert read({**review(shiny=[1]), "extra": {}}).uid == UID
 
     def test_of_two_keys_of_one_name_the_last_counts(self) -> None:
         text = f'{{"apiVersion":"{V1}","kind":"AdmissionReview","request":{{"uid":"first","uid":"{UID}"}}}}'
-        assert parse(text).uid == UID
+        assert parse(text.encode()).uid == UID
 
 
 class TestBodiesThatAreNoReview:
@@ -119,12 +158,15 @@ class TestBodiesThatAreNoReview:
     @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
     def test_ten_thousand_levels_are_refused_without_a_crash(self, opening: str, closing: str) -> None:
         with pytest.raises(ReviewError):
-            parse(opening * 10_000 + "1" + closing * 10_000)
+            parse((opening * 10_000 + "1" + closing * 10_000).encode())
 
-    def test_ten_thousand_levels_within_the_object_are_refused_without_a_crash(self) -> None:
+    @pytest.mark.parametrize("key", ["object", "oldObject", "shiny"])
+    def test_ten_thousand_levels_within_the_request_crash_nothing(self, key: str) -> None:
         deep = "[" * 10_000 + "]" * 10_000
-        with pytest.raises(ReviewError):
-            parse(f'{{"apiVersion":"{V1}","kind":"AdmissionReview","request":{{"uid":"{UID}","object":{deep}}}}}')
+        text = f'{{"apiVersion":"{V1}","kind":"AdmissionReview","request":{{"uid":"{UID}","{key}":{deep}}}}}'
+        with contextlib.suppress(ReviewError):
+            request = parse(text.encode())
+            assert (request.uid, request.object or request.old_object) == (UID, None)
 
 
 class TestReviewsThatCanBeAnswered:
@@ -216,7 +258,7 @@ class TestWriting:
         assert response(answer)["status"]["details"] == {"causes": [{"field": "spec.port"}]}
 
     def test_the_request_is_not_echoed(self) -> None:
-        request = parse(json.dumps(review(object={"metadata": {"name": "a-secret-name"}})))
+        request = parse(json.dumps(review(object={"metadata": {"name": "a-secret-name"}})).encode())
         written = render(request.uid, request.api_version, Answer(audit={"decision": "unchanged"}))
         assert b"a-secret-name" not in written
         assert "request" not in json.loads(written)

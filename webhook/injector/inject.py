@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from webhook import __version__
-from webhook.injector import debug, decision, patch, ports, volumes
+from webhook.injector import decision, memo, patch, ports
+from webhook.injector.assembly import Assembly
 from webhook.injector.decision import Decision
-from webhook.injector.init import InitBuilder
-from webhook.injector.mesh_facts import MeshFacts
-from webhook.injector.pod import PodSpec, VolumeMount
-from webhook.injector.proxy import ProxyBuilder
+from webhook.injector.memo import Injection, Memo
 from webhook.injector.refusal import Refusal
 from webhook.injector.settings import Resolved, Resolver
 from webhook.injector.subject import Subject, read
-from webhook.injector.validator import ValidatorBuilder
 from webhook.mesh.config import Mesh
-from webhook.review import JSON, AdmissionRequest, Answer, deny
+from webhook.review import JSON, AdmissionRequest, Answer, Patch, deny
 
 CREATED_BY = "linkerd.io/created-by"
 PROXY_VERSION = "linkerd.io/proxy-version"
@@ -32,28 +29,14 @@ OWNER_LABELS = frozenset({"deployment", "replicationcontroller", "replicaset", "
 OWNER_KINDS = OWNER_LABELS | {"pod", "cronjob"}
 
 
-class Parts:
-    """The builders of one mesh. Raises `Refusal` when its configuration can inject nothing."""
-
-    def __init__(self, mesh: Mesh) -> None:
-        if mesh.problems:
-            raise Refusal(mesh.problems[0], "values_invalid", code=500)
-        self.facts = MeshFacts.of(mesh)
-        self.cni = mesh.values.cni_enabled
-        self.proxy = ProxyBuilder(self.facts)
-        self.first: InitBuilder | ValidatorBuilder = (ValidatorBuilder if self.cni else InitBuilder)(self.facts)
-        self.volumes = volumes.build(
-            cni=self.cni, traces=self.proxy.traces, token_projection=self.facts.token_projection
-        )
-
-
 class Injector:
     """Decides about objects with one configuration. `refusal` is why every injection is refused, if that is so."""
 
     def __init__(self, mesh: Mesh) -> None:
         self.mesh = mesh
         self.refusal: Refusal | None = None
-        self._parts: Parts | None = None
+        self._assembly: Assembly | None = None
+        self._memo = Memo()
         has, values = mesh.line.has, mesh.values
         self._projection = bool(values.identity and values.identity.service_account_token_projection)
         self._native_names = has("rule/sidecars-among-init-containers")
@@ -61,7 +44,7 @@ class Injector:
         self._default_ports = frozenset((values.proxy.opaque_ports if values.proxy else "").split(","))
         self._resolver = Resolver(mesh)
         try:
-            self._parts = Parts(mesh)
+            self._assembly = Assembly(mesh)
         except Refusal as refusal:
             self.refusal = refusal
 
@@ -162,32 +145,45 @@ class Injector:
         workload: tuple[str, str] | None,
         verdict: Decision,
     ) -> Answer:
-        if self._parts is None:
+        """The answer that injects. Pods of one template get what was worked out for the first of them."""
+        key = memo.key(subject, namespace, workload, request.namespace)
+        found = self._memo.get(key)
+        if found is None:
+            found = self._work_out(request, subject, namespace, workload, verdict)
+            self._memo.put(key, found)
+        return Answer(
+            patch=found.patch,
+            decision="injected",
+            message="Linkerd sidecar proxy injected",
+            warnings=list(found.warnings),
+            audit=dict(found.audit),
+        )
+
+    def _work_out(
+        self,
+        request: AdmissionRequest,
+        subject: Subject,
+        namespace: Mapping[str, str],
+        workload: tuple[str, str] | None,
+        verdict: Decision,
+    ) -> Injection:
+        if self._assembly is None:
             raise self.refusal or Refusal("the configuration can inject nothing", code=500)
         inherited = self._resolver.inherit(subject, namespace)
         by_default = self._add_opaque_ports(subject, inherited)
         resolved = self._resolver.resolve(subject, namespace, inherited)
         if by_default:
             resolved.sources.pop(ports.OPAQUE_PORTS, None)
-        if not resolved.settings.pod_inbound_ports:
-            resolved.settings.pod_inbound_ports = ports.inbound_ports(subject, init_containers=self._init_ports)
-        operations = [patch.add(pointer, {}) for pointer in subject.absent]
-        operations += _metadata(
-            subject, self._annotations(resolved, inherited), self._labels(request, subject, workload)
+        settings = resolved.settings
+        if not settings.pod_inbound_ports:
+            settings.pod_inbound_ports = ports.inbound_ports(subject, init_containers=self._init_ports)
+        operations = self._assembly.operations(
+            subject, settings, self._annotations(resolved, inherited), self._labels(request, subject, workload)
         )
-        operations += self._containers(self._parts, subject, resolved)
-        answer = Answer(
-            patch=operations,
-            decision="injected",
-            message="Linkerd sidecar proxy injected",
-            warnings=resolved.warnings,
-        )
-        answer.audit = {"decision": "injected", "reason": verdict.sentence}
+        audit = {"decision": "injected", "reason": verdict.sentence}
         if resolved.sources:
-            answer.audit["settings"] = "; ".join(
-                f"{key}={value} ({source})" for key, (value, source) in resolved.sources.items()
-            )
-        return answer
+            audit["settings"] = "; ".join(f"{key}={value} ({at})" for key, (value, at) in resolved.sources.items())
+        return Injection(Patch(operations), tuple(resolved.warnings), audit)
 
     def _add_opaque_ports(self, subject: Subject, inherited: dict[str, str]) -> bool:
         """Write the default opaque ports that a Pod exposes on it, where nobody said otherwise; whether that was so."""
@@ -218,69 +214,3 @@ class Injector:
             labels[f"linkerd.io/proxy-{workload[0]}"] = workload[1]
         labels[WORKLOAD_NAMESPACE] = request.namespace
         return labels
-
-    def _containers(self, parts: Parts, subject: Subject, resolved: Resolved) -> list[JSON]:
-        settings, spec = resolved.settings, subject.spec or PodSpec()
-        at = f"{subject.prefix}/spec"
-        capabilities = _capabilities(subject) or _mesh_capabilities(parts.facts)
-        mount = _mount(subject.service_account_mount) or _mesh_mount(parts.facts)
-        first = parts.first.build(settings, _capabilities(subject) or _init_capabilities(parts.facts), mount)
-        proxy = parts.proxy.build(settings, capabilities, mount)
-        operations = patch.append_items(f"{at}/volumes", spec.volumes, parts.volumes)
-        init_path, containers_path = f"{at}/initContainers", f"{at}/containers"
-        if settings.native_sidecar:
-            # First of all, so that the init containers behind it have a network.
-            operations += patch.prepend_items(init_path, subject.init_containers, [first, proxy])
-        else:
-            operations += patch.append_items(init_path, subject.init_containers, [first])
-        present = bool(subject.containers)
-        if settings.debug:
-            operations += patch.append_items(containers_path, present, [debug.build(parts.facts, settings)])
-            present = True
-        if not settings.native_sidecar:
-            place = patch.prepend_items if settings.await_proxy else patch.append_items
-            operations += place(containers_path, present, [proxy])
-        return operations
-
-
-def _metadata(subject: Subject, annotations: dict[str, str], labels: dict[str, str]) -> list[JSON]:
-    at = f"{subject.prefix}/metadata"
-    if subject.pod_metadata is None:
-        return [patch.add(at, {"annotations": annotations, "labels": labels})]
-    return [
-        *patch.add_entries(f"{at}/annotations", subject.pod_annotations, annotations),
-        *patch.add_entries(f"{at}/labels", subject.pod_labels, labels),
-    ]
-
-
-def _capabilities(subject: Subject) -> JSON | None:
-    """The first container's, so that what a Pod security policy lets through once it lets through again."""
-    context = subject.containers[0].security_context if subject.containers else None
-    if context is None or context.capabilities is None:
-        return None
-    return {"add": context.capabilities.add or [], "drop": context.capabilities.drop or []}
-
-
-def _mesh_capabilities(facts: MeshFacts) -> JSON | None:
-    given = facts.proxy.capabilities
-    return {"add": list(given.add), "drop": list(given.drop)} if given is not None else None
-
-
-def _init_capabilities(facts: MeshFacts) -> JSON | None:
-    """The proxy's where the values have them, else the init container's own."""
-    given = facts.init.capabilities
-    own = {"add": list(given.add), "drop": list(given.drop)} if given is not None else None
-    return _mesh_capabilities(facts) or own
-
-
-def _mesh_mount(facts: MeshFacts) -> JSON | None:
-    given = facts.proxy.sa_mount_path
-    if given is None:
-        return None
-    return {"mountPath": given.mount_path, "name": given.name, "readOnly": given.read_only}
-
-
-def _mount(mount: VolumeMount | None) -> JSON | None:
-    if mount is None:
-        return None
-    return {"mountPath": mount.mount_path, "name": mount.name, "readOnly": bool(mount.read_only)}

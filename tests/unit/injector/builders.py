@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from copy import deepcopy
 from functools import lru_cache
 from typing import Any
@@ -12,7 +13,7 @@ import yaml
 from webhook.injector.inject import Injector
 from webhook.mesh.config import Mesh
 from webhook.mesh.defaults import default_values
-from webhook.review import JSON, AdmissionRequest, Answer, GroupVersionKind
+from webhook.review import JSON, AdmissionRequest, Answer, from_object, parse
 
 EDGE = "edge-26.8"
 STABLE = "stable-2.12"
@@ -117,21 +118,27 @@ def pod(
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [container()], **spec}}
 
 
-def request(body: Any, *, kind: str = "", namespace: str = "shop", dry_run: bool = False) -> AdmissionRequest:
-    """What the API server asks about an object."""
+def request(
+    body: Any, *, kind: str = "", namespace: str = "shop", dry_run: bool = False, parsed: bool = False
+) -> AdmissionRequest:
+    """What the API server asks about an object; `parsed` as it comes from YAML, else as text."""
     stated = body.get("kind") if isinstance(body, dict) else None
     kind = kind or (stated if isinstance(stated, str) and stated else "Pod")
     group = {"Pod": "", "Service": "", "ReplicationController": "", "Job": "batch", "CronJob": "batch"}.get(kind, "apps")
-    return AdmissionRequest(
-        uid="4b6bb44d-9f33-4b4e-9d6c-000000000001",
-        api_version="admission.k8s.io/v1",
-        kind=GroupVersionKind(group, "v1", kind),
-        resource=GroupVersionKind(group, "v1", f"{kind.lower()}s"),
-        namespace=namespace,
-        operation="CREATE",
-        object=body,
-        dry_run=dry_run,
-    )
+    review = {
+        "apiVersion": "admission.k8s.io/v1",
+        "kind": "AdmissionReview",
+        "request": {
+            "uid": "4b6bb44d-9f33-4b4e-9d6c-000000000001",
+            "kind": {"group": group, "version": "v1", "kind": kind},
+            "resource": {"group": group, "version": "v1", "resource": f"{kind.lower()}s"},
+            "namespace": namespace,
+            "operation": "CREATE",
+            "object": body,
+            "dryRun": dry_run,
+        },
+    }
+    return from_object(review) if parsed else parse(json.dumps(review).encode())
 
 
 def decide(
@@ -142,8 +149,12 @@ def decide(
     workload: tuple[str, str] | None = None,
     **options: Any,
 ) -> Answer:
-    """The injector's answer about an object, with the Namespace's annotations."""
-    return (using or injector()).decide(request(body, **options), namespace or {}, workload)
+    """The injector's answer about an object, with the Namespace's annotations; the same as text and parsed."""
+    using, annotations = using or injector(), namespace or {}
+    answer = using.decide(request(body, **options), annotations, workload)
+    parsed = using.decide(request(deepcopy(body), parsed=True, **options), annotations, workload)
+    assert parsed == answer
+    return answer
 
 
 def patched(body: Any, answer: Answer) -> Any:

@@ -294,7 +294,5 @@ class TestWhatIsSaid:
         assert injector(line).decide(asked, {}, None).decision == "injected"
 
     def test_where_there_is_no_object_nothing_is_changed(self, line: str) -> None:
-        asked = request(None, kind="Pod")
-        asked.operation, asked.old_object = "DELETE", plain_pod("enabled")
-        answer = injector(line).decide(asked, {INJECT: "enabled"}, None)
+        answer = decide(None, injector(line), namespace={INJECT: "enabled"})
         assert (answer.allowed, answer.patch, answer.decision, answer.reason) == (True, None, "unchanged", "no_object")

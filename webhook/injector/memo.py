@@ -1,0 +1,106 @@
+"""Injections that were worked out before.
+
+The Pods of one template differ in name, uid and much else, and in nothing that an injection depends on. `key` names
+everything that it does depend on, and the configuration has a memory of its own: so a Pod that was seen before is
+answered with the same patch, and one that differs in anything that counts is not. A test holds every answer from memory
+against one worked out anew.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
+
+from webhook.injector.decision import INJECT
+from webhook.injector.pod import Container
+from webhook.injector.ports import OPAQUE_PORTS
+from webhook.injector.subject import Subject
+from webhook.review import Patch
+
+# Annotations that can have a part in an injection.
+PREFIXES = ("config.", INJECT, "resource.opentelemetry.io/")
+# Labels that do: they name a proxy's traces.
+NAMES = ("app.kubernetes.io/instance", "app.kubernetes.io/name")
+
+# An injection is some 25 KiB; what is much larger is not kept.
+CAPACITY = 256
+LARGEST = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Injection:
+    """What a Pod is answered with: the patch, warnings, audit annotations. Never changed once it is made."""
+
+    patch: Patch
+    warnings: tuple[str, ...]
+    audit: Mapping[str, str]
+
+
+class Memo:
+    """The injections that were asked for last, a bounded number of them."""
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._capacity = capacity
+        self._kept: OrderedDict[Hashable, Injection] = OrderedDict()
+
+    def get(self, key: Hashable | None) -> Injection | None:
+        """What was kept under a key; None is no key."""
+        found = self._kept.get(key) if key is not None else None
+        if found is not None:
+            self._kept.move_to_end(key)
+        return found
+
+    def put(self, key: Hashable | None, injection: Injection) -> None:
+        """Keep an injection, in place of the one that was not asked for the longest."""
+        if key is None or len(injection.patch.base64) > LARGEST:
+            return
+        self._kept[key] = injection
+        if len(self._kept) > self._capacity:
+            self._kept.popitem(last=False)
+
+
+def key(
+    subject: Subject, namespace: Mapping[str, str], workload: tuple[str, str] | None, namespace_name: str
+) -> Hashable | None:
+    """Everything that the injection of a Pod depends on, beside the configuration; None for a template of one."""
+    if subject.spec is None or not subject.is_pod:
+        return None
+    annotations, labels, spec = subject.pod_annotations, subject.pod_labels, subject.spec
+    first = subject.containers[0] if subject.containers else None
+    named = OPAQUE_PORTS in annotations or OPAQUE_PORTS in namespace
+    return (
+        namespace_name,
+        workload,
+        tuple([item for item in annotations.items() if item[0].startswith(PREFIXES)]),
+        tuple([item for item in namespace.items() if item[0].startswith(PREFIXES)]),
+        tuple(subject.ports),
+        tuple(subject.init_ports),
+        tuple(subject.probe_ports),
+        tuple(subject.init_probe_ports),
+        (_port_names(subject.init_containers), _port_names(subject.containers)) if named else None,
+        # Where there is nothing yet, a whole list or map is added.
+        subject.absent,
+        subject.pod_metadata is None,
+        not annotations,
+        not labels,
+        not spec.volumes,
+        not subject.containers,
+        not subject.init_containers,
+        tuple([labels.get(name) for name in NAMES]) if labels else None,
+        _first_container(subject, first) if first is not None else None,
+    )
+
+
+def _port_names(containers: Iterable[Container]) -> tuple[tuple[str | None, int | None], ...]:
+    return tuple([(port.name, port.container_port) for each in containers for port in each.ports or ()])
+
+
+def _first_container(subject: Subject, first: Container) -> Hashable:
+    """What the injected containers take over from the first one."""
+    mount = subject.service_account_mount
+    given = first.security_context.capabilities if first.security_context is not None else None
+    return (
+        (mount.name, mount.mount_path, mount.read_only) if mount is not None else None,
+        (tuple(given.add or ()), tuple(given.drop or ())) if given is not None else None,
+    )
