@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
+from cryptography import x509
 
 from webhook.injector.inject import Injector
 from webhook.mesh.config import ConfigError, Mesh
@@ -40,10 +42,14 @@ class Configuration:
                 release_line=self._release_line,
             )
         except ConfigError as error:
-            raise Refused(f"{self.group.files[VALUES]}: {error}") from error
+            raise Refused("\n".join(f"{self.group.files[VALUES]}: {problem}" for problem in error.problems)) from error
         except ValueError as error:
             raise Refused(f"--release-line: {error}") from error
+        _check_trust_anchors(self.group.files[TRUST_ANCHORS], contents[TRUST_ANCHORS])
         injector = Injector(mesh)
+        if injector.refusal is not None:
+            # The reference would go on and refuse every Pod, one by one.
+            raise Refused(f"{self.group.files[VALUES]}: {injector.refusal.message}")
         return lambda: self._take(mesh, injector)
 
     def _take(self, mesh: Mesh, injector: Injector) -> None:
@@ -54,5 +60,15 @@ class Configuration:
             self.injector = Current(injector)
         for warning in mesh.warnings:
             log.warning("values", problem=warning)
-        if injector.refusal is not None:
-            log.error("every injection will be refused", problem=injector.refusal.message)
+
+
+def _check_trust_anchors(path: Path, content: bytes) -> None:
+    """No proxy gets an identity without at least one certificate that still holds. Raises `Refused`."""
+    try:
+        anchors = x509.load_pem_x509_certificates(content)
+    except ValueError as error:
+        raise Refused(f"{path}: no trust anchor: want at least one PEM certificate") from error
+    now = datetime.now(UTC)
+    if all(anchor.not_valid_after_utc <= now for anchor in anchors):
+        expired = max(anchor.not_valid_after_utc for anchor in anchors)
+        raise Refused(f"{path}: every trust anchor has expired, the last one on {expired:%Y-%m-%d}: renew it first")
