@@ -98,6 +98,46 @@ def test_a_pod_is_answered_from_memory_as_it_would_be_anew(
     assert answer(remembering, pod, namespace, within, workload) == anew
 
 
+PLAIN: dict[str, Any] = {"metadata": {}, "spec": {"containers": [{"name": "a", "ports": [{"containerPort": 80}]}]}}
+
+
+def changed(**parts: Any) -> dict[str, Any]:
+    """The plain Pod with other metadata, or something in its spec or first container besides."""
+    spec = PLAIN["spec"] | parts.get("spec", {})
+    if "container" in parts:
+        spec = spec | {"containers": [spec["containers"][0] | parts["container"]]}
+    return {"metadata": parts.get("metadata", {}), "spec": spec}
+
+
+@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize(
+    "variant",
+    [
+        changed(metadata={"annotations": {"example.org/other": ""}}),
+        changed(metadata={"labels": {"app": "a"}}),
+        changed(metadata={"labels": {"app.kubernetes.io/name": "a"}}),
+        changed(container={"ports": [{"containerPort": 3306}]}),
+        changed(container={"livenessProbe": {"httpGet": {"port": 81}}}),
+        changed(container={"volumeMounts": [{"name": "t", "mountPath": SERVICE_ACCOUNT}]}),
+        changed(container={"securityContext": {"capabilities": {"drop": ["ALL"]}}}),
+        changed(spec={"volumes": [{"name": "v"}]}),
+        changed(spec={"containers": []}),
+        changed(spec={"initContainers": [{"name": "i"}]}),
+        changed(spec={"initContainers": [{"name": "i", "ports": [{"containerPort": 3306}]}]}),
+        changed(spec={"initContainers": [{"name": "i", "readinessProbe": {"httpGet": {"port": 82}}}]}),
+        {"spec": PLAIN["spec"]},
+        {"metadata": {}},
+    ],
+)
+def test_a_pod_that_differs_in_one_thing_is_not_answered_with_the_others_patch(line: str, variant: Any) -> None:
+    enabled = {"linkerd.io/inject": "enabled"}
+    mesh_ = REMEMBERING[line].mesh
+    for first, second in ((PLAIN, variant), (changed(spec={"initContainers": [{"name": "i"}]}), variant)):
+        using = Injector(mesh_)
+        answer(using, first, enabled, "shop", None)
+        assert answer(using, second, enabled, "shop", None) == answer(Injector(mesh_), second, enabled, "shop", None)
+
+
 def test_memory_is_bounded_and_keeps_what_was_asked_for_last() -> None:
     memo = Memo(capacity=2)
     injections = [Injection(Patch([{"op": "add", "path": "/a", "value": n}]), (), {}) for n in range(3)]

@@ -83,11 +83,9 @@ def key(
         subject.absent,
         subject.pod_metadata is None,
         not annotations,
-        not labels,
-        not spec.volumes,
-        not subject.containers,
-        not subject.init_containers,
         tuple([labels.get(name) for name in NAMES]) if labels else None,
+        not spec.volumes,
+        not subject.init_containers,
         _first_container(subject, first) if first is not None else None,
     )
 
