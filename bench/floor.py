@@ -1,7 +1,8 @@
 """The floor: a bare FastAPI route function behind the same uvicorn, uvloop, httptools and TLS as the real server.
 
 `floor` parses the body with orjson and answers 9 kB of JSON that were serialized beforehand: nothing is cheaper with a
-route function. `noop` is the least that a webhook can do: it answers `allowed: true` with the request's uid.
+route function. `noop` is the least that a webhook can do: it answers `allowed: true` with the request's uid. `canned`
+answers every request with the patch in the TLS folder's file `patch`: what an injector would cost that thinks nothing.
 """
 
 from __future__ import annotations
@@ -38,17 +39,28 @@ async def noop(request: Request) -> Response:
     return Response(orjson.dumps(answer), media_type="application/json")
 
 
-ROUTES = {"floor": floor, "noop": noop}
+async def canned(request: Request) -> Response:
+    """Parse, allow, always the same patch."""
+    review = orjson.loads(await request.body())
+    patch = request.app.state.patch
+    response = {"uid": review["request"]["uid"], "allowed": True, "patchType": "JSONPatch", "patch": patch}
+    answer = {"apiVersion": review["apiVersion"], "kind": "AdmissionReview", "response": response}
+    return Response(orjson.dumps(answer), media_type="application/json")
+
+
+ROUTES = {"floor": floor, "noop": noop, "canned": canned}
 
 
 def main() -> None:
-    """Serve one of the two."""
+    """Serve one of them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("route", choices=ROUTES)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--tls-dir", type=Path, required=True, help="folder with tls.crt and tls.key")
     options = parser.parse_args()
     app = FastAPI(openapi_url=None)
+    if options.route == "canned":
+        app.state.patch = (options.tls_dir / "patch").read_text()
     for path in PATHS:
         app.post(path)(ROUTES[options.route])
     config = uvicorn.Config(

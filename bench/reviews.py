@@ -18,19 +18,21 @@ NAMESPACE: str = REVIEW["request"]["namespace"]
 DEPLOYMENT = "checkout"
 
 
-def review(number: int, namespace: str = NAMESPACE) -> bytes:
-    """One review, different from every other number's in what a cache might key on: uid, image and environment."""
+def review(number: int, namespace: str = NAMESPACE, templates: int = 1) -> bytes:
+    """One review. All differ in uid, image and environment, and every so many of them in what is injected."""
     body = copy.deepcopy(REVIEW)
     request = body["request"]
     request["uid"] = str(uuid.UUID(int=number))
     request["namespace"] = namespace
     _vary(request["object"], number, namespace)
+    memory = f"{16 + number % templates}Mi"
+    request["object"]["metadata"]["annotations"]["config.linkerd.io/proxy-memory-request"] = memory
     return orjson.dumps(body)
 
 
-def reviews(count: int, namespace: str = NAMESPACE) -> list[bytes]:
-    """That many reviews, all different."""
-    return [review(number, namespace) for number in range(count)]
+def reviews(count: int, namespace: str = NAMESPACE, templates: int = 1) -> list[bytes]:
+    """That many reviews, all different, of so many templates."""
+    return [review(number, namespace, templates) for number in range(count)]
 
 
 def pod(number: int, namespace: str = NAMESPACE) -> JSON:

@@ -27,7 +27,12 @@ from certs.issue import issue_ca, issue_leaf
 ROOT = Path(__file__).resolve().parent.parent
 OURS = "ours"
 TICKS = os.sysconf("SC_CLK_TCK")
-NAMES = {OURS: "linkerd-webhook", "floor": "bare FastAPI route", "noop": "do-nothing FastAPI webhook"}
+NAMES = {
+    OURS: "linkerd-webhook",
+    "floor": "bare FastAPI route",
+    "noop": "do-nothing FastAPI webhook",
+    "canned": "FastAPI webhook, canned patch",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,13 +114,19 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=5, help="rounds (default 5)")
     parser.add_argument("--seconds", type=float, default=3, help="a measurement's length (default 3)")
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 16])
+    parser.add_argument(
+        "--templates", type=int, default=8, help="how many different injections (default 8; 1024: none is remembered)"
+    )
     parser.add_argument("--noop", action="store_true", help="a do-nothing webhook on a FastAPI route as a third")
     parser.add_argument("--without-ours", action="store_true", help="the floor servers alone")
     parser.add_argument("--client", choices=["wrk", "python"], default="wrk" if wrk.found() else "python")
     options = parser.parse_args()
     names = [*([] if options.without_ours else [OURS]), "floor", *(["noop"] if options.noop else [])]
-    contest = Contest(reviews.reviews(64), options.seconds, options.client)
-    print(f"{machine()}, load from {GENERATORS[options.client]}; reviews of {len(contest.bodies[0])} bytes, "
+    contest = Contest(
+        reviews.reviews(max(64, options.templates), templates=options.templates), options.seconds, options.client
+    )
+    print(f"{machine()}, load from {GENERATORS[options.client]}; reviews of {len(contest.bodies[0])} bytes "
+          f"and {options.templates} templates, "
           f"{options.pairs} rounds of {options.seconds:g} s")  # fmt: skip
     with prepared(options) as setting:
         for number in range(options.pairs):

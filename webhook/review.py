@@ -7,8 +7,8 @@ send and which has the same fields, is answered in kind.
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Callable, Iterable
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -117,17 +117,43 @@ class AdmissionRequest:
             raise ReviewError(f"request.{key} is not JSON: {error}", self.uid, self.api_version) from None
 
 
-class Patch(list[JSON]):
-    """RFC 6902 operations that are not changed any more, and their text, which is written once."""
+class Patch(Sequence[JSON]):
+    """RFC 6902 operations, as objects or as the text of a response; either is made from the other when it is asked for.
 
-    _base64: str | None = None
+    Not to be changed: an answer may share it with others.
+    """
+
+    __slots__ = ("_base64", "_operations")
+
+    def __init__(self, operations: Sequence[JSON] | None = None, base64: str = "") -> None:
+        self._operations = operations
+        self._base64 = base64
 
     @property
     def base64(self) -> str:
         """The operations as JSON in Base64, as a response carries them."""
-        if self._base64 is None:
-            self._base64 = base64.b64encode(orjson.dumps(list(self))).decode("ascii")
+        if not self._base64:
+            self._base64 = b64encode(orjson.dumps(self._operations)).decode("ascii")
         return self._base64
+
+    def _read(self) -> Sequence[JSON]:
+        if self._operations is None:
+            self._operations = orjson.loads(b64decode(self._base64))
+        return self._operations or ()
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._read()[index]
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+    def __bool__(self) -> bool:
+        return bool(self._base64) or bool(self._operations)
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 @dataclass(slots=True)
@@ -141,7 +167,7 @@ class Answer:
     """
 
     allowed: bool = True
-    patch: list[JSON] | None = None
+    patch: Sequence[JSON] | None = None
     warnings: list[str] = field(default_factory=list)
     audit: dict[str, str] = field(default_factory=dict)
     decision: str = "unchanged"

@@ -143,11 +143,11 @@ def test_memory_is_bounded_and_keeps_what_was_asked_for_last() -> None:
     injections = [Injection(Patch([{"op": "add", "path": "/a", "value": n}]), (), {}) for n in range(3)]
     memo.put("a", injections[0])
     memo.put("b", injections[1])
-    assert memo.get("a") is injections[0]
+    assert memo.get("a") == injections[0]
     memo.put("c", injections[2])
     assert memo.get("b") is None
-    assert memo.get("a") is injections[0]
-    assert memo.get("c") is injections[2]
+    assert memo.get("a") == injections[0]
+    assert memo.get("c") == injections[2]
 
 
 def test_a_very_large_injection_is_not_kept() -> None:

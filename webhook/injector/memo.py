@@ -23,7 +23,7 @@ PREFIXES = ("config.", INJECT, "resource.opentelemetry.io/")
 # Labels that do: they name a proxy's traces.
 NAMES = ("app.kubernetes.io/instance", "app.kubernetes.io/name")
 
-# An injection is some 25 KiB; what is much larger is not kept.
+# The text of a patch is some 12 KiB; what is much larger is not kept.
 CAPACITY = 256
 LARGEST = 64 * 1024
 
@@ -53,9 +53,11 @@ class Memo:
 
     def put(self, key: Hashable | None, injection: Injection) -> None:
         """Keep an injection, in place of the one that was not asked for the longest."""
-        if key is None or len(injection.patch.base64) > LARGEST:
+        text = injection.patch.base64
+        if key is None or len(text) > LARGEST:
             return
-        self._kept[key] = injection
+        # The text alone: its operations are hundreds of objects.
+        self._kept[key] = Injection(Patch(base64=text), injection.warnings, injection.audit)
         if len(self._kept) > self._capacity:
             self._kept.popitem(last=False)
 

@@ -189,9 +189,10 @@ def render_plain(_logger: Any, method: str, event: Event) -> bytes:
             parts.append(f"{key}={value}")
         elif key != "traceback":
             parts.append(f"{key}={_json(value).decode()}")
+    line = " ".join(parts)
     if trace:
-        parts.append("\n" + trace.rstrip())
-    return (" ".join(parts) + "\n").encode("utf-8", "replace")
+        line = f"{line}\n{trace.rstrip()}"
+    return f"{line}\n".encode("utf-8", "replace")
 
 
 RENDERERS: Mapping[str, Callable[[Any, str, Event], bytes]] = {"plain": render_plain, "json": render_json}

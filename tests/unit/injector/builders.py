@@ -57,7 +57,7 @@ proxyInit:
   iptablesMode: legacy
   resources: {cpu: {limit: 100m, request: 10m}, memory: {limit: 20Mi, request: 20Mi}}
   runAsUser: 65534
-  xtMountPath: {mountPath: /run, name: xtables}
+  xtMountPath: {mountPath: /run, name: linkerd-proxy-init-xtables-lock}
 """
 
 
@@ -149,10 +149,13 @@ def decide(
     workload: tuple[str, str] | None = None,
     **options: Any,
 ) -> Answer:
-    """The injector's answer about an object, with the Namespace's annotations; the same as text and parsed."""
+    """The injector's answer about an object, with the Namespace's annotations.
+
+    It is the same for an object that comes as text and for one that comes parsed, and with nothing in memory.
+    """
     using, annotations = using or injector(), namespace or {}
     answer = using.decide(request(body, **options), annotations, workload)
-    parsed = using.decide(request(deepcopy(body), parsed=True, **options), annotations, workload)
+    parsed = Injector(using.mesh).decide(request(deepcopy(body), parsed=True, **options), annotations, workload)
     assert parsed == answer
     return answer
 

@@ -292,9 +292,7 @@ class TestEffects:
         assert (await site.post(body=review(dryRun=True))).status_code == 200
         assert ran == []
 
-    async def test_an_effect_that_fails_is_logged_and_spoils_nothing(
-        self, serving: Serving, log_file: LogFile
-    ) -> None:
+    async def test_an_effect_that_fails_is_logged_and_spoils_nothing(self, serving: Serving, log_file: LogFile) -> None:
         """The next one still runs."""
         site = await serving()
         ran: list[str] = []

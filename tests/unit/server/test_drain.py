@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from typing import cast
 
 import pytest
 
@@ -107,8 +108,7 @@ class _Silent(asyncio.Protocol):
         self.closed = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)
         self._shake()
 
     def data_received(self, data: bytes) -> None:
@@ -133,7 +133,8 @@ async def test_a_tls_client_that_never_says_goodbye_does_not_hold_the_exit(servi
     site, end = await ending(serving, tls_shutdown=0.2)
     loop = asyncio.get_running_loop()
     _, client = await loop.create_connection(lambda: _Silent(trust(site.ca)), "127.0.0.1", site.server.port)
-    await client.connected.wait()
+    async with within(2):
+        await client.connected.wait()
     await until(lambda: site.server.server_state.connections)
     end.stop.set()
     async with within(2):

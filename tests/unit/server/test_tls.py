@@ -17,17 +17,16 @@ from .conftest import Serving, read_response, request_bytes, review, trust
 
 
 def served_serial(port: int, ca: Pair) -> int:
-    with socket.create_connection(("127.0.0.1", port)) as sock, trust(ca).wrap_socket(
-        sock, server_hostname="localhost"
-    ) as connection:
+    with (
+        socket.create_connection(("127.0.0.1", port)) as sock,
+        trust(ca).wrap_socket(sock, server_hostname="localhost") as connection,
+    ):
         found = connection.getpeercert()
         assert found is not None
         return int(str(found["serialNumber"]), 16)
 
 
-async def test_a_new_pair_serves_the_next_handshakes_and_open_connections_stay(
-    serving: Serving, ca: Pair
-) -> None:
+async def test_a_new_pair_serves_the_next_handshakes_and_open_connections_stay(serving: Serving, ca: Pair) -> None:
     """No request is lost over a rotation."""
     site = await serving()
     reader, writer = await site.connect()
@@ -60,9 +59,10 @@ async def test_tls_1_2_is_refused_and_1_3_speaks_http_1_1(serving: Serving, ca: 
         context = trust(ca)
         context.maximum_version = maximum
         context.set_alpn_protocols(["h2", "http/1.1"])
-        with socket.create_connection(("127.0.0.1", site.server.port)) as sock, context.wrap_socket(
-            sock, server_hostname="localhost"
-        ) as connection:
+        with (
+            socket.create_connection(("127.0.0.1", site.server.port)) as sock,
+            context.wrap_socket(sock, server_hostname="localhost") as connection,
+        ):
             return connection.version(), connection.selected_alpn_protocol()
 
     with pytest.raises(ssl.SSLError):

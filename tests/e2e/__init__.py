@@ -1,0 +1,1 @@
+"""The program in front of a real API server, in the place of Linkerd's own injector."""

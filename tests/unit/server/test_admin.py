@@ -1,0 +1,168 @@
+"""The operators' port."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from certs.issue import Pair
+from webhook.review import Answer
+from webhook.server import admin, tls
+from webhook.server.metrics import Metrics
+from webhook.server.reload import Group
+
+
+class Port:
+    """The admin application, without a socket, and what it looks at."""
+
+    def __init__(self, leaf: Pair) -> None:
+        self.metrics = Metrics()
+        certificate = tls.Certificate()
+        certificate.load(leaf.certificate, leaf.key)
+        self.cache = admin.Cache(synced=True, age=12.34, namespaces=3, owners=2)
+        self.group = Group("configuration", {"values": Path("/values")}, lambda _: lambda: None)
+        self.status = admin.Status(certificate, [self.group], lambda: self.cache, lambda: "edge-26.8")
+        transport = httpx.ASGITransport(admin.create(self.status, self.metrics))
+        self.client = httpx.AsyncClient(transport=transport, base_url="http://admin")
+
+    async def ready(self) -> tuple[int, dict[str, tuple[bool, str]]]:
+        """The status of `/ready`, and each condition's state and sentence."""
+        response = await self.client.get("/ready")
+        conditions = response.json()["conditions"]
+        return response.status_code, {each["name"]: (each["ok"], each["message"]) for each in conditions}
+
+
+@pytest.fixture
+async def port(leaf: Pair) -> AsyncIterator[Port]:
+    """Everything well."""
+    found = Port(leaf)
+    yield found
+    await found.client.aclose()
+
+
+class TestProbes:
+    """Liveness and readiness."""
+
+    async def test_live_and_ping_answer_whatever_else_is_wrong(self, port: Port) -> None:
+        """`/ping` is what Linkerd's own Deployment asks."""
+        port.cache = admin.Cache(synced=False)
+        assert (await port.client.get("/live")).status_code == 200
+        assert (await port.client.get("/ping")).text == "pong\n"
+
+    async def test_ready_once_all_namespaces_were_listed(self, port: Port) -> None:
+        """Before, answers would all need a look-up."""
+        port.cache = admin.Cache(synced=False)
+        status, conditions = await port.ready()
+        assert status == 503
+        assert conditions["namespaces"] == (False, "the first list of Namespaces is not complete (API server)")
+        port.cache = admin.Cache(synced=True, namespaces=3)
+        status, conditions = await port.ready()
+        assert status == 200
+        assert conditions["namespaces"] == (True, "3 Namespaces known from API server")
+
+    async def test_not_ready_while_it_drains(self, port: Port) -> None:
+        """So that no new connections come."""
+        port.status.drain()
+        status, conditions = await port.ready()
+        assert (status, conditions["draining"]) == (503, (False, "shutting down"))
+
+    async def test_an_old_cache_is_told_and_no_reason_to_be_unready(self, port: Port) -> None:
+        """All replicas would go at once when the API server does."""
+        port.cache = admin.Cache(synced=True, age=600, problem="connection refused")
+        status, conditions = await port.ready()
+        assert (status, conditions["cache"]) == (200, (False, "connection refused"))
+        assert (await port.client.get("/ready")).json()["cacheAgeSeconds"] == 600
+
+    async def test_a_refused_file_is_told_and_no_reason_to_be_unready(self, port: Port) -> None:
+        """What was before is in force."""
+        port.group.error = "/values: not YAML"
+        status, conditions = await port.ready()
+        assert status == 200
+        assert conditions["configuration files"] == (
+            False,
+            "refused, what was before is in force: /values: not YAML",
+        )
+
+    async def test_the_certificate_s_expiry_is_told(self, port: Port) -> None:
+        """As a time that people and programs can read."""
+        body = (await port.client.get("/ready")).json()
+        assert body["certificateExpiry"].endswith("Z")
+        assert body["certificateExpiry"] in str(body["conditions"])
+
+
+class TestPage:
+    """The status page."""
+
+    async def test_it_shows_how_things_stand(self, port: Port) -> None:
+        """At one look, with nothing from elsewhere."""
+        port.metrics.admissions.count("proxy-injector", "ns", Answer(decision="injected"), 0.001, 1, 1)
+        response = await port.client.get("/")
+        assert response.headers["content-type"].startswith("text/html")
+        for text in ("edge-26.8", "3 Namespaces", "12 s ago", "localhost", "injected", ">ready<"):
+            assert text in response.text
+        assert "http://" not in response.text
+        assert "https://" not in response.text
+        assert "<script" not in response.text
+
+    async def test_what_it_shows_cannot_become_markup(self, port: Port) -> None:
+        """Messages may quote files that others write."""
+        port.group.error = "<script>alert(1)</script>"
+        text = (await port.client.get("/")).text
+        assert "<script>" not in text
+        assert "&lt;script&gt;" in text
+
+    async def test_another_path_is_404(self, port: Port) -> None:
+        """No documentation pages, no schema."""
+        for path in ("/docs", "/openapi.json", "/ready/"):
+            assert (await port.client.get(path)).status_code == 404
+
+
+class TestMetrics:
+    """`/metrics`."""
+
+    async def test_the_reference_s_dashboards_find_their_counters(self, port: Port) -> None:
+        """Same names, same labels."""
+        facts = {
+            "owner_kind": "deployment",
+            "annotation_at": "namespace",
+            "skip": "true",
+            "skip_reason": "host_network",
+        }
+        port.metrics.admissions.count("proxy-injector", "emojivoto", Answer(facts=facts), 0.001, 1, 1)
+        text = (await port.client.get("/metrics")).text
+        assert (
+            "proxy_inject_admission_requests_total"
+            '{annotation_at="namespace",namespace="emojivoto",owner_kind="deployment"} 1.0\n'
+        ) in text
+        assert (
+            'proxy_inject_admission_responses_total{annotation_at="namespace",namespace="emojivoto",'
+            'owner_kind="deployment",skip="true",skip_reason="host_network"} 1.0\n'
+        ) in text
+
+    async def test_an_answer_without_facts_counts_as_no_injection(self, port: Port) -> None:
+        """A Service, say; and a refused one counts as asked only."""
+        port.metrics.admissions.count("proxy-injector", "ns", Answer(), 0.001, 1, 1)
+        refused = Answer(facts={"owner_kind": "pod", "annotation_at": ""})
+        port.metrics.admissions.count("proxy-injector", "ns", refused, 0.001, 1, 1)
+        labels = {"owner_kind": "pod", "namespace": "ns", "annotation_at": ""}
+        value = port.metrics.registry.get_sample_value
+        assert value("proxy_inject_admission_requests_total", labels) == 1
+        text = port.metrics.render().decode()
+        assert "proxy_inject_admission_responses_total{" not in text
+
+    async def test_latency_and_bytes_are_told_by_webhook(self, port: Port) -> None:
+        """A histogram's buckets add up."""
+        for seconds in (0.0001, 0.0002, 0.02, 5.0):
+            port.metrics.admissions.count("proxy-injector", "ns", Answer(decision="injected"), seconds, 100, 200)
+        value = port.metrics.registry.get_sample_value
+        for bound, count in (("0.0001", 1), ("0.00025", 2), ("0.01", 2), ("0.025", 3), ("1.0", 3), ("+Inf", 4)):
+            labels = {"webhook": "proxy-injector", "le": bound}
+            assert value("linkerd_webhook_duration_seconds_bucket", labels) == count
+        webhook = {"webhook": "proxy-injector"}
+        assert value("linkerd_webhook_duration_seconds_count", webhook) == 4
+        assert value("linkerd_webhook_received_bytes_total", webhook) == 400
+        assert value("linkerd_webhook_sent_bytes_total", webhook) == 800
+        assert value("linkerd_webhook_decisions_total", webhook | {"decision": "injected"}) == 4
