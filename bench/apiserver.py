@@ -1,7 +1,7 @@
 """Pods a second through a real API server (`?dryRun=All`): no webhook, a do-nothing FastAPI webhook, and ours.
 
-Applying a patch of 8 kB costs the API server something, too, whoever sent it. How much shows a fourth: a FastAPI webhook
-that answers every Pod with a patch that was made beforehand. It is the floor of what injecting can cost.
+Applying a patch of 8 kB costs the API server something, too, whoever sent it. How much shows a fourth: a FastAPI
+webhook that answers every Pod with a patch that was made beforehand. It is the floor of what injecting can cost.
 
 Each has a Namespace of its own, so that nothing is reconfigured between rounds; they are measured in turn. Goal: at
 least 0.9 of the do-nothing webhook's rate. The cluster must be a disposable one whose Services can lead to the loopback

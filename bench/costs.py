@@ -65,7 +65,7 @@ def patch(setting: Setting, namespace: str) -> str:
     injector = Injector(Mesh.load(setting.values.read_bytes(), setting.ca.read_bytes()))
     request = review.parse(reviews.review(0, namespace))
     annotations = reviews.surroundings()[0]["metadata"]["annotations"]
-    return base64.b64encode(orjson.dumps(injector.decide(request, annotations, OWNER).patch)).decode()
+    return base64.b64encode(orjson.dumps(list(injector.decide(request, annotations, OWNER).patch or ()))).decode()
 
 
 def microseconds(stage: Callable[[], object], seconds: float) -> float:

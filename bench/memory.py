@@ -17,6 +17,8 @@ from bench.throughput import check, posts
 
 CONNECTIONS = 16
 CROWD = "bench-crowd"
+# More different injections than the server remembers, so that its memory of them is full.
+TEMPLATES = 1024
 
 
 def after_reviews(setting: Setting, count: int) -> None:
@@ -41,7 +43,7 @@ def load(server: Server, setting: Setting, numbers: range) -> None:
 
     def requests() -> Iterator[bytes]:
         for number in numbers:
-            yield from posts(target, [reviews.review(number)])
+            yield from posts(target, [reviews.review(number, templates=TEMPLATES)])
 
     seen = client.load(target, requests(), CONNECTIONS)
     if seen.errors:

@@ -23,6 +23,7 @@ import yaml
 from bench import reviews
 from bench.client import Target
 from certs.issue import issue_ca, issue_leaf
+from webhook.mesh.defaults import default_values
 
 ROOT = Path(__file__).resolve().parent.parent
 OURS = "ours"
@@ -87,7 +88,7 @@ class Server:
 def arguments(description: str | None) -> argparse.ArgumentParser:
     """A command line with what all benchmarks share."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--values", type=Path, help="Linkerd's values (default: the sample in deploy/samples)")
+    parser.add_argument("--values", type=Path, help="Linkerd's values (default: those the program has built in)")
     parser.add_argument("--command", help="the program under test (default: the one of this checkout)")
     parser.add_argument("--serve", default="", help="more flags for `serve`, as one text (--serve='--log-level warn')")
     return parser
@@ -108,7 +109,6 @@ def machine() -> str:
 @contextmanager
 def prepared(options: argparse.Namespace, names: Sequence[str] = ()) -> Iterator[Setting]:
     """A folder with a certificate (for these DNS names too), trust anchors and the cluster's manifests."""
-    values = options.values or sample_values()
     command = shlex.split(options.command) if options.command else default_command()
     with tempfile.TemporaryDirectory(prefix="webhook-bench-") as name:
         folder = Path(name)
@@ -116,17 +116,12 @@ def prepared(options: argparse.Namespace, names: Sequence[str] = ()) -> Iterator
         leaf = issue_leaf(ca, ["localhost", "127.0.0.1", *names])
         for file, content in (("ca.crt", ca.certificate), ("tls.crt", leaf.certificate), ("tls.key", leaf.key)):
             (folder / file).write_bytes(content)
+        values = options.values or folder / "values.yaml"
+        if not options.values:
+            values.write_bytes(default_values())
         manifest = folder / "cluster.yaml"
         manifest.write_text(yaml.safe_dump_all(reviews.surroundings()))
         yield Setting(folder, tuple(command), values, tuple(shlex.split(options.serve)), ("--manifests", str(manifest)))
-
-
-def sample_values() -> Path:
-    """The values that the samples come with."""
-    found = sorted((ROOT / "deploy" / "samples").rglob("*values*"))
-    if not found:
-        raise SystemExit("no values: give --values FILE")
-    return found[0]
 
 
 def default_command() -> list[str]:

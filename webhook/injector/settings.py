@@ -265,8 +265,7 @@ def _odd_time(value: Any) -> str:
 
 
 def _odd_quantity(value: Any) -> str:
-    amount = parse_quantity(value).value
-    return "" if amount > 0 else "a quantity above 0"
+    return "" if value.value > 0 else "a quantity above 0"
 
 
 def _odd_port_list(value: Any) -> str:
@@ -486,6 +485,7 @@ class Resolver:
                 used = _show(getattr(self.defaults, row.field))
                 out.warnings.append(f'{row.annotation}: "{_cut(text)}" is not {error}; using {used}')
                 return
+        right = row.odd(value)
         if isinstance(value, Quantity):
             self._count_cores(row.field, value, out.settings)
             value = text
@@ -493,7 +493,7 @@ class Resolver:
         for name in row.also:
             setattr(out.settings, name, value)
         out.sources[row.annotation] = (text, source)
-        if row.odd is not _never_odd and (right := row.odd(value)):
+        if right:
             out.warnings.append(f'{row.annotation}: "{_cut(text)}" is used as it is, but should be {right}')
 
     def _opaque_ports(self, text: str, subject: Subject, out: Resolved) -> str:

@@ -131,6 +131,11 @@ class Lines:
         self._enabled = LEVELS[level] <= logging.INFO
         self._render = RENDERERS[form]
 
+    @property
+    def dropped(self) -> int:
+        """How many lines nobody read in time."""
+        return self._writer.dropped
+
     def info(self, event: Event) -> None:
         """Log an event, its text under `event`. Call it in the loop's thread, and leave the dict alone after."""
         if self._enabled:
