@@ -59,7 +59,9 @@ class TestWholeNumbers:
         with pytest.raises(GrammarError, match="a whole number of 64 bits"):
             parse_int(text)
 
-    @pytest.mark.parametrize(("text", "value"), [("2147483647", 2**31 - 1), ("-2147483648", -(2**31)), ("70000", 70000)])
+    @pytest.mark.parametrize(
+        ("text", "value"), [("2147483647", 2**31 - 1), ("-2147483648", -(2**31)), ("70000", 70000)]
+    )
     def test_a_number_of_32_bits_may_use_them_all(self, text: str, value: int) -> None:
         assert parse_int(text, 32) == value
 
@@ -114,7 +116,25 @@ class TestFloats:
 
     @pytest.mark.parametrize(
         "text",
-        ["", ".", "e5", "1e", "0x1", "0x1.8", "1,5", "+-1", "½", "1 ", "infinit", "+nan", "-NaN", "_1", "1_", "1__0", "1_.5"],
+        [
+            "",
+            ".",
+            "e5",
+            "1e",
+            "0x1",
+            "0x1.8",
+            "1,5",
+            "+-1",
+            "½",
+            "1 ",
+            "infinit",
+            "+nan",
+            "-NaN",
+            "_1",
+            "1_",
+            "1__0",
+            "1_.5",
+        ],
     )
     def test_what_go_refuses_is_refused(self, text: str) -> None:
         with pytest.raises(GrammarError, match="a number"):

@@ -148,7 +148,16 @@ class TestBodiesThatAreNoReview:
 
     @pytest.mark.parametrize(
         "body",
-        [b" ", b"{", b"apiVersion: v1", b'{"a":1}{"a":2}', b"{'a':1}", b"\x00", b"NaN", b'{"request":{"uid":"\xff\xfe"}}'],
+        [
+            b" ",
+            b"{",
+            b"apiVersion: v1",
+            b'{"a":1}{"a":2}',
+            b"{'a':1}",
+            b"\x00",
+            b"NaN",
+            b'{"request":{"uid":"\xff\xfe"}}',
+        ],
     )
     def test_what_is_no_json_in_utf_8_is_said_to_be_none(self, body: bytes) -> None:
         with pytest.raises(ReviewError, match="^the body is not JSON: ") as caught:

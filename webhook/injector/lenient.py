@@ -39,7 +39,8 @@ def _one(value: Any, kind: Any, path: str) -> Any:
         return [_item(item, inner, f"{path}[{index}]") for index, item in enumerate(items)]
     if get_origin(kind) is dict:
         entries = _of(dict, value, "an object", path)
-        return {key: _text(item, f'{path}["{key[:80]}"]') for key, item in entries.items()}
+        texts = {_name(key): item for key, item in entries.items()}
+        return {key: _text(item, f'{path}["{key[:80]}"]') for key, item in texts.items()}
     if kind is str:
         return _text(value, path)
     if kind is bool:
@@ -55,6 +56,11 @@ def _struct(value: JSON, kind: type[msgspec.Struct], path: str) -> JSON:
             at = f"{path}.{field.encode_name}" if path else field.encode_name
             out[field.encode_name] = put_right(value[field.encode_name], hints[field.name], at)
     return out
+
+
+def _name(key: Any) -> str:
+    """A key of a map: of any type in YAML."""
+    return "null" if key is None else _text(key, "")
 
 
 def _item(value: Any, kind: Any, path: str) -> Any:

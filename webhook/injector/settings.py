@@ -40,6 +40,7 @@ from webhook.review import JSON
 PREFIX = "config.linkerd.io/"
 ALPHA = "config.alpha.linkerd.io/"
 BETA = "config.beta.linkerd.io/"
+PREFIXES = (PREFIX, ALPHA, BETA)
 TRACE_ATTRIBUTE = "resource.opentelemetry.io/"
 
 ADDITIONAL_ENV = f"{PREFIX}proxy-additional-env"
@@ -458,12 +459,21 @@ class Resolver:
             self._merge_env(subject, namespace, out)
         if self._tracing:
             settings.trace_labels = _trace_labels(settings.trace_labels, subject, annotations)
-        for key in annotations:
-            if key.startswith("config.") and key not in rows and key not in OTHERS:
-                warning = self._unknown(key)
-                if warning:
-                    out.warnings.append(warning)
+        self._warn_of_the_rest(annotations, namespace, out)
         return out
+
+    def _warn_of_the_rest(self, pod: Mapping[str, str], namespace: Mapping[str, str], out: Resolved) -> None:
+        """Annotations that somebody set for the proxy, and that do nothing."""
+        for key in pod:
+            if key.startswith(PREFIXES) and key not in self._rows and key not in OTHERS:
+                out.warnings.append(self._unknown(key, ""))
+        for key in namespace:
+            if not key.startswith(PREFIXES) or key in self._inherited or key in pod or key in OTHERS:
+                continue
+            if key in self._rows:
+                out.warnings.append(f"{key} on the Namespace: is not inherited; set it on the Pod template")
+            else:
+                out.warnings.append(self._unknown(key, " on the Namespace"))
 
     def _apply(self, row: Setting, annotations: Mapping[str, str], subject: Subject, out: Resolved) -> None:
         text = annotations[row.annotation]
@@ -529,14 +539,12 @@ class Resolver:
                 out.settings.additional_env = merge_env_vars(out.settings.additional_env, variables)
                 out.sources[ADDITIONAL_ENV] = (text, source)
 
-    def _unknown(self, annotation: str) -> str:
-        if not annotation.startswith((PREFIX, ALPHA, BETA)):
-            return ""
+    def _unknown(self, annotation: str, where: str) -> str:
         if f"annotation/{annotation}" in ROWS:
-            return f"{annotation}: unknown to {self._line.name}, so it has no effect"
+            return f"{annotation}{where}: unknown to {self._line.name}, so it has no effect"
         closest = _closest(annotation[:128], frozenset(self._rows))
         hint = f"; did you mean {closest}?" if closest else ""
-        return f"{_cut(annotation, 64)}: unknown annotation, no effect{hint}"
+        return f"{_cut(annotation, 64)}{where}: unknown annotation, no effect{hint}"
 
 
 def _in_line(row: Setting, line: Line) -> bool:

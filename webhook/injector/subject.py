@@ -126,7 +126,8 @@ def _read(request: AdmissionRequest) -> Subject:
     if kind == "pod":
         pod = _convert(body, Pod, "")
         return _with_pod(_subject(kind, pod.metadata), pod)
-    subject = _subject(kind, _convert(body.get("metadata"), ObjectMeta, "metadata"))
+    metadata = body.get("metadata")
+    subject = _subject(kind, None if metadata is None else _convert(metadata, ObjectMeta, "metadata"))
     prefix = TEMPLATES.get(kind)
     return subject if prefix is None else _with_template(subject, body, prefix)
 

@@ -108,9 +108,7 @@ def container(name: str = "app", **fields: Any) -> JSON:
     return {"name": name, "image": f"example.org/{name}:1", **fields}
 
 
-def pod(
-    annotations: dict[str, str] | None = None, *, labels: dict[str, str] | None = None, **spec: Any
-) -> JSON:
+def pod(annotations: dict[str, str] | None = None, *, labels: dict[str, str] | None = None, **spec: Any) -> JSON:
     """A Pod of one container that asks for injection, unless `annotations` say otherwise."""
     metadata: JSON = {"name": "shop-1", "annotations": {**ENABLED, **(annotations or {})}}
     if labels is not None:
@@ -124,7 +122,9 @@ def request(
     """What the API server asks about an object; `parsed` as it comes from YAML, else as text."""
     stated = body.get("kind") if isinstance(body, dict) else None
     kind = kind or (stated if isinstance(stated, str) and stated else "Pod")
-    group = {"Pod": "", "Service": "", "ReplicationController": "", "Job": "batch", "CronJob": "batch"}.get(kind, "apps")
+    group = {"Pod": "", "Service": "", "ReplicationController": "", "Job": "batch", "CronJob": "batch"}.get(
+        kind, "apps"
+    )
     review = {
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",

@@ -60,7 +60,11 @@ class TestReinvocation:
     @pytest.mark.parametrize("kind", ["Deployment", "CronJob"])
     def test_of_a_template_is_the_same(self, line: str, kind: str) -> None:
         spec: JSON = {"template": pod()}
-        body = {"kind": kind, "metadata": {"name": "w"}, "spec": {"jobTemplate": {"spec": spec}} if kind == "CronJob" else spec}
+        body = {
+            "kind": kind,
+            "metadata": {"name": "w"},
+            "spec": {"jobTemplate": {"spec": spec}} if kind == "CronJob" else spec,
+        }
         again = decide(inject(body, injector(line)), injector(line))
         assert (again.patch, again.warnings, again.reason) == (None, [], "sidecar_already_exists")
 

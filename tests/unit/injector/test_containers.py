@@ -234,7 +234,10 @@ class TestProxy:
 
     def test_a_security_context_in_the_values_replaces_all_others(self) -> None:
         using = injector(proxy__securityContext={"runAsUser": 9, "x": True})
-        assert proxy_of(inject(pod({f"{CONFIG}proxy-uid": "5"}), using))["securityContext"] == {"runAsUser": 9, "x": True}
+        assert proxy_of(inject(pod({f"{CONFIG}proxy-uid": "5"}), using))["securityContext"] == {
+            "runAsUser": 9,
+            "x": True,
+        }
 
     @pytest.mark.parametrize("line", LINES)
     @pytest.mark.parametrize(
@@ -286,7 +289,9 @@ class TestProxy:
 
     @pytest.mark.parametrize("line", LINES)
     def test_resources_of_the_values_are_its_own(self, line: str) -> None:
-        using = injector(line, proxy__resources={"cpu": {"request": "10m"}, "memory": {"limit": "1Gi", "request": "1Mi"}})
+        using = injector(
+            line, proxy__resources={"cpu": {"request": "10m"}, "memory": {"limit": "1Gi", "request": "1Mi"}}
+        )
         assert proxy_of(inject(pod(), using))["resources"] == {
             "limits": {"memory": "1Gi"},
             "requests": {"cpu": "10m", "memory": "1Mi"},
@@ -368,7 +373,10 @@ class TestInit:
 
     @pytest.mark.parametrize(
         ("mode", "flags"),
-        [("legacy", []), ("nft", ["--firewall-bin-path", "iptables-nft", "--firewall-save-bin-path", "iptables-nft-save"])],
+        [
+            ("legacy", []),
+            ("nft", ["--firewall-bin-path", "iptables-nft", "--firewall-save-bin-path", "iptables-nft-save"]),
+        ],
     )
     @pytest.mark.parametrize("line", LINES)
     def test_its_mode_chooses_the_programs(self, line: str, mode: str, flags: list[str]) -> None:
@@ -588,7 +596,9 @@ class TestDebug:
     DEBUGGED = pod({f"{CONFIG}enable-debug-sidecar": "true"})
 
     def test_edges_has_probes_that_never_fail(self) -> None:
-        using = injector(debugContainer={"image": {"name": "example.org/debug", "pullPolicy": "Always", "version": "d1"}})
+        using = injector(
+            debugContainer={"image": {"name": "example.org/debug", "pullPolicy": "Always", "version": "d1"}}
+        )
         assert named(inject(self.DEBUGGED, using), "linkerd-debug") == {
             "name": "linkerd-debug",
             "image": "example.org/debug:d1",

@@ -93,7 +93,9 @@ class TestTraces:
 
     def attributes(self, body: JSON) -> str:
         """The proxy's own attributes, a line each."""
-        return str(env_of(inject(body, self.tracing(labels={"b": "2", "a": "1"})))["LINKERD2_PROXY_TRACE_EXTRA_ATTRIBUTES"])
+        return str(
+            env_of(inject(body, self.tracing(labels={"b": "2", "a": "1"})))["LINKERD2_PROXY_TRACE_EXTRA_ATTRIBUTES"]
+        )
 
     def test_the_meshs_are_sorted(self) -> None:
         assert self.attributes(pod()) == "a=1\nb=2\n"

@@ -42,7 +42,15 @@ def workload(kind: str, template: Any, **metadata: Any) -> JSON:
 class TestOperations:
     @pytest.mark.parametrize(
         ("key", "pointer"),
-        [("a/b", "a~1b"), ("a~b", "a~0b"), ("~1", "~01"), ("~/", "~0~1"), ("plain", "plain"), ("", ""), ('q"\\', 'q"\\')],
+        [
+            ("a/b", "a~1b"),
+            ("a~b", "a~0b"),
+            ("~1", "~01"),
+            ("~/", "~0~1"),
+            ("plain", "plain"),
+            ("", ""),
+            ('q"\\', 'q"\\'),
+        ],
     )
     def test_a_key_is_escaped_for_its_pointer(self, key: str, pointer: str) -> None:
         assert patch.escape(key) == pointer

@@ -54,7 +54,8 @@ class TestRanges:
         assert parse_range(text) == bounds
 
     @pytest.mark.parametrize(
-        "text", ["", "-", "80-", "-80", "90-80", "65536", "1-65536", "80-90-100", "http", "8 0", "80 - 90", "0x50", "٨٠"]
+        "text",
+        ["", "-", "80-", "-80", "90-80", "65536", "1-65536", "80-90-100", "http", "8 0", "80 - 90", "0x50", "٨٠"],
     )
     def test_anything_else_is_none(self, text: str) -> None:
         assert parse_range(text) is None
@@ -104,9 +105,7 @@ class TestOpaquePortsAnnotation:
     def test_of_many_bad_entries_five_are_told(self) -> None:
         assert len(decide(pod({OPAQUE: "a,b,c,d,e,f,g"})).warnings) == 5
 
-    @pytest.mark.parametrize(
-        ("line", "expected"), [(EDGE, "2"), (STABLE, "1")]
-    )
+    @pytest.mark.parametrize(("line", "expected"), [(EDGE, "2"), (STABLE, "1")])
     def test_of_two_ports_of_one_name_lines_take_another(self, line: str, expected: str) -> None:
         twice = [container("a", ports=ports(1, names=("x",))), container("b", ports=ports(2, names=("x",)))]
         assert opaque(inject(pod({OPAQUE: "x"}, containers=twice), injector(line))) == expected
@@ -160,9 +159,7 @@ class TestDefaultOpaquePorts:
         assert "settings" not in answer.audit
 
     def test_edge_counts_init_containers_and_first(self) -> None:
-        body = pod(
-            initContainers=[container("i", ports=ports(25))], containers=[container(ports=ports(3306))]
-        )
+        body = pod(initContainers=[container("i", ports=ports(25))], containers=[container(ports=ports(3306))])
         for line, expected in ((EDGE, "25,3306"), (STABLE, "3306")):
             assert inject(body, injector(line, **DEFAULTS))["metadata"]["annotations"][OPAQUE] == expected
 
@@ -303,3 +300,12 @@ class TestServices:
         got = patched(body, decide(body, injector(line), namespace={OPAQUE: "1"}))
         assert got["metadata"]["annotations"] == {OPAQUE: "1"}
         assert decide(body, injector(line)).patch is None
+
+    @pytest.mark.parametrize("kind", ["ConfigMap", "Deployment", "CronJob"])
+    @pytest.mark.parametrize("body", [{}, {"metadata": None}, {"metadata": {}}, {"metadata": {"annotations": None}}])
+    def test_a_skipped_object_of_any_kind_without_annotations_gets_them(
+        self, line: str, kind: str, body: JSON
+    ) -> None:
+        body = {"kind": kind, **body}
+        got = patched(body, decide(body, injector(line), namespace={OPAQUE: "1"}))
+        assert got["metadata"] == {"annotations": {OPAQUE: "1"}}

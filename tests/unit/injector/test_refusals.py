@@ -6,7 +6,18 @@ from typing import Any
 
 import pytest
 
-from tests.unit.injector.builders import CONFIG, EDGE, INJECT, LINES, SERVICE_ACCOUNT, STABLE, container, decide, injector, pod
+from tests.unit.injector.builders import (
+    CONFIG,
+    EDGE,
+    INJECT,
+    LINES,
+    SERVICE_ACCOUNT,
+    STABLE,
+    container,
+    decide,
+    injector,
+    pod,
+)
 from webhook.review import JSON
 
 TRACING = {"endpoint": "c:1", "meshIdentity": {"serviceAccountName": "c", "namespace": "n"}}

@@ -87,9 +87,7 @@ class TestInheritance:
 
     def test_a_bad_one_of_the_namespace_falls_to_the_mesh_with_a_warning(self) -> None:
         answer = decide(pod(), namespace={f"{CONFIG}proxy-uid": "root"})
-        assert answer.warnings == [
-            'config.linkerd.io/proxy-uid: "root" is not a whole number of 64 bits; using 2102'
-        ]
+        assert answer.warnings == ['config.linkerd.io/proxy-uid: "root" is not a whole number of 64 bits; using 2102']
         assert patched(pod(), answer)["metadata"]["annotations"][f"{CONFIG}proxy-uid"] == "root"
 
     def test_the_namespaces_inject_annotation_is_written_on_the_pod(self) -> None:
@@ -214,7 +212,10 @@ class TestUnknownAnnotations:
         [
             ("config.linkerd.io/proxy-log-levle", "config.linkerd.io/proxy-log-level"),
             ("config.linkerd.io/opaque-port", "config.linkerd.io/opaque-ports"),
-            ("config.linkerd.io/proxy-wait-before-exit-seconds", "config.alpha.linkerd.io/proxy-wait-before-exit-seconds"),
+            (
+                "config.linkerd.io/proxy-wait-before-exit-seconds",
+                "config.alpha.linkerd.io/proxy-wait-before-exit-seconds",
+            ),
         ],
     )
     def test_the_warning_has_the_closest_known_name(self, annotation: str, closest: str) -> None:
@@ -223,8 +224,10 @@ class TestUnknownAnnotations:
         ]
 
     def test_where_nothing_is_close_the_warning_says_no_more(self) -> None:
-        assert decide(pod({"config.beta.linkerd.io/zzz": "x"})).warnings[0].startswith(
-            "config.beta.linkerd.io/zzz: unknown annotation, no effect"
+        assert (
+            decide(pod({"config.beta.linkerd.io/zzz": "x"}))
+            .warnings[0]
+            .startswith("config.beta.linkerd.io/zzz: unknown annotation, no effect")
         )
 
     def test_a_name_of_any_length_is_cut(self) -> None:

@@ -266,7 +266,10 @@ class TestReading:
 
     @pytest.mark.parametrize(
         ("before", "after"),
-        [(b'{"spec":' + b'{"a":' * 10_000 + b"1", b"}" * 10_001), (b'{"spec":{"containers":' + b"[" * 10_000, b"]" * 10_000 + b"}}")],
+        [
+            (b'{"spec":' + b'{"a":' * 10_000 + b"1", b"}" * 10_001),
+            (b'{"spec":{"containers":' + b"[" * 10_000, b"]" * 10_000 + b"}}"),
+        ],
     )
     def test_ten_thousand_levels_are_no_json_to_us(self, before: bytes, after: bytes) -> None:
         with pytest.raises(ReviewError, match="depth limit exceeded"):

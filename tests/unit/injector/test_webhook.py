@@ -57,9 +57,7 @@ def replica_set(name: str, *owners: tuple[str, str]) -> JSON:
     return {"kind": "ReplicaSet", "metadata": {"name": name, "namespace": "shop", "ownerReferences": references}}
 
 
-async def answer(
-    body: Any, cluster: Cluster | None = None, events: Recorder | None = None, **options: Any
-) -> Answer:
+async def answer(body: Any, cluster: Cluster | None = None, events: Recorder | None = None, **options: Any) -> Answer:
     """The webhook's answer, its effects done as the server does them."""
     cluster = cluster or OfflineCluster([SHOP, PLAIN])
     asked = request(body, **options)
@@ -78,9 +76,7 @@ class TestNamespaces:
         given = await answer(owned(), namespace="gone")
         assert (given.allowed, given.code, given.status_reason) == (False, 404, "NotFound")
         assert given.reason == "namespace_not_found"
-        assert given.message == (
-            "namespace gone is not among the given manifests: add its manifest with --manifests"
-        )
+        assert given.message == ("namespace gone is not among the given manifests: add its manifest with --manifests")
 
     @pytest.mark.parametrize(
         ("reason", "code", "status"),

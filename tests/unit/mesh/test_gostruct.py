@@ -131,8 +131,11 @@ class TestNumbers:
             ("small", 0.5, "want a whole number, got 0.5"),
             ("small", "80", "want a whole number, got '80'"),
             ("small", True, "want a whole number, got true"),
-            ("large", 2**63, "want a whole number from -9223372036854775808 to 9223372036854775807, "
-             "got 9223372036854775808"),
+            (
+                "large",
+                2**63,
+                "want a whole number from -9223372036854775808 to 9223372036854775807, got 9223372036854775808",
+            ),
             ("count", -1, "want a whole number from 0 to 18446744073709551615, got -1"),
             ("ratio", "1", "want a number, got '1'"),
             ("ratio", False, "want a number, got false"),

@@ -38,7 +38,13 @@ class TestZeroValues:
     def test_absent_settings_are_as_go_has_them(self) -> None:
         proxy = load({"proxy": {}}).proxy
         assert proxy is not None
-        assert (proxy.log_level, proxy.uid, proxy.await_, proxy.ports, proxy.additional_env) == ("", 0, False, None, None)
+        assert (proxy.log_level, proxy.uid, proxy.await_, proxy.ports, proxy.additional_env) == (
+            "",
+            0,
+            False,
+            None,
+            None,
+        )
         assert (proxy.runtime.workers.minimum, proxy.runtime.workers.maximum_cpu_ratio) == (0, 0.0)
 
     def test_null_is_as_good_as_absent(self) -> None:
@@ -63,7 +69,10 @@ class TestNames:
                 {"proxy": {"runtime": {"workers": {"maximumCPURatio": 0.5}}}},
                 lambda v: v.proxy.runtime.workers.maximum_cpu_ratio == 0.5,
             ),
-            ({"identity": {"serviceAccountTokenProjection": True}}, lambda v: v.identity.service_account_token_projection),
+            (
+                {"identity": {"serviceAccountTokenProjection": True}},
+                lambda v: v.identity.service_account_token_projection,
+            ),
             ({"proxy": {"ports": {"admin": 1}}}, lambda v: v.proxy.ports.admin == 1),
         ],
     )

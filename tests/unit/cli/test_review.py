@@ -1,0 +1,276 @@
+"""`linkerd-webhook review`: files in, one answer a line out, and an exit code."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonpatch
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from webhook.cli.review import review
+from webhook.mesh.defaults import default_values
+
+JSON = dict[str, Any]
+Run = Callable[..., Result]
+NAMESPACES = "kind: Namespace\nmetadata: {name: shop, annotations: {linkerd.io/inject: enabled}}\n"
+
+
+def asked(uid: str, *, namespace: str = "shop", **annotations: str) -> JSON:
+    """A review of a Pod."""
+    return {
+        "apiVersion": "admission.k8s.io/v1",
+        "kind": "AdmissionReview",
+        "request": {
+            "uid": uid,
+            "kind": {"group": "", "version": "v1", "kind": "Pod"},
+            "resource": {"group": "", "version": "v1", "resource": "pods"},
+            "namespace": namespace,
+            "object": {
+                "kind": "Pod",
+                "metadata": {"name": uid, "annotations": annotations},
+                "spec": {"containers": [{"name": "a"}]},
+            },
+        },
+    }
+
+
+REFUSED = {"config.linkerd.io/proxy-log-http-headers": "all"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to be in, with the manifest of a Namespace."""
+    (tmp_path / "namespaces.yaml").write_text(NAMESPACES)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def run(folder: Path) -> Run:
+    """Runs the command with the Namespace known; `given` is standard input."""
+
+    def run(*arguments: str, given: str | bytes | None = None) -> Result:
+        return CliRunner().invoke(review, ["--manifests", "namespaces.yaml", *arguments], input=given)
+
+    return run
+
+
+def responses(result: Result) -> list[JSON]:
+    """The answers, a line each."""
+    return [json.loads(line)["response"] for line in result.stdout.splitlines()]
+
+
+def uids(result: Result) -> list[str]:
+    """Whom was answered, in order."""
+    return [response["uid"] for response in responses(result)]
+
+
+class TestExitCodes:
+    def test_0_where_all_are_allowed(self, run: Run) -> None:
+        result = run(given=json.dumps(asked("a")))
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert responses(result)[0]["allowed"] is True
+
+    def test_1_where_one_is_denied(self, run: Run) -> None:
+        result = run(given=json.dumps(asked("a")) + "\n" + json.dumps(asked("b", **REFUSED)) + "\n")
+        assert (result.exit_code, result.stderr) == (1, "")
+        assert [response["allowed"] for response in responses(result)] == [True, False]
+
+    def test_2_where_something_is_no_review_after_all_others_were_answered(self, run: Run) -> None:
+        lines = [json.dumps(asked("a", **REFUSED)), "{}", json.dumps(asked("b"))]
+        result = run(given="\n".join(lines))
+        assert result.exit_code == 2
+        assert uids(result) == ["a", "b"]
+        assert result.stderr == "-:2: request is missing, want an AdmissionRequest object\n"
+
+    def test_0_where_there_is_nothing(self, run: Run) -> None:
+        result = run(given="")
+        assert (result.exit_code, result.stdout) == (0, "")
+
+
+class TestInput:
+    def test_json_of_many_lines_is_one_review(self, run: Run, folder: Path) -> None:
+        (folder / "a.json").write_text(json.dumps(asked("a"), indent=2))
+        assert uids(run("a.json")) == ["a"]
+
+    def test_json_lines_are_one_each_in_order(self, run: Run, folder: Path) -> None:
+        (folder / "a.jsonl").write_text("".join(json.dumps(asked(uid)) + "\n\n" for uid in "abc"))
+        assert uids(run("a.jsonl")) == ["a", "b", "c"]
+
+    def test_yaml_documents_are_one_each_in_order(self, run: Run, folder: Path) -> None:
+        (folder / "a.yaml").write_text(yaml.safe_dump_all([asked("a"), None, asked("b")]))
+        result = run("a.yaml")
+        assert (result.exit_code, uids(result)) == (0, ["a", "b"])
+
+    def test_files_are_taken_in_the_order_given(self, run: Run, folder: Path) -> None:
+        for name in "ab":
+            (folder / f"{name}.json").write_text(json.dumps(asked(name)))
+        assert uids(run("b.json", "a.json", "b.json")) == ["b", "a", "b"]
+
+    def test_a_dash_among_files_is_standard_input(self, run: Run, folder: Path) -> None:
+        (folder / "a.json").write_text(json.dumps(asked("a")))
+        assert uids(run("a.json", "-", given=json.dumps(asked("i")))) == ["a", "i"]
+
+    def test_yaml_and_json_of_one_review_are_answered_alike(self, run: Run) -> None:
+        body = asked("a", **{"config.linkerd.io/proxy-uid": "x"})
+        assert run(given=json.dumps(body)).stdout == run(given=yaml.safe_dump(body)).stdout
+
+    def test_the_patch_applies(self, run: Run) -> None:
+        body = asked("a")
+        (response,) = responses(run(given=json.dumps(body)))
+        got = jsonpatch.apply_patch(body["request"]["object"], json.loads(base64.b64decode(response["patch"])))
+        assert got["metadata"]["labels"]["linkerd.io/workload-ns"] == "shop"
+
+    def test_v1beta1_is_answered_in_kind(self, run: Run) -> None:
+        result = run(given=json.dumps({**asked("a"), "apiVersion": "admission.k8s.io/v1beta1"}))
+        assert json.loads(result.stdout)["apiVersion"] == "admission.k8s.io/v1beta1"
+
+    def test_keys_of_yaml_that_are_no_texts_become_texts(self, run: Run) -> None:
+        body = asked("a")
+        body["request"]["object"]["metadata"]["labels"] = {1: "x", True: "y", None: "z"}
+        result = run(given=yaml.safe_dump(body))
+        assert (result.exit_code, uids(result)) == (0, ["a"])
+
+
+class TestWhatIsNoReview:
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("[]", "-:1: the body is an array, want an AdmissionReview object"),
+            ("\n\nkind: Pod\n", "-:3: request is missing, want an AdmissionRequest object"),
+            ("just text", "-:1: the body is a string, want an AdmissionReview object"),
+            (b"a: \xff", "-:1: not UTF-8"),
+        ],
+    )
+    def test_it_is_named_by_file_and_line(self, run: Run, text: str | bytes, said: str) -> None:
+        result = run(given=text)
+        assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"{said}\n")
+
+    def test_a_broken_line_in_the_middle_hides_no_other(self, run: Run, folder: Path) -> None:
+        lines = [json.dumps(asked("a")), json.dumps(asked("b"))[:-1], json.dumps(asked("c"))]
+        (folder / "a.jsonl").write_text("\n".join(lines))
+        result = run("a.jsonl")
+        assert (result.exit_code, uids(result)) == (2, ["a", "c"])
+        assert result.stderr.startswith("a.jsonl:2: not JSON: ")
+        assert result.stderr.count("\n") == 1
+
+    def test_a_broken_document_in_the_middle_hides_no_other(self, run: Run) -> None:
+        documents = [yaml.safe_dump(asked("a")), "a: [\n", yaml.safe_dump(asked("b"))]
+        result = run(given="---\n".join(documents))
+        assert (result.exit_code, uids(result)) == (2, ["a", "b"])
+
+    def test_a_file_that_is_not_there_is_told_after_the_others(self, run: Run, folder: Path) -> None:
+        (folder / "a.json").write_text(json.dumps(asked("a")))
+        result = run("gone.json", "a.json")
+        assert (result.exit_code, uids(result)) == (2, ["a"])
+        assert result.stderr == "gone.json:0: No such file or directory\n"
+
+    def test_one_with_a_uid_is_answered_and_told(self, run: Run) -> None:
+        result = run(given=json.dumps({**asked("a"), "apiVersion": "admission.k8s.io/v9"}))
+        assert result.exit_code == 2
+        (response,) = responses(result)
+        assert (response["uid"], response["allowed"], response["status"]["code"]) == ("a", False, 400)
+        assert result.stderr.startswith('-:1: apiVersion is "admission.k8s.io/v9", want one of admission.k8s.io/v1')
+
+
+class TestConfiguration:
+    def values(self, folder: Path, **changed: Any) -> str:
+        """A file of values with these keys changed."""
+        (folder / "values.yaml").write_text(yaml.safe_dump({**yaml.safe_load(default_values()), **changed}))
+        return "values.yaml"
+
+    def test_values_and_anchors_of_files_are_used(self, run: Run, folder: Path) -> None:
+        (folder / "ca.crt").write_text("the anchors\n")
+        values = self.values(folder, clusterDomain="c.example")
+        result = run("--values", values, "--trust-anchors", "ca.crt", given=json.dumps(asked("a")))
+        patch = base64.b64decode(responses(result)[0]["patch"])
+        assert b"svc.c.example." in patch
+        assert b"the anchors\\n" in patch
+
+    def test_the_control_planes_namespace_is_told(self, run: Run) -> None:
+        result = run("--linkerd-namespace", "mesh", given=json.dumps(asked("a")))
+        assert b"linkerd-dst-headless.mesh.svc" in base64.b64decode(responses(result)[0]["patch"])
+
+    @pytest.mark.parametrize("option", ["--values", "--trust-anchors"])
+    def test_a_file_that_is_not_there_is_an_error_that_names_it(self, run: Run, option: str) -> None:
+        result = run(option, "gone.yaml", given=json.dumps(asked("a")))
+        what = option.removeprefix("--").replace("-", " ")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr == f"Error: cannot read the {what} from gone.yaml: No such file or directory\n"
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("", "Error: v.yaml: the values are empty: want what"),
+            ("- a", "Error: v.yaml: the values are an array: want an object"),
+            ("proxy: {uid: x}", "Error: v.yaml: values: proxy.uid: want a whole number, got 'x'"),
+            ("a: [", "Error: v.yaml: the values are not YAML: "),
+        ],
+    )
+    def test_values_that_cannot_be_read_are_an_error_that_names_them(
+        self, run: Run, folder: Path, text: str, said: str
+    ) -> None:
+        (folder / "v.yaml").write_text(text)
+        result = run("--values", "v.yaml", given=json.dumps(asked("a")))
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr.startswith(said)
+
+    def test_a_configuration_that_can_inject_nothing_is_told(self, run: Run, folder: Path) -> None:
+        values = self.values(folder, clusterNetworks="everything")
+        result = run("--values", values, given=json.dumps(asked("a")))
+        assert result.exit_code == 1
+        assert result.stderr.startswith('every injection will be refused: values: clusterNetworks: "everything" is no')
+
+    def test_an_unknown_version_is_told(self, run: Run, folder: Path) -> None:
+        values = self.values(folder, linkerdVersion="edge-99.1.1")
+        result = run("--values", values, given=json.dumps(asked("a")))
+        assert result.exit_code == 0
+        assert result.stderr.startswith('linkerdVersion "edge-99.1.1" is none of the release lines')
+        assert run("--values", values, "--release-line", "edge-26.8", given=json.dumps(asked("a"))).stderr == ""
+
+    @pytest.mark.parametrize(
+        ("option", "said"),
+        [("--webhook", 'unknown webhook "nobody": want one of'), ("--release-line", 'unknown release line "nobody"')],
+    )
+    def test_a_name_that_nobody_has_is_a_wrong_use(self, run: Run, option: str, said: str) -> None:
+        result = run(option, "nobody", given=json.dumps(asked("a")))
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert said in result.stderr
+
+    def test_a_webhook_may_be_named(self, run: Run) -> None:
+        given = json.dumps(asked("a"))
+        assert run("--webhook", "proxy-injector", given=given).stdout == run(given=given).stdout
+
+    def test_a_namespace_that_no_manifest_has_denies(self, run: Run) -> None:
+        result = run(given=json.dumps(asked("a", namespace="gone")))
+        assert result.exit_code == 1
+        assert "add its manifest with --manifests" in responses(result)[0]["status"]["message"]
+
+    def test_a_manifest_that_is_broken_is_told_and_the_others_count(self, run: Run, folder: Path) -> None:
+        (folder / "broken.yaml").write_text("a: [\n")
+        result = run("--manifests", "broken.yaml", given=json.dumps(asked("a")))
+        assert result.exit_code == 0
+        assert result.stderr.startswith("broken.yaml:1: ")
+        assert result.stderr.endswith("; going on without it\n")
+
+
+def test_the_program_itself_does_all_this(folder: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "webhook.cli", "review", "--manifests", "namespaces.yaml", "-"],
+        input=json.dumps(asked("a")),
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["response"]["uid"] == "a"
