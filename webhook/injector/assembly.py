@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from webhook.injector import debug, patch, volumes
+from webhook.injector.effective import Settings
 from webhook.injector.init import InitBuilder
 from webhook.injector.mesh_facts import MeshFacts
 from webhook.injector.pod import PodSpec, VolumeMount
 from webhook.injector.proxy import ProxyBuilder
 from webhook.injector.refusal import Refusal
-from webhook.injector.settings import Settings
 from webhook.injector.subject import Subject
 from webhook.injector.validator import ValidatorBuilder
 from webhook.mesh.config import Mesh

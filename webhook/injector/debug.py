@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from webhook.injector.effective import Settings
 from webhook.injector.mesh_facts import MeshFacts, need
-from webhook.injector.settings import Settings
 from webhook.review import JSON
 
 NAME = "linkerd-debug"

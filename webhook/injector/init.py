@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from webhook.grammar import format_field, format_number
 from webhook.injector import resources
+from webhook.injector.effective import Settings
 from webhook.injector.mesh_facts import MeshFacts, need
 from webhook.injector.proxy import is_group
 from webhook.injector.refusal import Refusal
-from webhook.injector.settings import Settings
 from webhook.review import JSON
 
 NAME = "linkerd-init"

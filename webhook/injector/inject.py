@@ -10,7 +10,7 @@ from webhook.injector.assembly import Assembly
 from webhook.injector.decision import Decision
 from webhook.injector.memo import Injection, Memo
 from webhook.injector.refusal import Refusal
-from webhook.injector.settings import Resolved, Resolver
+from webhook.injector.resolve import Resolved, Resolver
 from webhook.injector.subject import Subject, read
 from webhook.mesh.config import Mesh
 from webhook.review import JSON, AdmissionRequest, Answer, Patch, deny

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from webhook.injector.settings import Settings
+from webhook.injector.effective import Settings
 from webhook.mesh.values import Resources
 from webhook.review import JSON
 

@@ -7,9 +7,9 @@ but be there.
 from __future__ import annotations
 
 from webhook.injector import resources
+from webhook.injector.effective import Settings
 from webhook.injector.init import NOBODY
 from webhook.injector.mesh_facts import MeshFacts, need
-from webhook.injector.settings import Settings
 from webhook.mesh.values import NetworkValidator
 from webhook.review import JSON
 

@@ -1,6 +1,6 @@
 """The admission endpoint: bytes in, a decision, bytes out.
 
-Plain ASGI, as DESIGN.md has it: it runs for each object that the cluster creates, and FastAPI's request, validation and
+Plain ASGI: it runs for each object that the cluster creates, and FastAPI's request, validation and
 response classes would cost more than the decision. So it reads the two headers that matter off the scope, and looks
 nothing up twice.
 """

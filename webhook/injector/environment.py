@@ -1,0 +1,302 @@
+"""The proxy's environment: a variable a setting, in the order in which the control plane writes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from webhook.grammar import format_number, snake_case
+from webhook.injector.effective import Settings
+from webhook.injector.mesh_facts import MeshFacts, need
+from webhook.injector.refusal import Refusal
+from webhook.review import JSON
+
+PROXY = "linkerd-proxy"
+HTTP_HEADERS = ("insecure", "off", "")
+
+
+def variable(name: str, value: str) -> JSON:
+    """An environment variable."""
+    return {"name": name, "value": value}
+
+
+def unquoted(name: str, value: str) -> JSON:
+    """One that the control plane's templates write without quotes: an empty value is null, as YAML has it."""
+    return {"name": name, "value": value or None}
+
+
+def _field(name: str, path: str) -> JSON:
+    return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}
+
+
+def _switch(value: bool) -> str:
+    return "true" if value else "false"
+
+
+class Environment:
+    """Builds the variables. Whatever the settings of a Pod cannot change is built once, here."""
+
+    def __init__(self, facts: MeshFacts) -> None:
+        line, here = facts.line, facts.line.has
+        domain, namespace, networks = facts.cluster_domain, facts.namespace, facts.values.cluster_networks
+        self._dated = here("env/LINKERD2_PROXY_CORES_MIN")
+        self._internal = f"svc.{domain}."
+        self._any = "0.0.0.0" if facts.values.disable_ipv6 or not here("value/disableIPv6") else "[::]"
+        self._who = _who_am_i(here)
+        in_json = line.has("rule/json-workload-names")
+        self._destination = [
+            variable("LINKERD2_PROXY_DESTINATION_SVC_ADDR", f"linkerd-dst-headless.{namespace}.svc.{domain}.:8086"),
+            variable("LINKERD2_PROXY_DESTINATION_PROFILE_NETWORKS", networks),
+            variable("LINKERD2_PROXY_POLICY_SVC_ADDR", f"linkerd-policy.{namespace}.svc.{domain}.:8090"),
+            variable(
+                "LINKERD2_PROXY_POLICY_WORKLOAD",
+                '{"ns":"$(_pod_ns)", "pod":"$(_pod_name)"}\n' if in_json else "$(_pod_ns):$(_pod_name)",
+            ),
+        ]
+        self._networks = [variable("LINKERD2_PROXY_POLICY_CLUSTER_NETWORKS", networks), *_streams(facts)]
+        self._inbound_ips = _field("LINKERD2_PROXY_INBOUND_IPS", "status.podIPs")
+        self._keepalive = _keepalive(here)
+        self._params = _params(facts)
+        self._identity = [*_identity(facts), *_names(facts)]
+        self._experimental = [v.render() for v in facts.proxy.experimental_env or ()]
+        if here("value/proxy.metrics"):
+            need(facts.proxy.metrics, "proxy.metrics")
+        self.trace = _Trace(facts) if facts.proxy.tracing is not None and facts.proxy.tracing.enabled else None
+
+    def build(self, s: Settings) -> list[JSON]:
+        """The variables for these settings. Raises `Refusal`."""
+        env = self._who.copy()
+        self._cores(env, s)
+        if s.require_identity_ports:
+            env.append(variable("LINKERD2_PROXY_INBOUND_PORTS_REQUIRE_IDENTITY", s.require_identity_ports))
+        self._log(env, s)
+        env += self._destination
+        env.append(unquoted("LINKERD2_PROXY_INBOUND_DEFAULT_POLICY", s.default_inbound_policy))
+        env += self._networks
+        self._timeouts(env, s)
+        self._listen(env, s)
+        env += self._keepalive
+        if self._dated:
+            env.append(variable("LINKERD2_PROXY_OUTBOUND_METRICS_HOSTNAME_LABELS", _switch(s.hostname_labels)))
+        if self.trace is not None:
+            env += self.trace.env(s)
+        env += self._params
+        if s.opaque_ports:
+            env.append(variable("LINKERD2_PROXY_INBOUND_PORTS_DISABLE_PROTOCOL_DETECTION", s.opaque_ports))
+        env += self._identity
+        if s.access_log:
+            env.append(variable("LINKERD2_PROXY_ACCESS_LOG", s.access_log))
+        if s.shutdown_grace_period:
+            env.append(variable("LINKERD2_PROXY_SHUTDOWN_GRACE_PERIOD", s.shutdown_grace_period))
+        env += s.additional_env
+        env += self._experimental
+        return env
+
+    def _cores(self, env: list[JSON], s: Settings) -> None:
+        """How many threads the proxy may use; 0 is not set."""
+        if not self._dated:
+            if s.cores:
+                env.append(variable("LINKERD2_PROXY_CORES", format_number(s.cores)))
+            return
+        if s.cores:
+            lowest = format_number(s.cores)
+        elif s.workers_minimum or s.workers_maximum or s.workers_ratio:
+            lowest = format_number(s.workers_minimum or 1)
+        else:
+            return
+        env.append(variable("LINKERD2_PROXY_CORES", lowest))
+        env.append(variable("LINKERD2_PROXY_CORES_MIN", lowest))
+        if not s.cores:
+            if s.workers_maximum:
+                env.append(variable("LINKERD2_PROXY_CORES_MAX", format_number(s.workers_maximum)))
+            if s.workers_ratio:
+                env.append(variable("LINKERD2_PROXY_CORES_MAX_RATIO", format_number(s.workers_ratio)))
+
+    def _log(self, env: list[JSON], s: Settings) -> None:
+        level = s.log_level
+        if self._dated:
+            if s.log_http_headers not in HTTP_HEADERS:
+                raise Refusal(
+                    f'config.linkerd.io/proxy-log-http-headers is "{s.log_http_headers[:60]}", want insecure or off: '
+                    "correct the annotation on the Pod or its Namespace, or proxy.logHTTPHeaders in the values",
+                    "invalid_log_http_headers",
+                )
+            env.append(variable("LINKERD2_PROXY_SHUTDOWN_ENDPOINT_ENABLED", _switch(s.shutdown_endpoint)))
+            if s.log_http_headers != "insecure":
+                level += ",[{headers}]=off,[{request}]=off"
+        env.append(variable("LINKERD2_PROXY_LOG", level))
+        env.append(variable("LINKERD2_PROXY_LOG_FORMAT", s.log_format))
+
+    def _timeouts(self, env: list[JSON], s: Settings) -> None:
+        for name, value in (
+            ("LINKERD2_PROXY_INBOUND_CONNECT_TIMEOUT", s.inbound_connect_timeout),
+            ("LINKERD2_PROXY_OUTBOUND_CONNECT_TIMEOUT", s.outbound_connect_timeout),
+            ("LINKERD2_PROXY_OUTBOUND_DISCOVERY_IDLE_TIMEOUT", s.outbound_discovery_timeout),
+            ("LINKERD2_PROXY_INBOUND_DISCOVERY_IDLE_TIMEOUT", s.inbound_discovery_timeout),
+        ):
+            if value:
+                env.append(variable(name, value))
+        if s.disable_outbound_detect_timeout:
+            env.append(_OUTBOUND_DETECT)
+        if s.disable_inbound_detect_timeout:
+            env.append(_INBOUND_DETECT)
+
+    def _listen(self, env: list[JSON], s: Settings) -> None:
+        outbound = f"127.0.0.1:{format_number(s.outbound_port)}"
+        env.append(variable("LINKERD2_PROXY_CONTROL_LISTEN_ADDR", f"{self._any}:{format_number(s.control_port)}"))
+        env.append(variable("LINKERD2_PROXY_ADMIN_LISTEN_ADDR", f"{self._any}:{format_number(s.admin_port)}"))
+        env.append(variable("LINKERD2_PROXY_OUTBOUND_LISTEN_ADDR", outbound))
+        if self._dated:
+            both = outbound if self._any == "0.0.0.0" else f"{outbound},[::1]:{format_number(s.outbound_port)}"
+            env.append(variable("LINKERD2_PROXY_OUTBOUND_LISTEN_ADDRS", both))
+        env.append(variable("LINKERD2_PROXY_INBOUND_LISTEN_ADDR", f"{self._any}:{format_number(s.inbound_port)}"))
+        env.append(self._inbound_ips)
+        env.append(variable("LINKERD2_PROXY_INBOUND_PORTS", s.pod_inbound_ports))
+        if s.is_gateway:
+            env.append(variable("LINKERD2_PROXY_INBOUND_GATEWAY_SUFFIXES", self._internal))
+        if s.is_ingress:
+            env.append(_INGRESS)
+        suffixes = "." if s.external_profiles else self._internal
+        env.append(variable("LINKERD2_PROXY_DESTINATION_PROFILE_SUFFIXES", suffixes))
+
+
+_OUTBOUND_DETECT = variable("LINKERD2_PROXY_OUTBOUND_DETECT_TIMEOUT", "365d")
+_INBOUND_DETECT = variable("LINKERD2_PROXY_INBOUND_DETECT_TIMEOUT", "365d")
+_INGRESS = variable("LINKERD2_PROXY_INGRESS_MODE", "true")
+
+
+def _who_am_i(has: Any) -> list[JSON]:
+    rows = [
+        _field("_pod_name", "metadata.name"),
+        _field("_pod_ns", "metadata.namespace"),
+        _field("_pod_uid", "metadata.uid"),
+        _field("_pod_ip", "status.podIP"),
+        _field("_pod_nodeName", "spec.nodeName"),
+        variable("_pod_containerName", PROXY),
+    ]
+    return [row for row in rows if has(f"env/{row['name']}")]
+
+
+def _keepalive(has: Any) -> list[JSON]:
+    rows = [
+        variable("LINKERD2_PROXY_INBOUND_ACCEPT_KEEPALIVE", "10000ms"),
+        variable("LINKERD2_PROXY_OUTBOUND_CONNECT_KEEPALIVE", "10000ms"),
+        variable("LINKERD2_PROXY_INBOUND_ACCEPT_USER_TIMEOUT", "30s"),
+        variable("LINKERD2_PROXY_OUTBOUND_CONNECT_USER_TIMEOUT", "30s"),
+    ]
+    return [row for row in rows if has(f"env/{row['name']}")]
+
+
+def _streams(facts: MeshFacts) -> list[JSON]:
+    """Time limits of the streams to the control plane; empty ones are written all the same."""
+    if not facts.line.has("env/LINKERD2_PROXY_CONTROL_STREAM_INITIAL_TIMEOUT"):
+        return []
+    streams = facts.proxy.control.streams if facts.proxy.control else None
+    limits = (streams.initial_timeout, streams.idle_timeout, streams.lifetime) if streams else ("", "", "")
+    names = ("INITIAL_TIMEOUT", "IDLE_TIMEOUT", "LIFETIME")
+    return [variable(f"LINKERD2_PROXY_CONTROL_STREAM_{n}", limit) for n, limit in zip(names, limits, strict=True)]
+
+
+def _params(facts: MeshFacts) -> list[JSON]:
+    """Any parameter of any protocol in any scope, each level in the order of its names."""
+    out = []
+    for direction, scopes in (("inbound", facts.proxy.inbound), ("outbound", facts.proxy.outbound)):
+        for scope, protocols in sorted((scopes or {}).items()):
+            for protocol, names in sorted((protocols or {}).items()):
+                for name, value in sorted((names or {}).items()):
+                    path = "_".join(map(snake_case, (direction, scope, protocol, name)))
+                    out.append({"name": f"LINKERD2_PROXY_{path.upper()}", "value": _param(value)})
+    return out
+
+
+def _param(value: Any) -> str | None:
+    """A value of any type as the reference's templates print it; null stays null."""
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return _switch(value)
+    if isinstance(value, int | float):
+        return format_number(value)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return f"[{' '.join(_param(item) or '<nil>' for item in value)}]"
+    return f"map[{' '.join(f'{key}:{_param(item)}' for key, item in sorted(value.items()))}]"
+
+
+def _identity(facts: MeshFacts) -> list[JSON]:
+    context = '{"ns":"$(_pod_ns)", "nodeName":"$(_pod_nodeName)"'
+    context += ', "pod":"$(_pod_name)"}\n' if facts.line.has("rule/json-workload-names") else "}\n"
+    anchors = facts.mesh.trust_anchors
+    if not anchors:
+        raise Refusal(facts.mesh.problems[-1], "no_trust_anchors", code=500)
+    token = (
+        "/var/run/secrets/tokens/linkerd-identity-token"
+        if facts.token_projection
+        else "/var/run/secrets/kubernetes.io/serviceaccount/token"
+    )
+    return [
+        variable("LINKERD2_PROXY_DESTINATION_CONTEXT", context),
+        _field("_pod_sa", "spec.serviceAccountName"),
+        variable("_l5d_ns", facts.namespace),
+        unquoted("_l5d_trustdomain", facts.trust_domain),
+        variable("LINKERD2_PROXY_IDENTITY_DIR", "/var/run/linkerd/identity/end-entity"),
+        variable("LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS", _block(anchors)),
+        variable("LINKERD2_PROXY_IDENTITY_TOKEN_FILE", token),
+    ]
+
+
+def _block(text: str) -> str:
+    """The trust anchors as a YAML block holds them: trimmed, one kind of line end, one at the end."""
+    return "\n".join(text.strip().replace("\r\n", "\n").replace("\r", "\n").split("\n")) + "\n"
+
+
+def _names(facts: MeshFacts) -> list[JSON]:
+    namespace = facts.namespace
+    suffix = f"serviceaccount.identity.{namespace}.{facts.trust_domain}"
+    address = f"linkerd-identity-headless.{namespace}.svc.{facts.cluster_domain}.:8080"
+    return [
+        variable("LINKERD2_PROXY_IDENTITY_SVC_ADDR", address),
+        variable("LINKERD2_PROXY_IDENTITY_LOCAL_NAME", f"$(_pod_sa).$(_pod_ns).{suffix}"),
+        variable("LINKERD2_PROXY_IDENTITY_SVC_NAME", f"linkerd-identity.{namespace}.{suffix}"),
+        variable("LINKERD2_PROXY_DESTINATION_SVC_NAME", f"linkerd-destination.{namespace}.{suffix}"),
+        variable("LINKERD2_PROXY_POLICY_SVC_NAME", f"linkerd-destination.{namespace}.{suffix}"),
+    ]
+
+
+class _Trace:
+    """The proxy's trace settings. Tracing without a collector, or without its identity, refuses the Pod."""
+
+    def __init__(self, facts: MeshFacts) -> None:
+        tracing = need(facts.proxy.tracing, "proxy.tracing")
+        collector, identity = tracing.collector, tracing.collector.mesh_identity if tracing.collector else None
+        endpoint = collector.endpoint if collector else ""
+        account = identity.service_account_name if identity else ""
+        namespace = identity.namespace if identity else ""
+        for value, path in (
+            (endpoint, "endpoint"),
+            (account, "meshIdentity.serviceAccountName"),
+            (namespace, "meshIdentity.namespace"),
+        ):
+            if not value:
+                raise Refusal(
+                    f"values: proxy.tracing.collector.{path} is empty, and tracing is enabled: set it, or set "
+                    "proxy.tracing.enabled to false",
+                    "tracing_incomplete",
+                    code=500,
+                )
+        self._head = [
+            variable("LINKERD2_PROXY_TRACE_ATTRIBUTES_PATH", "/var/run/linkerd/podinfo/labels"),
+            variable("LINKERD2_PROXY_TRACE_ANNOTATIONS_PATH", "/var/run/linkerd/podinfo/annotations"),
+            variable("LINKERD2_PROXY_TRACE_PROTOCOL", tracing.protocol or "opentelemetry"),
+            unquoted("LINKERD2_PROXY_TRACE_SERVICE_NAME", tracing.trace_service_name),
+            variable("LINKERD2_PROXY_TRACE_COLLECTOR_SVC_ADDR", endpoint),
+            variable(
+                "LINKERD2_PROXY_TRACE_COLLECTOR_SVC_NAME",
+                f"{account}.{namespace}.serviceaccount.identity.{facts.namespace}.{facts.trust_domain}",
+            ),
+        ]
+
+    def env(self, s: Settings) -> list[JSON]:
+        """The variables, with the Pod's own attributes, a line each."""
+        lines = [f"{key}={value}\n" for key, value in sorted((s.trace_labels or {}).items())]
+        return [*self._head, variable("LINKERD2_PROXY_TRACE_EXTRA_ATTRIBUTES", "".join(lines))]

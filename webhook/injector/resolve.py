@@ -1,0 +1,232 @@
+"""Settles the settings of one Pod: annotations over the Namespace's over the mesh's values, each with its source.
+
+- A Pod's annotation hides its Namespace's, also when its value is no good: the setting then falls to the mesh's values.
+- What parses is taken verbatim, however odd, with a warning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from webhook.grammar import GrammarError, Quantity
+from webhook.injector import ports
+from webhook.injector.decision import INGRESS, INJECT
+from webhook.injector.effective import Settings, from_mesh
+from webhook.injector.settings import (
+    ADDITIONAL_ENV,
+    CLOSE_WAIT,
+    DEBUG,
+    OTHERS,
+    PREFIX,
+    PREFIXES,
+    SETTINGS,
+    TRACE_ATTRIBUTE,
+    Setting,
+    read_policy_before_audit,
+)
+from webhook.injector.subject import Subject
+from webhook.mesh.config import Mesh
+from webhook.mesh.env import merge_env_vars, read_env_vars
+from webhook.mesh.releases import ROWS, Line
+from webhook.review import JSON
+
+
+@dataclass(slots=True)
+class Resolved:
+    """The settings of one Pod. `sources` has, for each annotation that counted, its value and where it was found
+    (`pod` or `namespace`); `inherited` are the Namespace's annotations that the Pod is given."""
+
+    settings: Settings
+    inherited: dict[str, str] = field(default_factory=dict)
+    sources: dict[str, tuple[str, str]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+
+class Resolver:
+    """Settles the settings of Pods in one mesh. What depends on the mesh alone is worked out once."""
+
+    def __init__(self, mesh: Mesh) -> None:
+        self._line = mesh.line
+        self._rows = {row.annotation: row for row in SETTINGS if mesh.line.has(f"annotation/{row.annotation}")}
+        self._order = {row.annotation: index for index, row in enumerate(SETTINGS)}
+        self._inherited = frozenset(
+            {row.annotation for row in self._rows.values() if row.inherited and _in_line(row, mesh.line)} | {INJECT}
+        )
+        if not mesh.line.has("rule/audit-policy"):
+            annotation = f"{PREFIX}default-inbound-policy"
+            self._rows[annotation] = Setting(annotation, "default_inbound_policy", read_policy_before_audit)
+        self._expand = mesh.line.has("rule/opaque-port-ranges-expand")
+        self._init_ports = mesh.line.has("rule/init-container-ports")
+        self._request_sets_workers = mesh.line.has("rule/cpu-request-sets-workers")
+        self._template_is_own = mesh.line.has("rule/template-annotations-are-own")
+        self._tracing = mesh.values.proxy is not None and mesh.values.proxy.tracing is not None
+        self.defaults = from_mesh(mesh)
+
+    def inherit(self, subject: Subject, namespace: Mapping[str, str]) -> dict[str, str]:
+        """The Namespace's annotations that the Pod takes over: those that it (or its workload) does not have itself."""
+        own = subject.annotations
+        template = subject.pod_annotations if self._template_is_own else own
+        return {
+            key: value
+            for key, value in namespace.items()
+            if key in self._inherited and key not in own and key not in template
+        }
+
+    def resolve(self, subject: Subject, namespace: Mapping[str, str], inherited: dict[str, str]) -> Resolved:
+        """The settings of a Pod that is injected, given what it inherits."""
+        annotations = {**subject.pod_annotations, **inherited} if inherited else subject.pod_annotations
+        settings = self.defaults.copy()
+        out = Resolved(settings, inherited)
+        rows = self._rows
+        found = [rows[key] for key in annotations if key in rows]
+        if len(found) > 1:
+            found.sort(key=lambda row: self._order[row.annotation])
+        for row in found:
+            self._apply(row, annotations, subject, out)
+        if annotations.get(INJECT) == INGRESS:
+            settings.is_ingress = True
+        if ADDITIONAL_ENV in rows:
+            self._merge_env(subject, namespace, out)
+        if self._tracing:
+            settings.trace_labels = _trace_labels(settings.trace_labels, subject, annotations)
+        self._warn_of_the_rest(annotations, namespace, out)
+        return out
+
+    def _warn_of_the_rest(self, pod: Mapping[str, str], namespace: Mapping[str, str], out: Resolved) -> None:
+        """Annotations that somebody set for the proxy, and that do nothing."""
+        for key in pod:
+            if key.startswith(PREFIXES) and key not in self._rows and key not in OTHERS:
+                out.warnings.append(self._unknown(key, ""))
+        for key in namespace:
+            if not key.startswith(PREFIXES) or key in self._inherited or key in pod or key in OTHERS:
+                continue
+            if key in self._rows:
+                out.warnings.append(f"{key} on the Namespace: is not inherited; set it on the Pod template")
+            else:
+                out.warnings.append(self._unknown(key, " on the Namespace"))
+
+    def _apply(self, row: Setting, annotations: Mapping[str, str], subject: Subject, out: Resolved) -> None:
+        text = annotations[row.annotation]
+        source = "namespace" if row.annotation in out.inherited else "pod"
+        if row.annotation == ADDITIONAL_ENV or any(key in annotations for key in row.hidden_by):
+            return
+        if row.effect and not self._line.has(row.effect):
+            out.warnings.append(f"{row.annotation}: has no effect in {self._line.name}")
+            return
+        # An empty value is no value for these two, in the reference as here.
+        if not text and row.annotation in (DEBUG, CLOSE_WAIT):
+            return
+        if row.annotation == ports.OPAQUE_PORTS:
+            value: Any = self._opaque_ports(text, subject, out)
+        else:
+            try:
+                value = row.read(text)
+            except GrammarError as error:
+                used = _show(getattr(self.defaults, row.field))
+                out.warnings.append(f'{row.annotation}: "{_cut(text)}" is not {error}; using {used}')
+                return
+        right = row.odd(value)
+        if isinstance(value, Quantity):
+            self._count_cores(row.field, value, out.settings)
+            value = text
+        setattr(out.settings, row.field, value)
+        for name in row.also:
+            setattr(out.settings, name, value)
+        out.sources[row.annotation] = (text, source)
+        if right:
+            out.warnings.append(f'{row.annotation}: "{_cut(text)}" is used as it is, but should be {right}')
+
+    def _opaque_ports(self, text: str, subject: Subject, out: Resolved) -> str:
+        containers = (*subject.init_containers, *subject.containers) if self._init_ports else subject.containers
+        names = ports.named_ports(containers, last_wins=self._init_ports)
+        value, refused = ports.read_opaque_ports(text, names, expand=self._expand)
+        for entry in refused[:5]:
+            if entry or text:
+                out.warnings.append(
+                    f'{ports.OPAQUE_PORTS}: "{_cut(entry)}" is no port, range or container port name; left out'
+                )
+        return value
+
+    def _count_cores(self, name: str, quantity: Quantity, settings: Settings) -> None:
+        """The proxy starts as many threads as its CPU quantities allow."""
+        if name == "cpu_limit":
+            settings.cores = settings.cores if self._request_sets_workers else quantity.whole()
+            settings.workers_maximum = quantity.whole()
+        elif name == "cpu_request" and self._request_sets_workers:
+            settings.workers_minimum = quantity.whole()
+
+    def _merge_env(self, subject: Subject, namespace: Mapping[str, str], out: Resolved) -> None:
+        """The mesh's variables, the Namespace's and the workload's, by name; a layer that is no good is left out."""
+        own = subject.pod_annotations if subject.is_pod else subject.annotations
+        for source, layer in (("namespace", namespace), ("pod", own)):
+            text = layer.get(ADDITIONAL_ENV)
+            if not text:
+                continue
+            variables, problem = _read_env(text)
+            if problem:
+                out.warnings.append(f"{ADDITIONAL_ENV} ({source}): {problem}; left out")
+            else:
+                out.settings.additional_env = merge_env_vars(out.settings.additional_env, variables)
+                out.sources[ADDITIONAL_ENV] = (text, source)
+
+    def _unknown(self, annotation: str, where: str) -> str:
+        if f"annotation/{annotation}" in ROWS:
+            return f"{annotation}{where}: unknown to {self._line.name}, so it has no effect"
+        closest = _closest(annotation[:128], frozenset(self._rows))
+        hint = f"; did you mean {closest}?" if closest else ""
+        return f"{_cut(annotation, 64)}{where}: unknown annotation, no effect{hint}"
+
+
+def _in_line(row: Setting, line: Line) -> bool:
+    return line.has(f"annotation/{row.annotation}")
+
+
+@lru_cache(maxsize=256)
+def _closest(annotation: str, known: frozenset[str]) -> str:
+    found = get_close_matches(annotation, known, n=1, cutoff=0.6)
+    return found[0] if found else ""
+
+
+@lru_cache(maxsize=256)
+def _parse_env(text: str) -> tuple[list[JSON], str]:
+    try:
+        return read_env_vars(orjson.loads(text)), ""
+    except orjson.JSONDecodeError:
+        return [], f'"{_cut(text)}" is not JSON: want an array of EnvVar objects'
+    except ValueError as error:
+        return [], str(error)
+
+
+def _read_env(text: str) -> tuple[list[JSON], str]:
+    # Long ones are rare, and are not worth keeping.
+    return _parse_env(text) if len(text) <= 8192 else _parse_env.__wrapped__(text)
+
+
+def _trace_labels(labels: dict[str, str] | None, subject: Subject, annotations: Mapping[str, str]) -> dict[str, str]:
+    """Resource attributes of the proxy's traces: the mesh's, the service name from labels, and annotations."""
+    merged = dict(labels or {})
+    name = subject.pod_labels.get("app.kubernetes.io/instance", subject.pod_labels.get("app.kubernetes.io/name"))
+    if name is not None:
+        merged["service.name"] = name
+    for key, value in annotations.items():
+        if key.startswith(TRACE_ATTRIBUTE):
+            merged[key.removeprefix(TRACE_ATTRIBUTE)] = value
+    return merged
+
+
+def _cut(text: str, length: int = 40) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value in ("", None):
+        return "none"
+    return _cut(str(value))
