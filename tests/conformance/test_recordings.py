@@ -1,8 +1,8 @@
 """Agreement with recorded answers of Linkerd's own injector, case by case.
 
-The recordings lie beside the checkout, in `../shared/conformance`, or where WEBHOOK_CONFORMANCE says; without them these
-tests are skipped, and everything else goes on. Compared are whether the object is allowed and what it is after the
-patch; messages may differ. Where the reference broke off, any well-formed answer is right.
+The recordings lie beside the checkout, in `../shared/conformance`, or where WEBHOOK_CONFORMANCE says; without them
+these tests are skipped, and everything else goes on. Compared are whether the object is allowed and what it is after
+the patch; messages may differ. Where the reference broke off, any well-formed answer is right.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ class TestApiServerRestart:
             stderr=subprocess.DEVNULL,
         )
         statuses = {webhook.ready()[0]}
-        until("the watch's end", lambda: not webhook.condition("cache")["ok"], within=30)
+        until("the watch's end", lambda: restart.poll() or not webhook.condition("cache")["ok"], within=30)
         while restart.poll() is None:
             statuses.add(webhook.ready()[0])
             with suppress(subprocess.TimeoutExpired):

@@ -158,8 +158,9 @@ class TestServices:
         plain_room.annotate({"config.linkerd.io/opaque-ports": "3306"})
 
         def annotated() -> bool:
-            reply = api.create(service(plain_room.name, unique("db")))
-            return reply.ok()["metadata"].get("annotations", {}).get("config.linkerd.io/opaque-ports") == "3306"
+            found = api.create(service(plain_room.name, unique("db"))).ok()
+            annotations: dict[str, str] = found["metadata"].get("annotations", {})
+            return annotations.get("config.linkerd.io/opaque-ports") == "3306"
 
         until("the annotation on the next Service", annotated, within=2)
 

@@ -39,7 +39,8 @@ def recorded_mesh(control_plane: ControlPlane, webhook: Webhook, api: ApiServer,
     room = Room.create(api, "probe", ENABLED)
 
     def in_force() -> bool:
-        return room.pod(dry_run=True).ok()["metadata"]["annotations"]["linkerd.io/trust-root-sha256"] == digest
+        annotations: dict[str, str] = room.pod(dry_run=True).ok()["metadata"]["annotations"]
+        return annotations["linkerd.io/trust-root-sha256"] == digest
 
     until("the recordings' trust anchors in force", in_force, within=10)
 

@@ -13,14 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.property.strategies import ANNOTATIONS, KINDS, OBJECTS, TEXTS, VALUES, sound
-from tests.unit.injector.builders import ENABLED, INJECT, LINES, injector, request
+from tests.unit.injector.builders import ENABLED, INJECT, LINES, OPAQUE, injector, request
 from webhook.injector.inject import Injector
 from webhook.injector.settings import SETTINGS
 from webhook.review import Answer, render
 
 BOUNDED = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
-NAMESPACES = st.one_of(st.just(ENABLED), st.just({}), TEXTS)
+NAMESPACES = st.one_of(st.just(ENABLED), st.just({}), st.just({OPAQUE: "1-2"}), TEXTS)
 WORKLOADS = st.sampled_from([None, ("deployment", "web"), ("rollout", "x"), ("job", 'quo"te')])
 ROWS = st.fixed_dictionaries({}, optional={row.annotation: VALUES for row in SETTINGS})
 

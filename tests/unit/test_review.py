@@ -160,7 +160,7 @@ class TestBodiesThatAreNoReview:
         ],
     )
     def test_what_is_no_json_in_utf_8_is_said_to_be_none(self, body: bytes) -> None:
-        with pytest.raises(ReviewError, match="^the body is not JSON: ") as caught:
+        with pytest.raises(ReviewError, match=r"^the body is not JSON: ") as caught:
             parse(body)
         assert caught.value.uid is None
 

@@ -80,10 +80,12 @@ class TestExitCodes:
         assert (result.exit_code, result.stderr) == (0, "")
         assert responses(result)[0]["allowed"] is True
 
-    def test_1_where_one_is_denied(self, run: Run) -> None:
-        result = run(given=json.dumps(asked("a")) + "\n" + json.dumps(asked("b", **REFUSED)) + "\n")
+    @pytest.mark.parametrize("denied_first", [True, False])
+    def test_1_where_one_is_denied(self, run: Run, denied_first: bool) -> None:
+        reviews = [asked("a", **(REFUSED if denied_first else {})), asked("b", **({} if denied_first else REFUSED))]
+        result = run(given="".join(json.dumps(each) + "\n" for each in reviews))
         assert (result.exit_code, result.stderr) == (1, "")
-        assert [response["allowed"] for response in responses(result)] == [True, False]
+        assert [response["allowed"] for response in responses(result)] == [not denied_first, denied_first]
 
     def test_2_where_something_is_no_review_after_all_others_were_answered(self, run: Run) -> None:
         lines = [json.dumps(asked("a", **REFUSED)), "{}", json.dumps(asked("b"))]
@@ -136,7 +138,7 @@ class TestInput:
 
     def test_keys_of_yaml_that_are_no_texts_become_texts(self, run: Run) -> None:
         body = asked("a")
-        body["request"]["object"]["metadata"]["labels"] = {1: "x", True: "y", None: "z"}
+        body["request"]["object"]["metadata"]["labels"] = {5: "x", True: "y", None: "z", 0.5: "w"}
         result = run(given=yaml.safe_dump(body))
         assert (result.exit_code, uids(result)) == (0, ["a"])
 

@@ -13,6 +13,7 @@ from webhook.review import JSON
 
 ENV = f"{CONFIG}proxy-additional-env"
 TRACE = "resource.opentelemetry.io/"
+COLLECTOR = {"endpoint": "c.example:4317", "meshIdentity": {"serviceAccountName": "c", "namespace": "obs"}}
 
 
 def text(**variables: str) -> str:
@@ -84,11 +85,9 @@ class TestAdditionalEnv:
 
 
 class TestTraces:
-    COLLECTOR = {"endpoint": "c.example:4317", "meshIdentity": {"serviceAccountName": "c", "namespace": "obs"}}
-
     def tracing(self, **fields: Any) -> Injector:
         """An injector of a mesh that traces."""
-        given = {"enabled": True, "traceServiceName": "mesh", "collector": self.COLLECTOR, **fields}
+        given = {"enabled": True, "traceServiceName": "mesh", "collector": COLLECTOR, **fields}
         return injector(proxy__tracing=given)
 
     def attributes(self, body: JSON) -> str:

@@ -303,9 +303,7 @@ class TestServices:
 
     @pytest.mark.parametrize("kind", ["ConfigMap", "Deployment", "CronJob"])
     @pytest.mark.parametrize("body", [{}, {"metadata": None}, {"metadata": {}}, {"metadata": {"annotations": None}}])
-    def test_a_skipped_object_of_any_kind_without_annotations_gets_them(
-        self, line: str, kind: str, body: JSON
-    ) -> None:
+    def test_a_skipped_object_of_any_kind_without_annotations_gets_them(self, line: str, kind: str, body: JSON) -> None:
         body = {"kind": kind, **body}
         got = patched(body, decide(body, injector(line), namespace={OPAQUE: "1"}))
         assert got["metadata"] == {"annotations": {OPAQUE: "1"}}

@@ -310,3 +310,18 @@ class TestCores:
         got = env_of(inject(pod({f"{CONFIG}proxy-cpu-limit": "4"}), injector(proxy__cores=2)))
         assert (got["LINKERD2_PROXY_CORES"], got["LINKERD2_PROXY_CORES_MIN"]) == ("2", "2")
         assert "LINKERD2_PROXY_CORES_MAX" not in got
+
+    @pytest.mark.parametrize(
+        ("workers", "expected"),
+        [
+            ({}, {}),
+            ({"maximum": 4}, {"CORES": "1", "CORES_MIN": "1", "CORES_MAX": "4"}),
+            ({"maximumCPURatio": 0.5}, {"CORES": "1", "CORES_MIN": "1", "CORES_MAX_RATIO": "0.5"}),
+            ({"minimum": 3, "maximum": 2}, {"CORES": "3", "CORES_MIN": "3", "CORES_MAX": "2"}),
+        ],
+    )
+    def test_workers_of_the_values_are_told(self, workers: dict[str, float], expected: dict[str, str]) -> None:
+        got = env_of(inject(pod(), injector(proxy__runtime={"workers": workers})))
+        assert {k: v for k, v in got.items() if "_CORES" in k} == {
+            f"LINKERD2_PROXY_{k}": v for k, v in expected.items()
+        }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ def with_value(path: str, value: Any) -> JSON:
         name, *indices = part.split("[")
         parts += [name, *(int(index) for index in indices)]
     node: Any = body
-    for part, following in zip(parts, parts[1:], strict=False):
+    for part, following in pairwise(parts):
         empty: Any = [] if isinstance(following, int) else {}
         if isinstance(part, int):
             node += [deepcopy(empty)] * (part + 1 - len(node))
