@@ -7,6 +7,7 @@ send and which has the same fields, is answered in kind.
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -266,8 +267,23 @@ def _read_slowly(body: bytes) -> AdmissionRequest:
     except orjson.JSONDecodeError as error:
         if not body:
             raise ReviewError("the body is empty: post an AdmissionReview as JSON") from None
-        raise ReviewError(f"the body is not JSON: {error}") from None
+        raise ReviewError(f"the body is not JSON: {error}", *_find_uid(body)) from None
     return from_object(review)
+
+
+# The API server writes the uid first of all; what is broken, or nested too deeply, comes behind it.
+_UID = re.compile(rb'"request"\s*:\s*\{\s*"uid"\s*:\s*"([0-9A-Za-z-]{1,64})"')
+_HEAD = 4096
+
+
+def _find_uid(body: bytes) -> tuple[str, str] | tuple[None, None]:
+    """The uid that a broken review begins with, and a version to answer in."""
+    head = body[:_HEAD]
+    match = _UID.search(head)
+    if match is None:
+        return None, None
+    beta = b'"admission.k8s.io/v1beta1"' in head[: match.start()]
+    return match[1].decode("ascii"), API_VERSIONS[1 if beta else 0]
 
 
 def from_object(review: Any) -> AdmissionRequest:
@@ -281,57 +297,45 @@ def from_object(review: Any) -> AdmissionRequest:
     if not isinstance(uid, str) or not uid:
         raise ReviewError(f"request.uid is {_a(uid)}, want the string that the API server chose")
     api_version = review.get("apiVersion")
-    known = api_version if api_version in API_VERSIONS else None
-    if known is None:
-        answer_as = api_version if isinstance(api_version, str) and api_version else API_VERSIONS[0]
+    if api_version not in API_VERSIONS:
         raise ReviewError(
             f"apiVersion is {_quoted(api_version)}, want one of {', '.join(API_VERSIONS)}: set it in the webhook "
             "configuration's admissionReviewVersions",
             uid,
-            answer_as,
+            api_version if isinstance(api_version, str) and api_version else API_VERSIONS[0],
         )
     if review.get("kind") != "AdmissionReview":
-        raise ReviewError(f"kind is {_quoted(review.get('kind'))}, want AdmissionReview", uid, known)
+        raise ReviewError(f"kind is {_quoted(review.get('kind'))}, want AdmissionReview", uid, api_version)
+    try:
+        return AdmissionRequest(
+            uid=uid,
+            api_version=api_version,
+            kind=_kind(request, "kind", "kind"),
+            resource=_kind(request, "resource", "resource"),
+            namespace=_field(request, "namespace", str) or "",
+            name=_field(request, "name", str) or "",
+            operation=_field(request, "operation", str) or "",
+            object=request.get("object"),
+            old_object=request.get("oldObject"),
+            dry_run=bool(_field(request, "dryRun", bool)),
+        )
+    except ReviewError as error:
+        raise ReviewError(error.message, uid, api_version) from None
 
-    def fail(path: str, value: Any, want: str) -> ReviewError:
-        return ReviewError(f"request.{path} is {_a(value)}, want {want}", uid, known)
 
-    def text(key: str) -> str:
-        value = request.get(key)
-        if value is None:
-            return ""
-        if not isinstance(value, str):
-            raise fail(key, value, "a string")
-        return value
+_WANTED: dict[type, str] = {str: "a string", bool: "true or false", dict: "an object of group, version and"}
 
-    def gvk(key: str, last: str) -> GroupVersionKind:
-        value = request.get(key)
-        if value is None:
-            return GroupVersionKind()
-        if not isinstance(value, dict):
-            raise fail(key, value, f"an object of group, version and {last}")
-        names = ("group", "version", last)
-        parts = ["" if (part := value.get(name)) is None else part for name in names]
-        for name, part in zip(names, parts, strict=True):
-            if not isinstance(part, str):
-                raise fail(f"{key}.{name}", part, "a string")
-        return GroupVersionKind(*parts)
 
-    dry_run = request.get("dryRun")
-    if dry_run is not None and not isinstance(dry_run, bool):
-        raise fail("dryRun", dry_run, "true or false")
-    return AdmissionRequest(
-        uid=uid,
-        api_version=known,
-        kind=gvk("kind", "kind"),
-        resource=gvk("resource", "resource"),
-        namespace=text("namespace"),
-        name=text("name"),
-        operation=text("operation"),
-        object=request.get("object"),
-        old_object=request.get("oldObject"),
-        dry_run=bool(dry_run),
-    )
+def _kind(request: JSON, key: str, last: str) -> GroupVersionKind:
+    value = _field(request, key, dict, last=f" {last}") or {}
+    return GroupVersionKind(*(_field(value, name, str, f"{key}.") or "" for name in ("group", "version", last)))
+
+
+def _field(node: JSON, key: str, want: type, at: str = "", last: str = "") -> Any:
+    value = node.get(key)
+    if value is not None and not isinstance(value, want):
+        raise ReviewError(f"request.{at}{key} is {_a(value)}, want {_WANTED[want]}{last}")
+    return value
 
 
 def render(uid: str, api_version: str, answer: Answer) -> bytes:

@@ -181,6 +181,24 @@ class TestBodiesThatAreNoReview:
 class TestReviewsThatCanBeAnswered:
     """Where a uid is found, the error carries it and the version to answer in."""
 
+    @pytest.mark.parametrize("version", [V1, "admission.k8s.io/v1beta1"])
+    @pytest.mark.parametrize("rest", ['"object":{', f'"object":{"[" * 2000}{"]" * 2000}}}}}', ""])
+    def test_a_uid_that_comes_before_the_text_breaks_is_answered(self, version: str, rest: str) -> None:
+        text = f'{{"kind":"AdmissionReview","apiVersion":"{version}","request":{{"uid":"{UID}",{rest}'
+        try:
+            request = parse(text.encode())
+            with pytest.raises(ReviewError) as caught:
+                _ = request.object
+        except ReviewError:
+            with pytest.raises(ReviewError) as caught:
+                parse(text.encode())
+        assert (caught.value.uid, caught.value.api_version) == (UID, version)
+
+    def test_a_uid_elsewhere_in_a_broken_text_is_not_the_request_s(self) -> None:
+        with pytest.raises(ReviewError) as caught:
+            parse(f'{{"object":{{"uid":"{UID}"'.encode())
+        assert caught.value.uid is None
+
     @pytest.mark.parametrize("version", ["admission.k8s.io/v2", "v1", "apps/v1"])
     def test_an_unknown_version_is_answered_in_kind(self, version: str) -> None:
         error = refused({**review(), "apiVersion": version})
