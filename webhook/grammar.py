@@ -11,6 +11,7 @@ import math
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
@@ -142,6 +143,10 @@ class Quantity:
 
 def parse_quantity(text: str) -> Quantity:
     """Kubernetes' `resource.ParseQuantity`: `100m`, `1.5`, `64Mi`, `1e3`."""
+    return _remembered_quantity(text) if len(text) <= 32 else _parse_quantity(text)
+
+
+def _parse_quantity(text: str) -> Quantity:
     match = _QUANTITY.fullmatch(text)
     if not text or match is None:
         raise GrammarError(_QUANTITIES)
@@ -162,6 +167,9 @@ def parse_quantity(text: str) -> Quantity:
     amount = Decimal(digits).scaleb(max(-10_000, min(10_000, exponent)))
     return Quantity(amount, length <= 18 and exponent >= -9)
 
+
+# A cluster's Pods ask for the same few amounts.
+_remembered_quantity = lru_cache(maxsize=2048)(_parse_quantity)
 
 _QUANTITIES = "a quantity such as 100m, 0.5, 64Mi or 1G"
 

@@ -65,7 +65,8 @@ class Resolver:
         self._init_ports = mesh.line.has("rule/init-container-ports")
         self._request_sets_workers = mesh.line.has("rule/cpu-request-sets-workers")
         self._template_is_own = mesh.line.has("rule/template-annotations-are-own")
-        self._tracing = mesh.values.proxy is not None and mesh.values.proxy.tracing is not None
+        tracing = mesh.values.proxy.tracing if mesh.values.proxy is not None else None
+        self._traces = tracing is not None and tracing.enabled
         self.defaults = from_mesh(mesh)
 
     def inherit(self, subject: Subject, namespace: Mapping[str, str]) -> dict[str, str]:
@@ -93,7 +94,7 @@ class Resolver:
             settings.is_ingress = True
         if ADDITIONAL_ENV in rows:
             self._merge_env(subject, namespace, out)
-        if self._tracing:
+        if self._traces:
             settings.trace_labels = _trace_labels(settings.trace_labels, subject, annotations)
         self._warn_of_the_rest(annotations, namespace, out)
         return out
