@@ -125,3 +125,22 @@ def asks(subject: Subject, namespace_annotations: Mapping[str, str]) -> bool:
     if pod:
         return pod != DISABLED
     return namespace_annotations.get(INJECT, "") not in ("", DISABLED)
+
+
+def warnings(subject: Subject, namespace_annotations: Mapping[str, str], verdict: Decision) -> list[str]:
+    """What to tell whoever asked for injection and does not get it; nothing where nobody asked."""
+    if not asks(subject, namespace_annotations):
+        return []
+    sentences = []
+    for reason in verdict.reasons:
+        if reason == INVALID_AT_NAMESPACE:
+            sentences.append(_invalid("Namespace", namespace_annotations))
+        elif reason == INVALID_AT_WORKLOAD:
+            sentences.append(_invalid("Pod", subject.pod_annotations))
+        elif reason not in (ENABLE_ABSENT, DISABLE_PRESENT):
+            sentences.append(SENTENCES[reason])
+    return [f"not injected: {sentence}" for sentence in sentences]
+
+
+def _invalid(where: str, annotations: Mapping[str, str]) -> str:
+    return f'{INJECT} on the {where} is "{annotations.get(INJECT, "")[:24]}", want enabled, disabled or ingress'

@@ -72,15 +72,7 @@ class Injector:
             else:
                 answer = self._skip(subject, namespace, verdict)
         except Refusal as refusal:
-            answer = deny(
-                refusal.message,
-                code=refusal.code,
-                status_reason="BadRequest" if refusal.code < 500 else "InternalError",
-                reason=refusal.reason,
-            )
-            answer.audit.update(decision=answer.decision, reason=f"{refusal.reason}: {refusal.message}")
-            answer.facts = facts
-            return answer
+            return _refuse(refusal, facts)
         if subject.is_pod or answer.patch:
             facts["skip"] = "false" if answer.patch else "true"
             facts["skip_reason"] = "" if answer.patch else answer.reason
@@ -94,29 +86,11 @@ class Injector:
         skipped = "skipped" if subject.spec is not None else "unchanged"
         answer.decision = "annotated" if answer.patch else skipped
         answer.audit = {"decision": answer.decision, "reason": f"{reason}: {verdict.sentence}"}
-        if subject.spec is not None:
-            answer.warnings = self._skip_warnings(subject, namespace, verdict)
+        # A second call on what was injected already is nobody's mistake.
+        again = decision.SIDECAR_EXISTS in verdict.reasons and bool(subject.pod_labels.get(CONTROL_PLANE))
+        if subject.spec is not None and not again:
+            answer.warnings = decision.warnings(subject, namespace, verdict)
         return answer
-
-    def _skip_warnings(self, subject: Subject, namespace: Mapping[str, str], verdict: Decision) -> list[str]:
-        reasons = [r for r in verdict.reasons if r not in (decision.ENABLE_ABSENT, decision.DISABLE_PRESENT)]
-        # Injected by us before: a second call, not somebody's mistake.
-        if decision.SIDECAR_EXISTS in reasons and subject.pod_labels.get(CONTROL_PLANE):
-            return []
-        if not reasons or not decision.asks(subject, namespace):
-            return []
-        warnings = []
-        for reason in reasons:
-            sentence = decision.SENTENCES[reason]
-            at = {decision.INVALID_AT_WORKLOAD: subject.pod_annotations, decision.INVALID_AT_NAMESPACE: namespace}
-            if reason in at:
-                value = at[reason].get(decision.INJECT, "")
-                sentence = (
-                    f'{decision.INJECT} on the {"Namespace" if at[reason] is namespace else "Pod"} is "{value[:24]}", '
-                    "want enabled, disabled or ingress"
-                )
-            warnings.append(f"not injected: {sentence}")
-        return warnings
 
     def _annotate(self, subject: Subject, namespace: Mapping[str, str]) -> list[JSON] | None:
         """What is not injected still gets its opaque ports: its Namespace's, or the default ones that it exposes."""
@@ -214,3 +188,15 @@ class Injector:
             labels[f"linkerd.io/proxy-{workload[0]}"] = workload[1]
         labels[WORKLOAD_NAMESPACE] = request.namespace
         return labels
+
+
+def _refuse(refusal: Refusal, facts: dict[str, str]) -> Answer:
+    answer = deny(
+        refusal.message,
+        code=refusal.code,
+        status_reason="BadRequest" if refusal.code < 500 else "InternalError",
+        reason=refusal.reason,
+    )
+    answer.audit = {"decision": answer.decision, "reason": f"{refusal.reason}: {refusal.message}"}
+    answer.facts = facts
+    return answer
