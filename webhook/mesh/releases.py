@@ -58,7 +58,7 @@ ROWS: dict[str, Span] = {
         proxyInit.privileged proxyInit.kubeAPIServerPorts
         """,
     ),
-    **_all(_STABLE, "value", "controlPlaneTracing controlPlaneTracingNamespace proxyInit.image"),
+    **_all(_STABLE, "value", "controlPlaneTracing controlPlaneTracingNamespace proxyInit.image policyController.image"),
     **_all(
         _EDGE,
         "env",

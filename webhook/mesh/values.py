@@ -238,18 +238,132 @@ class DebugContainer(GoStruct):
     image: Image | None = None
 
 
-class Identity(GoStruct):
-    """`identity`, as far as it decides anything here."""
+class TLS(GoStruct):
+    """Certificate and CA of a webhook."""
 
-    external_ca: Boolean = Field(default=False, alias="externalCA")
-    service_account_token_projection: Boolean = False
+    external_secret: Boolean = False
+    key_pem: Text = Field(default="", alias="keyPEM")
+    crt_pem: Text = Field(default="", alias="crtPEM")
+    ca_bundle: Text = ""
+    inject_ca_from: Text = ""
+    inject_ca_from_secret: Text = ""
+
+
+class Requirement(GoStruct):
+    """One expression of a label selector."""
+
+    key: Text = ""
+    operator: Text = ""
+    values: TextList | None = None
+
+
+class LabelSelector(GoStruct):
+    """A label selector."""
+
+    match_labels: TextMap | None = None
+    match_expressions: list[Requirement] | None = None
+
+
+class Webhook(TLS):
+    """`proxyInjector`, `profileValidator` and `policyValidator`."""
+
+    namespace_selector: LabelSelector | None = None
     pod_annotations: TextMap | None = None
     additional_env: list[EnvVar] | None = None
     experimental_env: list[EnvVar] | None = None
 
 
+class IssuerTLS(GoStruct):
+    """The issuer's certificate."""
+
+    key_pem: Text = Field(default="", alias="keyPEM")
+    crt_pem: Text = Field(default="", alias="crtPEM")
+
+
+class Issuer(GoStruct):
+    """`identity.issuer`."""
+
+    scheme: Text = ""
+    clock_skew_allowance: Text = ""
+    issuance_lifetime: Text = ""
+    tls: IssuerTLS | None = None
+
+
+class KubeAPI(GoStruct):
+    """`identity.kubeAPI`."""
+
+    client_qps: Number = Field(default=0.0, alias="clientQPS")
+    client_burst: Int64 = 0
+
+
+class Identity(GoStruct):
+    """`identity`."""
+
+    external_ca: Boolean = Field(default=False, alias="externalCA")
+    service_account_token_projection: Boolean = False
+    issuer: Issuer | None = None
+    kube_api: KubeAPI | None = Field(default=None, alias="kubeAPI")
+    pod_annotations: TextMap | None = None
+    additional_env: list[EnvVar] | None = None
+    experimental_env: list[EnvVar] | None = None
+
+
+class PodDisruptionBudget(GoStruct):
+    """`controller.podDisruptionBudget`."""
+
+    max_unavailable: Text = ""
+
+
+class Controller(GoStruct):
+    """`controller`."""
+
+    pod_disruption_budget: PodDisruptionBudget | None = None
+    tracing: Tracing | None = None
+
+
+class DestinationController(GoStruct):
+    """`destinationController`."""
+
+    meshed_http2_client_protobuf: AnyObject | None = Field(default=None, alias="meshedHttp2ClientProtobuf")
+    pod_annotations: TextMap | None = None
+
+
+class PodMonitorPart(GoStruct):
+    """One of the PodMonitors."""
+
+    enabled: Boolean = False
+    namespace_selector: Text = ""
+    honor_timestamps: Boolean | None = None
+
+
+class PodMonitor(GoStruct):
+    """`podMonitor`."""
+
+    enabled: Boolean = False
+    scrape_interval: Text = ""
+    scrape_timeout: Text = ""
+    controller: PodMonitorPart | None = None
+    service_mirror: PodMonitorPart | None = None
+    proxy: PodMonitorPart | None = None
+
+
+class PolicyController(GoStruct):
+    """`policyController`."""
+
+    image: Image | None = None
+    resources: Resources | None = None
+    log_level: Text = ""
+    probe_networks: TextList | None = None
+
+
+class Egress(GoStruct):
+    """`egress`."""
+
+    global_egress_network_namespace: Text = ""
+
+
 class Values(GoStruct):
-    """The values. Only what the injector reads has types of its own; the rest is checked for its type and left."""
+    """The values. Not all of them are read here, but a wrong type anywhere refuses them, as in the reference."""
 
     controller_image: Text = ""
     controller_replicas: UInt = 0
@@ -259,7 +373,7 @@ class Values(GoStruct):
     enable_pod_anti_affinity: Boolean = False
     node_affinity: AnyObject | None = None
     enable_pod_disruption_budget: Boolean = False
-    controller: AnyObject | None = None
+    controller: Controller | None = None
     webhook_failure_policy: Text = ""
     deployment_strategy: AnyObject | None = None
     disable_heart_beat: Boolean = False
@@ -283,22 +397,22 @@ class Values(GoStruct):
     image_pull_secrets: list[TextMap] | None = None
     linkerd_version: Text = ""
     revision_history_limit: UInt = 0
-    destination_controller: AnyObject | None = None
+    destination_controller: DestinationController | None = None
     heartbeat: AnyObject | None = None
     sp_validator: AnyObject | None = None
     pod_annotations: TextMap | None = None
     pod_labels: TextMap | None = None
     priority_class_name: Text = ""
-    pod_monitor: AnyObject | None = None
-    policy_controller: AnyObject | None = None
+    pod_monitor: PodMonitor | None = None
+    policy_controller: PolicyController | None = None
     proxy: Proxy | None = None
     proxy_init: ProxyInit | None = None
     network_validator: NetworkValidator | None = None
     identity: Identity | None = None
     debug_container: DebugContainer | None = None
-    proxy_injector: AnyObject | None = None
-    profile_validator: AnyObject | None = None
-    policy_validator: AnyObject | None = None
+    proxy_injector: Webhook | None = None
+    profile_validator: Webhook | None = None
+    policy_validator: Webhook | None = None
     node_selector: TextMap | None = None
     tolerations: AnyList | None = None
     destination_resources: Resources | None = None
@@ -308,7 +422,11 @@ class Values(GoStruct):
     destination_proxy_resources: Resources | None = None
     identity_proxy_resources: Resources | None = None
     proxy_injector_proxy_resources: Resources | None = None
-    egress: AnyObject | None = None
+    egress: Egress | None = None
+
+
+# Sections that have keys of their own in `releases.ROWS`.
+SECTIONS = frozenset(row.split("/")[1].split(".")[0].lower() for row in ROWS if row.startswith("value/") and "." in row)
 
 
 def known_to(line: Line, values: dict[str, Any]) -> dict[str, Any]:
@@ -321,7 +439,7 @@ def known_to(line: Line, values: dict[str, Any]) -> dict[str, Any]:
             path = f"{prefix}{key}".lower()
             if path in hidden:
                 continue
-            kept[key] = keep(value, f"{path}.") if isinstance(value, dict) and path in ("proxy", "proxyinit") else value
+            kept[key] = keep(value, f"{path}.") if isinstance(value, dict) and path in SECTIONS else value
         return kept
 
     return keep(values, "")
