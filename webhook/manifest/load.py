@@ -153,7 +153,10 @@ def _documents(text: str) -> list[_Document | _Broken]:
 
 
 def _json_lines(text: str) -> list[_Document | _Broken] | None:
-    """Each line for itself, a broken one among them; None when already the first is no JSON: then it is YAML."""
+    """Each line for itself, a broken one among them; None for YAML: the first line is no JSON, or documents are set
+    apart by `---`."""
+    if _SEPARATOR.search(text):
+        return None
     documents: list[_Document | _Broken] = []
     # JSON texts hold no raw line breaks but these; U+2028 and its like may stand in strings.
     for number, line in enumerate(text.split("\n"), start=1):

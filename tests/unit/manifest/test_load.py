@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import pathlib
 import time
 from types import SimpleNamespace
 
@@ -126,3 +127,9 @@ def test_thousands_of_documents_take_seconds_at_most(write, broken):
     assert time.perf_counter() - start < 6
     assert len(objects) == 5000
     assert len(problems) == bool(broken)
+
+
+def test_json_documents_set_apart_by_dashes_are_a_yaml_stream(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "stream.yaml"
+    file.write_text('{"kind": "A"}\n---\n{"kind": "B",\n "n": 1}\n')
+    assert load([file]) == ([{"kind": "A"}, {"kind": "B", "n": 1}], [])
