@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from webhook.grammar import GrammarError, parse_duration
 from webhook.mesh import releases
 from webhook.mesh.gostruct import YAML, describe
 from webhook.mesh.values import Values, known_to
@@ -60,7 +61,7 @@ class Mesh:
             trust_anchors=anchors,
             trust_anchors_sha256=hashlib.sha256(trust_anchors).hexdigest(),
             linkerd_namespace=linkerd_namespace,
-            warnings=[detected.warning] if detected.warning else [],
+            warnings=[*([detected.warning] if detected.warning else []), *_timeout_warnings(model)],
             problems=[*_network_problems(model.cluster_networks), *_anchor_problems(anchors)],
             unknown_version=detected.unknown,
         )
@@ -84,6 +85,18 @@ def _explain(location: tuple[int | str, ...], message: str, value: Any) -> str:
     path = ".".join(str(part) for part in location)
     text = message.removeprefix("Value error, ")
     return f"values: {path}: {text}" if "got" in text else f"values: {path}: {text}, got {describe(value)}"
+
+
+def _timeout_warnings(values: Values) -> list[str]:
+    """Under CNI the network validator starts in every Pod, and fails over a timeout that it cannot read."""
+    if not values.cni_enabled or values.network_validator is None:
+        return []
+    try:
+        parse_duration(values.network_validator.timeout)
+    except GrammarError as error:
+        timeout = values.network_validator.timeout
+        return [f'values: networkValidator.timeout is "{timeout}", want {error}: no Pod will get past it']
+    return []
 
 
 def _network_problems(networks: str) -> list[str]:

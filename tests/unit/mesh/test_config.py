@@ -141,3 +141,19 @@ class TestClusterNetworks:
 
     def test_each_bad_one_is_a_problem(self) -> None:
         assert len(load("linkerdVersion: edge-26.8.1\nclusterNetworks: a,10.0.0.0/8,b").problems) == 2
+
+
+class TestNetworkValidatorTimeout:
+    """A number without a unit is easily written, and keeps every Pod from starting under CNI."""
+
+    TEXT = "linkerdVersion: edge-26.8.1\ncniEnabled: {cni}\nnetworkValidator: {{timeout: {timeout}}}"
+
+    def test_one_that_cannot_be_read_is_warned_of(self) -> None:
+        assert load(self.TEXT.format(cni="true", timeout=5)).warnings == [
+            'values: networkValidator.timeout is "5", want a duration such as 300ms, 1.5s or 1h30m: '
+            "no Pod will get past it"
+        ]
+
+    @pytest.mark.parametrize(("cni", "timeout"), [("true", "10s"), ("false", "5")])
+    def test_one_that_can_or_that_nobody_uses_is_not(self, cni: str, timeout: str) -> None:
+        assert load(self.TEXT.format(cni=cni, timeout=timeout)).warnings == []
