@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -94,7 +93,7 @@ async def _answer_all(registry: Registry, files: tuple[str, ...]) -> int:
     denied = False
     unreadable: list[str] = []
     for file in files:
-        for found in _documents(file):
+        for found in load.read(file):
             if isinstance(found, load.Problem):
                 unreadable.append(f"{found.file}:{found.line}: {found.message}")
                 continue
@@ -112,10 +111,6 @@ async def _answer_all(registry: Registry, files: tuple[str, ...]) -> int:
     for line in unreadable:
         _say(line)
     return UNREADABLE if unreadable else DENIED if denied else ALLOWED
-
-
-def _documents(file: str) -> Iterator[load.Document | load.Problem]:
-    yield from load.read(file)
 
 
 def _print(uid: str, api_version: str, answer: reviews.Answer) -> None:

@@ -38,7 +38,7 @@ class Environment:
     def __init__(self, facts: MeshFacts) -> None:
         line, here = facts.line, facts.line.has
         domain, namespace, networks = facts.cluster_domain, facts.namespace, facts.values.cluster_networks
-        self._dated = here("env/LINKERD2_PROXY_CORES_MIN")
+        self._has = here
         self._internal = f"svc.{domain}."
         self._any = "0.0.0.0" if facts.values.disable_ipv6 or not here("value/disableIPv6") else "[::]"
         self._who = _who_am_i(here)
@@ -75,7 +75,7 @@ class Environment:
         self._timeouts(env, s)
         self._listen(env, s)
         env += self._keepalive
-        if self._dated:
+        if self._has("env/LINKERD2_PROXY_OUTBOUND_METRICS_HOSTNAME_LABELS"):
             env.append(variable("LINKERD2_PROXY_OUTBOUND_METRICS_HOSTNAME_LABELS", _switch(s.hostname_labels)))
         if self.trace is not None:
             env += self.trace.env(s)
@@ -93,7 +93,7 @@ class Environment:
 
     def _cores(self, env: list[JSON], s: Settings) -> None:
         """How many threads the proxy may use; 0 is not set."""
-        if not self._dated:
+        if not self._has("env/LINKERD2_PROXY_CORES_MIN"):
             if s.cores:
                 env.append(variable("LINKERD2_PROXY_CORES", format_number(s.cores)))
             return
@@ -113,14 +113,15 @@ class Environment:
 
     def _log(self, env: list[JSON], s: Settings) -> None:
         level = s.log_level
-        if self._dated:
+        if self._has("env/LINKERD2_PROXY_SHUTDOWN_ENDPOINT_ENABLED"):
+            env.append(variable("LINKERD2_PROXY_SHUTDOWN_ENDPOINT_ENABLED", _switch(s.shutdown_endpoint)))
+        if self._has("value/proxy.logHTTPHeaders"):
             if s.log_http_headers not in HTTP_HEADERS:
                 raise Refusal(
                     f'config.linkerd.io/proxy-log-http-headers is "{s.log_http_headers[:60]}", want insecure or off: '
                     "correct the annotation on the Pod or its Namespace, or proxy.logHTTPHeaders in the values",
                     "invalid_log_http_headers",
                 )
-            env.append(variable("LINKERD2_PROXY_SHUTDOWN_ENDPOINT_ENABLED", _switch(s.shutdown_endpoint)))
             if s.log_http_headers != "insecure":
                 level += ",[{headers}]=off,[{request}]=off"
         env.append(variable("LINKERD2_PROXY_LOG", level))
@@ -145,7 +146,7 @@ class Environment:
         env.append(variable("LINKERD2_PROXY_CONTROL_LISTEN_ADDR", f"{self._any}:{format_number(s.control_port)}"))
         env.append(variable("LINKERD2_PROXY_ADMIN_LISTEN_ADDR", f"{self._any}:{format_number(s.admin_port)}"))
         env.append(variable("LINKERD2_PROXY_OUTBOUND_LISTEN_ADDR", outbound))
-        if self._dated:
+        if self._has("env/LINKERD2_PROXY_OUTBOUND_LISTEN_ADDRS"):
             both = outbound if self._any == "0.0.0.0" else f"{outbound},[::1]:{format_number(s.outbound_port)}"
             env.append(variable("LINKERD2_PROXY_OUTBOUND_LISTEN_ADDRS", both))
         env.append(variable("LINKERD2_PROXY_INBOUND_LISTEN_ADDR", f"{self._any}:{format_number(s.inbound_port)}"))

@@ -51,10 +51,11 @@ class InitBuilder:
         }
         if self._in_proxy_image:
             container["resources"] = resources.from_settings(s)
-            container["command"] = ["/usr/lib/linkerd/linkerd2-proxy-init"]
         else:
             container["image"] = f"{s.init_image}:{s.init_version}"
             container["imagePullPolicy"] = s.init_pull_policy or facts.pull_policy or None
+        if self._has("field/init.command"):
+            container["command"] = ["/usr/lib/linkerd/linkerd2-proxy-init"]
         return container
 
     def _args(self, s: Settings) -> list[str]:

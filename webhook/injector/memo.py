@@ -15,13 +15,12 @@ from dataclasses import dataclass
 from webhook.injector.decision import INJECT
 from webhook.injector.pod import Container
 from webhook.injector.ports import OPAQUE_PORTS
+from webhook.injector.settings import PREFIXES, TRACE_ATTRIBUTE, TRACE_NAMES
 from webhook.injector.subject import Subject
 from webhook.review import Patch
 
 # Annotations that can have a part in an injection.
-PREFIXES = ("config.", INJECT, "resource.opentelemetry.io/")
-# Labels that do: they name a proxy's traces.
-NAMES = ("app.kubernetes.io/instance", "app.kubernetes.io/name")
+COUNTING = (*PREFIXES, INJECT, TRACE_ATTRIBUTE)
 
 # The text of a patch is some 12 KiB; what is much larger is not kept.
 CAPACITY = 256
@@ -74,8 +73,8 @@ def key(
     return (
         namespace_name,
         workload,
-        tuple([item for item in annotations.items() if item[0].startswith(PREFIXES)]),
-        tuple([item for item in namespace.items() if item[0].startswith(PREFIXES)]),
+        tuple([item for item in annotations.items() if item[0].startswith(COUNTING)]),
+        tuple([item for item in namespace.items() if item[0].startswith(COUNTING)]),
         tuple(subject.ports),
         tuple(subject.init_ports),
         tuple(subject.probe_ports),
@@ -85,7 +84,7 @@ def key(
         subject.absent,
         subject.pod_metadata is None,
         not annotations,
-        tuple([labels.get(name) for name in NAMES]) if labels else None,
+        tuple([labels.get(name) for name in TRACE_NAMES]) if labels else None,
         not spec.volumes,
         not subject.init_containers,
         _first_container(subject, first) if first is not None else None,

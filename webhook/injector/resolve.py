@@ -27,13 +27,14 @@ from webhook.injector.settings import (
     PREFIXES,
     SETTINGS,
     TRACE_ATTRIBUTE,
+    TRACE_NAMES,
     Setting,
     read_policy_before_audit,
 )
 from webhook.injector.subject import Subject
 from webhook.mesh.config import Mesh
 from webhook.mesh.env import merge_env_vars, read_env_vars
-from webhook.mesh.releases import ROWS, Line
+from webhook.mesh.releases import ROWS
 from webhook.review import JSON
 
 
@@ -55,9 +56,7 @@ class Resolver:
         self._line = mesh.line
         self._rows = {row.annotation: row for row in SETTINGS if mesh.line.has(f"annotation/{row.annotation}")}
         self._order = {row.annotation: index for index, row in enumerate(SETTINGS)}
-        self._inherited = frozenset(
-            {row.annotation for row in self._rows.values() if row.inherited and _in_line(row, mesh.line)} | {INJECT}
-        )
+        self._inherited = frozenset({row.annotation for row in self._rows.values() if row.inherited} | {INJECT})
         if not mesh.line.has("rule/audit-policy"):
             annotation = f"{PREFIX}default-inbound-policy"
             self._rows[annotation] = Setting(annotation, "default_inbound_policy", read_policy_before_audit)
@@ -184,10 +183,6 @@ class Resolver:
         return f"{_cut(annotation, 64)}{where}: unknown annotation, no effect{hint}"
 
 
-def _in_line(row: Setting, line: Line) -> bool:
-    return line.has(f"annotation/{row.annotation}")
-
-
 @lru_cache(maxsize=256)
 def _closest(annotation: str, known: frozenset[str]) -> str:
     found = get_close_matches(annotation, known, n=1, cutoff=0.6)
@@ -212,7 +207,7 @@ def _read_env(text: str) -> tuple[list[JSON], str]:
 def _trace_labels(labels: dict[str, str] | None, subject: Subject, annotations: Mapping[str, str]) -> dict[str, str]:
     """Resource attributes of the proxy's traces: the mesh's, the service name from labels, and annotations."""
     merged = dict(labels or {})
-    name = subject.pod_labels.get("app.kubernetes.io/instance", subject.pod_labels.get("app.kubernetes.io/name"))
+    name = next((subject.pod_labels[label] for label in TRACE_NAMES if label in subject.pod_labels), None)
     if name is not None:
         merged["service.name"] = name
     for key, value in annotations.items():

@@ -19,6 +19,8 @@ ALPHA = "config.alpha.linkerd.io/"
 BETA = "config.beta.linkerd.io/"
 PREFIXES = (PREFIX, ALPHA, BETA)
 TRACE_ATTRIBUTE = "resource.opentelemetry.io/"
+# Labels that name the service in a proxy's traces; the first that is there counts.
+TRACE_NAMES = ("app.kubernetes.io/instance", "app.kubernetes.io/name")
 
 ADDITIONAL_ENV = f"{PREFIX}proxy-additional-env"
 DEBUG = f"{PREFIX}enable-debug-sidecar"

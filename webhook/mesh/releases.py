@@ -3,7 +3,7 @@
 A builder asks `line.has("env/_pod_uid")`; the answer is a row here. A new line is an entry in `LINES` and the rows that
 changed with it. What has no row exists in every line. Rows are named by their kind (`value/` a key of the values,
 `env/` a variable of the proxy, `flag/` a flag of the init container, `field/` a field of a container, `annotation/` an
-annotation that is read, `inherit/` one that a Pod inherits from its Namespace, `rule/` a behaviour).
+annotation that is read, `rule/` a behaviour).
 """
 
 from __future__ import annotations

@@ -195,7 +195,7 @@ class Admission:
             "webhook": name,
             "kind": request.kind.kind,
             "namespace": request.namespace,
-            "name": request.name or _generated_name(request.object),
+            "name": request.name or _generated_name(request),
             "operation": request.operation,
             "decision": answer.decision,
             "reason": answer.reason,
@@ -243,8 +243,12 @@ def _media_error(media: bytes | None) -> str:
     return "no Content-Type" if media is None else f"Content-Type is {media.decode('latin-1')[:100]}"
 
 
-def _generated_name(body: Any) -> str:
+def _generated_name(request: AdmissionRequest) -> str:
     """What a Pod of a ReplicaSet is called before the API server names it: its prefix."""
+    try:
+        body = request.object
+    except ReviewError:
+        return ""
     metadata = body.get("metadata") if isinstance(body, dict) else None
     name = metadata.get("name") or metadata.get("generateName") if isinstance(metadata, dict) else None
     return name if isinstance(name, str) else ""
