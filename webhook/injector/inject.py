@@ -11,6 +11,7 @@ from webhook.injector.decision import Decision
 from webhook.injector.memo import Injection, Memo
 from webhook.injector.refusal import Refusal
 from webhook.injector.resolve import Resolved, Resolver
+from webhook.injector.settings import POD_INBOUND_PORTS
 from webhook.injector.subject import Subject, read
 from webhook.mesh.config import Mesh
 from webhook.review import JSON, AdmissionRequest, Answer, Patch, deny
@@ -149,7 +150,7 @@ class Injector:
         if by_default:
             resolved.sources.pop(ports.OPAQUE_PORTS, None)
         settings = resolved.settings
-        if not settings.pod_inbound_ports:
+        if POD_INBOUND_PORTS not in resolved.sources:
             settings.pod_inbound_ports = ports.inbound_ports(subject, init_containers=self._init_ports)
         operations = self._assembly.operations(
             subject, settings, self._annotations(resolved, inherited), self._labels(request, subject, workload)

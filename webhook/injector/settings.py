@@ -25,6 +25,7 @@ TRACE_NAMES = ("app.kubernetes.io/instance", "app.kubernetes.io/name")
 ADDITIONAL_ENV = f"{PREFIX}proxy-additional-env"
 DEBUG = f"{PREFIX}enable-debug-sidecar"
 CLOSE_WAIT = f"{PREFIX}close-wait-timeout"
+POD_INBOUND_PORTS = f"{PREFIX}pod-inbound-ports"
 
 INBOUND_POLICIES = (
     "all-unauthenticated",
@@ -173,7 +174,7 @@ SETTINGS = (
     Setting(f"{PREFIX}admin-port", "admin_port", _port, odd=_odd_port),
     Setting(f"{PREFIX}outbound-port", "outbound_port", _port, odd=_odd_port),
     Setting(
-        f"{PREFIX}pod-inbound-ports",
+        POD_INBOUND_PORTS,
         "pod_inbound_ports",
         odd=_odd_port_list,
         effect="rule/pod-inbound-ports-annotation",

@@ -325,3 +325,10 @@ class TestCores:
         assert {k: v for k, v in got.items() if "_CORES" in k} == {
             f"LINKERD2_PROXY_{k}": v for k, v in expected.items()
         }
+
+
+@pytest.mark.parametrize(("annotations", "told"), [({}, "8080"), ({f"{CONFIG}pod-inbound-ports": ""}, "")])
+def test_an_empty_list_of_inbound_ports_hides_those_that_the_pod_has(annotations: dict[str, str], told: str) -> None:
+    """Also an empty one was written by somebody."""
+    body = pod(annotations, containers=[{"name": "app", "ports": [{"containerPort": 8080}]}])
+    assert env_of(inject(body, injector(STABLE)))["LINKERD2_PROXY_INBOUND_PORTS"] == told
