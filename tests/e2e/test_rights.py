@@ -69,7 +69,7 @@ class TestWhatIsNot:
             "/api/v1/pods",
             "/api/v1/secrets",
             "/api/v1/configmaps",
-            "/api/v1/services",
+            "/api/v1/endpoints",
             "/api/v1/events",
             "/apis/apps/v1/deployments",
             "/apis/apps/v1/replicasets",

@@ -32,6 +32,7 @@ from kubernetes.aio.config.incluster_config import (
 
 JSON = dict[str, Any]
 
+PLAIN = "application/json"
 OBJECT = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
@@ -146,14 +147,14 @@ class ApiServer:
 
     @contextlib.asynccontextmanager
     async def stream(
-        self, path: str, query: Mapping[str, str], *, total: float, silence: float
+        self, path: str, query: Mapping[str, str], *, total: float, silence: float, accept: str = OBJECT
     ) -> AsyncIterator[aiohttp.StreamReader]:
         """GET lines, as a watch sends them: for `total` seconds at most, none of `silence` seconds without a byte.
 
         Entering waits for the status. Raises `ApiError` and `TimeoutError`, the lines likewise.
         """
         timeout = aiohttp.ClientTimeout(total=total, sock_connect=10, sock_read=silence)
-        async with self._request("GET", path, query, {"Accept": OBJECT}, timeout) as response:
+        async with self._request("GET", path, query, {"Accept": accept}, timeout) as response:
             yield response.content
 
     @contextlib.asynccontextmanager

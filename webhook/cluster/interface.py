@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from enum import Enum
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +61,44 @@ class Events(Protocol):
 
     def record(self, about: ObjectReference, reason: str, message: str) -> None:
         """Queue a Normal Event of this reason (`Injected`, `InjectionSkipped`) about an object."""
+
+
+class Presence(Enum):
+    """Whether an object exists, as far as is known."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+    UNKNOWN = "unknown"
+
+
+class Catalog(Protocol):
+    """The objects that others refer to, answered from memory at once. It says what it does not know, and a check is
+    silent about that. Group and kind are written as the API server writes them; the core group is ""."""
+
+    def look(self, group: str, kind: str, namespace: str, name: str) -> Presence:
+        """Whether this object exists. A cluster-scoped object's namespace is ""."""
+
+    def names(self, group: str, kind: str, namespace: str) -> Collection[str]:
+        """The names of this kind that are known in a namespace, for a message to suggest one."""
+
+    def servers(self, namespace: str) -> Mapping[str, Mapping[str, Any]] | None:
+        """The specs of the Servers of a namespace by name, None where that is not known.
+
+        Of a spec there is at least what selects and the port: `podSelector`, `externalWorkloadSelector`, `port`.
+        """
+
+
+class NothingKnown:
+    """The `Catalog` of those who know nothing."""
+
+    def look(self, group: str, kind: str, namespace: str, name: str) -> Presence:
+        """Always unknown."""
+        return Presence.UNKNOWN
+
+    def names(self, group: str, kind: str, namespace: str) -> Collection[str]:
+        """Always none."""
+        return ()
+
+    def servers(self, namespace: str) -> Mapping[str, Mapping[str, Any]] | None:
+        """Always unknown."""
+        return None

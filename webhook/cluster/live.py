@@ -94,6 +94,11 @@ class LiveCluster:
         await self.api.close()
 
     @property
+    def watch(self) -> NamespaceWatch:
+        """The watch of Namespaces, for a catalog to share."""
+        return self._watch
+
+    @property
     def synced(self) -> bool:
         """Whether all Namespaces were listed once."""
         return self._watch.synced.is_set()

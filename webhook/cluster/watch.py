@@ -1,4 +1,4 @@
-"""All Namespaces of a cluster, kept up to date by list and watch.
+"""All objects of a kind, kept up to date by list and watch: what a `Store` keeps of them.
 
 What is known stays known while the API server is away; a list replaces it in one step.
 """
@@ -11,15 +11,15 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
 
 import orjson
 import structlog
 
-from webhook.cluster.api import LIST, ApiError, ApiServer
+from webhook.cluster.api import LIST, OBJECT, ApiError, ApiServer
 from webhook.cluster.interface import Namespace
 from webhook.cluster.metadata import namespace_of
 
-PATH = "/api/v1/namespaces"
 PAGE = 500
 
 # Seconds. A watch ends after a while, not all replicas' at the same time.
@@ -30,6 +30,8 @@ SILENCE = 90.0
 # What the API server may take longer than it was asked to, before the client ends the watch.
 GRACE = 15.0
 BACKOFF = (0.1, 30.0)
+# Between two questions whether something optional may be watched by now.
+FORBIDDEN = 300.0
 # A watch that was open this long was no failure.
 HEALTHY = 5.0
 
@@ -51,22 +53,63 @@ class _Broken(Exception):
         self.ended = Ended(reason, message, relist=True)
 
 
-class NamespaceWatch:
-    """The Namespaces. `run` never ends but by being cancelled.
+class Store(Protocol):
+    """What is kept of the objects that a watch brings. A body that makes no sense is passed over, never an error."""
 
-    `namespaces`: by name; replaced by each list, changed by each event. `synced`: set after the first list.
+    def put(self, body: Any) -> None:
+        """Keep an object, in place of the one of this name."""
+
+    def remove(self, body: Any) -> None:
+        """Forget an object, if it is there."""
+
+
+S = TypeVar("S", bound=Store)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is watched: where it is, how people call it, what a role must grant; what to ask for, which is metadata
+    alone unless the store needs more, and how many objects at a time."""
+
+    path: str
+    name: str
+    grant: str
+    list_as: str = LIST
+    watch_as: str = OBJECT
+    page: int = PAGE
+
+
+class Watch(Generic[S]):
+    """The objects of a kind.
+
+    `store`: what is known; replaced by each list, changed by each event. `synced`: set after the first list.
     `problem`: what the API server last said or did, "" while all is well. `restarts`: by reason: `timeout` (as asked),
-    `closed`, `dropped`, `silent`, `gone` (410), `forbidden`, `malformed`, `error`.
+    `closed`, `dropped`, `silent`, `gone` (410), `forbidden`, `not_served` (404), `malformed`, `error`.
     """
 
-    def __init__(self, api: ApiServer, clock: Callable[[], float] = time.monotonic) -> None:
-        self.namespaces: dict[str, Namespace] = {}
+    def __init__(
+        self,
+        api: ApiServer,
+        subject: Subject,
+        empty: Callable[[], S],
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        optional: bool = False,
+    ) -> None:
+        """`empty` makes a store. `optional`: `run` returns once the API server does not serve this, and where it must
+        not be watched, that is asked again only now and then."""
+        self.subject = subject
+        self.store = empty()
         self.synced = asyncio.Event()
         self.problem = ""
         self.restarts: Counter[str] = Counter()
         self._api = api
+        self._empty = empty
         self._clock = clock
+        self._optional = optional
         self._contact = clock()
+        self._broken = clock()
+        self._open = False
         self._version = ""
         self._failures = 0
 
@@ -78,28 +121,34 @@ class NamespaceWatch:
         """
         return self._clock() - self._contact
 
+    def broken(self) -> float:
+        """Seconds for which nothing new would have been heard: 0 while the watch is open."""
+        return 0.0 if self._open else self._clock() - self._broken
+
     async def run(self) -> None:
-        """List and watch until cancelled."""
+        """List and watch until cancelled, or until what is optional is not served any more."""
         while True:
             ended = await self._round()
             self.restarts[ended.reason] += 1
+            if ended.reason == "not_served" and self._optional:
+                return
             if ended.relist:
                 self._version = ""
             if ended.reason == "timeout":
                 self._failures = 0
                 continue
-            pause = self._pause()
+            pause = self._pause(FORBIDDEN if ended.reason == "forbidden" and self._optional else None)
             if ended.message != self.problem:
                 # Once a problem, not once an attempt.
-                log.warning("the watch of Namespaces ended", reason=ended.reason, message=ended.message)
+                log.warning(f"the watch of {self.subject.name} ended", reason=ended.reason, message=ended.message)
             self.problem = ended.message
             await asyncio.sleep(pause)
 
-    def _pause(self) -> float:
+    def _pause(self, bound: float | None = None) -> float:
         """Seconds until the next attempt: exponential back-off with full jitter."""
         least, most = BACKOFF
         # The exponent is bounded: a float overflows after a thousand failures.
-        pause = random.uniform(0, min(most, least * 2 ** min(self._failures, 20)))  # noqa: S311
+        pause = random.uniform(0, min(bound or most, least * 2 ** min(self._failures, 20)))  # noqa: S311
         self._failures += 1
         return pause
 
@@ -113,31 +162,29 @@ class NamespaceWatch:
         except TimeoutError:
             return Ended("silent", "the API server fell silent")
         except ApiError as error:
-            return _ended(error)
+            return _ended(error, self.subject)
         except Exception as error:
             # Nothing that comes over the wire may end the watch for good.
-            log.exception("the watch of Namespaces failed")
+            log.exception(f"the watch of {self.subject.name} failed")
             return Ended("error", str(error) or type(error).__name__, relist=True)
 
     async def _list(self) -> None:
-        namespaces: dict[str, Namespace] = {}
-        query = {"limit": str(PAGE)}
+        store = self._empty()
+        query = {"limit": str(self.subject.page)}
         while True:
-            page = await self._api.get(PATH, query, LIST)
+            page = await self._api.get(self.subject.path, query, self.subject.list_as)
             metadata, items = page.get("metadata"), page.get("items")
             if not isinstance(metadata, dict) or not isinstance(items, list | None):
-                raise _Broken("malformed", "the API server's answer is no list of Namespaces")
+                raise _Broken("malformed", f"the API server's answer is no list of {self.subject.name}")
             for item in items or ():
-                namespace = namespace_of(item)
-                if namespace is not None:
-                    namespaces[namespace.name] = namespace
+                store.put(item)
             if not metadata.get("continue"):
                 break
             query["continue"] = str(metadata["continue"])
         version = metadata.get("resourceVersion")
         if not isinstance(version, str) or not version:
-            raise _Broken("malformed", "the API server's list of Namespaces has no resourceVersion")
-        self.namespaces = namespaces
+            raise _Broken("malformed", f"the API server's list of {self.subject.name} has no resourceVersion")
+        self.store = store
         self._version = version
         self._contact = self._clock()
         self.synced.set()
@@ -150,15 +197,20 @@ class NamespaceWatch:
             "resourceVersion": self._version,
             "timeoutSeconds": str(seconds),
         }
-        async with self._api.stream(PATH, query, total=seconds + GRACE, silence=SILENCE) as lines:
+        subject = self.subject
+        async with self._api.stream(
+            subject.path, query, accept=subject.watch_as, total=seconds + GRACE, silence=SILENCE
+        ) as lines:
             opened = self._contact = self._clock()
             self.problem = ""
+            self._open = True
             try:
                 async for line in lines:
                     self._event(line)
                     self._contact = self._clock()
                     self._failures = 0
             finally:
+                self._open, self._broken = False, self._clock()
                 lasted = self._clock() - opened
                 if lasted >= HEALTHY:
                     self._failures = 0
@@ -175,17 +227,47 @@ class NamespaceWatch:
             if kind == "ERROR":
                 raise _error(body)
             version = body["metadata"]["resourceVersion"]
-            namespace = namespace_of(body)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             if not line.strip():
                 return
             raise _Broken("malformed", f"the API server sent what is no watch event: {line[:200]!r}") from error
-        if kind in ("ADDED", "MODIFIED") and namespace is not None:
-            self.namespaces[namespace.name] = namespace
-        elif kind == "DELETED" and namespace is not None:
-            self.namespaces.pop(namespace.name, None)
+        if kind in ("ADDED", "MODIFIED"):
+            self.store.put(body)
+        elif kind == "DELETED":
+            self.store.remove(body)
         if isinstance(version, str) and version:
             self._version = version
+
+
+class Namespaces:
+    """Each Namespace's metadata, by name."""
+
+    def __init__(self) -> None:
+        self.by_name: dict[str, Namespace] = {}
+
+    def put(self, body: Any) -> None:
+        """Keep a Namespace."""
+        namespace = namespace_of(body)
+        if namespace is not None:
+            self.by_name[namespace.name] = namespace
+
+    def remove(self, body: Any) -> None:
+        """Forget a Namespace."""
+        namespace = namespace_of(body)
+        if namespace is not None:
+            self.by_name.pop(namespace.name, None)
+
+
+class NamespaceWatch(Watch[Namespaces]):
+    """All Namespaces."""
+
+    def __init__(self, api: ApiServer, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(api, Subject("/api/v1/namespaces", "Namespaces", "namespaces"), Namespaces, clock)
+
+    @property
+    def namespaces(self) -> dict[str, Namespace]:
+        """What is known, by name."""
+        return self.store.by_name
 
 
 def _error(status: object) -> _Broken:
@@ -195,14 +277,17 @@ def _error(status: object) -> _Broken:
     return _Broken("gone" if code == 410 else "error", str(message or "the API server ended the watch with an error"))
 
 
-def _ended(error: ApiError) -> Ended:
+def _ended(error: ApiError, subject: Subject) -> Ended:
     if error.status == 410:
         return Ended("gone", error.message, relist=True)
     if error.status == 403:
         return Ended(
             "forbidden",
-            f"watching Namespaces is forbidden: grant list and watch on namespaces to {error.user} ({error.message})",
+            f"watching {subject.name} is forbidden: grant list and watch on {subject.grant} to {error.user} "
+            f"({error.message})",
         )
+    if error.status == 404:
+        return Ended("not_served", f"the API server serves no {subject.name}: {error.message}", relist=True)
     if error.status == 0:
         return Ended("dropped", f"no connection to the API server: {error.message}")
     return Ended("error", error.message)

@@ -14,14 +14,16 @@ if TYPE_CHECKING:
     # Only for their shape: the client that they stand on takes a while to import.
     from webhook.cluster.events import EventRecorder
     from webhook.cluster.live import LiveCluster
+    from webhook.cluster.live_catalog import LiveCatalog
 
 
 class ClusterMetrics(Collector):
-    """Samples read off a live cluster and its event recorder, each time somebody asks."""
+    """Samples read off a live cluster, its event recorder and its catalog, each time somebody asks."""
 
-    def __init__(self, cluster: LiveCluster, events: EventRecorder | None) -> None:
+    def __init__(self, cluster: LiveCluster, events: EventRecorder | None, catalog: LiveCatalog | None = None) -> None:
         self._cluster = cluster
         self._events = events
+        self._catalog = catalog
 
     def collect(self) -> Iterator[Metric]:
         """The samples. May run in another thread: it works on copies."""
@@ -50,6 +52,8 @@ class ClusterMetrics(Collector):
         yield counter("linkerd_webhook_watch_restarts", "Watches begun anew, by why.", ("reason",), restarts)
         if self._events is not None:
             yield from _events(self._events)
+        if self._catalog is not None:
+            yield from _catalog(self._catalog)
 
 
 def _events(events: EventRecorder) -> Iterator[Metric]:
@@ -58,3 +62,23 @@ def _events(events: EventRecorder) -> Iterator[Metric]:
         results.add_metric((result,), count)
     yield results
     yield GaugeMetricFamily("linkerd_webhook_event_queue_length", "Events that wait to be sent.", events.queued)
+
+
+def _catalog(catalog: LiveCatalog) -> Iterator[Metric]:
+    objects = GaugeMetricFamily("linkerd_webhook_catalog_objects", "Objects known by name.", labels=("resource",))
+    fresh = GaugeMetricFamily(
+        "linkerd_webhook_catalog_fresh", "1 while references to these are checked.", labels=("resource",)
+    )
+    restarts: dict[tuple[str, ...], int] = {}
+    for state in catalog.states():
+        objects.add_metric((state.resource,), state.objects)
+        fresh.add_metric((state.resource,), float(state.fresh))
+        restarts |= {(state.resource, reason): count for reason, count in state.restarts.items()}
+    yield objects
+    yield fresh
+    yield counter(
+        "linkerd_webhook_catalog_watch_restarts",
+        "Watches of the catalog begun anew, by why.",
+        ("resource", "reason"),
+        restarts,
+    )

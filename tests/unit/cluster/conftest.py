@@ -1,4 +1,4 @@
-"""A small API server to test against: Namespaces with list and watch, objects by path, Events; every way to fail."""
+"""A small API server to test against: Namespaces and CRDs with list and watch, objects by path; every way to fail."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ NAMESPACES = "/api/v1/namespaces"
 
 
 class FakeApiServer:
-    """What the tests set: `objects` by path, `failures` (path -> status, message), `hangs` (paths), `page` (items)."""
+    """What the tests set: `objects` by path, `failures` (path -> status, message), `hangs` (paths), `page` (items),
+    `groups` (API group -> version -> kinds), whose `collections` (and those of `/api/v1`) are by path."""
 
     def __init__(self) -> None:
         self.namespaces: dict[str, dict[str, Any]] = {}
@@ -31,6 +32,9 @@ class FakeApiServer:
         self.events: list[dict[str, Any]] = []
         self.patches: list[tuple[str, dict[str, Any]]] = []
         self.watches: list[asyncio.Queue[bytes | None]] = []
+        self.groups: dict[str, dict[str, list[str]]] = {}
+        self.collections: dict[str, dict[tuple[str, str], dict[str, Any]]] = {}
+        self.streams: dict[str, list[asyncio.Queue[bytes | None]]] = {}
         self.running = 0
         self.most_running = 0
         self._released = asyncio.Event()
@@ -82,13 +86,41 @@ class FakeApiServer:
             self.namespaces[name] = body
         self.send({"type": event, "object": body})
 
+    def serve(self, group: str, version: str, *kinds: str) -> None:
+        self.groups.setdefault(group, {})[version] = list(kinds)
+        for kind in kinds:
+            self.collections.setdefault(f"/apis/{group}/{version}/{kind.lower()}s", {})
+
+    def unserve(self, group: str) -> None:
+        for version, kinds in self.groups.pop(group).items():
+            for kind in kinds:
+                path = f"/apis/{group}/{version}/{kind.lower()}s"
+                del self.collections[path]
+                self._end(self.streams.get(path, []))
+
+    def put(self, path: str, namespace: str, name: str, event: str = "ADDED", **fields: Any) -> None:
+        self._version += 1
+        metadata = {"namespace": namespace, "name": name, "resourceVersion": str(self._version)}
+        body = {"metadata": metadata, **fields}
+        if event == "DELETED":
+            del self.collections[path][namespace, name]
+        else:
+            self.collections[path][namespace, name] = body
+        for queue in self.streams.get(path, []):
+            queue.put_nowait(json.dumps({"type": event, "object": body}).encode() + b"\n")
+
     def send(self, event: dict[str, Any] | bytes) -> None:
         line = event if isinstance(event, bytes) else json.dumps(event).encode()
         for queue in self.watches:
             queue.put_nowait(line + b"\n")
 
     def end_watches(self) -> None:
-        for queue in self.watches:
+        self._end(self.watches)
+        for queues in self.streams.values():
+            self._end(queues)
+
+    def _end(self, queues: list[asyncio.Queue[bytes | None]]) -> None:
+        for queue in queues:
             queue.put_nowait(None)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
@@ -114,7 +146,12 @@ class FakeApiServer:
             self.patches.append((path, await request.json()))
             return web.json_response({})
         if path == NAMESPACES:
-            return await (self._watch(request) if "watch" in request.query else self._list(request))
+            return await self._collection(request, list(self.namespaces.values()), self.watches)
+        if path in self.collections:
+            queues = self.streams.setdefault(path, [])
+            return await self._collection(request, list(self.collections[path].values()), queues)
+        if path.startswith("/apis/") and path.count("/") < 4 and path not in self.objects:
+            return self._discovery(*path.split("/")[2:])
         name = path.removeprefix(NAMESPACES + "/")
         found = self.objects.get(path) or self.namespaces.get(name)
         return web.json_response(found) if found else self._status(404, f'"{name}" not found')
@@ -122,24 +159,39 @@ class FakeApiServer:
     def _status(self, code: int, message: str) -> web.Response:
         return web.json_response({"kind": "Status", "code": code, "message": message}, status=code)
 
-    async def _list(self, request: web.Request) -> web.Response:
+    def _discovery(self, group: str, version: str = "") -> web.Response:
+        versions = self.groups.get(group, {})
+        if not version and versions:
+            return web.json_response({"kind": "APIGroup", "versions": [{"version": each} for each in versions]})
+        if version not in versions:
+            return self._status(404, "the server could not find the requested resource")
+        verbs = ["get", "list", "watch"]
+        found = [{"name": f"{kind.lower()}s", "kind": kind, "verbs": verbs} for kind in versions[version]]
+        found += [{"name": f"{kind.lower()}s/status", "kind": kind, "verbs": ["get"]} for kind in versions[version]]
+        return web.json_response({"kind": "APIResourceList", "resources": found})
+
+    async def _collection(
+        self, request: web.Request, items: list[dict[str, Any]], queues: list[asyncio.Queue[bytes | None]]
+    ) -> web.StreamResponse:
+        return await self._watch(request, queues) if "watch" in request.query else self._list(request, items)
+
+    def _list(self, request: web.Request, items: list[dict[str, Any]]) -> web.Response:
         start = int(request.query.get("continue", "0"))
-        items = list(self.namespaces.values())
         metadata = {"resourceVersion": str(self._version)}
         if start + self.page < len(items):
             metadata["continue"] = str(start + self.page)
         return web.json_response({"metadata": metadata, "items": items[start : start + self.page]})
 
-    async def _watch(self, request: web.Request) -> web.StreamResponse:
+    async def _watch(self, request: web.Request, queues: list[asyncio.Queue[bytes | None]]) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
         queue: asyncio.Queue[bytes | None] = asyncio.Queue()
-        self.watches.append(queue)
+        queues.append(queue)
         try:
             while (line := await queue.get()) is not None:
                 await response.write(line)
         finally:
-            self.watches.remove(queue)
+            queues.remove(queue)
         return response
 
 

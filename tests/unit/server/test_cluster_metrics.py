@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from webhook.cluster.live import Stats
+from webhook.cluster.live_catalog import State
 from webhook.server.cluster_metrics import ClusterMetrics
 from webhook.server.metrics import Metrics
 
@@ -43,3 +44,19 @@ def test_without_events_none_are_told() -> None:
     metrics = Metrics()
     metrics.registry.register(ClusterMetrics(cast(Any, cluster), None))
     assert "linkerd_webhook_event" not in metrics.render().decode()
+
+
+def test_what_is_known_of_what_policies_refer_to_is_told_by_resource() -> None:
+    """As a role's rules call it."""
+    cluster = SimpleNamespace(stats=Stats(), synced=True, age=0.0, namespaces=0, owners=0)
+    state = State("servers.policy.linkerd.io", 12, True, {"gone": 2})
+    catalog = SimpleNamespace(states=lambda: [state])
+    metrics = Metrics()
+    metrics.registry.register(ClusterMetrics(cast(Any, cluster), None, cast(Any, catalog)))
+    text = metrics.render().decode()
+    for line in (
+        'linkerd_webhook_catalog_objects{resource="servers.policy.linkerd.io"} 12.0',
+        'linkerd_webhook_catalog_fresh{resource="servers.policy.linkerd.io"} 1.0',
+        'linkerd_webhook_catalog_watch_restarts_total{reason="gone",resource="servers.policy.linkerd.io"} 2.0',
+    ):
+        assert f"\n{line}\n" in text, text

@@ -1,0 +1,245 @@
+"""What the API server says exists: watches that open and close with the CRDs, and silence about the unknown."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from webhook.cluster import live_catalog, watch
+from webhook.cluster.interface import Presence
+from webhook.cluster.live_catalog import STALE, LiveCatalog
+from webhook.cluster.watch import NamespaceWatch
+
+POLICY = "policy.linkerd.io"
+GATEWAY = "gateway.networking.k8s.io"
+SERVERS = "/apis/policy.linkerd.io/v1beta3/servers"
+AUTHENTICATIONS = "/apis/policy.linkerd.io/v1alpha1/meshtlsauthentications"
+SERVICES = "/api/v1/services"
+ACCOUNTS = "/api/v1/serviceaccounts"
+
+PRESENT, ABSENT, UNKNOWN = Presence.PRESENT, Presence.ABSENT, Presence.UNKNOWN
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch):
+    """Looks for CRDs every few milliseconds."""
+    monkeypatch.setattr(live_catalog, "SOON", 0.005)
+    monkeypatch.setattr(live_catalog, "LOOK", (0.01, 0.02))
+
+
+@pytest.fixture(autouse=True)
+def cluster_with_linkerd(server):
+    server.collections[SERVICES] = {}
+    server.collections[ACCOUNTS] = {}
+    server.serve(POLICY, "v1beta3", "Server", "HTTPRoute")
+    server.serve(POLICY, "v1alpha1", "Server", "MeshTLSAuthentication", "AuthorizationPolicy")
+
+
+@pytest.fixture
+async def catalog(server, api, clock):
+    """Started, with the watch of Namespaces beside it."""
+    namespaces = NamespaceWatch(api, clock)
+    task = asyncio.create_task(namespaces.run())
+    subject = LiveCatalog(api, namespaces, clock)
+    await subject.start()
+    yield subject
+    await subject.stop()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def server_named(catalog, name):
+    return catalog.look(POLICY, "Server", "shop", name)
+
+
+class TestLook:
+    async def test_tells_what_is_there_and_what_is_not(self, server, catalog, until):
+        server.put(SERVERS, "shop", "web")
+        server.put(SERVICES, "shop", "web-svc")
+        server.put(AUTHENTICATIONS, "shop", "clients")
+        await until(lambda: server_named(catalog, "web") is PRESENT)
+        await until(lambda: catalog.look("", "Service", "shop", "web-svc") is PRESENT)
+        await until(lambda: catalog.look(POLICY, "MeshTLSAuthentication", "shop", "clients") is PRESENT)
+        await until(lambda: catalog.look("", "ServiceAccount", "shop", "web") is ABSENT)
+        assert server_named(catalog, "db") is ABSENT
+        assert catalog.look(POLICY, "Server", "bank", "web") is ABSENT
+        assert list(catalog.names("", "Service", "shop")) == ["web-svc"]
+
+    async def test_follows_what_is_created_and_deleted(self, server, catalog, until):
+        await until(lambda: server.streams.get(SERVERS))
+        server.put(SERVERS, "shop", "web")
+        await until(lambda: server_named(catalog, "web") is PRESENT)
+        server.put(SERVERS, "shop", "web", "DELETED")
+        await until(lambda: server_named(catalog, "web") is ABSENT)
+
+    async def test_knows_namespaces_by_their_own_watch(self, server, catalog, until):
+        server.set_namespace("shop")
+        await until(lambda: catalog.look("", "Namespace", "", "shop") is PRESENT)
+        await until(lambda: catalog.look("", "Namespace", "", "bank") is ABSENT)
+        assert "shop" in catalog.names("", "Namespace", "")
+
+    async def test_knows_nothing_before_anything_was_listed(self, api, clock):
+        catalog = LiveCatalog(api, NamespaceWatch(api, clock), clock)
+        assert catalog.look("", "Service", "shop", "web") is UNKNOWN
+        assert catalog.look("", "Namespace", "", "shop") is UNKNOWN
+        assert catalog.servers("shop") is None
+        assert not catalog.names("", "Service", "shop")
+
+    async def test_knows_nothing_of_kinds_that_nobody_refers_to(self, catalog):
+        assert catalog.look("apps", "Deployment", "shop", "web") is UNKNOWN
+
+
+class TestServers:
+    async def test_are_told_with_what_they_select(self, server, catalog, until):
+        server.put(SERVERS, "shop", "web", spec={"podSelector": {}, "port": 80, "proxyProtocol": "gRPC"})
+        await until(lambda: catalog.servers("shop"))
+        assert catalog.servers("shop") == {"web": {"podSelector": {}, "port": 80}}
+        assert catalog.servers("bank") == {}
+
+    async def test_are_asked_for_whole_and_all_others_for_their_metadata(self, server, catalog, until):
+        await until(lambda: server.streams.get(SERVERS) and server.streams.get(SERVICES))
+        for request in server.requests:
+            if request.path == SERVERS:
+                assert request.headers["Accept"] == "application/json"
+            elif request.path == SERVICES:
+                assert "as=PartialObjectMetadata" in request.headers["Accept"]
+
+
+class TestKinds:
+    async def test_are_watched_in_the_first_version_that_serves_them(self, server, catalog, until):
+        await until(lambda: server.streams.get(SERVERS) and server.streams.get(AUTHENTICATIONS))
+        assert "/apis/policy.linkerd.io/v1alpha1/servers" not in server.streams
+
+    async def test_that_nobody_refers_to_are_not_watched(self, server, catalog, until):
+        await until(lambda: server.streams.get(AUTHENTICATIONS))
+        assert not any("authorizationpolic" in path for path in server.streams)
+
+    async def test_are_watched_once_their_crd_is_installed(self, server, catalog, until):
+        await until(lambda: server.streams.get(SERVERS))
+        assert catalog.look(GATEWAY, "GRPCRoute", "shop", "web") is UNKNOWN
+        server.serve(GATEWAY, "v1", "HTTPRoute", "GRPCRoute")
+        server.put("/apis/gateway.networking.k8s.io/v1/grpcroutes", "shop", "web")
+        await until(lambda: catalog.look(GATEWAY, "GRPCRoute", "shop", "web") is PRESENT)
+
+    async def test_are_unknown_once_their_crd_is_gone_and_known_again_in_another_version(self, server, catalog, until):
+        server.put(SERVERS, "shop", "web")
+        await until(lambda: server_named(catalog, "web") is PRESENT)
+        server.unserve(POLICY)
+        await until(lambda: server_named(catalog, "web") is UNKNOWN)
+        assert catalog.servers("shop") is None
+        server.serve(POLICY, "v1", "Server")
+        server.put("/apis/policy.linkerd.io/v1/servers", "shop", "db")
+        await until(lambda: server_named(catalog, "db") is PRESENT)
+        assert server_named(catalog, "web") is ABSENT
+        assert catalog.servers("shop") == {"db": {}}
+
+    async def test_that_are_all_there_are_not_looked_for_any_more(self, server, catalog, until):
+        server.serve(POLICY, "v1beta3", *live_catalog.CUSTOM[POLICY])
+        server.serve(GATEWAY, "v1", *live_catalog.CUSTOM[GATEWAY])
+        await until(lambda: sum(1 for queues in server.streams.values() if queues) == 9)
+        await asyncio.sleep(0.05)
+        before = [path for path in server.paths() if path.count("/") < 4]
+        await asyncio.sleep(0.1)
+        assert [path for path in server.paths() if path.count("/") < 4] == before
+
+    async def test_that_are_asked_for_are_looked_for_at_once(self, server, catalog, until, monkeypatch):
+        monkeypatch.setattr(live_catalog, "LOOK", (1000, 1000))
+        await until(lambda: server.streams.get(AUTHENTICATIONS))
+        await asyncio.sleep(0.05)
+        server.serve(GATEWAY, "v1", "HTTPRoute")
+        await asyncio.sleep(0.05)
+        assert "/apis/gateway.networking.k8s.io/v1/httproutes" not in server.streams
+        catalog.look(GATEWAY, "HTTPRoute", "shop", "web")
+        await until(lambda: server.streams.get("/apis/gateway.networking.k8s.io/v1/httproutes"))
+
+    async def test_are_found_after_a_discovery_that_failed(self, server, api, clock, until):
+        server.failures["/apis/policy.linkerd.io"] = (500, "etcd is away")
+        catalog = LiveCatalog(api, NamespaceWatch(api, clock), clock)
+        await catalog.start()
+        await until(lambda: len([path for path in server.paths() if path == "/apis/policy.linkerd.io"]) > 2)
+        del server.failures["/apis/policy.linkerd.io"]
+        await until(lambda: catalog.servers("shop") == {})
+        await catalog.stop()
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {},
+            {"versions": 7},
+            {"versions": [7, {}, {"version": ""}, {"version": 1}]},
+            {"versions": [{"version": "v1alpha1"}], "resources": [7, {"kind": "Server"}]},
+        ],
+    )
+    async def test_survive_a_discovery_that_makes_no_sense(self, server, api, clock, until, body):
+        server.objects["/apis/policy.linkerd.io/v1alpha1"] = body
+        server.objects["/apis/policy.linkerd.io"] = body
+        server.groups.clear()
+        catalog = LiveCatalog(api, NamespaceWatch(api, clock), clock)
+        await catalog.start()
+        await until(lambda: len(server.paths()) > 8)
+        await catalog.stop()
+
+
+class TestSilence:
+    async def test_follows_a_minute_after_a_watch_broke(self, server, catalog, until, clock):
+        server.put(SERVERS, "shop", "web")
+        await until(lambda: server_named(catalog, "web") is PRESENT)
+        await until(lambda: server.streams.get(SERVERS))
+        server.failures[SERVERS] = (500, "etcd is away")
+        server.end_watches()
+        await until(
+            lambda: {s.resource: s for s in catalog.states()}["servers.policy.linkerd.io"].restarts.get("error")
+        )
+        assert server_named(catalog, "web") is PRESENT
+        assert server_named(catalog, "db") is ABSENT
+        clock.now += STALE
+        assert server_named(catalog, "web") is UNKNOWN
+        assert catalog.servers("shop") is None
+        server.failures.clear()
+        await until(lambda: server_named(catalog, "web") is PRESENT)
+
+    async def test_does_not_follow_while_a_quiet_watch_is_open(self, server, catalog, until, clock):
+        server.put(SERVERS, "shop", "web")
+        await until(lambda: server.streams.get(SERVERS) and server_named(catalog, "web") is PRESENT)
+        clock.now += 2 * STALE
+        assert server_named(catalog, "web") is PRESENT
+
+    async def test_is_kept_about_what_must_not_be_listed_until_it_may(self, server, api, clock, until, capsys):
+        server.failures[SERVICES] = (403, 'services is forbidden: User "system:serviceaccount:linkerd:web" cannot list')
+        catalog = LiveCatalog(api, NamespaceWatch(api, clock), clock)
+        await catalog.start()
+        await until(lambda: len([path for path in server.paths() if path.startswith(SERVICES)]) > 2)
+        assert catalog.look("", "Service", "shop", "web") is UNKNOWN
+        said = capsys.readouterr().out
+        assert said.count("the watch of services ended") == 1
+        assert "grant list and watch on services to ServiceAccount linkerd/web" in said
+        del server.failures[SERVICES]
+        await until(lambda: catalog.look("", "Service", "shop", "web") is ABSENT)
+        await catalog.stop()
+
+    async def test_is_longer_between_two_attempts_at_what_is_forbidden(self, api):
+        optional = watch.Watch(api, watch.Subject(SERVICES, "services", "services"), live_catalog.names, optional=True)
+        optional._failures = 100
+        assert max(optional._pause(watch.FORBIDDEN) for _ in range(100)) > 60
+
+
+class TestLife:
+    async def test_ends_every_watch_when_stopped(self, server, catalog, until):
+        await until(lambda: server.streams.get(SERVERS) and server.streams.get(AUTHENTICATIONS))
+        await catalog.stop()
+        await until(lambda: not any(server.streams.values()))
+        assert server_named(catalog, "web") is UNKNOWN
+
+    async def test_is_stopped_as_well_without_having_begun(self, api, clock):
+        await LiveCatalog(api, NamespaceWatch(api, clock), clock).stop()
+
+    async def test_is_told_to_the_metrics(self, server, catalog, until):
+        server.put(SERVERS, "shop", "web")
+        await until(lambda: server_named(catalog, "web") is PRESENT)
+        state = next(each for each in catalog.states() if each.resource == "servers.policy.linkerd.io")
+        assert (state.objects, state.fresh) == (1, True)
+        server.unserve(POLICY)
+        await until(lambda: server_named(catalog, "web") is UNKNOWN)
+        state = next(each for each in catalog.states() if each.resource == "servers.policy.linkerd.io")
+        assert (state.objects, state.fresh, state.restarts["not_served"]) == (0, False, 1)

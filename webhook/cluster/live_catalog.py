@@ -1,0 +1,201 @@
+"""What other objects exist, as the API server tells it: a `Catalog` by watches."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from webhook.cluster import discovery
+from webhook.cluster.api import PLAIN, ApiError, ApiServer
+from webhook.cluster.catalog import GATEWAY, POLICY, SERVER, Kind, Objects, names, servers
+from webhook.cluster.interface import Presence
+from webhook.cluster.watch import NamespaceWatch, Subject, Watch
+
+# What others refer to, and no more: each kind costs a connection and a watch.
+CORE = {("", "Service"): "/api/v1/services", ("", "ServiceAccount"): "/api/v1/serviceaccounts"}
+CUSTOM = {
+    POLICY: ("Server", "HTTPRoute", "MeshTLSAuthentication", "NetworkAuthentication", "EgressNetwork"),
+    GATEWAY: ("HTTPRoute", "GRPCRoute"),
+}
+
+# Objects at a time in a list. Nobody waits for these, and what a page weighs stays with the process.
+PAGE = 200
+# Seconds for which what is known still counts once nothing new is heard.
+STALE = 60.0
+# Seconds between two looks for CRDs that are missing; not at all replicas' same time.
+LOOK = (45.0, 75.0)
+# Where one of them is asked for, or was there until now, the next look is sooner.
+SOON = 5.0
+
+Watched = Watch[Objects[None]] | Watch[Objects[dict[str, Any]]]
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How one kind is known: `resource` is its plural and group; `fresh` says whether it is answered for."""
+
+    resource: str
+    objects: int
+    fresh: bool
+    restarts: Mapping[str, int]
+
+
+class LiveCatalog:
+    """A `Catalog` behind an API server. Between `start` and `stop` it keeps itself up to date; it never waits.
+
+    A kind is answered for once all of it was listed, and while its watch is open or ended less than a minute ago.
+    """
+
+    def __init__(self, api: ApiServer, namespaces: NamespaceWatch, clock: Callable[[], float] = time.monotonic) -> None:
+        """`namespaces` is somebody else's to run; so is `api` to close, after `stop`."""
+        self._api = api
+        self._namespaces = namespaces
+        self._clock = clock
+        self._watches: dict[Kind, Watched] = {}
+        # The one among them of which more than the names is known.
+        self._servers: Watch[Objects[dict[str, Any]]] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._restarts: dict[Kind, Counter[str]] = {}
+        self._asked = asyncio.Event()
+        self._problem = ""
+
+    async def start(self) -> None:
+        """Begin to watch; does not wait for anything."""
+        if not self._tasks:
+            self._spawn(self._find(), "discovery for the catalog")
+
+    async def stop(self) -> None:
+        """End all watches."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._watches.clear()
+
+    def look(self, group: str, kind: str, namespace: str, name: str) -> Presence:
+        """Whether this object exists."""
+        if kind == "Namespace" and not group:
+            return self._look_namespace(name)
+        watch = self._fresh((group, kind))
+        if watch is None:
+            return Presence.UNKNOWN
+        return Presence.PRESENT if name in watch.store.within(namespace) else Presence.ABSENT
+
+    def _look_namespace(self, name: str) -> Presence:
+        if not _answers(self._namespaces):
+            return Presence.UNKNOWN
+        return Presence.PRESENT if name in self._namespaces.namespaces else Presence.ABSENT
+
+    def names(self, group: str, kind: str, namespace: str) -> Collection[str]:
+        """The names of this kind in a Namespace, as far as they are known."""
+        if kind == "Namespace" and not group:
+            return self._namespaces.namespaces
+        watch = self._watches.get((group, kind))
+        return watch.store.within(namespace) if watch is not None else ()
+
+    def servers(self, namespace: str) -> Mapping[str, Mapping[str, Any]] | None:
+        """The Servers of a Namespace by name: what they select, and their port. None where they are not known."""
+        if self._fresh(SERVER) is None or self._servers is None:
+            return None
+        return self._servers.store.within(namespace)
+
+    def _fresh(self, kind: Kind) -> Watched | None:
+        watch = self._watches.get(kind)
+        if watch is None:
+            # Somebody refers to it, so its CRD may have come.
+            self._asked.set()
+            return None
+        return watch if _answers(watch) else None
+
+    def states(self) -> list[State]:
+        """How each kind is known that was ever watched, for the metrics. May be called from another thread."""
+        found = []
+        for kind, restarts in list(self._restarts.items()):
+            watch = self._watches.get(kind)
+            objects = watch.store.count if watch is not None else 0
+            fresh = watch is not None and _answers(watch)
+            found.append(State(_resource(kind), objects, fresh, dict(restarts)))
+        return found
+
+    async def _find(self) -> None:
+        """Look for the kinds that are not watched yet, or not any more, until cancelled."""
+        while True:
+            self._asked.clear()
+            for kind, path in CORE.items():
+                if kind not in self._watches:
+                    self._open(kind, path)
+            missing = False
+            for group, kinds in CUSTOM.items():
+                wanted = [kind for kind in kinds if (group, kind) not in self._watches]
+                if wanted:
+                    await self._find_in(group, wanted)
+                    missing = missing or any((group, kind) not in self._watches for kind in wanted)
+            await asyncio.sleep(SOON)
+            try:
+                async with asyncio.timeout(random.uniform(*LOOK) if missing else None):  # noqa: S311
+                    await self._asked.wait()
+            except TimeoutError:
+                continue
+
+    async def _find_in(self, group: str, kinds: list[str]) -> None:
+        """Open the watches of those kinds that the API server serves by now."""
+        problem = ""
+        try:
+            for kind, path in (await discovery.collections(self._api, group, kinds)).items():
+                self._open((group, kind), path)
+        except TimeoutError:
+            problem = "the API server fell silent"
+        except ApiError as error:
+            problem = error.message
+        except Exception as error:
+            # What comes over the wire must not end this for good.
+            problem = str(error) or type(error).__name__
+        if problem and problem != self._problem:
+            log.warning("what the API server serves is not known", group=group, message=problem)
+        self._problem = problem
+
+    def _open(self, kind: Kind, path: str) -> None:
+        resource = _resource(kind)
+        watch: Watched
+        if kind == SERVER:
+            # Selectors are no metadata.
+            subject = Subject(path, resource, resource, PLAIN, PLAIN, PAGE)
+            watch = self._servers = Watch(self._api, subject, servers, self._clock, optional=True)
+        else:
+            watch = Watch(self._api, Subject(path, resource, resource, page=PAGE), names, self._clock, optional=True)
+        watch.restarts = self._restarts.setdefault(kind, Counter())
+        self._watches[kind] = watch
+        self._spawn(self._run(kind, watch), f"watch of {resource}")
+
+    async def _run(self, kind: Kind, watch: Watched) -> None:
+        try:
+            await watch.run()
+            log.info(f"the API server serves no {watch.subject.name} any more")
+        finally:
+            self._watches.pop(kind, None)
+            self._asked.set()
+
+    def _spawn(self, work: Coroutine[None, None, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _answers(watch: Watch[Any]) -> bool:
+    return watch.synced.is_set() and watch.broken() < STALE
+
+
+def _resource(kind: Kind) -> str:
+    """A kind as a role's rules and kubectl call it: `servers.policy.linkerd.io`. All that are watched are regular."""
+    group, name = kind
+    plural = f"{name.lower()}s"
+    return f"{plural}.{group}" if group else plural
