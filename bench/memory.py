@@ -12,10 +12,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from bench import client, cluster, reviews
+from bench.loads import pods
 from bench.servers import OURS, Server, Setting, arguments, kubeconfig_argument, machine, prepared, running
-from bench.throughput import check, posts
+from bench.throughput import check
 
 CONNECTIONS = 16
+PATH = "/proxy-injector"
 CROWD = "bench-crowd"
 # More different injections than the server remembers, so that its memory of them is full.
 TEMPLATES = 1024
@@ -25,7 +27,7 @@ def after_reviews(setting: Setting, count: int) -> None:
     """Post half of the reviews, then the other half; all of them different."""
     with running(OURS, setting) as server:
         start = settled(server)
-        check(server, setting, reviews.reviews(1))
+        check(server, setting, pods(1, 1))
         say("at start", start)
         sizes = []
         for half in range(2):
@@ -43,7 +45,7 @@ def load(server: Server, setting: Setting, numbers: range) -> None:
 
     def requests() -> Iterator[bytes]:
         for number in numbers:
-            yield from posts(target, [reviews.review(number, templates=TEMPLATES)])
+            yield target.request("POST", PATH, reviews.review(number, templates=TEMPLATES))
 
     seen = client.load(target, requests(), CONNECTIONS)
     if seen.errors:

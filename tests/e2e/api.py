@@ -133,15 +133,15 @@ class ApiServer:
     def apply(self, body: JSON) -> JSON:
         """Server-side apply, taking over fields from whoever had them."""
         query = {"fieldManager": FIELD_MANAGER, "force": "true"}
-        return self.request("PATCH", self._path(body), body, query, APPLY).ok()
+        return self.request("PATCH", self.path(body), body, query, APPLY).ok()
 
     def patch(self, body: JSON, change: JSON) -> JSON:
         """Merge a change into an object that exists."""
-        return self.request("PATCH", self._path(body), change, content_type=MERGE).ok()
+        return self.request("PATCH", self.path(body), change, content_type=MERGE).ok()
 
     def delete(self, body: JSON) -> Reply:
         """Delete an object, if it is there."""
-        return self.request("DELETE", self._path(body))
+        return self.request("DELETE", self.path(body))
 
     def events(self, namespace: str, about: str) -> list[JSON]:
         """The Events about the object of this name."""
@@ -174,7 +174,7 @@ class ApiServer:
         assert resource is not None, f"the API server does not know {body['kind']} of {body['apiVersion']}"
         return resource.path(body["metadata"].get("namespace", "default"))
 
-    def _path(self, body: JSON) -> str:
+    def path(self, body: JSON) -> str:
         return f"{self._collection(body)}/{body['metadata']['name']}"
 
 

@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 # Which webhook a reference program's name means; `injector` is what both extensions call theirs.
 PROGRAMS = {"proxy-injector": "proxy-injector", "sp-validator": "sp-validator", "injector": None}
 
+# Where a reference program serves operators, if that is not where `serve` does.
+ADMIN_ADDRESSES = {"sp-validator": ":9997"}
+
 # Flags of the reference programs that are called otherwise here.
 RENAMED = {"metrics-addr": "admin-addr"}
 
@@ -118,8 +121,10 @@ def _closest(name: str, own: Mapping[str, bool]) -> str:
 
 
 def _choose(result: Translation, program: str) -> None:
-    """Say which webhook "/" is, where the program's name or its flags tell."""
+    """Say which webhook "/" is, and where operators find the program, where its name or its flags tell."""
     given = {argument.partition("=")[0] for argument in result.arguments}
+    if program in ADMIN_ADDRESSES and "--admin-addr" not in given:
+        result.arguments.append(f"--admin-addr={ADMIN_ADDRESSES[program]}")
     if "--webhook" in given or program == "serve":
         return
     chosen = PROGRAMS.get(program)

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import orjson
+import yaml
 
 from webhook import review as reviews
 from webhook.cli.options import extension_options, mesh_options
+from webhook.cluster.catalog import OfflineCatalog
 from webhook.cluster.offline import OfflineCluster
 from webhook.injector.inject import Injector
-from webhook.manifest import load
+from webhook.manifest import files, load
 from webhook.mesh.config import ConfigError, Mesh
 from webhook.mesh.defaults import default_trust_anchors, default_values
-from webhook.server.webhooks import Current, ProxyInjector, Registry
+from webhook.review import JSON, AdmissionRequest, ReviewError
+from webhook.server.validators import VALIDATORS, Validator
+from webhook.server.webhooks import Current, ProxyInjector, Registry, Webhook
 
 ALLOWED, DENIED, UNREADABLE = 0, 1, 2
 
@@ -51,10 +57,18 @@ def review(
     for problem in problems:
         _say(f"{problem.file}:{problem.line}: {problem.message}; going on without it")
     try:
-        registry = Registry([ProxyInjector(Current(injector), OfflineCluster(objects))], webhook)
+        registry = Registry(_webhooks(injector, objects), webhook)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     sys.exit(asyncio.run(_answer_all(registry, files or (load.STDIN,))))
+
+
+def _webhooks(injector: Injector, objects: list[JSON]) -> list[Webhook]:
+    catalog = OfflineCatalog(objects)
+    return [
+        ProxyInjector(Current(injector), OfflineCluster(objects)),
+        *(Validator(name, lambda: injector.mesh.line, catalog) for name in VALIDATORS),
+    ]
 
 
 def _injector(values: str | None, trust_anchors: str | None, namespace: str, line: str | None) -> Injector:
@@ -88,29 +102,66 @@ class _Unusable(click.ClickException):
     exit_code = UNREADABLE
 
 
-async def _answer_all(registry: Registry, files: tuple[str, ...]) -> int:
+async def _answer_all(registry: Registry, paths: tuple[str, ...]) -> int:
     """Answer every review; what is none is told at the end. The exit code comes out."""
     denied = False
     unreadable: list[str] = []
-    for file in files:
-        for found in load.read(file):
-            if isinstance(found, load.Problem):
-                unreadable.append(f"{found.file}:{found.line}: {found.message}")
+    for file in paths:
+        for line, found in _requests(file):
+            if isinstance(found, str):
+                unreadable.append(f"{file}:{line}: {found}")
                 continue
-            try:
-                request = reviews.from_object(found.body)
-            except reviews.ReviewError as error:
-                unreadable.append(f"{found.file}:{found.line}: {error.message}")
-                if error.uid is not None and error.api_version is not None:
-                    _print(error.uid, error.api_version, reviews.deny(error.message))
+            if isinstance(found, ReviewError):
+                unreadable.append(f"{file}:{line}: {found.message}")
+                if found.uid is not None and found.api_version is not None:
+                    _print(found.uid, found.api_version, reviews.deny(found.message))
                 continue
-            answer = await registry.choose("/", request).answer(request)
+            answer = await registry.choose("/", found).answer(found)
             denied = denied or not answer.allowed
-            _print(request.uid, request.api_version, answer)
+            _print(found.uid, found.api_version, answer)
     sys.stdout.buffer.flush()
-    for line in unreadable:
-        _say(line)
+    for problem in unreadable:
+        _say(problem)
     return UNREADABLE if unreadable else DENIED if denied else ALLOWED
+
+
+class _Reviews:
+    """Makes requests of documents. JSON goes the server's way, so that what is broken within an object is answered as
+    it is there."""
+
+    loader = load.Loader
+
+    def from_json(self, text: str, line: int) -> AdmissionRequest | ReviewError | None:
+        """A request, or why it is none. Raises `orjson.JSONDecodeError` for what may be YAML, or several lines."""
+        try:
+            return reviews.parse(text.encode())
+        except ReviewError as error:
+            if error.uid is None or "\n" in text.strip():
+                return None if orjson.loads(text) is None else error
+            return error
+
+    def from_yaml(self, loader: load.Loader, node: yaml.Node, before: int) -> AdmissionRequest | ReviewError | None:
+        """A request, or why it is none."""
+        body = loader.construct_document(node)
+        if body is None:
+            return None
+        try:
+            return reviews.from_object(body)
+        except ReviewError as error:
+            return error
+
+
+def _requests(file: str) -> Iterator[tuple[int, AdmissionRequest | ReviewError | str]]:
+    """The requests of a file, each with its line; a text says why a document cannot be read."""
+    text = files.text(file)
+    if isinstance(text, files.Problem):
+        yield text.line, text.message
+        return
+    for found in load.documents(text, _Reviews()):
+        if isinstance(found, load.Broken):
+            yield found.line, found.message
+        elif found.body is not None:
+            yield found.line, found.body
 
 
 def _print(uid: str, api_version: str, answer: reviews.Answer) -> None:

@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 import yaml
+
+from webhook.manifest import files
+from webhook.manifest.files import STDIN as STDIN
+from webhook.manifest.files import Problem as Problem
 
 try:
     from yaml import CSafeLoader as _SafeLoader
 except ImportError:  # PyYAML without libyaml: the same, slower
     from yaml import SafeLoader as _SafeLoader  # type: ignore[assignment]
-
-SUFFIXES = frozenset({".yaml", ".yml", ".json"})
-STDIN = "-"
-
-_SEPARATOR = re.compile(r"^---(?=\s|$)", re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What could not be read: the file (`-` is standard input), the line (from 1; 0 is the file itself), and why."""
-
-    file: str
-    line: int
-    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +31,27 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
-class _Document:
+class Made:
+    """One document of a text, as a `Maker` has made it."""
+
     line: int
     body: Any
 
 
-class _Broken(Exception):
+class Broken(Exception):
+    """What is wrong with a document, at a line of its file."""
+
     def __init__(self, line: int, message: str) -> None:
         super().__init__(message)
         self.line = line
         self.message = message
 
 
-class _Loader(_SafeLoader):
+class Loader(_SafeLoader):
     """YAML as kubectl reads it: what looks like a time is a string, and `1:30` is no number of base 60."""
 
 
-_Loader.yaml_implicit_resolvers = {
+Loader.yaml_implicit_resolvers = {
     first: [
         (tag, pattern)
         for tag, pattern in resolvers
@@ -66,7 +59,7 @@ _Loader.yaml_implicit_resolvers = {
     ]
     for first, resolvers in _SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver(
+Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(
         r"^(?:[-+]?(?:[0-9][0-9_]*)\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+"
@@ -74,11 +67,40 @@ _Loader.add_implicit_resolver(
     ),
     list("-+0123456789."),
 )
-_Loader.add_implicit_resolver(
+Loader.add_implicit_resolver(
     "tag:yaml.org,2002:int",
     re.compile(r"^(?:[-+]?0b[0-1_]*[01]|[-+]?0[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)|[-+]?0x[0-9a-fA-F_]*[0-9a-fA-F])$"),
     list("-+0123456789"),
 )
+
+
+class Maker(Protocol):
+    """Makes a document's body of its text or of its nodes. Raises `Broken`; None is an empty document."""
+
+    @property
+    def loader(self) -> type[Loader]:
+        """What composes the nodes."""
+
+    def from_json(self, text: str, line: int) -> Any:
+        """Of a JSON text that starts at this line. Raises `orjson.JSONDecodeError` where it is none."""
+
+    def from_yaml(self, loader: Loader, node: yaml.Node, before: int) -> Any:
+        """Of a YAML document whose marks count from after so many lines."""
+
+
+class _Values:
+    """The body is the document's value, and no more."""
+
+    loader = Loader
+
+    def from_json(self, text: str, line: int) -> Any:
+        return orjson.loads(text)
+
+    def from_yaml(self, loader: Loader, node: yaml.Node, before: int) -> Any:
+        return loader.construct_document(node)
+
+
+VALUES = _Values()
 
 
 def load(paths: Iterable[str | Path]) -> tuple[list[dict[str, Any]], list[Problem]]:
@@ -90,7 +112,7 @@ def load(paths: Iterable[str | Path]) -> tuple[list[dict[str, Any]], list[Proble
     objects: list[dict[str, Any]] = []
     problems: list[Problem] = []
     for path in paths:
-        for file in _files(path, problems):
+        for file in files.expand(path, problems):
             for found in read(file):
                 if isinstance(found, Problem):
                     problems.append(found)
@@ -102,108 +124,88 @@ def load(paths: Iterable[str | Path]) -> tuple[list[dict[str, Any]], list[Proble
     return objects, problems
 
 
-def _files(path: str | Path, problems: list[Problem]) -> list[str]:
-    folder = Path(path)
-    if str(path) == STDIN or not folder.is_dir():
-        return [str(path)]
-    # Hidden ones are left out: a mounted ConfigMap has all its files twice, once in a folder `..2026_01_01...`.
-    files = sorted(
-        str(file)
-        for file in folder.rglob("*")
-        if file.suffix in SUFFIXES
-        and file.is_file()
-        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
-    )
-    if not files:
-        problems.append(Problem(str(path), 0, "no *.yaml, *.yml or *.json in this folder"))
-    return files
-
-
 def read(file: str) -> Iterator[Document | Problem]:
     """The documents of one file (`-` is standard input) in their order: JSON, JSON Lines or a YAML stream."""
-    try:
-        data = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        yield Problem(file, error.object.count(b"\n", 0, error.start) + 1, "not UTF-8")
+    text = files.text(file)
+    if isinstance(text, Problem):
+        yield text
         return
-    except OSError as error:
-        yield Problem(file, 0, error.strerror or str(error))
-        return
-    for document in _documents(text):
-        if isinstance(document, _Broken):
+    for document in documents(text, VALUES):
+        if isinstance(document, Broken):
             yield Problem(file, document.line, document.message)
         elif document.body is not None:
             yield Document(file, document.line, document.body)
 
 
-def _documents(text: str) -> list[_Document | _Broken]:
+def documents(text: str, maker: Maker, before: int = 0) -> list[Made | Broken]:
+    """The documents of a text, or of a YAML stream that starts after `before` lines."""
     if text.lstrip()[:1] in ("{", "["):
         try:
-            return [_Document(1, orjson.loads(text))]
+            return [Made(1, maker.from_json(text, 1))]
+        except Broken as broken:
+            return [broken]
         except orjson.JSONDecodeError:
             # JSON Lines, or YAML's flow style: a stream of documents either way.
-            lines = _json_lines(text)
+            lines = _json_lines(text, maker)
             if lines is not None:
                 return lines
     try:
-        return list(_stream(text, 0))
-    except _Broken:
-        return _piecewise(text)
+        return list(_stream(text, before, maker))
+    except Broken:
+        return _piecewise(text, maker, before)
 
 
-def _json_lines(text: str) -> list[_Document | _Broken] | None:
+def _json_lines(text: str, maker: Maker) -> list[Made | Broken] | None:
     """Each line for itself, a broken one among them; None for YAML: the first line is no JSON, or documents are set
     apart by `---`."""
-    if _SEPARATOR.search(text):
+    if files.SEPARATOR.search(text):
         return None
-    documents: list[_Document | _Broken] = []
+    found: list[Made | Broken] = []
     # JSON texts hold no raw line breaks but these; U+2028 and its like may stand in strings.
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
-                documents.append(_Document(number, orjson.loads(line)))
+                found.append(Made(number, maker.from_json(line, number)))
+            except Broken as broken:
+                found.append(broken)
             except orjson.JSONDecodeError as error:
-                if not documents:
+                if not found:
                     return None
-                documents.append(_Broken(number, f"not JSON: {error}"))
-    return documents
+                found.append(Broken(number, f"not JSON: {error}"))
+    return found
 
 
-def _piecewise(text: str) -> list[_Document | _Broken]:
+def _piecewise(text: str, maker: Maker, line: int) -> list[Made | Broken]:
     """Each document for itself, as one of them is broken. A line that starts with --- always starts a document."""
-    documents: list[_Document | _Broken] = []
-    starts = [0, *(match.start() for match in _SEPARATOR.finditer(text) if match.start())]
-    line = 0
-    for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
-        piece = text[start:end]
+    found: list[Made | Broken] = []
+    for piece in files.pieces(text):
         try:
-            documents.extend(_stream(piece, line))
-        except _Broken as broken:
-            documents.append(broken)
+            found.extend(_stream(piece, line, maker))
+        except Broken as broken:
+            found.append(broken)
         line += piece.count("\n")
-    return documents
+    return found
 
 
-def _stream(text: str, before: int) -> Iterator[_Document]:
-    """The documents of a YAML stream that starts after `before` lines. Raises `_Broken`."""
+def _stream(text: str, before: int, maker: Maker) -> Iterator[Made]:
+    """The documents of a YAML stream that starts after `before` lines. Raises `Broken`."""
     line = before
     try:
-        loader = _Loader(text)
+        loader = maker.loader(text)
         try:
             while loader.check_node():
                 node = loader.get_node()
                 assert node is not None  # noqa: S101 - check_node said so
                 line = before + node.start_mark.line
-                yield _Document(line + 1, loader.construct_document(node))
+                yield Made(line + 1, maker.from_yaml(loader, node, before))
         finally:
             loader.dispose()
     except yaml.reader.ReaderError as error:
-        raise _Broken(before + text.count("\n", 0, error.position) + 1, str(error.reason)) from error
+        raise Broken(before + text.count("\n", 0, error.position) + 1, str(error.reason)) from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         # What ends too early is told of the last line, not of the one after it.
         at = before + min(mark.line, text.rstrip().count("\n")) if mark else line
-        raise _Broken(at + 1, " ".join(part for part in (error.context, error.problem) if part)) from error
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        raise _Broken(line + 1, str(error) or type(error).__name__) from error
+        raise Broken(at + 1, " ".join(part for part in (error.context, error.problem) if part)) from error
+    except (yaml.YAMLError, ValueError, TypeError, LookupError, RecursionError) as error:
+        raise Broken(line + 1, str(error) or type(error).__name__) from error

@@ -3,7 +3,7 @@
 A builder asks `line.has("env/_pod_uid")`; the answer is a row here. A new line is an entry in `LINES` and the rows that
 changed with it. What has no row exists in every line. Rows are named by their kind (`value/` a key of the values,
 `env/` a variable of the proxy, `flag/` a flag of the init container, `field/` a field of a container, `annotation/` an
-annotation that is read, `rule/` a behaviour).
+annotation that is read, `rule/` a behaviour, `policy/` what the validators go by).
 """
 
 from __future__ import annotations
@@ -103,6 +103,22 @@ ROWS: dict[str, Span] = {
     # Since the values reach the debug container's annotations through the overridden values.
     **_all(_EDGE, "rule", "debug-image-annotations"),
     **_all(_EDGE, "rule", "json-workload-names"),
+    # What the validators know, see `webhook.policy`.
+    **_all(
+        _EDGE,
+        "policy",
+        """
+        Server.accessPolicy AuthorizationPolicy.targetRef.gateway MeshTLSAuthentication.identities HTTPRoute.timeouts
+        EgressNetwork HTTPLocalRateLimitPolicy gateway empty-group-is-core iso-8601-times
+        Server.v1beta2 Server.v1beta3 HTTPRoute.v1beta2 HTTPRoute.v1beta3
+        """,
+    ),
+    **_all(
+        _STABLE,
+        "policy",
+        "namespace-in-object server-overlap metadata.clusterName ServiceProfile.response-not-is-list",
+    ),
+    "rule/regex-1.9": _EDGE,
 }
 
 

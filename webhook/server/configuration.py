@@ -11,6 +11,7 @@ from cryptography import x509
 
 from webhook.injector.inject import Injector
 from webhook.mesh.config import ConfigError, Mesh
+from webhook.mesh.releases import LINES, Line, line
 from webhook.server.reload import Contents, Group, Refused
 from webhook.server.webhooks import Current
 
@@ -31,6 +32,11 @@ class Configuration:
         self._linkerd_namespace = linkerd_namespace
         self._release_line = release_line
         self.group = Group("configuration", {VALUES: values, TRUST_ANCHORS: trust_anchors}, self._prepare)
+
+    @property
+    def line(self) -> Line:
+        """The release line that the webhooks go by."""
+        return self.mesh.line
 
     def _prepare(self, contents: Contents) -> Callable[[], None]:
         """Build everything that depends on the files alone; it takes a while, and runs beside the event loop."""
@@ -60,6 +66,20 @@ class Configuration:
             self.injector = Current(injector)
         for warning in mesh.warnings:
             log.warning("values", problem=warning)
+
+
+def only_line(release_line: str | None) -> Line:
+    """The release line of a validator that nobody gives the mesh's values, as in Linkerd's own Deployments.
+
+    Raises `ValueError` for an unknown name.
+    """
+    if release_line is not None:
+        return line(release_line)
+    found = line(LINES[-1])
+    log.info(
+        "there are no values to tell the release line: --release-line, or --values, says which it is", line=found.name
+    )
+    return found
 
 
 def _check_trust_anchors(path: Path, content: bytes) -> None:

@@ -14,18 +14,21 @@ import structlog
 import uvloop
 
 from webhook import __version__
-from webhook.cluster.interface import Cluster, Events
+from webhook.cluster.interface import Catalog, Cluster, Events, NothingKnown
+from webhook.mesh.releases import Line
 from webhook.server import admin, listen, tls
 from webhook.server import log as logs
 from webhook.server.admission import MAX_IN_FLIGHT, Admission
 from webhook.server.app import AdmissionApp
-from webhook.server.configuration import Configuration
+from webhook.server.configuration import Configuration, only_line
 from webhook.server.connection import Policy
 from webhook.server.listen import AddressError
 from webhook.server.metrics import Metrics
+from webhook.server.pattern_worker.judge import PatternJudge
 from webhook.server.reload import Group, Pace, Refused, Reloader
 from webhook.server.run import Server, Signals, Times, serve_until
-from webhook.server.webhooks import ProxyInjector, Registry
+from webhook.server.validators import VALIDATORS, Validator
+from webhook.server.webhooks import ProxyInjector, Registry, Webhook
 
 if TYPE_CHECKING:
     from webhook.cluster.live import LiveCluster
@@ -104,6 +107,7 @@ class _Surroundings:
     cluster: Cluster
     events: Events | None
     cache: Callable[[], admin.Cache]
+    catalog: Catalog
 
 
 async def serve(
@@ -115,12 +119,17 @@ async def serve(
     configuration = Configuration(
         options.values, options.trust_anchors, options.linkerd_namespace, options.release_line
     )
-    groups = [tls.group(certificate, options.tls_dir), configuration.group]
+    groups = [tls.group(certificate, options.tls_dir)]
+    if _needs_values(options):
+        groups.append(configuration.group)
     _load(groups)
+    line = _line(options, configuration)
     async with AsyncExitStack() as stack:
         around = await stack.enter_async_context(_surroundings(options, metrics))
-        registry = _registry(options, configuration, around)
-        status = admin.Status(certificate, groups, around.cache, release_line=lambda: configuration.mesh.line.name)
+        patterns = PatternJudge()
+        stack.push_async_callback(patterns.close)
+        registry = _registry(options, configuration, line, around, patterns)
+        status = admin.Status(certificate, groups, around.cache, release_line=lambda: line().name)
         _watch(metrics, certificate, configuration, lines)
         admissions, operators = _servers(options, lines, registry, metrics, status, certificate)
         reloader = Reloader(
@@ -136,7 +145,7 @@ async def serve(
         log.info(
             "serving",
             version=__version__,
-            release_line=configuration.mesh.line.name,
+            release_line=line().name,
             address=options.addr,
             admin_address=options.admin_addr,
             certificate_expiry=f"{certificate.leaf.not_after:%Y-%m-%dT%H:%M:%SZ}" if certificate.leaf else "",
@@ -164,9 +173,33 @@ def _load(groups: Sequence[Group]) -> None:
         raise StartError("\n".join(problems))
 
 
-def _registry(options: Options, configuration: Configuration, around: _Surroundings) -> Registry:
+def _needs_values(options: Options) -> bool:
+    """A validator runs without the mesh's values, which Linkerd's own Deployments do not give it."""
+    return options.webhook not in VALIDATORS or options.values.exists()
+
+
+def _line(options: Options, configuration: Configuration) -> Callable[[], Line]:
+    if _needs_values(options):
+        return lambda: configuration.line
     try:
-        return Registry([ProxyInjector(configuration.injector, around.cluster, around.events)], options.webhook)
+        found = only_line(options.release_line)
+    except ValueError as error:
+        raise StartError(f"--release-line: {error}") from error
+    return lambda: found
+
+
+def _registry(
+    options: Options,
+    configuration: Configuration,
+    line: Callable[[], Line],
+    around: _Surroundings,
+    patterns: PatternJudge,
+) -> Registry:
+    webhooks: list[Webhook] = [Validator(name, line, around.catalog, patterns.ask) for name in VALIDATORS]
+    if _needs_values(options):
+        webhooks.insert(0, ProxyInjector(configuration.injector, around.cluster, around.events))
+    try:
+        return Registry(webhooks, options.webhook)
     except ValueError as error:
         raise StartError(f"--webhook: {error}") from error
 
@@ -208,7 +241,7 @@ def _watch(metrics: Metrics, certificate: tls.Certificate, configuration: Config
     metrics.watch(
         "linkerd_version_unknown",
         "1 where the values name a Linkerd newer than any known release line.",
-        lambda: float(configuration.mesh.unknown_version),
+        lambda: float(hasattr(configuration, "mesh") and configuration.mesh.unknown_version),
     )
     metrics.watch(
         "linkerd_webhook_log_lines_dropped",
@@ -227,6 +260,7 @@ async def _surroundings(options: Options, metrics: Metrics) -> AsyncIterator[_Su
     from webhook.cluster.api import ConfigurationError
     from webhook.cluster.events import EventRecorder
     from webhook.cluster.live import LiveCluster
+    from webhook.cluster.live_catalog import LiveCatalog
     from webhook.server.cluster_metrics import ClusterMetrics
 
     try:
@@ -236,23 +270,37 @@ async def _surroundings(options: Options, metrics: Metrics) -> AsyncIterator[_Su
     except ConfigurationError as error:
         raise StartError(str(error)) from error
     events = EventRecorder(cluster.api) if options.events else None
-    metrics.registry.register(ClusterMetrics(cluster, events))
+    catalog = LiveCatalog(cluster.api, cluster.watch) if _validates(options) else None
+    metrics.registry.register(ClusterMetrics(cluster, events, catalog))
     await cluster.start()
     try:
         if events is not None:
             await events.start()
-        yield _Surroundings(cluster, events, lambda: _live_cache(cluster))
+        if catalog is not None:
+            await catalog.start()
+        yield _Surroundings(cluster, events, _cache_of(options, cluster), catalog or NothingKnown())
     finally:
+        if catalog is not None:
+            await catalog.stop()
         if events is not None:
             await events.stop()
         await cluster.stop()
 
 
-def _live_cache(cluster: LiveCluster) -> admin.Cache:
-    return admin.Cache(cluster.synced, cluster.age, cluster.namespaces, cluster.owners, cluster.problem)
+def _validates(options: Options) -> bool:
+    """Whether validators are asked: who wants the injector alone does not pay for what they need to know."""
+    return options.webhook != ProxyInjector.name
+
+
+def _cache_of(options: Options, cluster: LiveCluster) -> Callable[[], admin.Cache]:
+    """How the cache stands. A validator answers without one, only with fewer warnings: it is ready at once."""
+    if options.webhook in VALIDATORS:
+        return lambda: admin.Cache(synced=True, namespaces=cluster.namespaces)
+    return lambda: admin.Cache(cluster.synced, cluster.age, cluster.namespaces, cluster.owners, cluster.problem)
 
 
 def _offline(paths: Sequence[Path]) -> _Surroundings:
+    from webhook.cluster.catalog import OfflineCatalog
     from webhook.cluster.offline import OfflineCluster, flatten
     from webhook.manifest.load import load
 
@@ -261,4 +309,4 @@ def _offline(paths: Sequence[Path]) -> _Surroundings:
         raise StartError("\n".join(f"{each.file}:{each.line}: {each.message}" for each in problems))
     namespaces = sum(each.get("kind") == "Namespace" for each in flatten(objects))
     cache = admin.Cache(synced=True, namespaces=namespaces, source="manifests")
-    return _Surroundings(OfflineCluster(objects), None, lambda: cache)
+    return _Surroundings(OfflineCluster(objects), None, lambda: cache, OfflineCatalog(objects))

@@ -14,8 +14,12 @@ from webhook.cluster import owners
 from webhook.cluster.interface import Cluster, ClusterError, Events, Namespace, ObjectReference
 from webhook.injector.inject import Injector
 from webhook.injector.refusal import Refusal
-from webhook.injector.subject import read
+from webhook.injector.subject import Subject, read
+from webhook.policy.registry import LINKERD
+from webhook.policy.routeannotations import check_service
+from webhook.policy.targets import GATEWAY, POLICY
 from webhook.review import AdmissionRequest, Answer, deny
+from webhook.server.validators import POLICY_VALIDATOR, SP_VALIDATOR
 
 T = TypeVar("T")
 
@@ -84,10 +88,19 @@ class ProxyInjector:
         answer = self._injector.value.decide(request, namespace.annotations, workload)
         if problem:
             answer.warnings.append(problem)
+        answer.warnings += _about_service(request)
         event = EVENTS.get(answer.decision)
         if event and owner is not None and self._events is not None and not request.dry_run:
             answer.effects.append(partial(self._events.record, owner, event, answer.message))
         return answer
+
+
+def _about_service(request: AdmissionRequest) -> list[str]:
+    """Warnings about a Service's annotations that Linkerd reads where nobody hears of it."""
+    subject = request.view
+    if not isinstance(subject, Subject) or subject.kind != "service" or not subject.annotations:
+        return []
+    return [finding.text for finding in check_service(subject.annotations)]
 
 
 # A Pod that is only annotated was skipped by the injector all the same.
@@ -127,8 +140,8 @@ class Registry:
             return self._by_path[path]
         if self._on_root is not None:
             return self._on_root
-        return self._by_name[_RESOURCES.get(request.resource.group, ProxyInjector.name)]
+        return self._by_name[_RESOURCES.get(request.resource.group.lower(), ProxyInjector.name)]
 
 
 # Which API group belongs to which webhook where the path does not tell; all others are the proxy injector's.
-_RESOURCES: dict[str, str] = {}
+_RESOURCES = {LINKERD: SP_VALIDATOR, POLICY: POLICY_VALIDATOR, GATEWAY: POLICY_VALIDATOR}

@@ -50,9 +50,11 @@ def test_the_extensions_deployments_are_told_apart_by_their_flags() -> None:
         translate(["injector", "-log-level=info"], OWN)
 
 
-def test_the_sp_validator_s_name_chooses_its_webhook() -> None:
-    """`/` then means that one."""
-    assert translate(["sp-validator"], OWN).arguments == ["--webhook=sp-validator"]
+def test_the_sp_validator_s_name_chooses_its_webhook_and_where_operators_find_it() -> None:
+    """`/` then means that one, and the port is the one that Linkerd's Deployment probes."""
+    assert translate(["sp-validator"], OWN).arguments == ["--admin-addr=:9997", "--webhook=sp-validator"]
+    own = translate(["sp-validator", "-metrics-addr=:1"], OWN).arguments
+    assert own == ["--admin-addr=:1", "--webhook=sp-validator"]
 
 
 @pytest.mark.parametrize(

@@ -158,12 +158,20 @@ class TestWhatIsNoReview:
         assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"{said}\n")
 
     def test_a_broken_line_in_the_middle_hides_no_other(self, run: Run, folder: Path) -> None:
-        lines = [json.dumps(asked("a")), json.dumps(asked("b"))[:-1], json.dumps(asked("c"))]
+        lines = [json.dumps(asked("a")), '{"request": {', json.dumps(asked("c"))]
         (folder / "a.jsonl").write_text("\n".join(lines))
         result = run("a.jsonl")
         assert (result.exit_code, uids(result)) == (2, ["a", "c"])
         assert result.stderr.startswith("a.jsonl:2: not JSON: ")
         assert result.stderr.count("\n") == 1
+
+    def test_a_broken_line_that_has_a_uid_is_answered_as_the_server_does(self, run: Run, folder: Path) -> None:
+        broken = '{"apiVersion": "admission.k8s.io/v1", "request": {"uid": "b", "object": {"a": 1e999}}}'
+        (folder / "a.jsonl").write_text("\n".join([broken, json.dumps(asked("c"))]))
+        result = run("a.jsonl")
+        assert (result.exit_code, uids(result)) == (2, ["b", "c"])
+        assert json.loads(result.stdout.splitlines()[0])["response"]["allowed"] is False
+        assert result.stderr.startswith("a.jsonl:1: the body is not JSON: ")
 
     def test_a_broken_document_in_the_middle_hides_no_other(self, run: Run) -> None:
         documents = [yaml.safe_dump(asked("a")), "a: [\n", yaml.safe_dump(asked("b"))]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 import json
 import pathlib
+import sys
 import time
 from types import SimpleNamespace
 
 import pytest
 
-from webhook.manifest import load as module
 from webhook.manifest.load import Problem, load
 
 
@@ -114,7 +114,7 @@ class TestFolder:
 
 
 def test_a_dash_is_standard_input(monkeypatch):
-    monkeypatch.setattr(module.sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"a: 1\n---\n- 2\n")))
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"a: 1\n---\n- 2\n")))
     assert load(["-"]) == ([{"a": 1}], [Problem("-", 3, "a document of type list, want an object")])
 
 

@@ -69,6 +69,9 @@ class TestDetectionByShape:
         assert detect(NEW_SHAPE).line.name == "edge-26.8"
 
 
+KINDS = {"value", "env", "flag", "field", "annotation", "inherit", "rule", "policy"}
+
+
 class TestRows:
     @pytest.mark.parametrize(
         ("row", "stable", "edge"),
@@ -90,7 +93,7 @@ class TestRows:
 
     def test_every_row_is_of_a_known_kind_and_tells_lines_apart(self) -> None:
         for row, span in ROWS.items():
-            assert row.split("/")[0] in {"value", "env", "flag", "field", "annotation", "inherit", "rule"}, row
+            assert row.split("/")[0] in KINDS, row
             covered = [span.covers(position) for position in range(len(LINES))]
             assert any(covered), f"{row} exists nowhere"
             assert not all(covered), f"{row} exists everywhere: it needs no row"

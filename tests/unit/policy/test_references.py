@@ -1,0 +1,389 @@
+"""Warnings of references that name nothing, and of Servers that share a port."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from webhook.cluster.catalog import OfflineCatalog
+from webhook.cluster.interface import NothingKnown
+from webhook.policy.finding import Finding, Severity
+from webhook.policy.references import check
+
+POLICY = "policy.linkerd.io"
+GATEWAY = "gateway.networking.k8s.io"
+
+GIVEN = [
+    ("v1", "Namespace", None, "shop"),
+    ("v1", "Namespace", None, "bank"),
+    ("v1", "Service", "shop", "web-svc"),
+    ("v1", "Service", "bank", "ledger"),
+    ("v1", "ServiceAccount", "shop", "web"),
+    ("v1", "ServiceAccount", "bank", "teller"),
+    (f"{POLICY}/v1beta3", "Server", "shop", "web-http"),
+    (f"{POLICY}/v1beta3", "HTTPRoute", "shop", "orders"),
+    (f"{GATEWAY}/v1", "HTTPRoute", "shop", "carts"),
+    (f"{GATEWAY}/v1", "GRPCRoute", "shop", "votes"),
+    (f"{POLICY}/v1alpha1", "MeshTLSAuthentication", "shop", "clients"),
+    (f"{POLICY}/v1alpha1", "NetworkAuthentication", "bank", "vpn"),
+    (f"{POLICY}/v1alpha1", "EgressNetwork", "shop", "outside"),
+]
+
+
+def catalog(*more: dict[str, Any]) -> OfflineCatalog:
+    """All there is, the cluster being complete."""
+    objects = [
+        {"apiVersion": version, "kind": kind, "metadata": {"name": name, "namespace": namespace}}
+        for version, kind, namespace, name in GIVEN
+    ]
+    return OfflineCatalog([*objects, *more], strict=True)
+
+
+def found(kind: str, spec: Any, group: str = POLICY, name: str = "subject") -> list[str]:
+    """What is said about an object in namespace `shop`."""
+    return [finding.text for finding in check(group, kind, "shop", name, spec, catalog())]
+
+
+def target(kind: str, name: str, group: str | None = POLICY, **more: Any) -> dict[str, Any]:
+    """A reference."""
+    return {**({} if group is None else {"group": group}), "kind": kind, "name": name, **more}
+
+
+class TestPolicyTarget:
+    @pytest.mark.parametrize(
+        "reference",
+        [
+            target("Server", "web-http"),
+            target("HTTPRoute", "orders"),
+            target("HTTPRoute", "carts", GATEWAY),
+            target("GRPCRoute", "votes", GATEWAY),
+            target("Namespace", "shop", None),
+            target("Namespace", "bank", "core"),
+            target("SERVER", "web-http", "Policy.Linkerd.IO"),
+        ],
+    )
+    def test_that_exists_is_not_spoken_of(self, reference: Any) -> None:
+        assert found("AuthorizationPolicy", {"targetRef": reference}) == []
+
+    @pytest.mark.parametrize(
+        ("reference", "text"),
+        [
+            (target("Server", "vote"), 'no Server "vote" in namespace shop: create it, or correct the name'),
+            (
+                target("server", "wbe-http", "POLICY.linkerd.io"),
+                'no Server "wbe-http" in namespace shop (did you mean "web-http"?): create it, or correct the name',
+            ),
+            (
+                target("GRPCRoute", "orders", GATEWAY),
+                'no GRPCRoute "orders" in namespace shop: create it, or correct the name',
+            ),
+            (target("Namespace", "cellar", ""), 'no Namespace "cellar": create it, or correct the name'),
+        ],
+    )
+    def test_that_does_not_exist_is_named(self, reference: Any, text: str) -> None:
+        assert found("AuthorizationPolicy", {"targetRef": reference}) == [f"spec.targetRef.name: {text}"]
+
+    @pytest.mark.parametrize(("name", "group", "other"), [("carts", POLICY, GATEWAY), ("orders", GATEWAY, POLICY)])
+    def test_that_is_of_the_other_group_is_recognised(self, name: str, group: str, other: str) -> None:
+        text = f'no HTTPRoute "{name}" in namespace shop of {group}, but there is one of {other}: correct the group'
+        reference = target("HTTPRoute", name, group)
+        assert found("AuthorizationPolicy", {"targetRef": reference}) == [f"spec.targetRef.group: {text}"]
+
+    def test_is_looked_for_in_the_policys_own_namespace_only(self) -> None:
+        reference = target("Server", "web-http", namespace="bank")
+        assert found("AuthorizationPolicy", {"targetRef": reference}) == []
+
+    @pytest.mark.parametrize("reference", [target("Pod", "web", None), target("Server", "web", None)])
+    def test_of_a_kind_that_cannot_be_is_for_others_to_speak_of(self, reference: Any) -> None:
+        assert found("AuthorizationPolicy", {"targetRef": reference}) == []
+
+    def test_of_a_rate_limit_is_a_server(self) -> None:
+        assert found("HTTPLocalRateLimitPolicy", {"targetRef": target("Server", "web-http")}) == []
+        assert found("HTTPLocalRateLimitPolicy", {"targetRef": target("HTTPRoute", "nothing")}) == []
+        assert found("HTTPLocalRateLimitPolicy", {"targetRef": target("Server", "nothing")}) == [
+            'spec.targetRef.name: no Server "nothing" in namespace shop: create it, or correct the name'
+        ]
+
+    def test_of_a_server_authorization_is_a_server_by_name(self) -> None:
+        assert found("ServerAuthorization", {"server": {"name": "web-http"}}) == []
+        assert found("ServerAuthorization", {"server": {"selector": {}}}) == []
+        assert found("ServerAuthorization", {"server": {"name": "nothing"}}) == [
+            'spec.server.name: no Server "nothing" in namespace shop: create it, or correct the name'
+        ]
+
+
+class TestAuthentication:
+    @pytest.mark.parametrize(
+        "reference",
+        [
+            target("MeshTLSAuthentication", "clients"),
+            target("NetworkAuthentication", "vpn", namespace="bank"),
+            target("ServiceAccount", "web", None),
+            target("ServiceAccount", "web", "CORE", namespace=None),
+            target("ServiceAccount", "default", "", namespace="bank"),
+        ],
+    )
+    def test_that_exists_is_not_spoken_of(self, reference: Any) -> None:
+        assert found("AuthorizationPolicy", {"requiredAuthenticationRefs": [reference]}) == []
+
+    def test_that_does_not_exist_is_named_with_its_namespace(self) -> None:
+        references = [target("NetworkAuthentication", "vpn"), target("MeshTLSAuthentication", "x", namespace="bank")]
+        assert found("AuthorizationPolicy", {"requiredAuthenticationRefs": references}) == [
+            'spec.requiredAuthenticationRefs[0].name: no NetworkAuthentication "vpn" in namespace shop: '
+            "create it, or correct the name",
+            'spec.requiredAuthenticationRefs[1].name: no MeshTLSAuthentication "x" in namespace bank: '
+            "create it, or correct the name",
+        ]
+
+    def test_in_a_namespace_that_does_not_exist_is_at_the_namespace(self) -> None:
+        reference = target("NetworkAuthentication", "vpn", namespace="bnak")
+        assert found("AuthorizationPolicy", {"requiredAuthenticationRefs": [reference]}) == [
+            'spec.requiredAuthenticationRefs[0].namespace: no NetworkAuthentication "vpn" in namespace bnak, '
+            "which does not exist either: create both, or correct the namespace"
+        ]
+
+
+class TestClient:
+    def test_of_an_authentication_is_a_service_account_or_a_namespace(self) -> None:
+        there = [
+            target("ServiceAccount", "teller", None, namespace="bank"),
+            target("Namespace", "bank", None),
+            target("Namespace", "shop", "", namespace="ignored"),
+        ]
+        assert found("MeshTLSAuthentication", {"identityRefs": there}) == []
+        missing = [target("ServiceAccount", "teller", None), target("Namespace", "cellar", None)]
+        assert found("MeshTLSAuthentication", {"identityRefs": missing}) == [
+            'spec.identityRefs[0].name: no ServiceAccount "teller" in namespace shop: create it, or correct the name',
+            'spec.identityRefs[1].name: no Namespace "cellar": create it, or correct the name',
+        ]
+
+    def test_of_a_server_authorization_is_a_service_account(self) -> None:
+        accounts = [{"name": "web"}, {"name": "teller", "namespace": "bank"}, {"name": "teller"}]
+        assert found("ServerAuthorization", {"client": {"meshTLS": {"serviceAccounts": accounts}}}) == [
+            'spec.client.meshTLS.serviceAccounts[2].name: no ServiceAccount "teller" in namespace shop: '
+            "create it, or correct the name"
+        ]
+
+    def test_of_an_override_is_a_service_account(self) -> None:
+        overrides = [{"clientRefs": [target("ServiceAccount", name, None) for name in ("web", "wob")]}]
+        assert found("HTTPLocalRateLimitPolicy", {"overrides": overrides}) == [
+            'spec.overrides[0].clientRefs[1].name: no ServiceAccount "wob" in namespace shop (did you mean "web"?): '
+            "create it, or correct the name"
+        ]
+
+
+class TestRoute:
+    PARENT = target("Server", "web-http")
+
+    @pytest.mark.parametrize(
+        "parent",
+        [
+            PARENT,
+            target("Service", "web-svc", "core"),
+            target("Service", "ledger", "", namespace="bank"),
+            target("EgressNetwork", "outside"),
+            target("Gateway", "nothing", GATEWAY),
+            {"name": "nothing"},
+        ],
+    )
+    def test_whose_parents_exist_or_are_not_linkerds_is_not_spoken_of(self, parent: Any) -> None:
+        for group, kind in ((POLICY, "HTTPRoute"), (GATEWAY, "HTTPRoute"), (GATEWAY, "GRPCRoute")):
+            assert found(kind, {"parentRefs": [parent]}, group) == []
+
+    def test_without_a_group_in_its_parent_means_the_routes_own(self) -> None:
+        parents = {"parentRefs": [target("Server", "nothing", None)]}
+        assert found("HTTPRoute", parents, GATEWAY) == []
+        assert found("HTTPRoute", parents, POLICY) == [
+            'spec.parentRefs[0].name: no Server "nothing" in namespace shop: create it, or correct the name'
+        ]
+
+    def test_whose_parent_does_not_exist_is_spoken_of(self) -> None:
+        assert found("GRPCRoute", {"parentRefs": [self.PARENT, target("Service", "web", "")]}, GATEWAY) == [
+            'spec.parentRefs[1].name: no Service "web" in namespace shop (did you mean "web-svc"?): '
+            "create it, or correct the name"
+        ]
+
+    def test_whose_backend_does_not_exist_is_spoken_of(self) -> None:
+        backends = [
+            {"name": "web-svc", "port": 80},
+            {"name": "ledger", "namespace": "bank"},
+            target("EgressNetwork", "outside"),
+            target("Bucket", "nothing", "storage.example.org"),
+            target("Service", "nothing", ""),
+        ]
+        spec = {"parentRefs": [self.PARENT], "rules": [{}, {"backendRefs": backends}]}
+        assert found("HTTPRoute", spec) == [
+            'spec.rules[1].backendRefs[4].name: no Service "nothing" in namespace shop: create it, or correct the name'
+        ]
+
+    def test_is_told_of_each_missing_backend_once(self) -> None:
+        rules = [{"backendRefs": [{"name": "nothing"}, {"name": "nothing"}]}] * 20
+        assert len(found("HTTPRoute", {"parentRefs": [self.PARENT], "rules": rules})) == 1
+
+    def test_of_a_gateway_is_not_linkerds_to_judge(self) -> None:
+        rules = [{"backendRefs": [{"name": "nothing"}]}]
+        parent = target("Gateway", "edge", GATEWAY)
+        assert found("HTTPRoute", {"parentRefs": [parent], "rules": rules}, GATEWAY) == []
+
+
+def server(
+    name: str, port: Any, labels: dict[str, str] | None = None, *expressions: Any, **more: Any
+) -> dict[str, Any]:
+    """A Server of namespace `shop`."""
+    selector = {"matchLabels": labels or {}, "matchExpressions": list(expressions)}
+    return {
+        "apiVersion": f"{POLICY}/v1beta3",
+        "kind": "Server",
+        "metadata": {"name": name, "namespace": "shop"},
+        "spec": {"podSelector": selector, "port": port, **more},
+    }
+
+
+def shared(one: dict[str, Any], *others: dict[str, Any]) -> list[Finding]:
+    """What is said about a Server beside others."""
+    return check(POLICY, "Server", "shop", one["metadata"]["name"], one["spec"], catalog(*others))
+
+
+WEB = {"app": "web"}
+IN = {"key": "tier", "operator": "In", "values": ["b", "a"]}
+IN_OTHER_ORDER = {"key": "tier", "operator": "In", "values": ["a", "b"]}
+EXISTS = {"key": "tier", "operator": "Exists"}
+
+
+class TestServerPort:
+    @pytest.mark.parametrize(
+        "other",
+        [
+            server("other", 80, WEB),
+            server("other", 80),
+            server("other", 80, {**WEB, "tier": "front"}),
+            server("other", 80, WEB, EXISTS),
+            server("other", 80, {}, {"key": "app", "operator": "In", "values": ["web"]}),
+        ],
+    )
+    def test_of_the_same_pods_is_shared(self, other: dict[str, Any]) -> None:
+        for one, two in (
+            (server("one", 80, WEB), other),
+            ({**other, "metadata": {"name": "one"}}, server("other", 80, WEB)),
+        ):
+            (finding,) = shared(one, two)
+            assert (finding.field, finding.rule.id) == ("spec.port", "server-port-shared")
+            assert finding.message == (
+                'also selected by Server "other" for the same workloads, of which each goes by the oldest Server '
+                "alone: choose another port, or labels that those workloads do not have"
+            )
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            server("other", 81, WEB),
+            server("other", "80", WEB),
+            server("one", 80, WEB),
+            server("other", 80, {"app": "db"}),
+            server("other", 80, {"tier": "front"}),
+            server("other", 80, {}, EXISTS),
+            server("other", 80, WEB, externalWorkloadSelector={"matchLabels": WEB}),
+            server("other", 80, {}, {"key": "app", "operator": "NotIn", "values": ["web"]}),
+            server("other", 80, {}, "odd"),
+        ],
+    )
+    def test_of_other_pods_or_perhaps_of_others_is_not_shared(self, other: dict[str, Any]) -> None:
+        assert shared(server("one", 80, WEB), other) == []
+
+    def test_is_compared_by_expressions_too(self) -> None:
+        assert shared(server("one", 80, {}, IN), server("other", 80, {}, IN_OTHER_ORDER))
+        assert not shared(server("one", 80, {}, IN), server("other", 80, {}, {**IN, "values": ["c", "a"]}))
+
+    def test_is_shared_among_external_workloads(self) -> None:
+        one, two = server("one", 80, WEB), server("other", 80, WEB)
+        for each in (one, two):
+            each["spec"]["externalWorkloadSelector"] = each["spec"].pop("podSelector")
+        assert shared(one, two)
+
+    def test_that_many_share_names_a_few(self) -> None:
+        (finding,) = shared(server("one", 80), *(server(f"other-{number}", 80) for number in range(7)))
+        assert 'Server "other-0", "other-1", "other-2" and 4 more for' in finding.message
+
+    @pytest.mark.parametrize("port", [None, True, 80.0, [80], {"number": 80}])
+    def test_that_is_none_is_not_compared(self, port: Any) -> None:
+        assert shared(server("one", port), server("other", port)) == []
+
+    def test_is_judged_fast_where_there_is_nothing_to_say(self) -> None:
+        others = catalog(*(server(f"other-{number}", 8000 + number, {"app": str(number)}) for number in range(10)))
+        spec = server("one", 80, WEB)["spec"]
+        best = min(_timed(lambda: check(POLICY, "Server", "shop", "one", spec, others)) for _ in range(50))
+        assert best < 20e-6
+
+
+def _timed(call: Any) -> float:
+    begin = time.perf_counter()
+    for _ in range(100):
+        call()
+    return (time.perf_counter() - begin) / 100
+
+
+KINDS = [
+    (POLICY, "Server"),
+    (POLICY, "AuthorizationPolicy"),
+    (POLICY, "ServerAuthorization"),
+    (POLICY, "HTTPLocalRateLimitPolicy"),
+    (POLICY, "MeshTLSAuthentication"),
+    (POLICY, "HTTPRoute"),
+    (GATEWAY, "HTTPRoute"),
+    (GATEWAY, "GRPCRoute"),
+    (GATEWAY, "TLSRoute"),
+    (GATEWAY, "TCPRoute"),
+]
+
+FIELDS = [
+    *("targetRef", "requiredAuthenticationRefs", "identityRefs", "overrides", "clientRefs", "parentRefs", "rules"),
+    *("backendRefs", "server", "client", "meshTLS", "serviceAccounts", "podSelector", "port", "name", "namespace"),
+    *("group", "kind", "matchLabels", "matchExpressions"),
+]
+
+
+def odd(depth: int = 0) -> list[Any]:
+    """JSON that is nothing in particular."""
+    plain: list[Any] = [None, True, 0, -1.5, "", "x", "\ud800", [], {}]
+    if depth == 4:
+        return plain
+    below = odd(depth + 1)
+    return plain + [[each] for each in below[::3]] + [dict.fromkeys(FIELDS, each) for each in below]
+
+
+class TestWhateverHappens:
+    @pytest.mark.parametrize(("group", "kind"), KINDS)
+    def test_an_odd_spec_raises_nothing(self, group: str, kind: str) -> None:
+        for spec in odd():
+            check(group, kind, "shop", "subject", spec, catalog())
+
+    @pytest.mark.parametrize(("group", "kind"), KINDS)
+    def test_nothing_is_said_where_nothing_is_known(self, group: str, kind: str) -> None:
+        references = [target(kind_, "nothing", None) for kind_ in ("Service", "ServiceAccount", "Namespace")]
+        references += [target(kind_, "nothing") for kind_ in ("Server", "HTTPRoute", "MeshTLSAuthentication")]
+        for reference in references:
+            spec = {field: [reference] for field in FIELDS} | {"targetRef": reference, "server": reference, "port": 80}
+            assert check(group, kind, "shop", "web.shop.svc.cluster.local", spec, NothingKnown()) == []
+
+    def test_an_odd_name_is_quoted_and_shortened(self) -> None:
+        spec = {"identityRefs": [target("ServiceAccount", "a\n" * 100, "", namespace="x y")]}
+        (text,) = found("MeshTLSAuthentication", spec)
+        assert "\n" not in text
+        assert len(text) < 250
+        assert 'in namespace "x y", which' in text
+
+    def test_other_kinds_are_not_spoken_of(self) -> None:
+        assert check("apps", "Deployment", "shop", "web", {"targetRef": target("Server", "nothing")}, catalog()) == []
+
+    def test_group_and_kind_of_the_object_are_told_in_any_case(self) -> None:
+        spec = {"targetRef": target("Server", "nothing")}
+        assert check(POLICY.upper(), "authorizationpolicy", "shop", "subject", spec, catalog())
+
+    def test_every_finding_is_a_warning(self) -> None:
+        spec = {"targetRef": target("Server", "nothing")}
+        (finding,) = check(POLICY, "AuthorizationPolicy", "", "subject", spec, catalog())
+        assert finding.rule.severity is Severity.WARNING
+        assert finding.rule.reason == "FieldValueNotFound"
+        assert "in namespace default" in finding.message

@@ -1,0 +1,161 @@
+"""AuthorizationPolicy (policy.linkerd.io): what a client has to prove to use a Server, a route or a namespace."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from webhook.mesh.releases import Line
+from webhook.policy.finding import Severity, declare, show, suggest
+from webhook.policy.shape import List, Node, Reading, Shape, Struct, need
+from webhook.policy.targets import (
+    GATEWAY_GRPC_ROUTE,
+    GATEWAY_HTTP_ROUTE,
+    HTTP_ROUTE,
+    LOCAL_REFERENCE,
+    MESH_TLS,
+    NAMESPACE,
+    NETWORK,
+    REFERENCE,
+    SERVER,
+    SERVICE_ACCOUNT,
+    GroupKind,
+    canonical,
+    targets,
+)
+
+TARGET = declare(
+    "authorizationpolicy-target",
+    Severity.ERROR,
+    "FieldValueNotSupported",
+    "An AuthorizationPolicy's target is of a kind that cannot be one.",
+)
+OTHER_NAMESPACE = declare(
+    "authorizationpolicy-other-namespace",
+    Severity.ERROR,
+    "FieldValueForbidden",
+    "An AuthorizationPolicy targets another namespace than its own.",
+)
+AUTHENTICATION = declare(
+    "authorizationpolicy-authentication",
+    Severity.ERROR,
+    "FieldValueNotSupported",
+    "A required authentication is of a kind that is none.",
+)
+TWICE = declare(
+    "authorizationpolicy-authentication-twice",
+    Severity.ERROR,
+    "FieldValueTooMany",
+    "More than one authentication of a kind, which no client could satisfy together.",
+)
+TOGETHER = declare(
+    "authorizationpolicy-authentication-together",
+    Severity.ERROR,
+    "FieldValueForbidden",
+    "A MeshTLSAuthentication and a ServiceAccount, which both say which identities a client may have.",
+)
+NONE = declare(
+    "authorizationpolicy-no-authentication",
+    Severity.WARNING,
+    "FieldValueRequired",
+    "An AuthorizationPolicy without authentications: every client may use the target.",
+)
+
+_EDGE_TARGETS: Final = (SERVER, NAMESPACE, HTTP_ROUTE, GATEWAY_HTTP_ROUTE, GATEWAY_GRPC_ROUTE)
+_STABLE_TARGETS: Final = (SERVER, NAMESPACE, HTTP_ROUTE)
+_AUTHENTICATIONS: Final = (MESH_TLS, SERVICE_ACCOUNT, NETWORK)
+
+
+def name_of(target: GroupKind) -> str:
+    """A kind with its group, as a message writes it."""
+    group, kind = target
+    return f"{kind}.{group}" if group else kind
+
+
+def _check(allowed: tuple[GroupKind, ...], node: Node, reading: Reading) -> None:
+    target = node.get("targetRef")
+    if target is not None and not target.bad:
+        _check_target(allowed, target, reading)
+    _check_authentications(node, reading)
+
+
+def _check_target(allowed: tuple[GroupKind, ...], target: Node, reading: Reading) -> None:
+    if not any(targets(target, candidate, reading.line) for candidate in allowed):
+        names = [name_of(candidate) for candidate in allowed]
+        reading.note(
+            TARGET,
+            (*target.path, "kind"),
+            f"{show(canonical(target))} cannot be targeted, want one of {', '.join(names)}"
+            f"{_group_hint(target, allowed) or suggest(canonical(target), names)}",
+        )
+    elif targets(target, NAMESPACE, reading.line) and target["name"] != reading.namespace:
+        reading.note(
+            OTHER_NAMESPACE,
+            (*target.path, "name"),
+            f"{show(target['name'])} is another namespace, only the policy's own can be targeted: "
+            f"write {show(reading.namespace)}, or create the policy in {target['name']}",
+        )
+
+
+def _group_hint(reference: Node, allowed: tuple[GroupKind, ...]) -> str:
+    for group, kind in allowed:
+        if reference["kind"].lower() == kind.lower():
+            return f": set group to {group}" if group else ": leave group out"
+    return ""
+
+
+def _check_authentications(node: Node, reading: Reading) -> None:
+    references = [r for r in node.nodes("requiredAuthenticationRefs") if not r.bad]
+    path = (*node.path, "requiredAuthenticationRefs")
+    if not references and "requiredAuthenticationRefs" in node and not reading.broken:
+        reading.note(
+            NONE, path, "no authentication is required, so every client may use the target: add one if not meant"
+        )
+    seen: dict[GroupKind, Node] = {}
+    for reference in references:
+        kind = next((k for k in _AUTHENTICATIONS if targets(reference, k, reading.line)), None)
+        if kind is None:
+            names = [name_of(k) for k in _AUTHENTICATIONS]
+            reading.note(
+                AUTHENTICATION,
+                (*reference.path, "kind"),
+                f"{show(canonical(reference))} is no authentication, want one of {', '.join(names)}"
+                f"{_group_hint(reference, _AUTHENTICATIONS) or suggest(canonical(reference), names)}",
+            )
+        elif kind in seen:
+            reading.note(
+                TWICE,
+                reference.path,
+                f"a second {kind[1]}, at most one is allowed: put {_instead(kind)} in place of both",
+            )
+        else:
+            seen[kind] = reference
+    if MESH_TLS in seen and SERVICE_ACCOUNT in seen:
+        reading.note(
+            TOGETHER,
+            seen[SERVICE_ACCOUNT].path,
+            "a ServiceAccount next to a MeshTLSAuthentication: name the account among the latter's identityRefs",
+        )
+
+
+def _instead(kind: GroupKind) -> str:
+    if kind == NETWORK:
+        return "one NetworkAuthentication with the networks of both"
+    if kind == SERVICE_ACCOUNT:
+        return "one MeshTLSAuthentication with identityRefs to the accounts"
+    return "one MeshTLSAuthentication with the identities of both"
+
+
+def _spec(allowed: tuple[GroupKind, ...]) -> Struct:
+    return Struct(
+        {"targetRef": need(LOCAL_REFERENCE), "requiredAuthenticationRefs": need(List(REFERENCE))},
+        check=lambda node, reading: _check(allowed, node, reading),
+    )
+
+
+_EDGE: Final = _spec(_EDGE_TARGETS)
+_STABLE: Final = _spec(_STABLE_TARGETS)
+
+
+def spec(line: Line, version: str) -> Shape:
+    """What an AuthorizationPolicy's spec looks like at a release line: later ones can target Gateway API routes."""
+    return _EDGE if line.has("policy/AuthorizationPolicy.targetRef.gateway") else _STABLE

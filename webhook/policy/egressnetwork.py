@@ -1,0 +1,21 @@
+"""EgressNetwork (policy.linkerd.io): what is outside of the cluster, and whether it may be reached."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from webhook.mesh.releases import Line
+from webhook.policy.networks import NETWORKS, refuse_empty
+from webhook.policy.shape import Choice, Node, Reading, Shape, Struct, may, need
+
+
+def _check(node: Node, reading: Reading) -> None:
+    refuse_empty(node, "networks", reading)
+
+
+_SPEC: Final = Struct({"networks": may(NETWORKS), "trafficPolicy": need(Choice("Allow", "Deny"))}, check=_check)
+
+
+def spec(line: Line, version: str) -> Shape:
+    """What an EgressNetwork's spec looks like."""
+    return _SPEC

@@ -1,0 +1,116 @@
+"""GRPCRoute (gateway.networking.k8s.io): read leniently, as other controllers may know fields that we don't."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from webhook.mesh.releases import Line
+from webhook.policy.finding import Severity, declare
+from webhook.policy.gateway_rules import (
+    check_filters,
+    check_match_count,
+    check_method,
+    check_parents_differ,
+    check_session,
+)
+from webhook.policy.routeannotations import READ_BY_GRPC, check_annotations
+from webhook.policy.routes import (
+    DEFAULT_GATEWAYS,
+    EXTENSION,
+    GATEWAY_BACKEND_MODIFIER,
+    GATEWAY_MODIFIER,
+    HEADER_MATCHES,
+    HOST_NAMES,
+    MIRROR,
+    PARENTS,
+    SESSION_PERSISTENCE,
+    WEIGHTED_TARGET,
+    check_backends,
+    check_header_match,
+    check_modifier,
+    check_parents,
+    warn_of_shadows,
+)
+from webhook.policy.shape import Choice, List, Node, Reading, Shape, Struct, Text, can, need
+from webhook.policy.targets import SUBDOMAIN
+
+METHOD_PATTERN = declare(
+    "grpcroute-method-regex",
+    Severity.ERROR,
+    "FieldValueNotSupported",
+    "A gRPC method is matched by a regular expression, which Linkerd does not support.",
+)
+
+
+def _check(spec: Node, reading: Reading) -> None:
+    meshed = check_parents(spec, reading)
+    reading.findings += check_annotations(reading.annotations, READ_BY_GRPC, meshed)
+    for rule in spec.nodes("rules"):
+        for match in rule.nodes("matches"):
+            _check_match(match, reading)
+        for entry in rule.nodes("filters"):
+            check_modifier(entry.get("requestHeaderModifier"), reading)
+            check_modifier(entry.get("responseHeaderModifier"), reading)
+        check_backends(rule, reading)
+        check_filters(rule, reading)
+        for backend in rule.nodes("backendRefs"):
+            check_filters(backend, reading)
+        if "sessionPersistence" in rule:
+            check_session(rule["sessionPersistence"], reading)
+    warn_of_shadows(spec, reading)
+    check_parents_differ(spec, reading)
+    check_match_count(spec, 0, reading)
+
+
+def _check_match(match: Node, reading: Reading) -> None:
+    for header in match.nodes("headers"):
+        check_header_match(header, reading)
+    method = match.get("method")
+    check_method(method, reading)
+    if method is not None and method.get("type") == "RegularExpression":
+        reading.note(
+            METHOD_PATTERN,
+            (*method.path, "type"),
+            '"RegularExpression" is not supported for methods, want Exact: leave it out, and list the methods',
+        )
+
+
+def _filter(headers: Struct) -> Struct:
+    return Struct(
+        {
+            "extensionRef": can(EXTENSION),
+            "requestHeaderModifier": can(headers),
+            "requestMirror": can(MIRROR),
+            "responseHeaderModifier": can(headers),
+            "type": need(Choice("ResponseHeaderModifier", "RequestHeaderModifier", "RequestMirror", "ExtensionRef")),
+        }
+    )
+
+
+_BACKEND: Final = Struct({"filters": can(List(_filter(GATEWAY_BACKEND_MODIFIER), most=16)), **WEIGHTED_TARGET})
+_METHOD: Final = Struct(
+    {"method": can(Text(most=1024)), "service": can(Text(most=1024)), "type": can(Choice("Exact", "RegularExpression"))}
+)
+_RULE: Final = Struct(
+    {
+        "backendRefs": can(List(_BACKEND, most=16)),
+        "filters": can(List(_filter(GATEWAY_MODIFIER), most=16)),
+        "matches": can(List(Struct({"headers": can(HEADER_MATCHES), "method": can(_METHOD)}), most=64)),
+        "name": can(SUBDOMAIN),
+        "sessionPersistence": can(SESSION_PERSISTENCE),
+    }
+)
+_SPEC: Final = Struct(
+    {
+        "hostnames": can(HOST_NAMES),
+        "parentRefs": can(PARENTS),
+        "rules": can(List(_RULE, most=16)),
+        "useDefaultGateways": can(DEFAULT_GATEWAYS),
+    },
+    check=_check,
+)
+
+
+def spec(line: Line, version: str) -> Shape:
+    """What a GRPCRoute's spec looks like: the same in every version."""
+    return _SPEC

@@ -1,0 +1,104 @@
+"""HTTPRoute (gateway.networking.k8s.io): read leniently, as other controllers may know fields that we don't."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from webhook.mesh.releases import Line
+from webhook.policy.gateway_rules import (
+    check_filters,
+    check_match_count,
+    check_parents_differ,
+    check_path,
+    check_prefix_rewrites,
+    check_session,
+    check_timeouts,
+)
+from webhook.policy.routeannotations import READ_BY_HTTP, check_annotations
+from webhook.policy.routes import (
+    DEFAULT_GATEWAYS,
+    DURATION,
+    GATEWAY_BACKEND_MODIFIER,
+    GATEWAY_MATCHES,
+    GATEWAY_MODIFIER,
+    HOST_NAMES,
+    PARENTS,
+    SESSION_PERSISTENCE,
+    WEIGHTED_TARGET,
+    check_backends,
+    check_match,
+    check_modifier,
+    check_parents,
+    check_redirect,
+    http_filter,
+    warn_of_shadows,
+)
+from webhook.policy.shape import Integer, List, Node, Reading, Shape, Struct, can
+from webhook.policy.targets import SUBDOMAIN
+
+
+def _check(spec: Node, reading: Reading) -> None:
+    meshed = check_parents(spec, reading)
+    reading.findings += check_annotations(reading.annotations, READ_BY_HTTP, meshed)
+    for rule in spec.nodes("rules"):
+        for match in rule.nodes("matches"):
+            check_match(match, reading)
+        for entry in rule.nodes("filters"):
+            check_modifier(entry.get("requestHeaderModifier"), reading)
+            check_modifier(entry.get("responseHeaderModifier"), reading)
+            check_redirect(entry.get("requestRedirect"), reading)
+        check_backends(rule, reading)
+        _check_schema(rule, reading)
+    warn_of_shadows(spec, reading)
+    check_parents_differ(spec, reading)
+    check_match_count(spec, 1, reading)
+
+
+def _check_schema(rule: Node, reading: Reading) -> None:
+    """What the CRD's own rules say about a rule."""
+    for match in rule.nodes("matches"):
+        check_path(match.get("path"), reading)
+    check_filters(rule, reading)
+    for backend in rule.nodes("backendRefs"):
+        if "filters" in backend:
+            check_filters(backend, reading)
+    check_prefix_rewrites(rule, reading)
+    if "timeouts" in rule:
+        check_timeouts(rule["timeouts"], reading)
+    if "sessionPersistence" in rule:
+        check_session(rule["sessionPersistence"], reading)
+
+
+_BACKEND: Final = Struct({"filters": can(List(http_filter(GATEWAY_BACKEND_MODIFIER), most=16)), **WEIGHTED_TARGET})
+_RETRY: Final = Struct(
+    {
+        "attempts": can(Integer(-(2**63), 2**63 - 1, least=1)),
+        "backoff": can(DURATION),
+        "codes": can(List(Integer(-(2**63), 2**63 - 1, least=400, most=599), distinct=True)),
+    }
+)
+_RULE: Final = Struct(
+    {
+        "backendRefs": can(List(_BACKEND, most=16)),
+        "filters": can(List(http_filter(GATEWAY_MODIFIER), most=16)),
+        "matches": can(GATEWAY_MATCHES),
+        "name": can(SUBDOMAIN),
+        "retry": can(_RETRY),
+        "sessionPersistence": can(SESSION_PERSISTENCE),
+        "timeouts": can(Struct({"backendRequest": can(DURATION), "request": can(DURATION)})),
+    }
+)
+_SPEC: Final = Struct(
+    {
+        "hostnames": can(HOST_NAMES),
+        "parentRefs": can(PARENTS),
+        "rules": can(List(_RULE, least=1, most=16)),
+        "useDefaultGateways": can(DEFAULT_GATEWAYS),
+    },
+    check=_check,
+)
+
+
+def spec(line: Line, version: str) -> Shape:
+    """What a Gateway API HTTPRoute's spec looks like: the same in every version."""
+    return _SPEC

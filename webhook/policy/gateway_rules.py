@@ -1,0 +1,281 @@
+"""What the Gateway API's CRDs forbid beyond their schema: the rules that they write in CEL.
+
+The fields are those of the experimental channel (Gateway API 1.6); where the standard channel says otherwise about a
+field, what only one of the two refuses is left alone. Rules need values that read well, and pass over the others.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from webhook.policy.finding import Severity, declare, show
+from webhook.policy.routes import URL_PATH
+from webhook.policy.shape import Node, Reading
+from webhook.policy.targets import GATEWAY
+
+RULE = declare(
+    "gateway-rule",
+    Severity.SCHEMA,
+    "FieldValueInvalid",
+    "Values that do not go together, by a rule of the Gateway API's CRD.",
+)
+
+# The field that goes with a filter's type; extensions have one as well.
+_FIELDS: Final = {
+    "RequestHeaderModifier": "requestHeaderModifier",
+    "ResponseHeaderModifier": "responseHeaderModifier",
+    "RequestMirror": "requestMirror",
+    "RequestRedirect": "requestRedirect",
+    "URLRewrite": "urlRewrite",
+    "ExtensionRef": "extensionRef",
+    "CORS": "cors",
+    "ExternalAuth": "externalAuth",
+}
+_ONCE: Final = frozenset({"RequestHeaderModifier", "ResponseHeaderModifier", "RequestRedirect", "URLRewrite", "CORS"})
+_MOST_MATCHES: Final = 128
+
+
+def check_parents_differ(spec: Node, reading: Reading) -> None:
+    """Parents that are one object have to differ in their sections or ports, and all of them name the same of these."""
+    parents = spec.nodes("parentRefs")
+    if len(parents) < 2:
+        return
+    same: dict[tuple[Any, ...], list[Node]] = defaultdict(list)
+    for parent in parents:
+        if not parent.bad:
+            group, kind = parent.get("group", GATEWAY), parent.get("kind", "Gateway")
+            same[group, kind, parent["name"], parent.get("namespace")].append(parent)
+    for group in same.values():
+        parts = [(parent.get("sectionName"), parent.get("port")) for parent in group]
+        for index, (parent, part) in enumerate(zip(group, parts, strict=True)):
+            if part in parts[:index]:
+                reading.note(RULE, parent.path, "the same parent once more: leave it out, or name another section")
+            elif [bool(name) for name in part] != [bool(name) for name in parts[0]]:
+                reading.note(
+                    RULE, parent.path, "another part of the same parent: give each a sectionName, or each a port"
+                )
+
+
+def check_target(target: Node | None, reading: Reading) -> None:
+    """A Service is used at a port."""
+    if target is None or "port" in target or target.bad or target.get("group", ""):
+        return
+    if target.get("kind", "Service") == "Service":
+        reading.note(RULE, (*target.path, "port"), "missing, a Service is used at a port: write the one it exposes")
+
+
+def check_filters(owner: Node, reading: Reading) -> None:
+    """A filter holds what its type says, and some types stand once in a list."""
+    filters = owner.nodes("filters")
+    if not filters:
+        return
+    seen: set[str] = set()
+    for entry in filters:
+        kind = entry.get("type")
+        if kind is None:
+            continue
+        _check_filter(entry, kind, reading)
+        if kind in seen and kind in _ONCE:
+            reading.note(RULE, (*entry.path, "type"), f"a second {kind}: put both into one filter")
+        seen.add(kind)
+    if {"RequestRedirect", "URLRewrite"} <= seen:
+        reading.note(RULE, (*owner.path, "filters"), "both a RequestRedirect and a URLRewrite: leave one of them out")
+
+
+def _check_filter(entry: Node, kind: str, reading: Reading) -> None:
+    wanted = _FIELDS[kind]
+    if wanted not in entry or len(entry) > 2:
+        _tell_fields(entry, kind, wanted, reading)
+    further = _FURTHER.get(kind)
+    if further is not None and wanted in entry:
+        further(entry[wanted], reading)
+
+
+def _tell_fields(entry: Node, kind: str, wanted: str, reading: Reading) -> None:
+    if entry.lacks(wanted):
+        reading.note(RULE, (*entry.path, wanted), f"missing, a filter of type {kind} wants it: add it")
+    for name in _FIELDS.values():
+        if name != wanted and name in entry:
+            reading.note(RULE, (*entry.path, name), f"does not go with type {kind}: leave it out, or make it a filter")
+
+
+def _check_mirror(mirror: Node, reading: Reading) -> None:
+    check_target(mirror.get("backendRef"), reading)
+    fraction = mirror.get("fraction")
+    if fraction is None:
+        return
+    if "percent" in mirror:
+        reading.note(RULE, (*mirror.path, "percent"), "stands next to fraction: leave one of them out")
+    denominator = fraction.get("denominator", 100)
+    if fraction.get("numerator", 0) > denominator:
+        reading.note(
+            RULE,
+            (*fraction.path, "numerator"),
+            f"{fraction['numerator']} is more than the denominator {denominator}: lower it",
+        )
+
+
+def _check_external_auth(auth: Node, reading: Reading) -> None:
+    check_target(auth.get("backendRef"), reading)
+    protocol = auth.get("protocol")
+    if protocol is None:
+        return
+    for name in ("http", "grpc"):
+        if name == protocol.lower() and auth.lacks(name):
+            reading.note(RULE, (*auth.path, name), f"missing, protocol {protocol} wants it: add it, {{}} if need be")
+        elif name != protocol.lower() and name in auth:
+            reading.note(RULE, (*auth.path, name), f"does not go with protocol {protocol}: leave it out")
+
+
+def _check_cors(cors: Node, reading: Reading) -> None:
+    for name in ("allowHeaders", "allowMethods", "allowOrigins"):
+        values = cors.get(name) or ()
+        if "*" in values and len(values) > 1:
+            reading.note(RULE, (*cors.path, name), '"*" stands for all of them: leave the others out')
+
+
+def _check_new_path(change: Node, reading: Reading) -> None:
+    path = change.get("path")
+    if path is None or path.bad:
+        return
+    for kind, name in (("ReplaceFullPath", "replaceFullPath"), ("ReplacePrefixMatch", "replacePrefixMatch")):
+        if (path["type"] == kind) != (name in path):
+            fix = (
+                f"missing, type {kind} wants it: add it" if name not in path else f"wants type {kind}: change the type"
+            )
+            reading.note(RULE, (*path.path, name), fix)
+
+
+_FURTHER: Final[Mapping[str, Callable[[Node, Reading], None]]] = {
+    "RequestMirror": _check_mirror,
+    "RequestRedirect": _check_new_path,
+    "URLRewrite": _check_new_path,
+    "CORS": _check_cors,
+    "ExternalAuth": _check_external_auth,
+}
+
+
+def check_prefix_rewrites(rule: Node, reading: Reading) -> None:
+    """A redirect goes nowhere else, and whoever replaces a prefix has exactly one match, of a prefix."""
+    filters, backends = rule.nodes("filters"), rule.nodes("backendRefs")
+    if backends and filters and any("requestRedirect" in entry for entry in filters):
+        reading.note(RULE, (*rule.path, "backendRefs"), "what is redirected reaches no backend: leave one of them out")
+    owners = [rule] if _replaces_prefix(filters) else []
+    with_filters = [backend for backend in backends if "filters" in backend and _replaces_prefix(backend["filters"])]
+    # The CRD's rule has nothing against several such backends.
+    owners += with_filters if len(with_filters) == 1 else []
+    if owners and not _matches_one_prefix(rule):
+        for owner in owners:
+            reading.note(
+                RULE, (*owner.path, "filters"), "a prefix is replaced, want exactly one match, of type PathPrefix"
+            )
+
+
+def _replaces_prefix(filters: Sequence[Node]) -> bool:
+    for entry in filters:
+        change = entry.get("requestRedirect") or entry.get("urlRewrite")
+        path = change.get("path") if change else None
+        if path is not None and path.get("type") == "ReplacePrefixMatch" and "replacePrefixMatch" in path:
+            return True
+    return False
+
+
+def _matches_one_prefix(rule: Node) -> bool:
+    if rule.lacks("matches"):
+        return True
+    matches = rule.nodes("matches")
+    return len(matches) == 1 and (matches[0].get("path") or {}).get("type", "PathPrefix") == "PathPrefix"
+
+
+def check_match_count(spec: Node, default: int, reading: Reading) -> None:
+    """All rules together have so many matches; `default` are those of a rule that lists none."""
+    rules = spec.nodes("rules")
+    total = sum(default if rule.lacks("matches") else len(rule.nodes("matches")) for rule in rules)
+    if total > _MOST_MATCHES:
+        reading.note(
+            RULE, (*spec.path, "rules"), f"{total} matches, the CRD allows {_MOST_MATCHES}: make two routes of it"
+        )
+
+
+# Most paths: no empty segment, none that starts with a dot, nothing encoded.
+_ORDINARY: Final = re.compile("(?:/[-A-Za-z0-9_~!$&'()*+,;=:@][-A-Za-z0-9._~!$&'()*+,;=:@]*+)*+/?")
+_FORBIDDEN: Final = re.compile("//|/[.]/|/[.][.]/|%2f|%2F|/[.][.]?$")
+
+
+def check_path(path: Node | None, reading: Reading) -> None:
+    """A path that is no pattern is one that a URL can have after normalisation."""
+    if path is None or path.bad or path.get("type") == "RegularExpression":
+        return
+    value = path.get("value", "/")
+    if _ORDINARY.fullmatch(value) is not None:
+        return
+    # Where the slash in front is missing, that has been told.
+    if value.startswith("/") and (URL_PATH.fullmatch(value) is None or _FORBIDDEN.search(value) is not None):
+        reading.note(
+            RULE,
+            (*path.path, "value"),
+            f"{show(value)} can be no URL's path: take away any //, /./, /../, encoded slash and odd character",
+        )
+
+
+_UNITS: Final[Mapping[str, int]] = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
+_TERM: Final = re.compile("([0-9]+)(ms|[hms])")
+
+
+def _milliseconds(duration: str) -> int:
+    return sum(int(number) * _UNITS[unit] for number, unit in _TERM.findall(duration))
+
+
+def check_timeouts(timeouts: Node, reading: Reading) -> None:
+    """One try takes no longer than the whole request, of which 0 is no limit."""
+    if "request" not in timeouts or "backendRequest" not in timeouts:
+        return
+    request = _milliseconds(timeouts["request"])
+    if request and _milliseconds(timeouts["backendRequest"]) > request:
+        reading.note(
+            RULE,
+            (*timeouts.path, "backendRequest"),
+            f"{show(timeouts['backendRequest'])} is longer than the request's {show(timeouts['request'])}: shorten it",
+        )
+
+
+def check_session(session: Node, reading: Reading) -> None:
+    """Only a cookie has a configuration, and one that stays has an end."""
+    if session.get("cookieConfig") is None:
+        return
+    if session.get("type", "Cookie") != "Cookie" and "type" not in session.bad:
+        reading.note(RULE, (*session.path, "cookieConfig"), "goes with type Cookie only: leave it out")
+    if session["cookieConfig"].get("lifetimeType") == "Permanent" and session.lacks("absoluteTimeout"):
+        reading.note(RULE, (*session.path, "absoluteTimeout"), "missing, a permanent cookie wants it: add one")
+
+
+_SERVICE: Final = re.compile(r"\.?[a-z_][a-z_0-9]*(\.[a-z_][a-z_0-9]*)*", re.IGNORECASE | re.ASCII)
+_METHOD: Final = re.compile("[A-Za-z_][A-Za-z_0-9]*")
+
+
+def check_method(method: Node | None, reading: Reading) -> None:
+    """A gRPC method is matched by its service or its own name, each of which is an identifier."""
+    if method is None or method.bad:
+        return
+    if "service" not in method and "method" not in method:
+        reading.note(RULE, method.path, "has neither service nor method: add one, or leave the field out")
+    if method.get("type", "Exact") != "Exact":
+        return
+    for name, pattern in (("service", _SERVICE), ("method", _METHOD)):
+        if name in method and pattern.fullmatch(method[name]) is None:
+            reading.note(RULE, (*method.path, name), f"{show(method[name])} is no name that gRPC knows")
+
+
+_ADDRESS: Final = re.compile(
+    r"(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(\.(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}"
+)
+
+
+def check_hosts(spec: Node, reading: Reading) -> None:
+    """A host's name is no address."""
+    for index, host in enumerate(spec.get("hostnames") or ()):
+        if _ADDRESS.fullmatch(host):
+            reading.note(RULE, (*spec.path, "hostnames", index), f"{show(host)} is an address, want a host name")

@@ -1,0 +1,261 @@
+"""HTTPRoute (policy.linkerd.io): what requests to a Server, a Service or an EgressNetwork are told apart by.
+
+It shares a name, and in later lines the structures of its matches, with the Gateway API's. It is read strictly, its
+filters are fewer, and its timeouts have a grammar of their own. Line 2.12 has an older model.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from webhook.mesh.releases import Line
+from webhook.policy.durations import Timeout
+from webhook.policy.finding import Path, Severity, declare, show
+from webhook.policy.routeannotations import READ_BY_HTTP, check_annotations
+from webhook.policy.routes import (
+    HOST_NAMES,
+    METHODS,
+    MODIFIER,
+    OLD_POLICY_BACKENDS,
+    POLICY_BACKENDS,
+    POLICY_MATCHES,
+    PORT,
+    REDIRECT,
+    WHOLE_MODIFIER,
+    check_match,
+    check_modifier,
+    check_parents,
+    check_redirect,
+    parent_shape,
+    warn_of_filters,
+    warn_of_parents,
+    warn_of_shadows,
+)
+from webhook.policy.shape import (
+    BAD,
+    I32,
+    STRING,
+    Integer,
+    List,
+    Node,
+    Pruned,
+    Reading,
+    Shape,
+    Struct,
+    Tagged,
+    Text,
+    can,
+    may,
+    need,
+)
+from webhook.policy.targets import GROUP_NAME, KIND_NAME, NAME, NAMESPACE_NAME, SERVER, SUBDOMAIN, targets
+
+NEGATIVE = declare("httproute-timeout-negative", Severity.ERROR, "FieldValueInvalid", "A timeout is negative.")
+BACKEND_ABOVE_REQUEST = declare(
+    "httproute-timeout-order",
+    Severity.ERROR,
+    "FieldValueInvalid",
+    "A timeout of one try is longer than that of the whole request.",
+)
+PARENT_KIND = declare(
+    "httproute-parent", Severity.ERROR, "FieldValueNotSupported", "A parent is no Server, the only one that 2.12 knows."
+)
+METHOD = declare("httproute-method", Severity.ERROR, "FieldValueInvalid", "A method that HTTP does not allow.")
+SCHEME = declare("httproute-scheme", Severity.ERROR, "FieldValueInvalid", "A redirect's scheme that no URI can have.")
+REDIRECT_PATH = declare(
+    "httproute-redirect-path",
+    Severity.ERROR,
+    "FieldValueNotSupported",
+    "A redirect has a path, which 2.12 cannot read in any form.",
+)
+
+
+def _check_timeouts(node: Node, reading: Reading) -> None:
+    request, backend = node.get("request"), node.get("backendRequest")
+    for name, timeout in (("request", request), ("backendRequest", backend)):
+        if timeout is not None and timeout[0]:
+            reading.note(NEGATIVE, (*node.path, name), f"{show(timeout[2])} is negative: take the minus away")
+    if request is not None and backend is not None and backend[1] > request[1]:
+        reading.note(
+            BACKEND_ABOVE_REQUEST,
+            (*node.path, "backendRequest"),
+            f"{show(backend[2])} is longer than the request's {show(request[2])}: shorten it, or lengthen that",
+        )
+
+
+def _check_rules(spec: Node, reading: Reading, query_patterns: bool) -> None:
+    for rule in spec.nodes("rules"):
+        for match in rule.nodes("matches"):
+            check_match(match, reading, query_patterns)
+        for entry in rule.nodes("filters"):
+            check_modifier(entry.get("requestHeaderModifier"), reading)
+            check_modifier(entry.get("responseHeaderModifier"), reading)
+            check_redirect(entry.get("requestRedirect"), reading)
+        warn_of_filters(rule.nodes("filters"), reading)
+    warn_of_shadows(spec, reading)
+
+
+def _check_edge(spec: Node, reading: Reading) -> None:
+    meshed = check_parents(spec, reading)
+    warn_of_parents(spec, reading)
+    reading.findings += check_annotations(reading.annotations, READ_BY_HTTP, meshed)
+    _check_rules(spec, reading, query_patterns=True)
+
+
+_FILTER: Final = Tagged(
+    "type",
+    {
+        # The other's field is not read, but the CRD has an eye on it.
+        "RequestHeaderModifier": Struct({"requestHeaderModifier": need(MODIFIER)}, aside={"requestRedirect": REDIRECT}),
+        "ResponseHeaderModifier": Struct(
+            {"responseHeaderModifier": need(Pruned(MODIFIER))},
+            aside={"requestHeaderModifier": WHOLE_MODIFIER, "requestRedirect": REDIRECT},
+        ),
+        "RequestRedirect": Struct({"requestRedirect": need(REDIRECT)}, aside={"requestHeaderModifier": WHOLE_MODIFIER}),
+    },
+    allowed=("RequestHeaderModifier", "RequestRedirect"),
+)
+
+
+def _edge(port: Shape, backends: Shape, timeouts: Shape) -> Struct:
+    rule = Struct(
+        {
+            "matches": may(POLICY_MATCHES),
+            "filters": may(List(_FILTER, most=16)),
+            "backendRefs": may(backends),
+            "timeouts": may(timeouts),
+        }
+    )
+    return Struct(
+        {
+            "parentRefs": can(List(parent_shape(port), most=32)),
+            "hostnames": may(HOST_NAMES),
+            "rules": may(List(rule, most=16)),
+        },
+        check=_check_edge,
+    )
+
+
+_TIMEOUTS: Final = Struct({"request": may(Timeout()), "backendRequest": may(Timeout())}, check=_check_timeouts)
+_NEWEST: Final = _edge(PORT, POLICY_BACKENDS, _TIMEOUTS)
+_OLDEST: Final = _edge(I32, OLD_POLICY_BACKENDS, Pruned(_TIMEOUTS))
+_EDGE: Final = {
+    "v1alpha1": _OLDEST,
+    "v1beta1": _OLDEST,
+    "v1beta2": _edge(PORT, POLICY_BACKENDS, Pruned(_TIMEOUTS)),
+}
+
+
+# --- 2.12: the structures are those of an older release of the Gateway API ---
+
+_METHOD = re.compile(r"[!*+.^_`|~0-9A-Za-z-]+")
+_SCHEME = re.compile(r"[0-9A-Za-z+.-]{0,64}")
+
+
+class _NoPath(Shape):
+    """The path of a redirect: of no form that can be written does 2.12 make one."""
+
+    def read(self, value: Any, path: Path, reading: Reading) -> Any:
+        reading.refuse(REDIRECT_PATH, path, "the path of a redirect cannot be read by this release: leave it out")
+        return BAD
+
+
+def _check_stable(spec: Node, reading: Reading) -> None:
+    for parent in spec.nodes("parentRefs"):
+        if parent.bad or (parent.get("kind") is not None and targets(parent, SERVER, reading.line)):
+            continue
+        reading.note(
+            PARENT_KIND,
+            parent.path,
+            f"{show(parent.get('kind'))} cannot be a parent, want group policy.linkerd.io and kind Server",
+        )
+    for rule in spec.nodes("rules"):
+        for match in rule.nodes("matches"):
+            method = match.get("method")
+            if method is not None and _METHOD.fullmatch(method) is None:
+                reading.note(METHOD, (*match.path, "method"), f"{show(method)} is no method, want one such as GET")
+        for entry in rule.nodes("filters"):
+            redirect: Node | None = entry.get("requestRedirect")
+            scheme = None if redirect is None else redirect.get("scheme")
+            if redirect is not None and scheme is not None and _SCHEME.fullmatch(scheme) is None:
+                reading.note(SCHEME, (*redirect.path, "scheme"), f"{show(scheme)} is no scheme, want http or https")
+    _check_rules(spec, reading, query_patterns=False)
+
+
+_PORT: Final = Integer(0, 65535)
+
+
+def _typed(names: tuple[str, ...], **fields: Shape) -> Tagged:
+    return Tagged("type", {name: Struct({field: need(shape) for field, shape in fields.items()}) for name in names})
+
+
+def _stable_matches() -> List:
+    two, value = ("Exact", "RegularExpression"), Text(least=1, most=4096)
+    # The characters of a header's name are looked at by a rule.
+    headers = _typed(two, name=Text(most=256), value=value)
+    query = _typed(two, name=Text(least=1, most=256), value=Text(least=1, most=1024))
+    return List(
+        Struct(
+            {
+                "path": may(_typed(("Exact", "PathPrefix", "RegularExpression"), value=Text(most=1024))),
+                "headers": may(List(headers, most=16, key="name")),
+                "queryParams": may(List(query, most=16, key="name")),
+                "method": may(Text(choices=METHODS)),
+            }
+        ),
+        most=8,
+    )
+
+
+def _stable_modifier(name: Text) -> Struct:
+    headers = List(Struct({"name": need(name), "value": need(Text(least=1, most=4096))}), most=16, key="name")
+    return Struct({"set": may(headers), "add": may(headers), "remove": may(List(STRING, most=16))})
+
+
+_STABLE_PARENT: Final = Struct(
+    {
+        "group": may(GROUP_NAME),
+        "kind": may(KIND_NAME),
+        "namespace": may(NAMESPACE_NAME),
+        "name": need(NAME),
+        "sectionName": may(SUBDOMAIN),
+        "port": may(Pruned(_PORT)),
+    }
+)
+_STABLE_REDIRECT: Final = Struct(
+    {
+        "scheme": may(Text(choices=("http", "https"))),
+        "hostname": may(SUBDOMAIN),
+        "path": may(_NoPath()),
+        "port": may(Integer(0, 65535, least=1)),
+        "statusCode": may(Integer(0, 65535, among=(301, 302))),
+    }
+)
+_STABLE_FILTER: Final = Tagged(
+    "type",
+    {
+        "RequestHeaderModifier": Struct(
+            {"requestHeaderModifier": need(_stable_modifier(Text(most=256)))},
+            aside={"requestRedirect": _STABLE_REDIRECT},
+        ),
+        "RequestRedirect": Struct(
+            {"requestRedirect": need(_STABLE_REDIRECT)}, aside={"requestHeaderModifier": WHOLE_MODIFIER}
+        ),
+    },
+)
+_STABLE_RULE: Final = Struct({"matches": may(_stable_matches()), "filters": may(List(_STABLE_FILTER, most=16))})
+_STABLE: Final = Struct(
+    {
+        "parentRefs": may(List(_STABLE_PARENT, most=32)),
+        "hostnames": may(HOST_NAMES),
+        "rules": may(List(_STABLE_RULE, most=16)),
+    },
+    check=_check_stable,
+    flattened=True,
+)
+
+
+def spec(line: Line, version: str) -> Shape:
+    """What a policy HTTPRoute's spec looks like at a release line, in a version of its API."""
+    return _EDGE.get(version, _NEWEST) if line.has("policy/HTTPRoute.timeouts") else _STABLE

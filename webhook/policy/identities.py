@@ -1,0 +1,81 @@
+"""Mesh identities: names like those in DNS, or SPIFFE ids.
+
+The grammar of the ids: https://github.com/spiffe/spiffe/blob/main/standards/SPIFFE-ID.md
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from webhook.policy.finding import Path, Severity, declare, show
+from webhook.policy.shape import Reading, Shape, Text
+
+IDENTITY = declare("identity-invalid", Severity.ERROR, "FieldValueInvalid", "An identity that no client can have.")
+
+_SCHEME: Final = "spiffe://"
+# Matched in full: `$` would let a newline through.
+_DNS_PATTERN: Final = r"(\*|[a-z0-9]([-a-z0-9]*[a-z0-9])?)(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+_DNS_LIKE = re.compile(_DNS_PATTERN)
+_TRUST_DOMAIN = re.compile(r"[a-z0-9._-]+")
+_SEGMENT = re.compile(r"[A-Za-z0-9._-]+")
+
+
+def what_is_wrong(identity: str) -> str:
+    """What is wrong with an identity, an empty string if nothing is."""
+    if not identity.startswith(_SCHEME):
+        return "" if _DNS_LIKE.fullmatch(identity) else _no_name(identity)
+    domain, slash, path = identity[len(_SCHEME) :].partition("/")
+    if not domain:
+        return "the trust domain is missing, want spiffe://TRUST-DOMAIN/PATH"
+    if not _TRUST_DOMAIN.fullmatch(domain):
+        return "the trust domain may hold lower-case letters, digits, dots, dashes and underscores only"
+    if not slash:
+        return ""
+    *inner, last = path.split("/")
+    if not last:
+        return "the path ends in a slash: take it away"
+    for segment in (*inner, last):
+        if not segment:
+            return "the path has an empty segment (//): take one slash away"
+        if segment in (".", ".."):
+            return "the path has a dot segment, which SPIFFE forbids: take it away"
+        if not _SEGMENT.fullmatch(segment):
+            return "a path may hold letters, digits, dots, dashes and underscores only"
+    return ""
+
+
+def _no_name(identity: str) -> str:
+    if identity.lower() != identity and _DNS_LIKE.fullmatch(identity.lower()):
+        return f"upper-case letters are not allowed, write {identity.lower()}"
+    if identity.strip() != identity:
+        return "take the white space away"
+    if "*" in identity:
+        return "a * may only be the whole first label, as in *.emojivoto.serviceaccount.identity.linkerd.cluster.local"
+    if "://" in identity:
+        return "of URIs only those of the form spiffe://TRUST-DOMAIN/PATH are identities"
+    return (
+        "want a name of lower-case letters, digits, dashes and dots such as "
+        "web.emojivoto.serviceaccount.identity.linkerd.cluster.local, or a SPIFFE id"
+    )
+
+
+# Where identities are the CRD's business alone, they are names like those in DNS.
+DNS_IDENTITY: Final = Text(
+    pattern=_DNS_PATTERN, like="an identity such as web.emojivoto.serviceaccount.identity.linkerd.cluster.local"
+)
+
+
+class Identity(Shape):
+    """An identity as later lines of Linkerd check it themselves."""
+
+    wanted = "an identity"
+
+    def read(self, value: Any, path: Path, reading: Reading) -> Any:
+        """The identity itself."""
+        if type(value) is not str:
+            return self.wrong_type(value, path, reading)
+        wrong = what_is_wrong(value)
+        if wrong:
+            reading.note(IDENTITY, path, f"{show(value)} is no identity: {wrong}")
+        return value

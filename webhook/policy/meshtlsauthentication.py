@@ -1,0 +1,83 @@
+"""MeshTLSAuthentication (policy.linkerd.io): the mesh identities that clients may have."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from webhook.mesh.releases import Line
+from webhook.policy.finding import Severity, declare, show
+from webhook.policy.identities import DNS_IDENTITY, Identity
+from webhook.policy.shape import List, Node, Reading, Shape, Struct, may
+from webhook.policy.targets import NAMESPACE, REFERENCE, SERVICE_ACCOUNT, canonical, targets
+
+KIND = declare(
+    "meshtlsauthentication-kind",
+    Severity.ERROR,
+    "FieldValueNotSupported",
+    "An identityRef is neither a ServiceAccount nor a Namespace.",
+)
+NAMESPACED = declare(
+    "meshtlsauthentication-namespaced-namespace",
+    Severity.ERROR,
+    "FieldValueForbidden",
+    "An identityRef to a Namespace has a namespace.",
+)
+ONE_LIST = declare(
+    "meshtlsauthentication-one-list",
+    Severity.SCHEMA,
+    "FieldValueRequired",
+    "A MeshTLSAuthentication has neither or both of identities and identityRefs.",
+)
+EMPTY = declare(
+    "meshtlsauthentication-empty",
+    Severity.WARNING,
+    "FieldValueRequired",
+    "A MeshTLSAuthentication that names no identity.",
+)
+
+
+def _check_reference(node: Node, reading: Reading) -> None:
+    if node.bad:
+        return
+    if targets(node, SERVICE_ACCOUNT, reading.line):
+        return
+    if not targets(node, NAMESPACE, reading.line):
+        reading.note(
+            KIND,
+            (*node.path, "kind"),
+            f"{show(canonical(node))} has no identity, want ServiceAccount or Namespace (both without a group)",
+        )
+    elif node.get("namespace") is not None:
+        reading.note(
+            NAMESPACED,
+            (*node.path, "namespace"),
+            f"{show(node['namespace'])}: a Namespace is in no namespace, leave the field out",
+        )
+
+
+def _check(node: Node, reading: Reading) -> None:
+    if reading.broken:
+        return
+    if "identities" in node and "identityRefs" in node:
+        reading.note(ONE_LIST, node.path, "has both identities and identityRefs, the CRD wants one: make two of it")
+    elif "identities" not in node and "identityRefs" not in node:
+        reading.note(ONE_LIST, node.path, "has neither identities nor identityRefs, the CRD wants one: add one")
+    elif not node.get("identities") and not node.get("identityRefs"):
+        reading.note(EMPTY, node.path, "names no identity, so no client matches: add one")
+
+
+def _spec(identity: Shape, least: int) -> Struct:
+    reference = Struct(dict(REFERENCE.fields), check=_check_reference)
+    return Struct(
+        {"identities": may(List(identity, least=least)), "identityRefs": may(List(reference, least=least))},
+        check=_check,
+    )
+
+
+_EDGE: Final = _spec(Identity(), least=1)
+_STABLE: Final = _spec(DNS_IDENTITY, least=0)
+
+
+def spec(line: Line, version: str) -> Shape:
+    """What a MeshTLSAuthentication's spec looks like: earlier lines leave the identities to the CRD."""
+    return _EDGE if line.has("policy/MeshTLSAuthentication.identities") else _STABLE

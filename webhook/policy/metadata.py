@@ -1,0 +1,171 @@
+"""An object's metadata, which Linkerd's policy controller decodes before it looks at anything else.
+
+The types are meta/v1 `ObjectMeta`'s. Here no array stands for a structure, unknown fields are nobody's business, and
+null is the same as absent. Metadata that is in order, as it always is when it comes from an API server, is told by
+msgspec in a moment; what does not fit is read again, to say what is wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from webhook.mesh.releases import Line
+from webhook.policy.finding import Path, show
+from webhook.policy.shape import BOOLEAN, I64, RANGE, STRING, STRING_MAP, STRINGS, List, Reading, Shape, Struct, may
+
+# RFC 3339, and what Linkerd's parser takes beside: ISO 8601's basic form, a space for the T, parts left out at the end,
+# a signed year of six digits, a time zone's name behind the offset.
+_TIME: Final = re.compile(
+    r"(?P<year>[0-9]{4}|[+-][0-9]{6})(?P<dash>-?)(?P<month>[0-9]{2})(?P=dash)(?P<day>[0-9]{2})[Tt ]"
+    r"([01][0-9]|2[0-3])(:[0-5][0-9](:([0-5][0-9]|60)([.,][0-9]{1,9})?)?|[0-5][0-9](([0-5][0-9]|60)([.,][0-9]{1,9})?)?)?"
+    r"([Zz]|[+-]([01][0-9]|2[0-5])(:[0-5][0-9](:[0-5][0-9])?|[0-5][0-9]([0-5][0-9])?)?)(\[!?[\w./+:=-]+\])*",
+    re.ASCII,
+)
+# What it can hold, a day less at either end for offsets.
+_FIRST, _LAST = (-9999, 1, 2), (9999, 12, 30)
+
+# The parser before it: RFC 3339 with white space between the parts, and numbers of fewer digits.
+_OLD_TIME: Final = re.compile(
+    r"\s*(?P<year>[0-9]{1,4}|[+-][0-9]{1,6})\s*-\s*(?P<month>[0-9]{1,2})\s*-\s*(?P<day>[0-9]{1,2})[T ]"
+    r"\s*(0?[0-9]|1[0-9]|2[0-3])\s*:\s*[0-5]?[0-9]\s*:\s*([0-5]?[0-9]|60)(\.[0-9]+)?"
+    r"\s*([Zz]|[+-]([01][0-9]|2[0-3])[:\s]*[0-5][0-9])\s*"
+)
+_OLD_LAST = 262_143
+
+
+def is_time(text: str, line: Line) -> bool:
+    """Whether a text is a point in time to the policy controller of a release line."""
+    new = line.has("policy/iso-8601-times")
+    match = (_TIME if new else _OLD_TIME).fullmatch(text)
+    if match is None:
+        return False
+    year, month, day = (int(match[name]) for name in ("year", "month", "day"))
+    if not 1 <= month <= 12:
+        return False
+    if new:
+        held = _FIRST <= (year, month, day) <= _LAST and not text.startswith("-000000")
+    else:
+        held = -_OLD_LAST <= year <= _OLD_LAST
+    # The calendar repeats every 400 years.
+    return held and 1 <= day <= monthrange(2000 + year % 400, month)[1]
+
+
+class _Time(Shape):
+    wanted = "a time such as 2026-08-01T10:11:12Z"
+
+    def read(self, value: Any, path: Path, reading: Reading) -> Any:
+        if type(value) is not str:
+            return self.wrong_type(value, path, reading)
+        if not is_time(value, reading.line):
+            reading.refuse(RANGE, path, f"{show(value)} is no time, want RFC 3339 such as 2026-08-01T10:11:12Z")
+        return value
+
+
+class _Anything(Shape):
+    def read(self, value: Any, path: Path, reading: Reading) -> Any:
+        return value
+
+
+_TIMESTAMP = _Time()
+
+
+def _open(**fields: Shape) -> Struct:
+    return Struct({name: may(shape) for name, shape in fields.items()}, flattened=True, schema=False)
+
+
+_OWNER = _open(apiVersion=STRING, blockOwnerDeletion=BOOLEAN, controller=BOOLEAN, kind=STRING, name=STRING, uid=STRING)
+_MANAGED = _open(
+    apiVersion=STRING,
+    fieldsType=STRING,
+    fieldsV1=_Anything(),
+    manager=STRING,
+    operation=STRING,
+    subresource=STRING,
+    time=_TIMESTAMP,
+)
+_METADATA = _open(
+    annotations=STRING_MAP,
+    creationTimestamp=_TIMESTAMP,
+    deletionGracePeriodSeconds=I64,
+    deletionTimestamp=_TIMESTAMP,
+    finalizers=STRINGS,
+    generateName=STRING,
+    generation=I64,
+    labels=STRING_MAP,
+    managedFields=List(_MANAGED),
+    name=STRING,
+    namespace=STRING,
+    ownerReferences=List(_OWNER),
+    resourceVersion=STRING,
+    selfLink=STRING,
+    uid=STRING,
+)
+
+
+class _Owner(msgspec.Struct, rename="camel"):
+    api_version: str | None = None
+    block_owner_deletion: bool | None = None
+    controller: bool | None = None
+    kind: str | None = None
+    name: str | None = None
+    uid: str | None = None
+
+
+class _Managed(msgspec.Struct, rename="camel"):
+    api_version: str | None = None
+    fields_type: str | None = None
+    manager: str | None = None
+    operation: str | None = None
+    subresource: str | None = None
+    time: str | None = None
+
+
+class _ObjectMeta(msgspec.Struct, rename="camel"):
+    annotations: dict[str, str] | None = None
+    creation_timestamp: str | None = None
+    deletion_grace_period_seconds: int | None = None
+    deletion_timestamp: str | None = None
+    finalizers: list[str] | None = None
+    generate_name: str | None = None
+    generation: int | None = None
+    labels: dict[str, str] | None = None
+    managed_fields: list[_Managed] | None = None
+    name: str | None = None
+    namespace: str | None = None
+    owner_references: list[_Owner] | None = None
+    resource_version: str | None = None
+    self_link: str | None = None
+    uid: str | None = None
+
+
+_LONGEST: Final = 2**63
+
+
+def _is_in_order(metadata: Any, line: Line) -> bool:
+    try:
+        read = msgspec.convert(metadata, _ObjectMeta)
+    except msgspec.ValidationError:
+        return False
+    times = [read.creation_timestamp, read.deletion_timestamp]
+    times += [entry.time for entry in read.managed_fields or ()]
+    numbers = (read.generation or 0, read.deletion_grace_period_seconds or 0)
+    return all(-_LONGEST <= number < _LONGEST for number in numbers) and all(
+        time is None or is_time(time, line) for time in times
+    )
+
+
+def read_metadata(body: Mapping[str, Any], reading: Reading, at: Path = ()) -> Mapping[str, Any]:
+    """The metadata of an object, with what reads well. Absent metadata is empty; null is not."""
+    if "metadata" not in body:
+        return {}
+    metadata = body["metadata"]
+    if _is_in_order(metadata, reading.line):
+        found: Mapping[str, Any] = metadata
+        return found
+    node = _METADATA.read(metadata, (*at, "metadata"), reading)
+    return node if isinstance(node, dict) else {}

@@ -1,0 +1,21 @@
+"""NetworkAuthentication (policy.linkerd.io): the networks that clients may come from."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from webhook.mesh.releases import Line
+from webhook.policy.networks import NETWORKS, refuse_empty
+from webhook.policy.shape import Node, Reading, Shape, Struct, need
+
+
+def _check(node: Node, reading: Reading) -> None:
+    refuse_empty(node, "networks", reading)
+
+
+_SPEC: Final = Struct({"networks": need(NETWORKS)}, check=_check)
+
+
+def spec(line: Line, version: str) -> Shape:
+    """What a NetworkAuthentication's spec looks like: the same at every line."""
+    return _SPEC

@@ -1,0 +1,214 @@
+"""Networks and their exceptions, in the grammar of the controller's parsers.
+
+A network is an address, or an address, a slash and a length. Host bits may be set and the length may have leading
+zeros (`10.1.2.3/08`); netmasks and zones are not understood. An octet may have leading zeros in front of a slash, not
+without one: two parsers are at work.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any, Final, NamedTuple
+
+from webhook.policy.finding import Path, Severity, declare, show
+from webhook.policy.shape import BAD, List, Node, Reading, Shape, Struct, may, need
+
+CIDR = declare("network-cidr", Severity.ERROR, "FieldValueInvalid", "A network is neither an address nor a CIDR.")
+NEGATED = declare(
+    "network-negated",
+    Severity.ERROR,
+    "FieldValueInvalid",
+    "An exception covers the network that it is an exception of.",
+)
+OUTSIDE = declare(
+    "network-exception-outside", Severity.ERROR, "FieldValueInvalid", "An exception lies outside of its network."
+)
+EMPTY = declare("network-missing", Severity.ERROR, "FieldValueRequired", "A list of networks that holds none.")
+NOTHING_LEFT = declare(
+    "network-nothing-left",
+    Severity.WARNING,
+    "FieldValueInvalid",
+    "The exceptions of a network together leave nothing of it.",
+)
+HOST_BITS = declare(
+    "network-host-bits",
+    Severity.WARNING,
+    "FieldValueInvalid",
+    "A CIDR with bits set behind its length: the whole network is meant.",
+)
+
+_V4 = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})")
+_HEX = re.compile(r"[0-9a-fA-F]{1,4}")
+
+
+class Cidr(NamedTuple):
+    """A range of addresses, where it was found, and how it was written."""
+
+    version: int
+    first: int
+    last: int
+    text: str
+    path: Path
+
+    def covers(self, other: Cidr) -> bool:
+        """Whether every address of the other is in this one."""
+        return self.version == other.version and self.first <= other.first and other.last <= self.last
+
+
+def _v4(text: str, strict: bool) -> int | None:
+    match = _V4.fullmatch(text)
+    if match is None:
+        return None
+    value = 0
+    for octet in match.groups():
+        if int(octet) > 255 or (strict and len(octet) > 1 and octet[0] == "0"):
+            return None
+        value = value << 8 | int(octet)
+    return value
+
+
+def _groups(text: str, strict: bool) -> list[int] | None:
+    """The 16-bit groups of one side of `::`; an IPv4 address may be the last of them."""
+    groups: list[int] = []
+    parts = text.split(":") if text else []
+    for index, part in enumerate(parts):
+        if "." in part:
+            v4 = _v4(part, strict)
+            if v4 is None or index != len(parts) - 1:
+                return None
+            groups += (v4 >> 16, v4 & 0xFFFF)
+        elif _HEX.fullmatch(part):
+            groups.append(int(part, 16))
+        else:
+            return None
+    return groups
+
+
+def _v6(text: str, strict: bool) -> int | None:
+    head_text, gap, tail_text = text.partition("::")
+    head, tail = _groups(head_text, strict), _groups(tail_text, strict)
+    if head is None or tail is None or (gap and "." in head_text):
+        return None
+    count = len(head) + len(tail)
+    # Where `::` stands for no group at all, only the parser of CIDRs is content.
+    fits = len(head) <= 7 and count <= (7 if strict else 8) if gap else count == 8
+    if not fits:
+        return None
+    value = 0
+    for group in [*head, *[0] * (8 - count), *tail]:
+        value = value << 16 | group
+    return value
+
+
+def parse_cidr(text: str, path: Path = ()) -> Cidr | None:
+    """A network, None where the text is none."""
+    address, slash, length = text.partition("/")
+    if not slash:
+        for version, found in ((4, _v4(text, True)), (6, _v6(text, True) if ":" in text else None)):
+            if found is not None:
+                return Cidr(version, found, found, text, path)
+        return None
+    if not (length.isascii() and length.isdecimal()):
+        return None
+    v6 = ":" in address
+    bits, digits = (128, 3) if v6 else (32, 2)
+    found = _v6(address, False) if v6 else _v4(address, False)
+    if found is None or len(length) > digits or int(length) > bits:
+        return None
+    host = (1 << bits - int(length)) - 1
+    return Cidr(6 if v6 else 4, found & ~host, found | host, text, path)
+
+
+class _CidrShape(Shape):
+    wanted = "a network such as 10.0.0.0/8"
+
+    def read(self, value: Any, path: Path, reading: Reading) -> Any:
+        if type(value) is not str:
+            return self.wrong_type(value, path, reading)
+        cidr = parse_cidr(value, path)
+        if cidr is None:
+            reading.refuse(CIDR, path, f"{show(value)} is no network{_why(value)}")
+            return BAD
+        return cidr
+
+
+def _why(text: str) -> str:
+    address, slash, length = text.partition("/")
+    if "%" in text:
+        return ": zones are not supported, leave out everything from the %"
+    if slash and "." in length:
+        return f": write the length of the prefix in place of the netmask {length}"
+    if text != text.strip():
+        return ": take the spaces away"
+    if slash and parse_cidr(f"{address}/0") is not None:
+        most = 128 if ":" in address else 32
+        return f": the length of the prefix is from 0 to {most}"
+    return ", want an address or a CIDR such as 10.0.0.0/8 or fd00::/8"
+
+
+_CIDR = _CidrShape()
+
+
+def _check(node: Node, reading: Reading) -> None:
+    cidr, excepts = node.get("cidr"), node.get("except")
+    if cidr is None:
+        return
+    _warn_of_host_bits(cidr, reading)
+    if not excepts:
+        return
+    told = False
+    for exception in excepts:
+        if exception.covers(cidr):
+            told = True
+            reading.note(
+                NEGATED,
+                exception.path,
+                f'"{exception.text}" leaves nothing of "{cidr.text}": take it out, or narrow it down',
+            )
+        elif not cidr.covers(exception):
+            told = True
+            reading.note(
+                OUTSIDE, exception.path, f'"{exception.text}" is not within "{cidr.text}": take it out, or correct it'
+            )
+    if not told and _exhausted(cidr, excepts):
+        reading.note(
+            NOTHING_LEFT,
+            (*node.path, "except"),
+            f'together these leave nothing of "{cidr.text}": no client can match it',
+        )
+
+
+def _warn_of_host_bits(cidr: Cidr, reading: Reading) -> None:
+    address, slash, _ = cidr.text.partition("/")
+    found = parse_cidr(f"{address}/{128 if cidr.version == 6 else 32}") if slash else None
+    if found is not None and found.first != cidr.first:
+        reading.note(
+            HOST_BITS, cidr.path, f'"{cidr.text}" means {canonical_cidr(cidr)}: write that, or the single address'
+        )
+
+
+def _exhausted(cidr: Cidr, excepts: list[Cidr]) -> bool:
+    reached = cidr.first
+    for exception in sorted(excepts, key=lambda e: e.first):
+        if exception.first > reached:
+            return False
+        reached = max(reached, exception.last + 1)
+    return reached > cidr.last
+
+
+NETWORK: Final = Struct({"cidr": need(_CIDR), "except": may(List(_CIDR))}, check=_check)
+NETWORKS: Final = List(NETWORK)
+
+
+def refuse_empty(node: Node, name: str, reading: Reading) -> None:
+    """Refuse a list of networks that is there and has no items."""
+    if node.get(name) == [] and not reading.broken:
+        reading.note(EMPTY, (*node.path, name), "no networks, want at least one: add one such as cidr: 10.0.0.0/8")
+
+
+def canonical_cidr(cidr: Cidr) -> str:
+    """The network as it is usually written, `10.0.0.0/8`."""
+    address = IPv4Address(cidr.first) if cidr.version == 4 else IPv6Address(cidr.first)
+    bits = 32 if cidr.version == 4 else 128
+    return f"{address}/{bits - (cidr.last - cidr.first).bit_length()}"

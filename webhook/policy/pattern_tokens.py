@@ -1,0 +1,234 @@
+"""The text of a regular expression as a row of tokens, in the syntax of Rust's `regex`.
+
+Not a parser: whether an expression is legal is the engine's to say. What is read here is right for a legal one, and
+whoever reads on meets `Unclear` where it cannot be.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from enum import Enum, auto
+from typing import NamedTuple
+
+
+class Unclear(ValueError):
+    """Something that is not surely understood."""
+
+
+class Kind(Enum):
+    """What a token is."""
+
+    LITERAL = auto()
+    ANY = auto()
+    """The dot."""
+    CLASS = auto()
+    r"""An escape for many characters: `\w`, `\pL`."""
+    BRACKET = auto()
+    START = auto()
+    END = auto()
+    BOUNDARY = auto()
+    OPEN = auto()
+    CLOSE = auto()
+    FLAGS = auto()
+    r"""`(?i)`: from here to the group's end."""
+    OR = auto()
+    REPEAT = auto()
+
+
+Flags = frozenset[str]
+
+# How much of a pattern a message shows.
+_SHOWN = 72
+
+
+class Token(NamedTuple):
+    """A piece of the text, under the flags that are set there. `low` and `high` are a repetition's; a `high` of None
+    is no bound."""
+
+    kind: Kind
+    text: str
+    at: int
+    flags: Flags
+    low: int = 1
+    high: int | None = 1
+
+    @property
+    def character(self) -> str:
+        """The one character that a literal stands for. Raises `Unclear`."""
+        return literal(self.text)
+
+
+ESCAPE = re.compile(
+    r"\\(?:[pP](?:\{[^}]*\}|[^{])|x(?:\{[^}]*\}|[0-9A-Fa-f]{2})|u(?:\{[^}]*\}|[0-9A-Fa-f]{4})"
+    r"|U(?:\{[^}]*\}|[0-9A-Fa-f]{8})|b\{\s*[-A-Za-z][^}]*\}|[^pPxuU])",
+    re.DOTALL,
+)
+_COUNT = re.compile(r"\{\s*(\d{1,10})\s*(,\s*(\d{1,10})?\s*)?\}\??", re.ASCII)
+_OPEN = re.compile(r"\((?:\?P?<[^>]+>|\?(?P<flags>[a-zA-Z]*(?:-[a-zA-Z]*)?)(?P<end>[:)]))?")
+_POSIX = re.compile(r"\[:\^?[a-z]+:\]")
+_BLANK = frozenset("\t\n\x0b\x0c\r \x85\u200e\u200f\u2028\u2029")
+_SIMPLE = {".": Kind.ANY, "|": Kind.OR, "^": Kind.START, "$": Kind.END}
+_QUICK = {"*": (0, None), "+": (1, None), "?": (0, 1)}
+_CONTROLS = {"a": "\a", "f": "\f", "t": "\t", "n": "\n", "r": "\r", "v": "\v"}
+_SPECIAL = frozenset("\\()[]{}*+?.|^$")
+
+
+def literal(text: str) -> str:
+    """The character that a literal or its escape stands for. Raises `Unclear`."""
+    if len(text) == 1:
+        return text
+    if text[1] in "xuU":
+        digits = text[2:].strip("{}")
+        try:
+            return chr(int(digits, 16))
+        except (ValueError, OverflowError) as error:
+            raise Unclear(text) from error
+    if text[1] in _CONTROLS:
+        return _CONTROLS[text[1]]
+    if text[1].isascii() and not text[1].isalnum():
+        return text[1]
+    raise Unclear(text)
+
+
+def scan(pattern: str) -> Iterator[Token]:
+    """The tokens from left to right. Raises `Unclear` on the way."""
+    flags: Flags = frozenset("u")
+    outer: list[Flags] = []
+    at = 0
+    while at < len(pattern):
+        if pattern[at] not in _SPECIAL and "x" not in flags:
+            # Most are literals, and this costs a third.
+            yield Token(Kind.LITERAL, pattern[at], at, flags)
+            at += 1
+            continue
+        token = _token(pattern, at, flags)
+        if token is None:
+            # A blank or a comment, under the flag x.
+            at = _skip(pattern, at)
+            continue
+        at += len(token.text)
+        if token.kind is Kind.OPEN:
+            outer.append(flags)
+            flags = token.flags
+        elif token.kind is Kind.FLAGS:
+            flags = token.flags
+        elif token.kind is Kind.CLOSE:
+            if not outer:
+                raise Unclear(pattern)
+            flags = outer.pop()
+        yield token
+    if outer:
+        raise Unclear(pattern)
+
+
+def _token(pattern: str, at: int, flags: Flags) -> Token | None:
+    """The token that begins here; an opening one bears the flags that are set within."""
+    first = pattern[at]
+    if first == "\\":
+        return _escape(pattern, at, flags)
+    if first == "[":
+        return Token(Kind.BRACKET, pattern[at : bracket_end(pattern, at, "x" in flags)], at, flags)
+    if first == "(":
+        return _open(pattern, at, flags)
+    if first == ")":
+        return Token(Kind.CLOSE, first, at, flags)
+    if first in _QUICK:
+        low, high = _QUICK[first]
+        return Token(Kind.REPEAT, first + "?" * (pattern[at + 1 : at + 2] == "?"), at, flags, low, high)
+    if first == "{":
+        return _counted(pattern, at, flags)
+    if first in _SIMPLE:
+        return Token(_SIMPLE[first], first, at, flags)
+    if "x" in flags and (first in _BLANK or first == "#"):
+        return None
+    return Token(Kind.LITERAL, first, at, flags)
+
+
+def _skip(pattern: str, at: int) -> int:
+    if pattern[at] != "#":
+        return at + 1
+    end = pattern.find("\n", at)
+    return len(pattern) if end < 0 else end + 1
+
+
+def _escape(pattern: str, at: int, flags: Flags) -> Token:
+    match = ESCAPE.match(pattern, at)
+    if match is None:
+        raise Unclear(pattern)
+    text = match[0]
+    if text in (r"\A", r"\z"):
+        kind = Kind.START if text == r"\A" else Kind.END
+    elif text[1] in "bB<>":
+        kind = Kind.BOUNDARY
+    elif text[1] in "wWdDsSpP":
+        kind = Kind.CLASS
+    else:
+        kind = Kind.LITERAL
+    return Token(kind, text, at, flags)
+
+
+def _open(pattern: str, at: int, flags: Flags) -> Token:
+    match = _OPEN.match(pattern, at)
+    if match is None or (match[0] == "(" and pattern[at + 1 : at + 2] == "?"):
+        raise Unclear(pattern)
+    if match["flags"] is None:
+        return Token(Kind.OPEN, match[0], at, flags)
+    on, _, off = match["flags"].partition("-")
+    within = (flags | frozenset(on)) - frozenset(off)
+    return Token(Kind.OPEN if match["end"] == ":" else Kind.FLAGS, match[0], at, within)
+
+
+def _counted(pattern: str, at: int, flags: Flags) -> Token:
+    match = _COUNT.match(pattern, at)
+    if match is None:
+        raise Unclear(pattern)
+    low = int(match[1])
+    high = low if match[2] is None else int(match[3]) if match[3] else None
+    return Token(Kind.REPEAT, match[0], at, flags, low, high)
+
+
+def bracket_end(pattern: str, at: int, blanks: bool = False) -> int:
+    """Where the bracketed class that begins here ends. `blanks`: they and comments mean nothing in it (the flag x).
+
+    Raises `Unclear`.
+    """
+    depth = 0
+    while at < len(pattern):
+        first = pattern[at]
+        if blanks and (first in _BLANK or first == "#"):
+            raise Unclear(pattern)
+        posix = _POSIX.match(pattern, at) if first == "[" and depth else None
+        if posix:
+            at = posix.end()
+        elif first == "[":
+            depth += 1
+            at = _bracket_start(pattern, at)
+        elif first == "]":
+            depth -= 1
+            at += 1
+            if not depth:
+                return at
+        elif first == "\\":
+            match = ESCAPE.match(pattern, at)
+            if match is None:
+                break
+            at = match.end()
+        else:
+            at += 1
+    raise Unclear(pattern)
+
+
+_START = re.compile(r"\[\^?(?:-+|\])?")
+
+
+def _bracket_start(pattern: str, at: int) -> int:
+    """Behind what may only stand at the start of a class: a negation, and dashes or a bracket that mean themselves."""
+    match = _START.match(pattern, at)
+    return match.end() if match else at + 1
+
+
+def shown(text: str) -> str:
+    """A pattern or a part of it for a message: in backticks, on one line, shortened."""
+    visible = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text[:_SHOWN])
+    return f"`{visible}{'…' if len(text) > _SHOWN else ''}`"

@@ -1,0 +1,117 @@
+"""HTTPLocalRateLimitPolicy (policy.linkerd.io): how many requests a Server takes, in all and of one client."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from webhook.mesh.releases import Line
+from webhook.policy.finding import Severity, declare, show
+from webhook.policy.shape import Integer, List, Node, Reading, Shape, Struct, may, need
+from webhook.policy.targets import (
+    LOCAL_REFERENCE,
+    NAMESPACE_NAME,
+    SERVER,
+    SERVICE_ACCOUNT,
+    canonical,
+    reference,
+    targets,
+)
+
+TARGET = declare("ratelimit-target", Severity.ERROR, "FieldValueNotSupported", "A rate limit's target is not a Server.")
+ZERO = declare("ratelimit-zero", Severity.ERROR, "FieldValueInvalid", "A rate limit of no requests at all.")
+ABOVE_TOTAL = declare(
+    "ratelimit-above-total",
+    Severity.ERROR,
+    "FieldValueInvalid",
+    "A client's limit is higher than the total, which is reached before.",
+)
+CLIENT = declare(
+    "ratelimit-client",
+    Severity.ERROR,
+    "FieldValueNotSupported",
+    "An override is for something that is no ServiceAccount.",
+)
+LIMITS_NOTHING = declare(
+    "ratelimit-limits-nothing", Severity.WARNING, "FieldValueRequired", "A rate limit policy that sets no limit."
+)
+OVERRIDE_ABOVE_IDENTITY = declare(
+    "ratelimit-override-same",
+    Severity.WARNING,
+    "FieldValueInvalid",
+    "An override that sets the very limit which every client has anyway, or one for no client.",
+)
+
+_U32: Final = Integer(0, 2**32 - 1)
+_PER_SECOND: Final = "requestsPerSecond"
+
+
+def _check(node: Node, reading: Reading) -> None:
+    target = node.get("targetRef")
+    if target is not None and not target.bad and not targets(target, SERVER, reading.line):
+        reading.note(
+            TARGET,
+            (*target.path, "kind"),
+            f"{show(canonical(target))} cannot be limited, want kind Server and group policy.linkerd.io",
+        )
+    limits = [node.get("total"), node.get("identity"), *node.nodes("overrides")]
+    total = _rate(node.get("total"))
+    for limit in limits:
+        rate = _rate(limit)
+        if limit is None or rate is None:
+            continue
+        at = (*limit.path, _PER_SECOND)
+        if rate == 0:
+            reading.note(
+                ZERO, at, "0 requests, want at least 1: to refuse all use an accessPolicy or leave the limit out"
+            )
+        elif total and rate > total:
+            reading.note(ABOVE_TOTAL, at, f"{rate} is more than the total of {total}: lower it, or raise the total")
+    for override in node.nodes("overrides"):
+        _check_override(override, _rate(node.get("identity")), reading)
+    if not any(limits) and not node.bad:
+        reading.note(LIMITS_NOTHING, node.path, "sets no limit: add total, identity or overrides")
+
+
+def _rate(limit: Node | None) -> int | None:
+    return None if limit is None else limit.get(_PER_SECOND)
+
+
+def _check_override(override: Node, identity: int | None, reading: Reading) -> None:
+    for client in override.nodes("clientRefs"):
+        if not client.bad and not targets(client, SERVICE_ACCOUNT, reading.line):
+            reading.note(
+                CLIENT, (*client.path, "kind"), f"{show(canonical(client))} is no client, want ServiceAccount, no group"
+            )
+    if override.bad:
+        return
+    if not override.nodes("clientRefs"):
+        if not reading.broken:
+            reading.note(
+                OVERRIDE_ABOVE_IDENTITY,
+                (*override.path, "clientRefs"),
+                "names no client, so it changes nothing: add one",
+            )
+    elif identity is not None and override[_PER_SECOND] == identity:
+        reading.note(
+            OVERRIDE_ABOVE_IDENTITY,
+            (*override.path, _PER_SECOND),
+            f"{identity} is what every client has by spec.identity: leave the override out",
+        )
+
+
+_LIMIT = Struct({_PER_SECOND: need(_U32)})
+_OVERRIDE = Struct({_PER_SECOND: need(_U32), "clientRefs": need(List(Struct(reference(NAMESPACE_NAME))))})
+_SPEC: Final = Struct(
+    {
+        "targetRef": need(LOCAL_REFERENCE),
+        "total": may(_LIMIT),
+        "identity": may(_LIMIT),
+        "overrides": may(List(_OVERRIDE)),
+    },
+    check=_check,
+)
+
+
+def spec(line: Line, version: str) -> Shape:
+    """What an HTTPLocalRateLimitPolicy's spec looks like."""
+    return _SPEC

@@ -1,0 +1,339 @@
+"""References that name nothing, and Servers that share a port: what only the other objects of the cluster can tell.
+
+All of it is warned of, never refused: what is missing may come with the next object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any, Final
+
+from webhook.cluster.interface import Catalog, Presence
+from webhook.cluster.names import is_label
+from webhook.policy.finding import Finding, Path, Rule, Severity, declare, show, suggest
+from webhook.policy.targets import (
+    EGRESS_NETWORK,
+    GATEWAY,
+    GATEWAY_GRPC_ROUTE,
+    GATEWAY_HTTP_ROUTE,
+    HTTP_ROUTE,
+    MESH_TLS,
+    NAMESPACE,
+    NETWORK,
+    POLICY,
+    SERVER,
+    SERVICE,
+    SERVICE_ACCOUNT,
+    GroupKind,
+    fold,
+)
+
+NOT_FOUND: Final = "FieldValueNotFound"
+
+TARGET_MISSING = declare(
+    "reference-target-missing",
+    Severity.WARNING,
+    NOT_FOUND,
+    "A policy is for a Server, route or Namespace that does not exist.",
+)
+AUTHENTICATION_MISSING = declare(
+    "reference-authentication-missing",
+    Severity.WARNING,
+    NOT_FOUND,
+    "A policy asks for an authentication that does not exist.",
+)
+CLIENT_MISSING = declare(
+    "reference-client-missing",
+    Severity.WARNING,
+    NOT_FOUND,
+    "A client is a ServiceAccount or Namespace that does not exist.",
+)
+PARENT_MISSING = declare(
+    "reference-parent-missing",
+    Severity.WARNING,
+    NOT_FOUND,
+    "A route's parent is a Server, Service or EgressNetwork that does not exist.",
+)
+BACKEND_MISSING = declare(
+    "reference-backend-missing",
+    Severity.WARNING,
+    NOT_FOUND,
+    "A route's backend is a Service or EgressNetwork that does not exist.",
+)
+PORT_SHARED = declare(
+    "server-port-shared",
+    Severity.WARNING,
+    "FieldValueDuplicate",
+    "Two Servers select the same port of the same workloads.",
+)
+
+Targets = Mapping[GroupKind, GroupKind]
+
+
+def _targets(*kinds: GroupKind) -> Targets:
+    """Kinds by how a reference may write them, folded."""
+    return {(fold(group), fold(kind)): (group, kind) for group, kind in kinds}
+
+
+_SERVER: Final = _targets(SERVER)
+_POLICY_TARGETS: Final = _targets(SERVER, HTTP_ROUTE, GATEWAY_HTTP_ROUTE, GATEWAY_GRPC_ROUTE, NAMESPACE)
+_AUTHENTICATIONS: Final = _targets(MESH_TLS, NETWORK, SERVICE_ACCOUNT)
+_CLIENTS: Final = _targets(SERVICE_ACCOUNT, NAMESPACE)
+_ACCOUNT: Final = _targets(SERVICE_ACCOUNT)
+_PARENTS: Final = _targets(SERVER, SERVICE, EGRESS_NETWORK)
+_BACKENDS: Final = _targets(SERVICE, EGRESS_NETWORK)
+
+# The same kind in another group, which one easily writes.
+_NAMESAKES: Final = {HTTP_ROUTE: GATEWAY_HTTP_ROUTE, GATEWAY_HTTP_ROUTE: HTTP_ROUTE}
+
+# Among how many names a close one is looked for, and for how many references of an object: it costs a millisecond.
+_COMPARED = 100
+_SUGGESTED = 3
+# How many Servers a message names.
+_NAMED = 3
+
+
+def check(group: str, kind: str, namespace: str, name: str, spec: Any, catalog: Catalog) -> list[Finding]:
+    """What an object of this kind and name refers to in vain. Silent about what the catalog does not know, about kinds
+    without references, and about a spec that makes no sense: that is for others to say."""
+    find = _CHECKS.get((group, kind)) or _FOLDED.get((fold(group), fold(kind)))
+    if find is None or not isinstance(spec, dict):
+        return []
+    return find(_Looker(namespace or "default", catalog), name, spec)
+
+
+class _Looker:
+    """Looks up the references of one object, and holds what there is to say: of each missing object once."""
+
+    __slots__ = ("catalog", "findings", "missing", "namespace")
+
+    def __init__(self, namespace: str, catalog: Catalog) -> None:
+        self.namespace = namespace
+        self.catalog = catalog
+        self.findings: list[Finding] = []
+        self.missing: set[tuple[GroupKind, str, str]] = set()
+
+    def refer(
+        self,
+        rule: Rule,
+        reference: Any,
+        path: Path,
+        targets: Targets,
+        group: str = "",
+        kind: str | None = None,
+        local: bool = False,
+    ) -> None:
+        """Follow one reference to one of `targets`; others are passed over. `group` and `kind` are meant where it does
+        not say. A `local` reference has no namespace of its own."""
+        if not isinstance(reference, dict):
+            return
+        target = _target(reference, targets, group, kind)
+        namespace = None if local else reference.get("namespace")
+        if target is not None:
+            self.look(rule, target, self.namespace if namespace is None else namespace, reference.get("name"), path)
+
+    def look(self, rule: Rule, target: GroupKind, namespace: Any, name: Any, path: Path) -> None:
+        """Look up one object; `path` leads to what refers to it."""
+        if not isinstance(name, str) or not isinstance(namespace, str) or not name:
+            return
+        if target == NAMESPACE:
+            if name == self.namespace:
+                # It is there, or the object could not be.
+                return
+            namespace = ""
+        else:
+            namespace = namespace or self.namespace
+        if self._absent(target, namespace, name):
+            self._report(rule, target, namespace, name, path)
+
+    def _report(self, rule: Rule, target: GroupKind, namespace: str, name: str, path: Path) -> None:
+        if (target, namespace, name) in self.missing:
+            return
+        self.missing.add((target, namespace, name))
+        what = f"no {target[1]} {show(name)}" + (f" in namespace {_plain(namespace)}" if namespace else "")
+        namesake = _NAMESAKES.get(target)
+        if namespace != self.namespace and namespace and self._absent(NAMESPACE, "", namespace):
+            text = f"{what}, which does not exist either: create both, or correct the namespace"
+            self.findings.append(rule.at((*path, "namespace"), text))
+        elif namesake and self.catalog.look(*namesake, namespace, name) is Presence.PRESENT:
+            text = f"{what} of {target[0]}, but there is one of {namesake[0]}: correct the group"
+            self.findings.append(rule.at((*path, "group"), text))
+        else:
+            few = len(self.findings) < _SUGGESTED
+            close = _close(name, self.catalog.names(*target, namespace)) if few else ""
+            self.findings.append(rule.at((*path, "name"), f"{what}{close}: create it, or correct the name"))
+
+    def _absent(self, target: GroupKind, namespace: str, name: str) -> bool:
+        return self.catalog.look(*target, namespace, name) is Presence.ABSENT
+
+
+def _target(reference: Mapping[str, Any], targets: Targets, group: str, kind: str | None) -> GroupKind | None:
+    """Which of the targets a reference means. `core` is the core group too."""
+    found_group, found_kind = reference.get("group"), reference.get("kind")
+    if found_group is None:
+        found_group = group
+    if found_kind is None:
+        found_kind = kind
+    if not isinstance(found_group, str) or not isinstance(found_kind, str):
+        return None
+    folded = fold(found_group)
+    return targets.get(("" if folded == "core" else folded, fold(found_kind)))
+
+
+def _plain(namespace: str) -> str:
+    return namespace if is_label(namespace) else show(namespace)
+
+
+def _close(name: str, names: Iterable[str]) -> str:
+    """A name to suggest. All names of a large Namespace take too long, and the first letter is seldom mistyped."""
+    return suggest(name, islice((each for each in names if each[:1] == name[:1]), _COMPARED))
+
+
+def _items(found: Any) -> Iterator[tuple[int, Any]]:
+    return enumerate(found if isinstance(found, list) else ())
+
+
+def _dict(found: Any, key: str) -> Mapping[str, Any]:
+    value = found.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _authorization_policy(looker: _Looker, name: str, spec: Mapping[str, Any]) -> list[Finding]:
+    looker.refer(TARGET_MISSING, spec.get("targetRef"), ("spec", "targetRef"), _POLICY_TARGETS, local=True)
+    for index, each in _items(spec.get("requiredAuthenticationRefs")):
+        path = ("spec", "requiredAuthenticationRefs", index)
+        looker.refer(AUTHENTICATION_MISSING, each, path, _AUTHENTICATIONS)
+    return looker.findings
+
+
+def _rate_limit_policy(looker: _Looker, name: str, spec: Mapping[str, Any]) -> list[Finding]:
+    looker.refer(TARGET_MISSING, spec.get("targetRef"), ("spec", "targetRef"), _SERVER, local=True)
+    for number, override in _items(spec.get("overrides")):
+        for index, each in _items(override.get("clientRefs") if isinstance(override, dict) else None):
+            looker.refer(CLIENT_MISSING, each, ("spec", "overrides", number, "clientRefs", index), _ACCOUNT)
+    return looker.findings
+
+
+def _mesh_tls(looker: _Looker, name: str, spec: Mapping[str, Any]) -> list[Finding]:
+    for index, each in _items(spec.get("identityRefs")):
+        looker.refer(CLIENT_MISSING, each, ("spec", "identityRefs", index), _CLIENTS)
+    return looker.findings
+
+
+def _server_authorization(looker: _Looker, name: str, spec: Mapping[str, Any]) -> list[Finding]:
+    server = _dict(spec, "server").get("name")
+    looker.look(TARGET_MISSING, SERVER, looker.namespace, server, ("spec", "server"))
+    for index, each in _items(_dict(_dict(spec, "client"), "meshTLS").get("serviceAccounts")):
+        if isinstance(each, dict):
+            account = {"kind": "ServiceAccount", "name": each.get("name"), "namespace": each.get("namespace")}
+            looker.refer(CLIENT_MISSING, account, ("spec", "client", "meshTLS", "serviceAccounts", index), _ACCOUNT)
+    return looker.findings
+
+
+def _route(group: str) -> Callable[[_Looker, str, Mapping[str, Any]], list[Finding]]:
+    def route(looker: _Looker, name: str, spec: Mapping[str, Any]) -> list[Finding]:
+        ours = False
+        for index, each in _items(spec.get("parentRefs")):
+            # The CRD fills in its own group.
+            looker.refer(PARENT_MISSING, each, ("spec", "parentRefs", index), _PARENTS, group)
+            ours = ours or (isinstance(each, dict) and _target(each, _PARENTS, group, None) is not None)
+        # A Gateway's routes are not Linkerd's to judge.
+        for number, rule in _items(spec.get("rules") if ours else None):
+            for index, each in _items(rule.get("backendRefs") if isinstance(rule, dict) else None):
+                path = ("spec", "rules", number, "backendRefs", index)
+                looker.refer(BACKEND_MISSING, each, path, _BACKENDS, kind="Service")
+        return looker.findings
+
+    return route
+
+
+def _server(looker: _Looker, name: str, spec: Mapping[str, Any]) -> list[Finding]:
+    servers = looker.catalog.servers(looker.namespace)
+    port = spec.get("port")
+    if not servers or type(port) not in (int, str):
+        return looker.findings
+    shares = _sharing(spec)
+    sharing = [
+        other for other, theirs in servers.items() if theirs.get("port") == port and other != name and shares(theirs)
+    ]
+    if sharing:
+        named = ", ".join(f'"{other}"' for other in sorted(sharing)[:_NAMED])
+        named += f" and {len(sharing) - _NAMED} more" if len(sharing) > _NAMED else ""
+        text = (
+            f"also selected by Server {named} for the same workloads, of which each goes by the oldest Server alone: "
+            "choose another port, or labels that those workloads do not have"
+        )
+        looker.findings.append(PORT_SHARED.at(("spec", "port"), text))
+    return looker.findings
+
+
+def _sharing(one: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool]:
+    """Whether whatever one of two Servers selects is certainly selected by the other: it asks for nothing more."""
+    on_pods = one.get("externalWorkloadSelector") is None
+    key = "podSelector" if on_pods else "externalWorkloadSelector"
+    ours = _requirements(one.get(key))
+    labels = one[key].get("matchLabels") if ours is not None and not one[key].get("matchExpressions") else None
+    entries = labels.items() if labels else None
+
+    def shares(other: Mapping[str, Any]) -> bool:
+        if ours is None or (on_pods and other.get("externalWorkloadSelector") is not None):
+            return False
+        selector = other.get(key)
+        if entries is not None and type(selector) is dict and not selector.get("matchExpressions"):
+            # Labels alone, as nearly all have: these are compared in a moment.
+            others = selector.get("matchLabels")
+            if type(others) is dict:
+                return bool(entries <= others.items() or others.items() <= entries)
+        theirs = _requirements(selector)
+        return theirs is not None and (ours <= theirs or theirs <= ours)
+
+    return shares
+
+
+def _requirements(selector: Any) -> frozenset[tuple[str, ...]] | None:
+    """What a selector asks of labels, each requirement in one spelling; None for a selector that makes no sense."""
+    if not isinstance(selector, dict):
+        return None
+    labels, expressions = selector.get("matchLabels") or {}, selector.get("matchExpressions") or []
+    if not isinstance(labels, dict) or not isinstance(expressions, list):
+        return None
+    found: set[tuple[str, ...]] = set()
+    for key, value in labels.items():
+        if not isinstance(key, str) or not isinstance(value, str):
+            return None
+        found.add((key, "In", value))
+    for each in expressions:
+        requirement = _requirement(each)
+        if requirement is None:
+            return None
+        found.add(requirement)
+    return frozenset(found)
+
+
+def _requirement(expression: Any) -> tuple[str, ...] | None:
+    if not isinstance(expression, dict):
+        return None
+    values = expression.get("values") or []
+    if not isinstance(values, list):
+        return None
+    texts = (expression.get("key"), expression.get("operator"), *values)
+    if not all(isinstance(text, str) for text in texts):
+        return None
+    key, operator, *rest = texts
+    return (key, operator, *sorted(set(rest)))
+
+
+_CHECKS: Final[Mapping[GroupKind, Callable[[_Looker, str, Mapping[str, Any]], list[Finding]]]] = {
+    SERVER: _server,
+    (POLICY, "AuthorizationPolicy"): _authorization_policy,
+    (POLICY, "ServerAuthorization"): _server_authorization,
+    (POLICY, "HTTPLocalRateLimitPolicy"): _rate_limit_policy,
+    MESH_TLS: _mesh_tls,
+    HTTP_ROUTE: _route(POLICY),
+    GATEWAY_HTTP_ROUTE: _route(GATEWAY),
+    GATEWAY_GRPC_ROUTE: _route(GATEWAY),
+    (GATEWAY, "TLSRoute"): _route(GATEWAY),
+    (GATEWAY, "TCPRoute"): _route(GATEWAY),
+}
+_FOLDED: Final = {(fold(group), fold(kind)): find for (group, kind), find in _CHECKS.items()}

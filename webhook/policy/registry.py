@@ -1,0 +1,247 @@
+"""The kinds that are checked, and the one way to check an object.
+
+The order is that of Linkerd's policy controller: the object's frame (is it there, how deep is it, its metadata), then
+its spec, then what the rules say about a spec that reads well. Unlike there, nothing ends at the first error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from webhook.cluster.interface import Catalog
+from webhook.mesh.releases import Line
+from webhook.policy import (
+    authorizationpolicy,
+    egressnetwork,
+    gateway_grpcroute,
+    gateway_httproute,
+    gateway_l4routes,
+    httproute,
+    meshtlsauthentication,
+    networkauthentication,
+    ratelimitpolicy,
+    references,
+    server,
+    serverauthorization,
+)
+from webhook.policy.finding import Finding, Severity, declare, show
+from webhook.policy.metadata import read_metadata
+from webhook.policy.patterns import Judge
+from webhook.policy.shape import MISSING, TYPE, Reading, Shape, kind_of, too_deep
+from webhook.policy.silence import silenced
+from webhook.policy.targets import GATEWAY, POLICY, fold
+
+OBJECT_DIFFERS = declare(
+    "review-object-differs",
+    Severity.WARNING,
+    "FieldValueInvalid",
+    "A request's kind, resource and object are not of one kind; the request's kind decides.",
+)
+NO_OBJECT = declare("object-missing", Severity.ERROR, "FieldValueRequired", "A request about no object.")
+DEPTH = declare("object-depth", Severity.ERROR, "FieldValueInvalid", "An object that is nested too deeply to be read.")
+LENIENT = declare(
+    "gateway-not-read",
+    Severity.SCHEMA,
+    "FieldValueInvalid",
+    "A Gateway API route that Linkerd cannot read: it is stored, and Linkerd passes it over.",
+)
+DEPRECATED = declare(
+    "api-version-deprecated", Severity.WARNING, "FieldValueNotSupported", "An API version that is about to go."
+)
+NOT_SERVED = declare(
+    "api-version-unknown", Severity.SCHEMA, "FieldValueNotSupported", "An API version that the CRD does not serve."
+)
+
+LINKERD: Final = "linkerd.io"
+
+# serde_json gives up at 128 containers within each other; a review, its request and the object itself are the first.
+_DEPTH: Final = 126
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of object: its shape at a release line and in a version of the API (the newest, for one that is unknown),
+    the versions there are (newest last) and those of them that are deprecated once there is a newer one, whether what
+    cannot be read is stored all the same, and the row of `releases` it exists by."""
+
+    group: str
+    kind: str
+    spec: Callable[[Line, str], Shape] | None
+    versions: Sequence[str]
+    deprecated: Sequence[str] = ()
+    lenient: bool = False
+    row: str = ""
+
+    def served(self, line: Line) -> list[str]:
+        """The versions that a line's CRD serves, the newest last."""
+        return [version for version in self.versions if line.has(f"policy/{self.kind}.{version}")]
+
+
+KINDS: Final = (
+    Kind(POLICY, "Server", server.spec, ("v1alpha1", "v1beta1", "v1beta2", "v1beta3"), ("v1alpha1", "v1beta1")),
+    Kind(POLICY, "ServerAuthorization", serverauthorization.spec, ("v1alpha1", "v1beta1"), ("v1alpha1",)),
+    Kind(POLICY, "AuthorizationPolicy", authorizationpolicy.spec, ("v1alpha1",)),
+    Kind(POLICY, "MeshTLSAuthentication", meshtlsauthentication.spec, ("v1alpha1",)),
+    Kind(POLICY, "NetworkAuthentication", networkauthentication.spec, ("v1alpha1",)),
+    Kind(POLICY, "HTTPRoute", httproute.spec, ("v1alpha1", "v1beta1", "v1beta2", "v1beta3")),
+    Kind(POLICY, "EgressNetwork", egressnetwork.spec, ("v1alpha1",), row="policy/EgressNetwork"),
+    Kind(
+        POLICY,
+        "HTTPLocalRateLimitPolicy",
+        ratelimitpolicy.spec,
+        ("v1alpha1",),
+        row="policy/HTTPLocalRateLimitPolicy",
+    ),
+    Kind(GATEWAY, "HTTPRoute", gateway_httproute.spec, ("v1beta1", "v1"), lenient=True, row="policy/gateway"),
+    Kind(GATEWAY, "GRPCRoute", gateway_grpcroute.spec, ("v1alpha2", "v1"), lenient=True, row="policy/gateway"),
+    Kind(
+        GATEWAY,
+        "TLSRoute",
+        gateway_l4routes.tls_spec,
+        ("v1alpha2", "v1alpha3", "v1"),
+        lenient=True,
+        row="policy/gateway",
+    ),
+    Kind(GATEWAY, "TCPRoute", gateway_l4routes.tcp_spec, ("v1alpha2", "v1"), lenient=True, row="policy/gateway"),
+    # Read by rules of its own, those of Go.
+    Kind(LINKERD, "ServiceProfile", None, ("v1alpha1", "v1alpha2"), ("v1alpha1",)),
+)
+
+_BY_NAME: Final = {(fold(kind.group), fold(kind.kind)): kind for kind in KINDS}
+
+
+def find(group: str, kind: str, line: Line | None = None) -> Kind | None:
+    """The kind of this name, whatever its case, if it exists at the line (at any, for None)."""
+    found = _BY_NAME.get((fold(group), fold(kind)))
+    if found is not None and found.row and line is not None and not line.has(found.row):
+        return None
+    return found
+
+
+def knows(group: str, kind: str) -> bool:
+    """Whether objects of this kind are checked; case does not matter."""
+    return find(group, kind) is not None
+
+
+def check(
+    group: str,
+    kind: str,
+    body: Any,
+    *,
+    line: Line,
+    catalog: Catalog,
+    judge: Judge,
+    others: Iterable[Any] = (),
+) -> list[Finding]:
+    """Everything there is to say about an object of a kind that `knows` knows, errors first.
+
+    `body` is whatever came, None for no object. `others` are further objects of the request (its `oldObject`), of which
+    only the metadata has to be readable. Never raises for what an object holds.
+    """
+    found = find(group, kind)
+    if found is None:
+        raise ValueError(f"{kind}.{group} is not checked")
+    for each in (body, *others):
+        path = too_deep(each, _DEPTH)
+        if path is not None:
+            return [DEPTH.at(path[:4], f"nested {_DEPTH} levels or deeper, which Linkerd cannot read: flatten it")]
+    if found.spec is None:
+        # Imported when the first one comes, as it takes long; a server has it imported at the start.
+        from webhook.policy import serviceprofile
+
+        findings = serviceprofile.check(body, line=line, catalog=catalog, judge=judge)
+    else:
+        findings = _check_policy(found, body, line, catalog, judge, others)
+    if type(body) is not dict:
+        return _sorted(findings)
+    findings += _check_version(found, body, line)
+    metadata = body.get("metadata")
+    annotations = metadata.get("annotations") if type(metadata) is dict else None
+    return _sorted(silenced(findings, annotations) if type(annotations) is dict else findings)
+
+
+_ORDER: Final = {Severity.ERROR: 0, Severity.SCHEMA: 1, Severity.WARNING: 2}
+
+
+def _sorted(findings: list[Finding]) -> list[Finding]:
+    if len(findings) > 1:
+        findings.sort(key=lambda finding: _ORDER[finding.severity])
+    return findings
+
+
+def _check_policy(
+    kind: Kind, body: Any, line: Line, catalog: Catalog, judge: Judge, others: Iterable[Any]
+) -> list[Finding]:
+    frame = Reading(line, judge)
+    for other in others:
+        _check_other(other, frame)
+    if body is None:
+        frame.refuse(NO_OBJECT, (), "the request holds no object: this is checked on CREATE and UPDATE only")
+        return _forgive(frame.findings) if kind.lenient else frame.findings
+    if type(body) is not dict:
+        frame.refuse(TYPE, (), f"the object is {kind_of(body)}, want an object")
+        return frame.findings
+    metadata = read_metadata(body, frame)
+    if metadata.get("namespace") is None and line.has("policy/namespace-in-object"):
+        frame.refuse(MISSING, ("metadata", "namespace"), "missing, Linkerd 2.12 wants it in the object itself: add it")
+    if "spec" not in body:
+        missing = Reading(line, judge)
+        missing.refuse(MISSING, ("spec",), "missing, want an object: add it")
+        return frame.findings + (_forgive(missing.findings) if kind.lenient else missing.findings)
+    reading = Reading(line, judge, str(metadata.get("namespace") or ""), metadata.get("annotations") or {})
+    assert kind.spec is not None  # noqa: S101 - the caller has asked
+    spec = kind.spec(line, _version(body)).read(body["spec"], ("spec",), reading)
+    if kind.lenient and reading.broken:
+        return frame.findings + _forgive(reading.findings)
+    name = str(metadata.get("name") or metadata.get("generateName") or "")
+    missed = references.check(kind.group, kind.kind, reading.namespace, name, body["spec"], catalog)
+    overlaps = kind.kind == "Server" and line.has("policy/server-overlap")
+    if overlaps and server.check_overlap(name, spec, catalog, reading):
+        # Refused for the same reason.
+        missed = [finding for finding in missed if finding.rule is not references.PORT_SHARED]
+    return frame.findings + reading.findings + missed
+
+
+def _check_other(other: Any, frame: Reading) -> None:
+    if other is None:
+        return
+    if type(other) is not dict:
+        frame.refuse(TYPE, ("oldObject",), f"the old object is {kind_of(other)}, want an object")
+    else:
+        read_metadata(other, frame, ("oldObject",))
+
+
+def _forgive(findings: Sequence[Finding]) -> list[Finding]:
+    """What is wrong with a route that is stored all the same, said so."""
+    return [
+        LENIENT.at((), "Linkerd cannot read this route and passes it over: correct what follows"),
+        *(
+            finding._replace(severity=Severity.SCHEMA) if finding.severity is Severity.ERROR else finding
+            for finding in findings
+        ),
+    ]
+
+
+def _version(body: Mapping[str, Any]) -> str:
+    api_version = body.get("apiVersion")
+    return api_version.rpartition("/")[2] if type(api_version) is str else ""
+
+
+def _check_version(kind: Kind, body: Mapping[str, Any], line: Line) -> list[Finding]:
+    api_version = body.get("apiVersion")
+    if type(api_version) is not str:
+        return []
+    group, _, version = api_version.rpartition("/")
+    if fold(group) != fold(kind.group):
+        return []
+    is_served = version in kind.versions and line.has(f"policy/{kind.kind}.{version}")
+    if is_served and version not in kind.deprecated:
+        return []
+    newest = f"{kind.group}/{kind.served(line)[-1]}"
+    if not is_served:
+        return [NOT_SERVED.at(("apiVersion",), f"{show(api_version)} is not served: write {newest}")]
+    if api_version != newest:
+        return [DEPRECATED.at(("apiVersion",), f"{show(api_version)} is deprecated: write {newest}")]
+    return []

@@ -1,0 +1,153 @@
+"""Annotations that set retries and timeouts, on routes and Services: `retry.linkerd.io/*`, `timeout.linkerd.io/*`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from webhook.policy.durations import parse_annotation, parse_unsigned
+from webhook.policy.finding import Finding, Path, Rule, Severity, declare, show, suggest
+
+INVALID = declare(
+    "route-annotation-invalid",
+    Severity.ERROR,
+    "FieldValueInvalid",
+    "A retry or timeout annotation of a route to a Service or an EgressNetwork that cannot be read.",
+)
+ON_SERVICE = declare(
+    "service-annotation-invalid",
+    Severity.WARNING,
+    "FieldValueInvalid",
+    "A retry or timeout annotation of a Service that cannot be read: Linkerd finds out when it is too late.",
+)
+NO_EFFECT = declare(
+    "route-annotation-no-effect",
+    Severity.WARNING,
+    "FieldValueForbidden",
+    "A retry or timeout annotation that changes nothing where it stands.",
+)
+UNKNOWN = declare(
+    "route-annotation-unknown",
+    Severity.WARNING,
+    "FieldValueNotSupported",
+    "An annotation under retry.linkerd.io or timeout.linkerd.io that is not read.",
+)
+
+_RETRY: Final = "retry.linkerd.io/"
+_TIMEOUT: Final = "timeout.linkerd.io/"
+_LIMIT: Final = "retry.linkerd.io/limit"
+_RETRY_TIMEOUT: Final = "retry.linkerd.io/timeout"
+_HTTP: Final = "retry.linkerd.io/http"
+_GRPC: Final = "retry.linkerd.io/grpc"
+_RESPONSE: Final = "timeout.linkerd.io/response"
+_REQUEST: Final = "timeout.linkerd.io/request"
+_IDLE: Final = "timeout.linkerd.io/idle"
+
+GRPC_CONDITIONS: Final = ("cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable")
+HTTP_CONDITIONS: Final = ("5xx", "gateway-error")
+
+
+def _fold(text: str) -> str:
+    return text.lower() if text.isascii() else text
+
+
+def _limit(text: str) -> str:
+    if parse_unsigned(text, 65535) is not None:
+        return ""
+    return "want a whole number from 0 to 65535"
+
+
+def _duration(text: str) -> str:
+    found = parse_annotation(text)
+    return found if isinstance(found, str) else ""
+
+
+def _code(text: str) -> int | None:
+    code = parse_unsigned(text, 2**32 - 1)
+    return code if code is not None and 100 <= code < 600 else None
+
+
+def _http(text: str) -> str:
+    for condition in text.split(","):
+        if _fold(condition) in HTTP_CONDITIONS or _code(condition) is not None:
+            continue
+        first, dash, last = condition.partition("-")
+        start, end = (_code(first), _code(last)) if dash else (None, None)
+        if start is not None and end is not None and start <= end:
+            continue
+        return _no_condition(
+            condition, "5xx, gateway-error, a status such as 503 or a range such as 500-504", HTTP_CONDITIONS
+        )
+    return ""
+
+
+def _grpc(text: str) -> str:
+    for condition in text.split(","):
+        if _fold(condition) not in GRPC_CONDITIONS:
+            return _no_condition(condition, ", ".join(GRPC_CONDITIONS), GRPC_CONDITIONS)
+    return ""
+
+
+def _no_condition(condition: str, want: str, names: tuple[str, ...]) -> str:
+    if condition != condition.strip():
+        return f'"{condition}" has white space around it, which is not allowed: take it away'
+    return f'"{condition}" is no condition, want a comma-separated list of {want}{suggest(condition, names)}'
+
+
+_COMMON: Final[dict[str, Callable[[str], str]]] = {
+    _LIMIT: _limit,
+    _RETRY_TIMEOUT: _duration,
+    _RESPONSE: _duration,
+    _REQUEST: _duration,
+    _IDLE: _duration,
+}
+READ_BY_HTTP: Final = {**_COMMON, _HTTP: _http}
+READ_BY_GRPC: Final = {**_COMMON, _GRPC: _grpc}
+# A Service is a parent of both.
+READ_BY_SERVICE: Final = {**_COMMON, _HTTP: _http, _GRPC: _grpc}
+
+
+Readers = Mapping[str, Callable[[str], str]]
+
+
+def check_annotations(annotations: Mapping[str, Any], readers: Readers, effective: bool) -> list[Finding]:
+    """Check the annotations of a route that reads those in `readers`. They count only where they are `effective`: a
+    parent is a Service or an EgressNetwork."""
+    return _check_all(annotations, readers, effective, INVALID)
+
+
+def check_service(annotations: Mapping[str, Any]) -> list[Finding]:
+    """Check the annotations of a Service, which nobody else does before it is stored."""
+    return _check_all(annotations, READ_BY_SERVICE, True, ON_SERVICE)
+
+
+def _check_all(annotations: Mapping[str, Any], readers: Readers, effective: bool, invalid: Rule) -> list[Finding]:
+    found = []
+    for key, value in annotations.items():
+        if key.startswith((_RETRY, _TIMEOUT)):
+            finding = _check(key, value, readers, effective, invalid)
+            if finding is not None:
+                found.append(finding)
+    return found
+
+
+def _check(key: str, value: Any, readers: Readers, effective: bool, invalid: Rule) -> Finding | None:
+    path: Path = ("metadata", "annotations", key)
+    if key not in READ_BY_SERVICE:
+        known = ", ".join(sorted(READ_BY_SERVICE))
+        return UNKNOWN.at(path, f"is not read{suggest(key, READ_BY_SERVICE) or f', want one of {known}'}")
+    if key not in readers:
+        protocol = "gRPC" if key == _GRPC else "HTTP"
+        return NO_EFFECT.at(path, f"has no effect here, it is for {protocol} routes: leave it out")
+    if not effective:
+        return NO_EFFECT.at(path, "has no effect, as no parentRef is a Service or an EgressNetwork: leave it out")
+    if not isinstance(value, str):
+        return None
+    wrong = readers[key](value)
+    if wrong:
+        return invalid.at(path, f"{show(value)} cannot be read: {wrong}")
+    if key == _LIMIT and parse_unsigned(value, 65535) == 0:
+        return NO_EFFECT.at(path, "0 has no effect: one retry is made where retries are set, write 1 or leave it out")
+    if key == _RETRY_TIMEOUT and parse_annotation(value) == 0:
+        return NO_EFFECT.at(path, "0 has no effect, it means no timeout of a try: leave it out")
+    return None

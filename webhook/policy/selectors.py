@@ -1,0 +1,92 @@
+"""Label selectors, by which Servers choose their Pods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from webhook.policy.finding import Severity, declare, show
+from webhook.policy.shape import STRING, STRING_MAP, STRINGS, Choice, List, Node, Reading, Struct, may, need
+
+VALUES_MISSING = declare(
+    "selector-values-missing",
+    Severity.WARNING,
+    "FieldValueRequired",
+    "An `In` without values, which selects nothing, or a `NotIn` without, which excludes nothing.",
+)
+VALUES_UNUSED = declare(
+    "selector-values-unused",
+    Severity.WARNING,
+    "FieldValueForbidden",
+    "`Exists` or `DoesNotExist` with values, which are not looked at.",
+)
+ONE_FORM = declare(
+    "selector-one-form",
+    Severity.SCHEMA,
+    "FieldValueForbidden",
+    "A selector of the oldest Server version has not exactly one of labels and expressions.",
+)
+
+OPERATORS: Final = ("In", "NotIn", "Exists", "DoesNotExist")
+
+
+def _check(node: Node, reading: Reading) -> None:
+    operator, values = node.get("operator"), node.get("values")
+    if operator in ("In", "NotIn") and not values and "values" not in node.bad:
+        effect = "nothing is selected" if operator == "In" else "nothing is excluded"
+        reading.note(VALUES_MISSING, (*node.path, "values"), f"{operator} without values, so {effect}: add one")
+    elif operator in ("Exists", "DoesNotExist") and values:
+        reading.note(
+            VALUES_UNUSED,
+            (*node.path, "values"),
+            f"{operator} does not look at values {show(values)}: leave them out, or write In",
+        )
+
+
+def _check_alone(node: Node, reading: Reading) -> None:
+    if not node.bad and ("matchLabels" in node) == ("matchExpressions" in node):
+        reading.note(
+            ONE_FORM,
+            node.path,
+            "the CRD wants exactly one of matchLabels and matchExpressions at v1alpha1: write a newer version",
+        )
+
+
+def _selector(flattened: bool, alone: bool = False) -> Struct:
+    expression = Struct(
+        {"key": need(STRING), "operator": need(Choice(*OPERATORS, flattened=flattened)), "values": may(STRINGS)},
+        check=_check,
+    )
+    return Struct(
+        {"matchLabels": may(STRING_MAP), "matchExpressions": may(List(expression))},
+        check=_check_alone if alone else None,
+    )
+
+
+SELECTOR: Final = _selector(False)
+# As part of a structure that serde flattens, where enumerations have one more spelling.
+FLATTENED_SELECTOR: Final = _selector(True)
+# Those of a Server's oldest version, where the schema takes labels or expressions, never both or neither.
+LONE_SELECTOR: Final = _selector(False, alone=True)
+FLATTENED_LONE_SELECTOR: Final = _selector(True, alone=True)
+
+
+def selects_all(selector: Mapping[str, Any]) -> bool:
+    """Whether a selector chooses every Pod: it has neither labels nor expressions."""
+    return not selector.get("matchLabels") and not selector.get("matchExpressions")
+
+
+def same_selector(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
+    """Whether two selectors are written alike: null is no empty list, and the order of expressions counts, but that of
+    their values does not."""
+    if left.get("matchLabels") != right.get("matchLabels"):
+        return False
+    ours, theirs = left.get("matchExpressions"), right.get("matchExpressions")
+    if ours is None or theirs is None:
+        return ours is theirs
+    return [_comparable(e) for e in ours] == [_comparable(e) for e in theirs]
+
+
+def _comparable(expression: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+    values = expression.get("values")
+    return expression.get("key"), expression.get("operator"), None if values is None else frozenset(values)

@@ -1,0 +1,206 @@
+"""Server (policy.linkerd.io): a port of some Pods, its protocol, and who may talk to it by default."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from webhook.cluster.interface import Catalog
+from webhook.mesh.releases import Line
+from webhook.policy.finding import Path, Severity, declare, show
+from webhook.policy.selectors import (
+    FLATTENED_LONE_SELECTOR,
+    FLATTENED_SELECTOR,
+    LONE_SELECTOR,
+    SELECTOR,
+    same_selector,
+    selects_all,
+)
+from webhook.policy.shape import (
+    BAD,
+    MISSING,
+    SCHEMA_MISSING,
+    STRING,
+    TYPE,
+    Choice,
+    Field,
+    Node,
+    Pruned,
+    Reading,
+    Shape,
+    Struct,
+    can,
+    may,
+    need,
+    not_allowed,
+    read_aside,
+)
+
+ACCESS_POLICY = declare(
+    "server-access-policy", Severity.ERROR, "FieldValueNotSupported", "A Server's accessPolicy is none that there is."
+)
+BOTH_SELECTORS = declare(
+    "server-two-selectors",
+    Severity.SCHEMA,
+    "FieldValueForbidden",
+    "A Server selects both Pods and ExternalWorkloads; the latter count.",
+)
+NO_PORT = declare(
+    "server-port-empty", Severity.WARNING, "FieldValueInvalid", "A Server's port is an empty name, which no port has."
+)
+OVERLAP = declare(
+    "server-overlap",
+    Severity.ERROR,
+    "FieldValueDuplicate",
+    "A Server selects the same port of the same Pods as another; refused up to 2.12.",
+)
+
+PROTOCOLS: Final = ("unknown", "HTTP/1", "HTTP/2", "gRPC", "opaque", "TLS")
+POLICIES: Final = (
+    "all-authenticated",
+    "all-unauthenticated",
+    "cluster-authenticated",
+    "cluster-unauthenticated",
+    "deny",
+    "audit",
+)
+
+
+class _Port(Shape):
+    """A port's number or name. The controller asks nothing of a name, not even that it is not empty."""
+
+    wanted = "a port's number from 1 to 65535, or its name"
+
+    def read(self, value: Any, path: Path, reading: Reading) -> Any:
+        if type(value) is str:
+            if not value:
+                reading.note(NO_PORT, path, '"" names no port, want the name of a containerPort, or its number')
+            return value
+        if type(value) is int and 0 < value <= 65535:
+            return value
+        if type(value) is float and value.is_integer():
+            reading.refuse(TYPE, path, f"{show(value)} is no integer: write {int(value)}")
+        else:
+            reading.refuse(TYPE, path, f"{show(value)} is no port, want {self.wanted}")
+        return BAD
+
+
+_SELECTORS: Final = ("externalWorkloadSelector", "podSelector")
+
+
+class _ServerSpec(Struct):
+    """The selector is flattened into the structure: the first of the two that is there counts, the other is not read.
+
+    Until a version, the CRD knows but the one of Pods, and wants it: `external` says whether it knows the other.
+    """
+
+    def __init__(self, version: dict[str, Field], selector: Struct, external: bool) -> None:
+        super().__init__(
+            {
+                "podSelector": can(_Anything()),
+                "externalWorkloadSelector": can(_Anything()),
+                "port": need(_Port()),
+                "proxyProtocol": may(Choice(*PROTOCOLS)),
+                **version,
+            },
+            check=_check,
+            flattened=True,
+        )
+        self._external = external
+        self._pods = selector
+        self._workloads: Shape = FLATTENED_SELECTOR if external else Pruned(FLATTENED_SELECTOR)
+
+    def read(self, value: Any, path: Path, reading: Reading) -> Any:
+        node = super().read(value, path, reading)
+        if node is BAD:
+            return BAD
+        present = [name for name in _SELECTORS if name in value]
+        if not present:
+            reading.refuse(
+                MISSING,
+                (*path, "podSelector"),
+                "missing, want an object: add one such as {matchLabels: {app: web}}, or {} for every Pod",
+            )
+            return node
+        chosen = present[0]
+        if chosen != "podSelector":
+            self._look_aside(value, path, reading)
+        shape = self._pods if chosen == "podSelector" else self._workloads
+        selector = shape.read(value[chosen], (*path, chosen), reading)
+        if selector is BAD:
+            node.bad += (chosen,)
+        else:
+            node[chosen] = selector
+        return node
+
+    def _look_aside(self, value: dict[str, Any], path: Path, reading: Reading) -> None:
+        at = (*path, "podSelector")
+        if self._external:
+            if value.get("podSelector") is not None and value["externalWorkloadSelector"] is not None:
+                reading.note(
+                    BOTH_SELECTORS, at, "not looked at, as externalWorkloadSelector is there: leave one of them out"
+                )
+        elif value.get("podSelector") is None:
+            reading.note(SCHEMA_MISSING, at, "missing, the CRD of this version wants an object: write a newer version")
+        else:
+            read_aside(self._pods, value["podSelector"], at, reading)
+
+
+class _Anything(Shape):
+    """Read by `_ServerSpec` itself."""
+
+    def read(self, value: Any, path: Path, reading: Reading) -> Any:
+        return value
+
+
+def _check(node: Node, reading: Reading) -> None:
+    policy = node.get("accessPolicy")
+    if policy is not None and policy not in POLICIES:
+        reading.note(ACCESS_POLICY, (*node.path, "accessPolicy"), not_allowed(policy, POLICIES))
+
+
+def check_overlap(name: str, spec: Any, catalog: Catalog, reading: Reading) -> bool:
+    """Refuse a Server that selects a port of Pods which another one selects, as Linkerd up to 2.12 does.
+
+    It compares with what the cluster holds: selectors as they are written, a port's number never with a name. Whether
+    there is such a Server comes out.
+    """
+    if reading.broken or spec is BAD:
+        return False
+    found = False
+    others = catalog.servers(reading.namespace)
+    for other, theirs in sorted((others or {}).items()):
+        port, selector = theirs.get("port"), theirs.get("podSelector")
+        if other == name or type(port) is not type(spec["port"]) or port != spec["port"] or type(selector) is not dict:
+            continue
+        ours = spec["podSelector"]
+        if selects_all(selector) or selects_all(ours) or same_selector(selector, ours):
+            found = True
+            reading.note(
+                OVERLAP,
+                (*spec.path, "port"),
+                f"{show(port)} of these Pods is selected by Server {show(other)} already: change that, or the selector",
+            )
+    return found
+
+
+def _stable(selector: Struct) -> Struct:
+    return Struct({"podSelector": need(selector), "port": need(_Port()), "proxyProtocol": may(Choice(*PROTOCOLS))})
+
+
+_ACCESS: Final = {"accessPolicy": may(STRING)}
+_NO_ACCESS: Final = {"accessPolicy": may(Pruned(STRING))}
+_NEWEST: Final = _ServerSpec(_ACCESS, FLATTENED_SELECTOR, external=True)
+_EDGE: Final = {
+    "v1alpha1": _ServerSpec(_NO_ACCESS, FLATTENED_LONE_SELECTOR, external=False),
+    "v1beta1": _ServerSpec(_NO_ACCESS, FLATTENED_SELECTOR, external=False),
+    "v1beta2": _ServerSpec(_NO_ACCESS, FLATTENED_SELECTOR, external=True),
+}
+_STABLE_NEWEST: Final = _stable(SELECTOR)
+_STABLE: Final = {"v1alpha1": _stable(LONE_SELECTOR)}
+
+
+def spec(line: Line, version: str) -> Shape:
+    """What a Server's spec looks like at a release line, in a version of its API."""
+    if line.has("policy/Server.accessPolicy"):
+        return _EDGE.get(version, _NEWEST)
+    return _STABLE.get(version, _STABLE_NEWEST)

@@ -1,0 +1,113 @@
+"""ServerAuthorization (policy.linkerd.io): which clients may talk to a Server."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from webhook.mesh.releases import Line
+from webhook.policy.finding import Severity, declare
+from webhook.policy.identities import DNS_IDENTITY
+from webhook.policy.networks import NETWORKS
+from webhook.policy.selectors import SELECTOR
+from webhook.policy.shape import (
+    BOOLEAN,
+    List,
+    Node,
+    Reading,
+    Shape,
+    Struct,
+    Text,
+    fallback,
+    may,
+    need,
+)
+from webhook.policy.targets import LABEL_PATTERN
+
+UNAUTHENTICATED = declare(
+    "serverauthorization-unauthenticated",
+    Severity.ERROR,
+    "FieldValueForbidden",
+    "A client is both unauthenticated and authenticated by the mesh's TLS.",
+)
+UNAUTHENTICATED_TLS = declare(
+    "serverauthorization-unauthenticated-tls",
+    Severity.ERROR,
+    "FieldValueForbidden",
+    "Clients need no identity and yet one of some identities.",
+)
+SERVER = declare(
+    "serverauthorization-server",
+    Severity.SCHEMA,
+    "FieldValueRequired",
+    "A ServerAuthorization says neither or both of a Server's name and a selector.",
+)
+NO_CLIENT = declare(
+    "serverauthorization-no-client",
+    Severity.WARNING,
+    "FieldValueRequired",
+    "A ServerAuthorization that no client can satisfy.",
+)
+
+
+def _check_server(node: Node, reading: Reading) -> None:
+    if node.bad or ("name" in node) != ("selector" in node):
+        return
+    if "name" in node:
+        reading.note(SERVER, node.path, "has both a name and a selector, the CRD wants one: leave the other out")
+    else:
+        reading.note(SERVER, node.path, "has neither a name nor a selector, the CRD wants one: add name")
+
+
+def _check_client(node: Node, reading: Reading) -> None:
+    mesh_tls = node.get("meshTLS")
+    if mesh_tls is not None and node.get("unauthenticated"):
+        reading.note(
+            UNAUTHENTICATED,
+            (*node.path, "unauthenticated"),
+            "true next to meshTLS, which asks for authentication: leave one of them out",
+        )
+    if mesh_tls is None and not node.get("unauthenticated") and not node.bad:
+        reading.note(
+            NO_CLIENT,
+            node.path,
+            "authorizes no client: add meshTLS (with identities or serviceAccounts), or unauthenticated: true",
+        )
+
+
+def _check_mesh_tls(node: Node, reading: Reading) -> None:
+    named = [name for name in ("identities", "serviceAccounts") if node.get(name)]
+    if node.get("unauthenticatedTLS") and named:
+        reading.note(
+            UNAUTHENTICATED_TLS,
+            (*node.path, "unauthenticatedTLS"),
+            f"true next to {' and '.join(named)}, which ask for an identity: leave one of them out",
+        )
+    elif not node.get("unauthenticatedTLS") and not named and not node.bad:
+        reading.note(
+            NO_CLIENT, node.path, "authorizes no client: add identities or serviceAccounts, or unauthenticatedTLS: true"
+        )
+
+
+_NAME = Text(pattern=LABEL_PATTERN, like="a name of lower-case letters, digits and dashes")
+_MESH_TLS = Struct(
+    {
+        "unauthenticatedTLS": fallback(BOOLEAN),
+        "identities": may(List(DNS_IDENTITY)),
+        "serviceAccounts": may(List(Struct({"namespace": may(_NAME), "name": need(_NAME)}))),
+    },
+    check=_check_mesh_tls,
+)
+_CLIENT = Struct(
+    {"networks": may(NETWORKS), "unauthenticated": fallback(BOOLEAN), "meshTLS": may(_MESH_TLS)}, check=_check_client
+)
+_SPEC: Final = Struct(
+    {
+        "server": need(Struct({"name": may(_NAME), "selector": may(SELECTOR)}, check=_check_server)),
+        "client": need(_CLIENT),
+    }
+)
+
+
+def spec(line: Line, version: str) -> Shape:
+    """What a ServerAuthorization's spec looks like: the same at every line, in every version."""
+    return _SPEC

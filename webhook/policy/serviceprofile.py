@@ -1,0 +1,293 @@
+"""ServiceProfiles: what Linkerd's own validator refuses, and what the proxy would quietly leave aside.
+
+Linkerd's validator (linkerd2, `pkg/profiles/profiles.go`) stops at the first error; `check` tells all of them. What the
+warnings say of the proxy is in linkerd2-proxy, `linkerd/service-profiles/src/proto.rs`, and of the control plane in
+linkerd2, `controller/api/destination/profile_translator.go`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, Final
+
+from webhook.cluster.interface import Catalog, Presence
+from webhook.grammar import GrammarError, parse_duration, parse_quantity
+from webhook.mesh.releases import Line
+from webhook.policy.finding import Finding, Severity, declare, show
+from webhook.policy.found import Found
+from webhook.policy.godecode import Place
+from webhook.policy.patterns import Judge
+from webhook.policy.profilematch import EVERY_REQUEST, check_request, check_response, condition_key
+from webhook.policy.profileshape import describe, read
+
+_E: Final = Severity.ERROR
+_W: Final = Severity.WARNING
+
+REQUIRED: Final = declare("sp-required", _E, "FieldValueRequired", "Something that a ServiceProfile needs is missing.")
+NAME: Final = declare("sp-name", _E, "FieldValueInvalid", "A ServiceProfile's name is no DNS name.")
+DURATION: Final = declare("sp-duration", _E, "FieldValueInvalid", "A timeout or a ttl is no duration.")
+RATIO: Final = declare("sp-retry-ratio", _E, "FieldValueInvalid", "A negative retryRatio.")
+
+SHADOWED: Final = declare(
+    "sp-route-shadowed", _W, "FieldValueDuplicate", "A route that never applies, as one before it takes its requests."
+)
+NAME_TWICE: Final = declare("sp-route-name-twice", _W, "FieldValueDuplicate", "Two routes of one name.")
+TIMEOUT_IGNORED: Final = declare(
+    "sp-timeout-ignored", _W, "FieldValueInvalid", "A timeout of a route that the proxy takes for none."
+)
+RETRIES_OFF: Final = declare(
+    "sp-retries-off", _W, "FieldValueInvalid", "A retryBudget by which no request is ever sent again."
+)
+BUDGET_UNUSED: Final = declare(
+    "sp-retry-budget-unused", _W, "FieldValueInvalid", "A retryBudget in a ServiceProfile without a retryable route."
+)
+CLASSES_EMPTY: Final = declare(
+    "sp-response-classes-empty", _W, "FieldValueInvalid", "An empty list of response classes, which says nothing."
+)
+OVERRIDE: Final = declare(
+    "sp-override-ignored", _W, "FieldValueInvalid", "An entry of dstOverrides that the proxy leaves aside or misreads."
+)
+SERVICE_ABSENT: Final = declare(
+    "sp-service-absent", _W, "FieldValueInvalid", "A ServiceProfile named after a Service that does not exist."
+)
+
+_ORDER: Final = {Severity.ERROR: 0, Severity.SCHEMA: 1, Severity.WARNING: 2}
+
+
+def check(body: Any, *, line: Line, catalog: Catalog, judge: Judge) -> list[Finding]:
+    """Everything there is to say about a ServiceProfile, errors first. `body` is its JSON, None where there is none."""
+    if body is None:
+        return [REQUIRED.at((), "there is no object, and without one Linkerd refuses: want the ServiceProfile")]
+    profile, findings = read(body, line)
+    if not isinstance(profile, dict):
+        return findings
+    found = Found(findings)
+    _name(profile.get("metadata"), catalog, found)
+    spec = profile.get("spec")
+    if isinstance(spec, dict):
+        routes = spec.get("routes")
+        retryable = _routes(routes, judge, found) if isinstance(routes, list) else routes is not None
+        budget = spec.get("retryBudget")
+        if isinstance(budget, dict):
+            _budget(budget, retryable, found)
+        overrides = spec.get("dstOverrides")
+        if isinstance(overrides, list):
+            _overrides(overrides, found)
+    return _in_order(found.all) if findings else findings
+
+
+def _in_order(findings: list[Finding]) -> list[Finding]:
+    """Errors first; where there is one, the schema has nothing to add about the field."""
+    refused = {finding.path for finding in findings if finding.rule.severity is Severity.ERROR}
+    kept = [one for one in findings if one.rule.severity is not Severity.SCHEMA or one.path not in refused]
+    return sorted(kept, key=lambda finding: _ORDER[finding.rule.severity])
+
+
+_LABEL: Final = "[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
+_DNS_NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_NAMES: Final = "want the Service's full name, such as web.emojivoto.svc.cluster.local"
+
+
+def _name(metadata: Any, catalog: Catalog, found: Found) -> None:
+    """The name is a DNS name (RFC 1123), and mostly that of a Service."""
+    name = metadata.get("name") if isinstance(metadata, dict) else metadata
+    place = _at(None, "metadata", "name")
+    if name is None or name == "":
+        found.refuse(REQUIRED, place, f"a ServiceProfile needs a name: {_NAMES}")
+    elif not isinstance(name, str):
+        return
+    elif len(name) > 253:
+        found.refuse(NAME, place, f"{show(name)} has {len(name)} characters, and a DNS name 253 at most: {_NAMES}")
+    elif not _DNS_NAME.fullmatch(name):
+        found.refuse(
+            NAME,
+            place,
+            f"{show(name)} is no DNS name (small letters, digits and -, in parts set apart by dots): {_NAMES}",
+        )
+    else:
+        parts = name.split(".", 3)
+        if len(parts) == 4 and parts[2] == "svc":
+            service, namespace = parts[:2]
+            if catalog.look("", "Service", namespace, service) is Presence.ABSENT:
+                message = f"there is no Service {service} in the namespace {namespace}, so this applies to nothing"
+                found.warn(SERVICE_ABSENT, place, message)
+
+
+def _at(place: Place, *keys: str | int) -> Place:
+    for key in keys:
+        place = (place, key)
+    return place
+
+
+_ROUTES: Final = _at(None, "spec", "routes")
+
+
+def _routes(routes: list[Any], judge: Judge, found: Found) -> bool:
+    """Check the routes, each for itself and beside the others. Says whether one of them is retryable."""
+    retryable = False
+    names: dict[str, int] = {}
+    shadows = _Shadows(found)
+    for index, route in enumerate(routes):
+        place = (_ROUTES, index)
+        if found.full:
+            break
+        if route is None:
+            found.refuse(REQUIRED, place, "null is no route: take it out, or write one with a name and a condition")
+        elif isinstance(route, dict):
+            _route(route, place, judge, found)
+            retryable = retryable or route.get("isRetryable") is True
+            name = route.get("name")
+            if isinstance(name, str) and names.setdefault(name, index) != index:
+                first = f"route {names[name]} has the name {show(name)} too"
+                found.warn(NAME_TWICE, (place, "name"), f"{first}: their metrics cannot be told apart")
+            shadows.add(index, route.get("condition"))
+    return retryable
+
+
+def _route(route: dict[str, Any], place: Place, judge: Judge, found: Found) -> None:
+    if route.get("name") in (None, ""):
+        found.refuse(
+            REQUIRED, (place, "name"), 'a route needs a name, by which its metrics go: want one such as "GET /"'
+        )
+    timeout = route.get("timeout")
+    if timeout and isinstance(timeout, str):
+        duration = _duration(timeout, (place, "timeout"), found)
+        if duration is not None and duration <= 0:
+            message = f"{show(timeout)} is the same as no timeout: want one above zero, or leave it out"
+            found.warn(TIMEOUT_IGNORED, (place, "timeout"), message)
+    condition = route.get("condition")
+    if condition is None:
+        message = 'a route needs a condition: want one such as {"method": "GET", "pathRegex": "/books/[^/]*"}'
+        found.refuse(REQUIRED, (place, "condition"), message)
+    else:
+        check_request(condition, (place, "condition"), judge, found)
+    classes = route.get("responseClasses")
+    if isinstance(classes, list):
+        _classes(classes, (place, "responseClasses"), judge, found)
+
+
+def _classes(classes: list[Any], place: Place, judge: Judge, found: Found) -> None:
+    if not classes:
+        found.warn(CLASSES_EMPTY, place, "an empty list is the same as none: responses from 500 on count as failures")
+    for index, one in enumerate(classes):
+        here = (place, index)
+        if found.full:
+            break
+        if one is None:
+            found.refuse(REQUIRED, here, "null is no response class: take it out, or write one with a condition")
+        elif isinstance(one, dict):
+            condition = one.get("condition")
+            if condition is None:
+                message = 'a response class needs a condition: want one such as {"status": {"min": 500, "max": 599}}'
+                found.refuse(REQUIRED, (here, "condition"), message)
+            else:
+                check_response(condition, (here, "condition"), judge, found)
+
+
+class _Shadows:
+    """The conditions so far: whoever comes after an equal one, or after one that all meet, is never asked."""
+
+    def __init__(self, found: Found) -> None:
+        self._found = found
+        self._first: dict[Any, int] = {}
+        self._all: int | None = None
+
+    def add(self, index: int, condition: Any) -> None:
+        """The condition of the next route."""
+        key = condition_key(condition)
+        if self._all is not None:
+            self._warn(index, f"route {self._all} before it takes every request")
+        elif key is not None:
+            first = self._first.setdefault(key, index)
+            if first != index:
+                self._warn(index, f"route {first} before it has the same condition")
+            elif key in EVERY_REQUEST:
+                self._all = index
+
+    def _warn(self, index: int, why: str) -> None:
+        place = ((_ROUTES, index), "condition")
+        self._found.warn(SHADOWED, place, f"{why}, so this route never applies: change one, or put this first")
+
+
+_SECOND: Final = 1_000_000_000
+
+
+def _budget(budget: dict[str, Any], retryable: bool, found: Found) -> None:
+    """The retryBudget: what it must hold, and what makes the proxy retry nothing."""
+    place = _at(None, "spec", "retryBudget")
+    ttl, ratio, least = budget.get("ttl"), budget.get("retryRatio"), budget.get("minRetriesPerSecond")
+    if isinstance(ratio, float | int) and ratio < 0:
+        found.refuse(RATIO, (place, "retryRatio"), f"{show(ratio)} is negative: want a share such as 0.2")
+    duration = None
+    if ttl is None or ttl == "":
+        found.refuse(REQUIRED, (place, "ttl"), "a retryBudget needs a ttl: want a duration from 1s to 60s, such as 10s")
+    elif isinstance(ttl, str):
+        duration = _duration(ttl, (place, "ttl"), found)
+    if not retryable:
+        message = "no route has isRetryable: true, so nothing is ever retried: mark those that may be, or take this out"
+        found.warn(BUDGET_UNUSED, place, message)
+        return
+    for key, why in _no_retries(duration, ratio or 0, least or 0):
+        found.warn(RETRIES_OFF, (place, key) if key else place, f"{why}, so the proxy retries nothing")
+
+
+def _no_retries(ttl: int | None, ratio: Any, least: Any) -> Iterator[tuple[str, str]]:
+    if ttl is not None and not _SECOND <= ttl <= 60 * _SECOND:
+        yield "ttl", "it is not within 1s and 60s"
+    if isinstance(ratio, float | int) and isinstance(least, int):
+        if ratio > 1000:
+            yield "retryRatio", f"{show(ratio)} is above 1000"
+        if least >= 2**31:
+            yield "minRetriesPerSecond", f"{least} is more than {2**31 - 1}"
+        if ratio == 0 and least == 0:
+            yield "", "retryRatio and minRetriesPerSecond are both 0"
+
+
+# Weights count in ten-thousandths of 32 bits.
+_WEIGHT_LIMIT: Final = (2**32 - 1) // 10_000
+
+
+def _overrides(overrides: list[Any], found: Found) -> None:
+    for index, override in enumerate(overrides):
+        place = _at(None, "spec", "dstOverrides", index)
+        if not isinstance(override, dict):
+            continue
+        if override.get("authority") in (None, ""):
+            message = (
+                "the proxy leaves an entry without authority aside: want one such as web.emojivoto.svc.cluster.local"
+            )
+            found.warn(OVERRIDE, (place, "authority"), message)
+        weight = override.get("weight")
+        if isinstance(weight, str | int | float) and not 0 <= _amount(weight) <= _WEIGHT_LIMIT:
+            message = f"{describe(weight)} does not fit and becomes another number: want 0 to {_WEIGHT_LIMIT}"
+            found.warn(OVERRIDE, (place, "weight"), message)
+
+
+def _amount(weight: str | float) -> float:
+    if not isinstance(weight, str):
+        return weight
+    try:
+        return float(parse_quantity(weight.strip()).value)
+    except (GrammarError, OverflowError):
+        return -1
+
+
+def _duration(text: str, place: Place, found: Found) -> int | None:
+    """A duration in nanoseconds; None for what is none, which is refused."""
+    duration = _known_duration(text) if len(text) < 32 else _parse_duration(text)
+    if isinstance(duration, str):
+        found.refuse(DURATION, place, f"{show(text)} is no duration: want {duration}")
+        return None
+    return duration
+
+
+def _parse_duration(text: str) -> int | str:
+    try:
+        return parse_duration(text)
+    except GrammarError as error:
+        return str(error)
+
+
+_known_duration = lru_cache(maxsize=1024)(_parse_duration)

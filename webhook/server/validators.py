@@ -1,0 +1,186 @@
+"""The validating webhooks: a request to a check, findings to an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Final, Protocol
+
+from webhook.cluster.interface import Catalog
+from webhook.mesh.releases import Line
+from webhook.policy import registry, serviceprofile
+from webhook.policy.finding import Finding, Severity, show
+from webhook.policy.patterns import Judge, judge_for
+from webhook.policy.targets import fold
+from webhook.review import JSON, WARNING_LENGTH, AdmissionRequest, Answer, GroupVersionKind, ReviewError, deny
+
+# Imported here, so that no request has to.
+_IMPORTED = (serviceprofile,)
+
+SP_VALIDATOR: Final = "sp-validator"
+POLICY_VALIDATOR: Final = "policy-validator"
+VALIDATORS: Final = (SP_VALIDATOR, POLICY_VALIDATOR)
+
+# How many findings a refusal's message spells out; its causes hold all.
+_SPELLED_OUT: Final = 10
+
+
+class Asking(Protocol):
+    """The judge of patterns for one request. What it could not say at once is in `unknown` until it is settled."""
+
+    @property
+    def unknown(self) -> Collection[str]:
+        """The patterns that it was asked about and does not know yet."""
+
+    def __call__(self, pattern: str) -> str | None:
+        """What is wrong with a pattern, None for what is not known yet."""
+
+    async def settle(self) -> None:
+        """Find out about the unknown ones; bounded in time."""
+
+
+class _Knowing:
+    """An `Asking` that knows everything, for commands."""
+
+    unknown: Collection[str] = ()
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+
+    def __call__(self, pattern: str) -> str | None:
+        return self._judge(pattern)
+
+    async def settle(self) -> None:
+        """Nothing is open."""
+
+
+def knowing(line: Line) -> Asking:
+    """Judge patterns here and now, as `line` does."""
+    return _Knowing(judge_for(line))
+
+
+class Validator:
+    """A validating webhook. `line` and `ask` are asked for each request, as the configuration may be another."""
+
+    def __init__(
+        self,
+        name: str,
+        line: Callable[[], Line],
+        catalog: Catalog,
+        ask: Callable[[Line], Asking] = knowing,
+    ) -> None:
+        self.name = name
+        self.path = f"/{name}"
+        self._profiles = name == SP_VALIDATOR
+        self._line = line
+        self._catalog = catalog
+        self._ask = ask
+
+    async def answer(self, request: AdmissionRequest) -> Answer:
+        """Decide about one request; waits only for regular expressions that take long to judge."""
+        line = self._line()
+        group, kind = self._kind(request.kind)
+        if registry.find(group, kind, line) is None or (group == registry.LINKERD) != self._profiles:
+            return _unsupported(request.kind, line)
+        try:
+            body = request.object
+            if request.operation == "UPDATE" and _is_deleted(body):
+                return Answer(decision="allowed", reason="being_deleted")
+            others = () if request.operation == "CREATE" or self._profiles else (request.old_object,)
+        except ReviewError as error:
+            return deny(error.message, reason="bad_object")
+        ask = self._ask(line)
+        findings = registry.check(group, kind, body, line=line, catalog=self._catalog, judge=ask, others=others)
+        if ask.unknown:
+            await ask.settle()
+            findings = registry.check(group, kind, body, line=line, catalog=self._catalog, judge=ask, others=others)
+        return _answer(request, findings + _compare(request, body))
+
+    def _kind(self, kind: GroupVersionKind) -> tuple[str, str]:
+        # Linkerd's ServiceProfile validator takes whatever comes for one.
+        return (registry.LINKERD, "ServiceProfile") if self._profiles else (fold(kind.group), kind.kind)
+
+
+def _is_deleted(body: Any) -> bool:
+    """Whether an object is on its way out: then its finalizers have to come off, whatever else it holds."""
+    metadata = body.get("metadata") if type(body) is dict else None
+    return type(metadata) is dict and type(metadata.get("deletionTimestamp")) is str
+
+
+def _unsupported(kind: GroupVersionKind, line: Line) -> Answer:
+    known = ", ".join(f"{k.kind}.{k.group}" for k in registry.KINDS if not k.row or line.has(k.row))
+    return deny(
+        f"unsupported resource type {kind.kind}.{kind.version}.{kind.group}: {line.name} validates {known}; "
+        "take others out of the webhook configuration's rules",
+        reason="unsupported_kind",
+    )
+
+
+def _compare(request: AdmissionRequest, body: Any) -> list[Finding]:
+    """What is said where the request's kind, its resource and the object are not of one kind."""
+    found = []
+    kind = request.kind
+    if type(body) is dict:
+        api_version, object_kind = body.get("apiVersion"), body.get("kind")
+        group = api_version.rpartition("/")[0] if type(api_version) is str else ""
+        if type(object_kind) is str and (fold(object_kind), fold(group)) != (fold(kind.kind), fold(kind.group)):
+            found.append(
+                registry.OBJECT_DIFFERS.at(
+                    ("kind",), f"{show(object_kind)} came in a request about {kind.kind}.{kind.group}"
+                )
+            )
+    resource = request.resource
+    if resource.kind and fold(resource.kind) not in _plurals(fold(kind.kind)):
+        found.append(
+            registry.OBJECT_DIFFERS.at(
+                (), f"the request is about {kind.kind} and about {resource.kind}: checked as the former"
+            )
+        )
+    return found
+
+
+def _plurals(kind: str) -> tuple[str, str]:
+    return kind + "s", kind[:-1] + "ies"
+
+
+def _answer(request: AdmissionRequest, findings: Sequence[Finding]) -> Answer:
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    warnings = [_warning(finding) for finding in findings if finding.severity is not Severity.ERROR]
+    if not errors:
+        rules = ",".join(dict.fromkeys(finding.rule.id for finding in findings))
+        return Answer(decision="allowed", reason=rules, warnings=warnings)
+    answer = deny(
+        _message(request, errors),
+        code=422,
+        status_reason="Invalid",
+        reason=",".join(dict.fromkeys(finding.rule.id for finding in errors)),
+    )
+    answer.warnings = warnings
+    answer.details = {
+        "name": request.name,
+        "group": request.kind.group,
+        "kind": request.kind.kind,
+        "causes": [_cause(finding) for finding in errors],
+    }
+    return answer
+
+
+def _cause(finding: Finding) -> JSON:
+    return {"reason": finding.rule.reason, "message": finding.message, "field": finding.field}
+
+
+def _message(request: AdmissionRequest, errors: Sequence[Finding]) -> str:
+    what = f'{request.kind.kind}.{request.kind.group} "{request.name}" is invalid'
+    if len(errors) == 1:
+        return f"{what}: {errors[0].text}"
+    lines = [f"* {finding.text}" for finding in errors[:_SPELLED_OUT]]
+    if len(errors) > _SPELLED_OUT:
+        lines.append(f"* and {len(errors) - _SPELLED_OUT} more")
+    return "\n".join((f"{what}: {len(errors)} errors", *lines))
+
+
+def _warning(finding: Finding) -> str:
+    """A warning that keeps its rule's identifier when it is too long for a client."""
+    rule = f" ({finding.rule.id})"
+    text = " ".join(finding.text.split())
+    room = WARNING_LENGTH - len(rule)
+    return (text if len(text) <= room else text[: room - 1] + "…") + rule
