@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test check lint types unit lock bench clean
+.PHONY: run test check lint types unit lock docs bench clean
 
 run: $(VENV)/.run ## serve with built-in settings, and show what three sample Pods become
 	$(BIN)/linkerd-webhook demo
@@ -30,6 +30,9 @@ lock: $(VENV)/.dev ## resolve the dependencies anew
 	set -e; for each in "pyproject.toml:run" "--group build:build" "pyproject.toml --group dev -c requirements/run.txt:dev"; do \
 	  $(BIN)/uv pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-emit-index-url \
 	    --no-header --no-annotate $${each%:*} -o requirements/$${each##*:}.txt; done
+
+docs: $(VENV)/.dev ## write docs/rules.md anew
+	$(BIN)/python -m webhook.lint.rules > docs/rules.md
 
 bench: $(VENV)/.dev ## what it costs, beside a floor in the same run (needs a few minutes and a quiet machine)
 	$(BIN)/python -m bench.throughput

@@ -15,6 +15,7 @@ from webhook.cli import goflags
 COMMANDS = {
     "serve": ("webhook.cli.serve:serve", "Answer admission requests over HTTPS."),
     "review": ("webhook.cli.review:review", "Answer AdmissionReviews from files, without a socket."),
+    "validate": ("webhook.cli.validate:validate", "Check manifests, as text, JSON, GitHub annotations or SARIF."),
     "demo": ("webhook.cli.demo:demo", "Serve with built-in settings and post sample Pods."),
     "version": ("webhook.cli.main:version", "Print the version."),
 }

@@ -1,0 +1,278 @@
+"""`linkerd-webhook validate`: manifests in, findings with their places out, and an exit code."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from webhook.cli.validate import validate
+from webhook.policy.finding import RULES
+
+Run = Callable[..., Result]
+
+GOOD = """apiVersion: policy.linkerd.io/v1beta3
+kind: Server
+metadata:
+  name: cart
+  namespace: shop
+spec:
+  podSelector:
+    matchLabels:
+      app: cart
+  port: 80
+"""
+BAD = GOOD.replace("port: 80", "port: 99999")
+# Legal, and likely not what was meant.
+ODD = "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: shop\n  annotations:\n    linkerd.io/inject: enable\n"
+OTHER = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: x\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to be in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def run(folder: Path) -> Run:
+    """Runs the command on files of these contents, by name; `given` is standard input."""
+
+    def run(*arguments: str, given: str | None = None, **contents: str) -> Result:
+        for name, content in contents.items():
+            (folder / f"{name}.yaml").write_text(content)
+        paths = [f"{name}.yaml" for name in contents]
+        return CliRunner().invoke(validate, [*arguments, *paths], input=given, catch_exceptions=False)
+
+    return run
+
+
+def lines(result: Result) -> list[str]:
+    """Place, level and rule of each finding."""
+    return [" ".join(line.split()[:3]) for line in result.stdout.splitlines()]
+
+
+class TestExitCodes:
+    def test_0_where_all_is_well(self, run: Run) -> None:
+        result = run(a=GOOD)
+        assert (result.exit_code, result.stdout) == (0, "")
+        assert result.stderr == "0 errors, 0 warnings in 1 object checked\n"
+
+    def test_1_for_an_error(self, run: Run) -> None:
+        result = run(a=BAD)
+        assert result.exit_code == 1
+        assert re.match(r"a\.yaml:10:3: error [a-z-]+ Server/shop/cart spec\.port: 99999 ", result.stdout)
+
+    def test_0_for_a_warning_and_1_with_strict(self, run: Run) -> None:
+        assert run(a=ODD).exit_code == 0
+        assert run("--strict", a=ODD).exit_code == 1
+
+    def test_2_for_what_cannot_be_read_with_all_others_checked(self, run: Run) -> None:
+        result = run("missing.yaml", a=f"{BAD}---\nx: [\n---\n{BAD}")
+        assert result.exit_code == 2
+        assert lines(result) == [
+            "missing.yaml: error manifest-unreadable",
+            "a.yaml:10:3: error " + lines(result)[1].split()[-1],
+            "a.yaml:12:1: error manifest-unreadable",
+            "a.yaml:23:3: error " + lines(result)[1].split()[-1],
+        ]
+        assert "2 unreadable" in result.stderr
+
+    def test_2_without_a_path(self, run: Run) -> None:
+        assert run().exit_code == 2
+
+
+class TestInput:
+    def test_kinds_that_are_not_checked_are_counted_and_passed_over(self, run: Run) -> None:
+        result = run(a=f"{OTHER}---\n{GOOD}---\nhello: 1\n---\n- 1\n")
+        assert result.exit_code == 0
+        assert result.stderr.endswith("in 1 object checked; 3 of other kinds passed over\n")
+
+    def test_a_folder_means_its_manifests(self, run: Run, folder: Path) -> None:
+        (folder / "sub").mkdir()
+        (folder / "sub" / "b.yml").write_text(BAD)
+        (folder / "sub" / "c.txt").write_text(BAD)
+        assert lines(run("sub"))[0].startswith("sub/b.yml:10:3: error")
+
+    def test_a_file_given_twice_is_read_once(self, run: Run) -> None:
+        assert "1 object checked" in run("a.yaml", a=GOOD).stderr
+
+    def test_a_dash_is_standard_input(self, run: Run) -> None:
+        assert lines(run("-", given=BAD))[0].startswith("-:10:3: error")
+
+    def test_items_of_lists_are_objects_at_their_own_places(self, run: Run) -> None:
+        items = "".join("- " + text.replace("\n", "\n  ").rstrip() + "\n" for text in (GOOD, BAD))
+        result = run(a=f"apiVersion: v1\nkind: List\nitems:\n{items}")
+        assert lines(result)[0].startswith("a.yaml:23:5: error")
+        assert "spec.port" in result.stdout
+        assert "2 objects checked" in result.stderr
+
+    def test_items_of_typed_lists_need_not_say_their_kind(self, run: Run) -> None:
+        item = {"metadata": {"name": "a", "namespace": "b"}, "spec": {"podSelector": {}, "port": 99999}}
+        body = {"apiVersion": "policy.linkerd.io/v1beta3", "kind": "ServerList", "items": [item]}
+        result = run(a=json.dumps(body, indent=1))
+        assert "Server/b/a spec.port" in result.stdout
+        assert result.stdout.startswith("a.yaml:12:5: error")
+
+    def test_json_lines_are_objects_each_at_its_line(self, run: Run) -> None:
+        one = {"apiVersion": "policy.linkerd.io/v1beta3", "kind": "Server", "metadata": {"name": "a", "namespace": "b"}}
+        text = "".join(json.dumps({**one, "spec": {"podSelector": {}, "port": port}}) + "\n" for port in (1, 99999))
+        column = text.splitlines()[1].index('"port"') + 1
+        assert lines(run(a=text))[0].startswith(f"a.yaml:2:{column}: error")
+
+    def test_a_list_without_a_kind_is_no_manifest(self, run: Run) -> None:
+        result = run(a="- " + BAD.replace("\n", "\n  "))
+        assert result.exit_code == 2
+        assert "make it the items of a List" in result.stdout
+
+    def test_a_doubled_key_is_an_error_at_the_one_that_counts(self, run: Run) -> None:
+        result = run(a=GOOD + "  port: 81\n")
+        assert lines(result) == ["a.yaml:11:3: error manifest-duplicate-key"]
+        assert "Server/shop/cart spec.port" in result.stdout
+
+    def test_references_are_looked_up_among_all_files(self, run: Run) -> None:
+        policy = """apiVersion: policy.linkerd.io/v1alpha1
+kind: AuthorizationPolicy
+metadata: {name: p, namespace: shop}
+spec:
+  targetRef: {group: policy.linkerd.io, kind: Server, name: NAME}
+  requiredAuthenticationRefs: [{kind: ServiceAccount, name: default}]
+"""
+        assert run(a=GOOD, b=policy.replace("NAME", "cart")).stdout == ""
+        assert "b.yaml:5:" in run(a=GOOD, b=policy.replace("NAME", "carts")).stdout
+
+
+class TestOptions:
+    def test_an_unknown_line_means_the_nearest_and_is_told(self, run: Run) -> None:
+        result = run("--release-line", "stable-2.11", a=ODD)
+        assert result.exit_code == 0
+        assert '--release-line "stable-2.11" is none of' in result.stderr
+        assert "going on as stable-2.12" in result.stderr
+
+    def test_values_choose_the_line(self, run: Run, folder: Path) -> None:
+        (folder / "values").write_text("linkerdVersion: stable-2.12.0\n")
+        body = ODD.replace("linkerd.io/inject: enable", 'config.linkerd.io/proxy-gid: "1"')
+        assert "unknown to stable-2.12" in run("--values", "values", a=body).stdout
+        assert run(a=body).stdout == ""
+
+    def test_values_that_cannot_be_read_are_told(self, run: Run) -> None:
+        result = run("--values", "nowhere", a=GOOD)
+        assert result.exit_code == 2
+        assert "cannot read the values from nowhere" in result.stderr
+
+    def test_a_kubeconfig_that_cannot_be_read_is_told(self, run: Run) -> None:
+        result = run("--kubeconfig", "nowhere", a=GOOD)
+        assert result.exit_code == 2
+        assert "nowhere" in result.stderr
+
+    def test_an_annotation_silences_warnings(self, run: Run) -> None:
+        assert run("--strict", a=ODD + "    linkerd-webhook/ignore: inject-value\n").exit_code == 0
+
+
+class TestText:
+    def test_has_no_colours_but_on_a_terminal(self, run: Run, folder: Path) -> None:
+        assert "\x1b" not in run(a=BAD).stdout
+
+    def test_cannot_be_made_to_steer_the_terminal(self, run: Run) -> None:
+        assert "\x1b" not in run(a=GOOD.replace("port: 80", 'port: 80\n  "x\\e[31m": 1')).stdout
+
+
+class TestJson:
+    def test_is_an_array_of_what_was_found(self, run: Run) -> None:
+        (found,) = json.loads(run("-o", "json", a=BAD).stdout)
+        rule, message = found.pop("rule"), found.pop("message")
+        assert rule in RULES
+        assert "99999" in message
+        assert found == {
+            "file": "a.yaml",
+            "line": 10,
+            "column": 3,
+            "severity": "error",
+            "field": "spec.port",
+            "object": {
+                "apiVersion": "policy.linkerd.io/v1beta3",
+                "kind": "Server",
+                "namespace": "shop",
+                "name": "cart",
+            },
+        }
+
+    def test_is_empty_where_nothing_was(self, run: Run) -> None:
+        assert json.loads(run("-o", "json", a=GOOD).stdout) == []
+
+
+class TestGithub:
+    def test_is_a_workflow_command_each(self, run: Run, folder: Path) -> None:
+        (folder / "a,b:c.yaml").write_text(ODD)
+        result = run("-o", "github", str(folder / "a,b:c.yaml"))
+        assert result.stdout.startswith(
+            "::warning file=a%2Cb%3Ac.yaml,line=6,col=5,title=inject-value::Namespace/shop metadata.annotations"
+        )
+        assert result.stdout.count("\n") == 1
+
+    def test_escapes_what_would_end_a_command(self, run: Run) -> None:
+        result = run("-o", "github", a=ODD.replace("enable", '"a%\\nb"'))
+        assert result.stdout.count("\n") == 1
+        assert "%25" in result.stdout
+
+
+class TestSarif:
+    @pytest.fixture
+    def log(self, run: Run, folder: Path) -> Any:
+        """Of a file in a folder whose name is to be escaped, and of one that is missing."""
+        (folder / "a b").mkdir()
+        (folder / "a b" / "ä.yaml").write_text(f"{BAD}---\n{ODD}")
+        return json.loads(run("-o", "sarif", "a b", "missing.yaml").stdout)
+
+    def test_has_the_table_of_rules(self, log: Any) -> None:
+        (one,) = log["runs"]
+        rules = one["tool"]["driver"]["rules"]
+        assert (log["version"], [rule["id"] for rule in rules]) == ("2.1.0", sorted(RULES))
+        for rule in rules:
+            assert rule["shortDescription"]["text"]
+            assert rule["help"]["text"]
+            assert rule["defaultConfiguration"]["level"] in ("error", "warning")
+
+    def test_has_a_result_each_by_its_rule(self, log: Any) -> None:
+        (one,) = log["runs"]
+        rules = one["tool"]["driver"]["rules"]
+        assert len(one["results"]) == 3
+        for result in one["results"]:
+            assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
+            assert result["level"] in ("error", "warning")
+            assert result["message"]["text"]
+
+    def test_has_regions_in_files_by_relative_uri(self, log: Any) -> None:
+        places = [result["locations"][0]["physicalLocation"] for result in log["runs"][0]["results"]]
+        assert places == [
+            {
+                "artifactLocation": {"uri": "a%20b/%C3%A4.yaml", "uriBaseId": "%SRCROOT%"},
+                "region": {"startLine": line, "startColumn": column},
+            }
+            for line, column in ((10, 3), (17, 5))
+        ] + [{"artifactLocation": {"uri": "missing.yaml", "uriBaseId": "%SRCROOT%"}}]
+
+    def test_says_whether_all_could_be_read(self, log: Any, run: Run) -> None:
+        assert log["runs"][0]["invocations"] == [{"executionSuccessful": False}]
+        fine = json.loads(run("-o", "sarif", a=BAD).stdout)
+        assert fine["runs"][0]["invocations"] == [{"executionSuccessful": True}]
+
+
+def test_plain_manifests_need_no_engine_for_patterns_no_injector_and_no_server(folder: Path) -> None:
+    (folder / "a.yaml").write_text(GOOD)
+    code = (
+        "import sys\nfrom webhook.cli.validate import validate\n"
+        "try: validate(['a.yaml'])\nexcept SystemExit: pass\n"
+        "costly = {'pydantic_core', 'pydantic', 'fastapi', 'webhook.injector.inject', 'asyncio'}\n"
+        "print(sorted(costly & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -1,0 +1,188 @@
+"""What is said about the annotations that the injector reads, and where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from webhook.injector.settings import SETTINGS
+from webhook.lint import scope
+from webhook.lint.annotations import Linter
+from webhook.mesh.config import Mesh
+from webhook.mesh.defaults import default_trust_anchors, default_values
+from webhook.mesh.releases import LINES
+from webhook.policy.finding import render_path
+
+CONFIG = "config.linkerd.io/"
+INJECT = "linkerd.io/inject"
+
+
+def linter(line: str | None = None, *, certain: bool = False) -> Linter:
+    """With Linkerd's default values."""
+    return Linter(Mesh.load(default_values(), default_trust_anchors(), release_line=line), certain=certain)
+
+
+@pytest.fixture(scope="module")
+def newest() -> Linter:
+    """Of the newest line."""
+    return linter()
+
+
+def deployment(annotations: dict[str, Any], own: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
+    """A Deployment with these annotations on its template, and some of its own."""
+    return {
+        "kind": "Deployment",
+        "metadata": {"name": "cart", "annotations": own or {}},
+        "spec": {
+            "template": {
+                "metadata": {"annotations": annotations},
+                "spec": {"containers": [{"name": "a", "ports": [{"name": "http", "containerPort": 80}]}], **spec},
+            }
+        },
+    }
+
+
+def said(found: Any) -> list[tuple[str, str]]:
+    """Rules and fields."""
+    return [(each.rule.id, render_path(each.path)) for each in found]
+
+
+AT = "spec.template.metadata.annotations"
+
+
+class TestTemplates:
+    def test_good_annotations_are_passed_over(self, newest: Linter) -> None:
+        body = deployment({INJECT: "enabled", f"{CONFIG}proxy-cpu-limit": "1", f"{CONFIG}opaque-ports": "http,3306"})
+        assert newest.check("deployment", body) == []
+
+    def test_each_bad_value_is_told_at_its_annotation(self, newest: Linter) -> None:
+        body = deployment(
+            {f"{CONFIG}proxy-cpu-limit": "lots", f"{CONFIG}opaque-ports": "nope", f"{CONFIG}proxy-uid": "0"}
+        )
+        found = newest.check("deployment", body)
+        assert said(found) == [
+            ("inject-setting", f"{AT}[{CONFIG}proxy-cpu-limit]"),
+            ("inject-setting", f"{AT}[{CONFIG}opaque-ports]"),
+            ("inject-setting", f"{AT}[{CONFIG}proxy-uid]"),
+        ]
+        assert found[0].message == '"lots" is not a quantity such as 100m, 0.5, 64Mi or 1G; using none'
+
+    def test_an_unknown_one_comes_with_the_nearest(self, newest: Linter) -> None:
+        (found,) = newest.check("deployment", deployment({f"{CONFIG}proxy-log-levle": "info"}))
+        assert found.rule.id == "inject-unknown-annotation"
+        assert f"did you mean {CONFIG}proxy-log-level?" in found.message
+
+    def test_one_that_refuses_the_pod_is_an_error(self, newest: Linter) -> None:
+        annotations = {f"{CONFIG}proxy-log-http-headers": "all"}
+        assert said(newest.check("deployment", deployment(annotations)))[0][0] == "inject-pod-refused"
+        assert newest.check("deployment", deployment({INJECT: "disabled", **annotations})) == []
+
+    def test_one_that_the_values_may_allow_is_an_error_only_when_these_are_known(self, newest: Linter) -> None:
+        body = deployment({f"{CONFIG}close-wait-timeout": "5s"})
+        assert said(newest.check("deployment", body))[0][0] == "inject-pod-maybe-refused"
+        assert said(linter(certain=True).check("deployment", body))[0][0] == "inject-pod-refused"
+
+    @pytest.mark.parametrize(
+        ("value", "hint"), [("enable", "enabled"), ("true", "enabled"), ("off", "disabled"), ("x", "")]
+    )
+    def test_inject_has_three_values(self, newest: Linter, value: str, hint: str) -> None:
+        (found,) = newest.check("deployment", deployment({INJECT: value}))
+        assert said([found]) == [("inject-value", f"{AT}[{INJECT}]")]
+        assert ("did you mean" in found.message) == bool(hint)
+        assert f'"{hint}"' in found.message or not hint
+
+    @pytest.mark.parametrize("value", [True, 1, 0.5, [], {}])
+    def test_a_value_that_is_no_string_is_an_error(self, newest: Linter, value: Any) -> None:
+        found = newest.check("deployment", deployment({INJECT: value}))
+        assert said(found) == [("inject-annotation-not-text", f"{AT}[{INJECT}]")]
+
+    def test_a_pod_that_asks_and_cannot_be_injected_is_told(self, newest: Linter) -> None:
+        found = newest.check("deployment", deployment({INJECT: "enabled"}, hostNetwork=True))
+        assert said(found) == [("inject-skipped", "spec.template.spec.hostNetwork")]
+
+    def test_what_is_on_the_workload_itself_is_misplaced(self, newest: Linter) -> None:
+        own = {INJECT: "enabled", f"{CONFIG}proxy-cpu-limit": "1"}
+        found = newest.check("deployment", deployment({INJECT: "enabled"}, own))
+        assert said(found) == [("inject-misplaced", f"metadata.annotations[{CONFIG}proxy-cpu-limit]")]
+        assert f"put it into {AT}" in found[0].message
+
+    def test_a_label_is_no_annotation(self, newest: Linter) -> None:
+        body = deployment({})
+        body["spec"]["template"]["metadata"]["labels"] = {INJECT: "enabled", "app": "x"}
+        assert said(newest.check("deployment", body)) == [
+            ("inject-misplaced", f"spec.template.metadata.labels[{INJECT}]")
+        ]
+
+    def test_a_cronjob_has_its_template_deeper_and_a_jobs_annotations_are_misplaced(self, newest: Linter) -> None:
+        template = {"metadata": {"annotations": {INJECT: "no"}}}
+        job = {"metadata": {"annotations": {f"{CONFIG}proxy-uid": "1"}}, "spec": {"template": template}}
+        assert said(newest.check("cronjob", {"kind": "CronJob", "spec": {"jobTemplate": job}})) == [
+            ("inject-value", f"spec.jobTemplate.{AT}[{INJECT}]"),
+            ("inject-misplaced", f"spec.jobTemplate.metadata.annotations[{CONFIG}proxy-uid]"),
+        ]
+
+    def test_a_pod_of_the_wrong_shape_is_refused(self, newest: Linter) -> None:
+        found = newest.check("deployment", deployment({INJECT: "enabled"}, containers={}))
+        assert said(found) == [("inject-pod-refused", "spec.template")]
+
+
+class TestOthers:
+    def test_a_namespace_is_told_what_its_pods_do_not_inherit(self, newest: Linter) -> None:
+        annotations = {f"{CONFIG}enable-gateway": "true", f"{CONFIG}proxy-uid": "5", INJECT: "ingres"}
+        found = newest.check("namespace", {"metadata": {"annotations": annotations}})
+        assert said(found) == [
+            ("inject-not-inherited", f"metadata.annotations[{CONFIG}enable-gateway]"),
+            ("inject-value", f"metadata.annotations[{INJECT}]"),
+        ]
+
+    def test_a_namespace_that_refuses_its_pods_is_an_error(self, newest: Linter) -> None:
+        annotations = {f"{CONFIG}proxy-log-http-headers": "all"}
+        found = newest.check("namespace", {"metadata": {"annotations": annotations}})
+        assert said(found) == [("inject-pod-refused", f"metadata.annotations[{CONFIG}proxy-log-http-headers]")]
+
+    @pytest.mark.parametrize("kind", ["namespace", "service"])
+    def test_opaque_ports_may_have_names_that_are_elsewhere(self, newest: Linter, kind: str) -> None:
+        annotations = {f"{CONFIG}opaque-ports": "mysql,3306,70-60"}
+        (found,) = newest.check(kind, {"metadata": {"annotations": annotations}})
+        assert '"70-60"' in found.message
+
+    def test_a_service_takes_opaque_ports_only(self, newest: Linter) -> None:
+        found = newest.check("service", {"metadata": {"annotations": {INJECT: "enabled"}}})
+        assert said(found) == [("inject-misplaced", f"metadata.annotations[{INJECT}]")]
+
+    @pytest.mark.parametrize("line", LINES)
+    def test_every_line_can_be_looked_over(self, line: str) -> None:
+        every = {row.annotation: "x" for row in SETTINGS}
+        found = linter(line).check("pod", {"metadata": {"annotations": every}, "spec": {}})
+        assert {each.path[-1] for each in found} <= every.keys()
+        assert len(found) > 20
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {},
+            {"metadata": None},
+            {"metadata": []},
+            {"metadata": {"annotations": []}},
+            {"spec": []},
+            {"spec": {"template": 1}},
+        ],
+    )
+    def test_nothing_of_the_right_shape_is_nothing_to_say(self, newest: Linter, body: Any) -> None:
+        assert not scope.is_annotated(body)
+        for kind in ("deployment", "cronjob", "namespace", "service", "pod"):
+            assert newest.check(kind, body) == []
+
+
+class TestScope:
+    def test_kinds_are_those_of_the_right_group(self) -> None:
+        assert scope.is_read("apps", "Deployment")
+        assert scope.is_read("", "Namespace")
+        assert not scope.is_read("", "Deployment")
+        assert not scope.is_read("example.org", "Service")
+
+    def test_annotations_are_looked_for_wherever_they_may_be(self) -> None:
+        assert scope.is_annotated(deployment({INJECT: "x"}))
+        assert scope.is_annotated(deployment({}, {f"{CONFIG}x": "y"}))
+        assert not scope.is_annotated(deployment({"app.kubernetes.io/name": "x"}))

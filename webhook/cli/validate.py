@@ -1,0 +1,173 @@
+"""`linkerd-webhook validate`: manifests checked as the webhooks would check them, before they meet a cluster."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    # The rest is imported when it is needed: most runs need little of it, and are over in a fraction of a second.
+    from webhook.lint.annotations import Linter
+    from webhook.lint.check import Result
+    from webhook.mesh.config import Mesh
+    from webhook.mesh.releases import Line
+    from webhook.policy.finding import Finding
+
+FINE, WRONG, UNREADABLE = 0, 1, 2
+OUTPUTS = ("text", "json", "github", "sarif")
+
+
+@click.command(short_help="check manifests")
+@click.option(
+    "-o", "--output", type=click.Choice(OUTPUTS), default="text", show_default=True, help="How findings are written."
+)
+@click.option("--strict", is_flag=True, help="Fail over warnings, too.")
+@click.option(
+    "--release-line", metavar="LINE", help="Linkerd's release line, in place of the newest (or what the values say)."
+)
+@click.option("--values", metavar="FILE", help="The control plane's values, as the linkerd-config ConfigMap has them.")
+@click.option("--kubeconfig", metavar="FILE", help="Look up what the manifests refer to in this cluster, too.")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+def validate(
+    output: str,
+    strict: bool,
+    release_line: str | None,
+    values: str | None,
+    kubeconfig: str | None,
+    paths: tuple[str, ...],
+) -> None:
+    """Check Linkerd's policies, ServiceProfiles and the annotations that the injector reads.
+
+    PATH is a file, a folder (its *.yaml, *.yml and *.json) or `-`, standard input: YAML, JSON or JSON Lines. What the
+    manifests refer to is looked for among all of them. Objects of other kinds are passed over.
+
+    Findings go to standard output. As text: file:line:column: error rule Kind/namespace/name field: message. As json:
+    an array of objects with file, line, column, severity, rule, field, message and object (apiVersion, kind, namespace,
+    name). As github: workflow commands. As sarif: a SARIF 2.1.0 log.
+
+    On an object, the annotation linkerd-webhook/ignore: RULE, RULE silences warnings.
+
+    Exit code: 0 fine, 1 errors (with --strict, or warnings), 2 some file or document could not be read (the others are
+    checked).
+    """
+    mesh = _mesh(values, release_line) if values else None
+    line = mesh.line if mesh else _line(release_line)
+    result = _check(paths, line, _Lint(line, mesh), kubeconfig)
+    sys.stdout.write(_written(result, output))
+    sys.stdout.flush()
+    _say(_summary(result))
+    sys.exit(_code(result, strict=strict))
+
+
+def _check(
+    paths: tuple[str, ...], line: Line, lint: Callable[[str, Any], list[Finding]], kubeconfig: str | None
+) -> Result:
+    from webhook.cluster.catalog import OfflineCatalog
+    from webhook.lint.check import check
+    from webhook.policy.patterns import judge_for
+
+    judge = judge_for(line)
+    if kubeconfig is None:
+        return check(paths, line, OfflineCatalog, judge, lint)
+    from webhook.lint.live import Unreachable, with_cluster
+
+    try:
+        return with_cluster(
+            kubeconfig,
+            lambda live: check(paths, line, lambda objects: live(OfflineCatalog(objects)), judge, lint),
+            _say,
+        )
+    except Unreachable as error:
+        raise _Unusable(str(error)) from None
+
+
+def _line(name: str | None) -> Line:
+    """The release line of this name; of one that is not known the nearest, which is told."""
+    from webhook.mesh import releases
+
+    if name is None:
+        return releases.line(releases.LINES[-1])
+    try:
+        return releases.line(name)
+    except ValueError:
+        nearest = releases.detect({"linkerdVersion": name}).line
+        _say(f'--release-line "{name}" is none of {", ".join(releases.LINES)}: going on as {nearest.name}')
+        return nearest
+
+
+def _mesh(values: str | None, release_line: str | None) -> Mesh:
+    """The configuration of these values, or of Linkerd's defaults."""
+    from pathlib import Path
+
+    from webhook.mesh.config import ConfigError, Mesh
+    from webhook.mesh.defaults import default_trust_anchors, default_values
+
+    line = _line(release_line).name if release_line else None
+    try:
+        content = Path(values).read_bytes() if values else default_values()
+        mesh = Mesh.load(content, default_trust_anchors(), release_line=line)
+    except OSError as error:
+        raise _Unusable(f"cannot read the values from {values}: {error.strerror}") from None
+    except ConfigError as error:
+        raise _Unusable(f"{values}: {error}") from None
+    for warning in mesh.warnings:
+        _say(warning)
+    return mesh
+
+
+class _Lint:
+    """Looks over annotations. What that takes is loaded with the first that there are."""
+
+    def __init__(self, line: Line, mesh: Mesh | None) -> None:
+        self._line = line
+        self._mesh = mesh
+        self._linter: Linter | None = None
+
+    def __call__(self, kind: str, body: Any) -> list[Finding]:
+        if self._linter is None:
+            from webhook.lint.annotations import Linter
+
+            self._linter = Linter(self._mesh or _mesh(None, self._line.name), certain=self._mesh is not None)
+        return self._linter.check(kind, body)
+
+
+def _written(result: Result, output: str) -> str:
+    if output == "json":
+        from webhook.lint.reports import jsonarray
+
+        return jsonarray.write(result)
+    if output == "github":
+        from webhook.lint.reports import github
+
+        return github.write(result)
+    if output == "sarif":
+        from webhook.lint.reports import sarif
+
+        return sarif.write(result)
+    from webhook.lint.reports import text
+
+    return text.write(result, colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
+
+
+def _summary(result: Result) -> str:
+    from webhook.lint.reports import text
+
+    return text.summary(result)
+
+
+def _code(result: Result, *, strict: bool) -> int:
+    if result.unreadable:
+        return UNREADABLE
+    return WRONG if result.errors or (strict and result.warnings) else FINE
+
+
+class _Unusable(click.ClickException):
+    exit_code = UNREADABLE
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)

@@ -1,0 +1,240 @@
+"""Files in, findings with their places out: every object of every document, whatever is wrong with the one before."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from webhook.lint import scope
+from webhook.manifest import files, positions
+from webhook.manifest.files import Problem
+from webhook.manifest.positions import Located
+from webhook.policy import registry
+from webhook.policy.finding import Finding, Path, Rule, Severity, declare, render_path
+from webhook.policy.silence import silenced
+
+if TYPE_CHECKING:
+    from webhook.cluster.interface import Catalog
+    from webhook.mesh.releases import Line
+    from webhook.policy.patterns import Judge
+
+UNREADABLE = declare(
+    "manifest-unreadable", Severity.ERROR, "FieldValueInvalid", "A file or one of its documents cannot be read."
+)
+DUPLICATE_KEY = declare(
+    "manifest-duplicate-key", Severity.ERROR, "FieldValueDuplicate", "A mapping has a key twice; the last one counts."
+)
+
+Lint = Callable[[str, Any], list[Finding]]
+"""What is to say about the annotations of an object of a kind."""
+
+
+class Identity(NamedTuple):
+    """Which object it is; what it does not say is empty."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return "/".join(part for part in (self.kind, self.namespace, self.name) if part)
+
+
+class Reported(NamedTuple):
+    """A finding and where it is. Line and column count from 1; line 0 is the file itself. `object` is None for what
+    could not be read."""
+
+    file: str
+    line: int
+    column: int
+    rule: Rule
+    severity: Severity
+    field: str
+    message: str
+    object: Identity | None
+
+    @property
+    def is_error(self) -> bool:
+        """Whether it is more than a warning: what only the schema forbids never gets into a cluster either."""
+        return self.severity is not Severity.WARNING
+
+    @property
+    def level(self) -> str:
+        """`error` or `warning`."""
+        return "error" if self.is_error else "warning"
+
+
+class Result(NamedTuple):
+    """All that was found, by file and place, and how many objects were checked and passed over."""
+
+    found: list[Reported]
+    checked: int
+    passed_over: int
+
+    @property
+    def errors(self) -> int:
+        """How many errors there are in what could be read."""
+        return sum(each.is_error and each.rule is not UNREADABLE for each in self.found)
+
+    @property
+    def warnings(self) -> int:
+        """How many warnings there are."""
+        return sum(not each.is_error for each in self.found)
+
+    @property
+    def unreadable(self) -> int:
+        """How many files and documents could not be read."""
+        return sum(each.rule is UNREADABLE for each in self.found)
+
+
+class Object(NamedTuple):
+    """An object, and its place in a document."""
+
+    document: Located
+    at: Path
+    identity: Identity
+    group: str
+    body: dict[str, Any]
+
+    @property
+    def is_policy(self) -> bool:
+        """Whether the validators check it."""
+        return registry.knows(self.group, self.identity.kind)
+
+    @property
+    def is_injected(self) -> bool:
+        """Whether the injector reads its annotations."""
+        return scope.is_read(self.group, self.identity.kind)
+
+
+def check(
+    paths: Iterable[str], line: Line, catalog: Callable[[list[Any]], Catalog], judge: Judge, lint: Lint
+) -> Result:
+    """Check the objects of these files. `catalog` is made of all of them."""
+    # Everything that is read stays until the end and nothing of it is in cycles: the collector would only walk it.
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return _check(paths, line, catalog, judge, lint)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _check(
+    paths: Iterable[str], line: Line, catalog: Callable[[list[Any]], Catalog], judge: Judge, lint: Lint
+) -> Result:
+    order: dict[str, int] = {}
+    found: list[Reported] = []
+    objects: list[Object] = []
+    others: list[Any] = []
+    passed_over = 0
+    for file in _files(paths, found):
+        order.setdefault(file, len(order))
+        for document in positions.read(file):
+            if isinstance(document, Problem):
+                found.append(_unreadable(document))
+                continue
+            if problem := _no_object(document):
+                found.append(_unreadable(problem))
+                continue
+            for each in unfold(document):
+                if isinstance(each, Object) and (each.is_policy or each.is_injected):
+                    objects.append(each)
+                else:
+                    passed_over += 1
+                    others.append(each.body if isinstance(each, Object) else each)
+    known = catalog([*(each.body for each in objects), *others])
+    for each in objects:
+        found += _report(each, _findings(each, line, known, judge, lint))
+    found.sort(key=lambda one: (order.get(one.file, -1), one.line, one.column))
+    return Result(found, len(objects), passed_over)
+
+
+def _files(paths: Iterable[str], found: list[Reported]) -> Iterator[str]:
+    """Each file once, in the order in which they were given."""
+    problems: list[Problem] = []
+    yield from dict.fromkeys(file for path in paths for file in files.expand(path, problems))
+    found += map(_unreadable, problems)
+
+
+def _unreadable(problem: Problem) -> Reported:
+    column = 1 if problem.line else 0
+    return Reported(problem.file, problem.line, column, UNREADABLE, Severity.ERROR, "", problem.message, None)
+
+
+def _no_object(document: Located) -> Problem | None:
+    """Why a document that is no object can hardly be meant; None where it may be there for something else."""
+    body = document.body
+    if isinstance(body, dict):
+        return None
+    if not isinstance(body, list):
+        what = type(body).__name__
+        return Problem(document.file, document.position(()).line, f"a document of type {what}, want an object")
+    if any(isinstance(item, dict) and "kind" in item and "apiVersion" in item for item in body):
+        message = "a bare list of objects, which nothing applies: make it the items of a List (apiVersion: v1)"
+        return Problem(document.file, document.position(()).line, message)
+    return None
+
+
+def unfold(document: Located) -> Iterator[Object | Any]:
+    """The objects of a document, those in Lists each for itself; what is no object at all comes as it is."""
+    yield from _unfold(document, (), document.body)
+
+
+def _unfold(document: Located, at: Path, body: Any) -> Iterator[Object | Any]:
+    version = body.get("apiVersion") if isinstance(body, dict) else None
+    kind = body.get("kind") if isinstance(body, dict) else None
+    if not isinstance(kind, str) or not isinstance(version, str):
+        yield body
+        return
+    items = body.get("items")
+    if kind.endswith("List") and isinstance(items, list):
+        for index, item in enumerate(items):
+            yield from _unfold(document, (*at, "items", index), _item(item, version, kind.removesuffix("List")))
+        return
+    metadata = body.get("metadata")
+    name, namespace = (metadata.get("name"), metadata.get("namespace")) if isinstance(metadata, dict) else ("", "")
+    if isinstance(metadata, dict) and not name:
+        name = metadata.get("generateName")
+    identity = Identity(version, kind, _text(namespace), _text(name))
+    yield Object(document, at, identity, version.rpartition("/")[0], body)
+
+
+def _item(item: Any, version: str, kind: str) -> Any:
+    """An item of a typed list may leave out what the list's type says."""
+    if not kind or not isinstance(item, dict) or ("kind" in item and "apiVersion" in item):
+        return item
+    return {"apiVersion": version, "kind": kind, **item}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _findings(each: Object, line: Line, catalog: Catalog, judge: Judge, lint: Lint) -> list[Finding]:
+    """What there is to say about one object."""
+    kind = each.identity.kind
+    found = [
+        DUPLICATE_KEY.at(path[len(each.at) :], f'"{path[-1]}" is there more than once, and the last counts: keep one')
+        for path in each.document.doubles(each.at)
+    ]
+    if each.is_policy:
+        found += registry.check(each.group, kind, each.body, line=line, catalog=catalog, judge=judge)
+    elif scope.is_annotated(each.body):
+        found += silenced(lint(kind.lower(), each.body), _annotations(each.body))
+    return found
+
+
+def _annotations(body: Any) -> dict[str, Any]:
+    metadata = body.get("metadata")
+    found = metadata.get("annotations") if isinstance(metadata, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _report(each: Object, findings: list[Finding]) -> Iterator[Reported]:
+    for rule, path, message, severity in findings:
+        line, column = each.document.position((*each.at, *path))
+        yield Reported(each.document.file, line, column, rule, severity, render_path(path), message, each.identity)

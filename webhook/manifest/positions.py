@@ -1,0 +1,115 @@
+"""Manifests that know where each of their fields stands, by line and column.
+
+The text is read once. Places cost nothing until somebody asks: YAML's stand in the nodes that are kept, JSON's are
+looked for in the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import orjson
+import yaml
+
+from webhook.manifest import files, jsonnodes, load, nodes
+from webhook.manifest.files import Problem
+from webhook.manifest.load import Broken, Loader
+
+Path = tuple[str | int, ...]
+
+
+class Position(NamedTuple):
+    """Line and column in a file, both from 1."""
+
+    line: int
+    column: int
+
+
+class Located:
+    """One document: its value in `body`, and where the fields of that are."""
+
+    __slots__ = ("_before", "_doubled", "_doubles", "_json_text", "_root", "body", "file")
+
+    def __init__(
+        self,
+        file: str,
+        body: Any,
+        before: int,
+        root: yaml.Node | None = None,
+        json_text: str = "",
+        doubled: bool = False,
+    ) -> None:
+        """`before`: lines before this text. Its nodes are given, or the JSON text that they are made of when needed."""
+        self.file = file
+        self.body = body
+        self._before = before
+        self._json_text = json_text
+        self._root = root
+        self._doubled = doubled
+        self._doubles: dict[Path, list[Path]] | None = None
+
+    def position(self, path: Path) -> Position:
+        """Where a field is: its key in a mapping, the item in a list. The nearest above it where it does not exist."""
+        mark = nodes.find(self._nodes(), path).start_mark
+        assert mark is not None  # noqa: S101 - every node here comes from a text
+        return Position(self._before + mark.line + 1, mark.column + 1)
+
+    def doubles(self, below: Path = ()) -> list[Path]:
+        """The keys, below a field, that a mapping has more than once."""
+        if not self._doubled:
+            return []
+        if self._doubles is None:
+            self._doubles = {}
+            for path in nodes.doubles(self._nodes()):
+                for length in range(len(path)):
+                    self._doubles.setdefault(path[:length], []).append(path)
+        return self._doubles.get(below, [])
+
+    def _nodes(self) -> yaml.Node:
+        if self._root is None:
+            self._root = jsonnodes.compose(self._json_text)
+            self._json_text = ""
+        return self._root
+
+
+class _Maker:
+    """Makes `Located` documents."""
+
+    loader = nodes.Composer
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+
+    def from_json(self, text: str, line: int) -> Located | None:
+        body = orjson.loads(text)
+        try:
+            orjson.dumps(body)
+        except orjson.JSONEncodeError:
+            raise Broken(line, "nested more than 250 levels deep: no manifest is") from None
+        if body is None:
+            return None
+        return Located(self._file, body, line - 1, json_text=text, doubled=jsonnodes.has_doubles(text))
+
+    def from_yaml(self, loader: Loader, node: yaml.Node, before: int) -> Located | None:
+        build = nodes.Build()
+        try:
+            if not isinstance(loader, nodes.Composer) or loader.anchored:
+                nodes.measure(node)
+            body = build.value(node)
+        except Broken as broken:
+            raise Broken(before + broken.line, broken.message) from None
+        return None if body is None else Located(self._file, body, before, node, doubled=build.doubled)
+
+
+def read(file: str) -> Iterator[Located | Problem]:
+    """The documents of one file (`-` is standard input) in their order: JSON, JSON Lines or a YAML stream."""
+    text = files.text(file)
+    if isinstance(text, Problem):
+        yield text
+        return
+    for found in load.documents(text, _Maker(file)):
+        if isinstance(found, Broken):
+            yield Problem(file, found.line, found.message)
+        elif found.body is not None:
+            yield found.body
