@@ -7,6 +7,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from webhook.cluster.interface import Presence
 from webhook.cluster.offline import flatten
+from webhook.cluster.selection import Selection, Servers
 
 POLICY: Final = "policy.linkerd.io"
 GATEWAY: Final = "gateway.networking.k8s.io"
@@ -28,10 +29,12 @@ _SERVICE: Final = ("Service", "default", "kubernetes")
 class Objects(Generic[V]):
     """All objects of a kind by Namespace and name, and of each what `keep` takes from it."""
 
-    __slots__ = ("_by_namespace", "_keep", "count")
+    __slots__ = ("_by_namespace", "_keep", "_new", "count")
 
-    def __init__(self, keep: Callable[[Any], V]) -> None:
+    def __init__(self, keep: Callable[[Any], V], within: Callable[[], dict[str, V]] = dict) -> None:
+        """`within` makes what holds the objects of one Namespace."""
         self._keep = keep
+        self._new = within
         self._by_namespace: dict[str, dict[str, V]] = {}
         self.count = 0
 
@@ -43,7 +46,7 @@ class Objects(Generic[V]):
         namespace, name = place
         objects = self._by_namespace.get(namespace)
         if objects is None:
-            objects = self._by_namespace[namespace] = {}
+            objects = self._by_namespace[namespace] = self._new()
         self.count += name not in objects
         # One string for all of those that every Namespace has.
         objects[_DEFAULT if name == _DEFAULT else name] = self._keep(body)
@@ -69,16 +72,9 @@ def names() -> Objects[None]:
     return Objects(lambda body: None)
 
 
-def servers() -> Objects[dict[str, Any]]:
-    """For Servers: of the specs, what two Servers can get into each other's way by."""
-    return Objects(_selection)
-
-
-def _selection(body: Any) -> dict[str, Any]:
-    spec = body.get("spec")
-    if not isinstance(spec, dict):
-        return {}
-    return {key: spec[key] for key in ("podSelector", "externalWorkloadSelector", "port") if key in spec}
+def servers() -> Objects[Selection]:
+    """For Servers: of the specs, what they select."""
+    return Objects(lambda body: Selection(body.get("spec")), Servers)
 
 
 def _place(body: Any) -> tuple[str, str] | None:

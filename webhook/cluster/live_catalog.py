@@ -16,6 +16,7 @@ from webhook.cluster import discovery
 from webhook.cluster.api import PLAIN, ApiError, ApiServer
 from webhook.cluster.catalog import GATEWAY, POLICY, SERVER, Kind, Objects, names, servers
 from webhook.cluster.interface import Presence
+from webhook.cluster.selection import Selection
 from webhook.cluster.watch import NamespaceWatch, Subject, Watch
 
 # What others refer to, and no more: each kind costs a connection and a watch.
@@ -34,7 +35,7 @@ LOOK = (45.0, 75.0)
 # Where one of them is asked for, or was there until now, the next look is sooner.
 SOON = 5.0
 
-Watched = Watch[Objects[None]] | Watch[Objects[dict[str, Any]]]
+Watched = Watch[Objects[None]] | Watch[Objects[Selection]]
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +63,7 @@ class LiveCatalog:
         self._clock = clock
         self._watches: dict[Kind, Watched] = {}
         # The one among them of which more than the names is known.
-        self._servers: Watch[Objects[dict[str, Any]]] | None = None
+        self._servers: Watch[Objects[Selection]] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._restarts: dict[Kind, Counter[str]] = {}
         self._asked = asyncio.Event()

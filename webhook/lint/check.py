@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -113,19 +112,6 @@ def check(
     paths: Iterable[str], line: Line, catalog: Callable[[list[Any]], Catalog], judge: Judge, lint: Lint
 ) -> Result:
     """Check the objects of these files. `catalog` is made of all of them."""
-    # Everything that is read stays until the end and nothing of it is in cycles: the collector would only walk it.
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        return _check(paths, line, catalog, judge, lint)
-    finally:
-        if collecting:
-            gc.enable()
-
-
-def _check(
-    paths: Iterable[str], line: Line, catalog: Callable[[list[Any]], Catalog], judge: Judge, lint: Lint
-) -> Result:
     order: dict[str, int] = {}
     found: list[Reported] = []
     objects: list[Object] = []

@@ -5,15 +5,11 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
+from webhook.policy import registry
 from webhook.policy.finding import RULES, Rule, Severity
 
-# Everything that declares rules is imported by one of these.
-_DECLARING = (
-    "webhook.policy.registry",
-    "webhook.policy.serviceprofile",
-    "webhook.lint.annotations",
-    "webhook.lint.check",
-)
+# Beside those of the kinds.
+_DECLARING = ("webhook.lint.annotations", "webhook.lint.check")
 
 _HEAD = """# Rules
 
@@ -28,6 +24,7 @@ object by `linkerd-webhook/ignore: RULE, RULE`.
 
 def load_all() -> dict[str, Rule]:
     """Every rule that there is, by its identifier."""
+    registry.load_all()
     for module in _DECLARING:
         import_module(module)
     return RULES

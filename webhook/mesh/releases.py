@@ -116,7 +116,9 @@ ROWS: dict[str, Span] = {
     **_all(
         _STABLE,
         "policy",
-        "namespace-in-object server-overlap metadata.clusterName ServiceProfile.response-not-is-list",
+        """
+        namespace-in-object server-overlap metadata.clusterName ServiceProfile.response-not-is-list quote-in-header-name
+        """,
     ),
     "rule/regex-1.9": _EDGE,
 }

@@ -92,7 +92,7 @@ def _check_target(allowed: tuple[GroupKind, ...], target: Node, reading: Reading
             OTHER_NAMESPACE,
             (*target.path, "name"),
             f"{show(target['name'])} is another namespace, only the policy's own can be targeted: "
-            f"write {show(reading.namespace)}, or create the policy in {target['name']}",
+            f"write {show(reading.namespace)}, or create the policy in {show(target['name'])}",
         )
 
 

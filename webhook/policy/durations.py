@@ -63,7 +63,7 @@ def parse_annotation(text: str) -> int | str:
     if not unit:
         return 0 if value == 0 else f'the unit is missing, did you mean "{value}s" or "{value}ms"?'
     if unit not in _MILLISECONDS:
-        return f'"{unit}" is no unit, {want}'
+        return f"{show(unit)} is no unit, {want}"
     total = value * _MILLISECONDS[unit]
     return total if total <= _U64 else f"too long, {want}"
 
@@ -87,14 +87,14 @@ def parse_timeout(text: str) -> tuple[bool, int] | str:
     total = 0
     for value, unit in _terms(rest):
         if unit is None:
-            return (negative, total) if value == "0" else f'"{value}" has no unit{_UNITS}'
+            return (negative, total) if value == "0" else f"{show(value)} has no unit{_UNITS}"
         if _NUMBER.fullmatch(value) is None:
-            return f'"{value}" is no number{_UNITS}'
+            return f"{show(value)} is no number{_UNITS}"
         if unit not in _SECONDS:
-            return f'"{unit}" is no unit{_UNITS}'
+            return f"{show(unit)} is no unit{_UNITS}"
         seconds = float(value) * _SECONDS[unit]
         if not 0 <= seconds < 2.0**64:
-            return f'"{value}{unit}" is out of range{_UNITS}'
+            return f"{show(value + unit)} is out of range{_UNITS}"
         total += round(Fraction(seconds) * 10**9)
         if total >= 2**64 * 10**9:
             return f"too long{_UNITS}"

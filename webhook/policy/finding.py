@@ -77,7 +77,8 @@ class Finding(NamedTuple):
 def render_path(path: Path) -> str:
     """A path in Kubernetes' notation: `spec.rules[0].matches`, `metadata.annotations[linkerd.io/inject]`."""
     text = ""
-    for part in path:
+    for key in path:
+        part = show(key)[1:-1] if isinstance(key, str) and not key.isprintable() else key
         if isinstance(part, int) or "." in part or "/" in part or "[" in part or not part:
             text += f"[{part}]"
         else:

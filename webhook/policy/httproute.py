@@ -150,7 +150,7 @@ _EDGE: Final = {
 # --- 2.12: the structures are those of an older release of the Gateway API ---
 
 _METHOD = re.compile(r"[!*+.^_`|~0-9A-Za-z-]+")
-_SCHEME = re.compile(r"[0-9A-Za-z+.-]{0,64}")
+_SCHEME = re.compile(r"[0-9A-Za-z+.~-]{0,64}")
 
 
 class _NoPath(Shape):

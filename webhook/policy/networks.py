@@ -138,7 +138,7 @@ def _why(text: str) -> str:
     if "%" in text:
         return ": zones are not supported, leave out everything from the %"
     if slash and "." in length:
-        return f": write the length of the prefix in place of the netmask {length}"
+        return f": write the length of the prefix in place of the netmask {show(length)[1:-1]}"
     if text != text.strip():
         return ": take the spaces away"
     if slash and parse_cidr(f"{address}/0") is not None:

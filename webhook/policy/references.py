@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from webhook.cluster.interface import Catalog, Presence
 from webhook.cluster.names import is_label
+from webhook.cluster.selection import Servers
 from webhook.policy.finding import Finding, Path, Rule, Severity, declare, show, suggest
 from webhook.policy.targets import (
     EGRESS_NETWORK,
@@ -253,10 +254,7 @@ def _server(looker: _Looker, name: str, spec: Mapping[str, Any]) -> list[Finding
     port = spec.get("port")
     if not servers or type(port) not in (int, str):
         return looker.findings
-    shares = _sharing(spec)
-    sharing = [
-        other for other, theirs in servers.items() if theirs.get("port") == port and other != name and shares(theirs)
-    ]
+    sharing = (servers if isinstance(servers, Servers) else Servers(servers)).sharing(name, spec)
     if sharing:
         named = ", ".join(f'"{other}"' for other in sorted(sharing)[:_NAMED])
         named += f" and {len(sharing) - _NAMED} more" if len(sharing) > _NAMED else ""
@@ -266,62 +264,6 @@ def _server(looker: _Looker, name: str, spec: Mapping[str, Any]) -> list[Finding
         )
         looker.findings.append(PORT_SHARED.at(("spec", "port"), text))
     return looker.findings
-
-
-def _sharing(one: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool]:
-    """Whether whatever one of two Servers selects is certainly selected by the other: it asks for nothing more."""
-    on_pods = one.get("externalWorkloadSelector") is None
-    key = "podSelector" if on_pods else "externalWorkloadSelector"
-    ours = _requirements(one.get(key))
-    labels = one[key].get("matchLabels") if ours is not None and not one[key].get("matchExpressions") else None
-    entries = labels.items() if labels else None
-
-    def shares(other: Mapping[str, Any]) -> bool:
-        if ours is None or (on_pods and other.get("externalWorkloadSelector") is not None):
-            return False
-        selector = other.get(key)
-        if entries is not None and type(selector) is dict and not selector.get("matchExpressions"):
-            # Labels alone, as nearly all have: these are compared in a moment.
-            others = selector.get("matchLabels")
-            if type(others) is dict:
-                return bool(entries <= others.items() or others.items() <= entries)
-        theirs = _requirements(selector)
-        return theirs is not None and (ours <= theirs or theirs <= ours)
-
-    return shares
-
-
-def _requirements(selector: Any) -> frozenset[tuple[str, ...]] | None:
-    """What a selector asks of labels, each requirement in one spelling; None for a selector that makes no sense."""
-    if not isinstance(selector, dict):
-        return None
-    labels, expressions = selector.get("matchLabels") or {}, selector.get("matchExpressions") or []
-    if not isinstance(labels, dict) or not isinstance(expressions, list):
-        return None
-    found: set[tuple[str, ...]] = set()
-    for key, value in labels.items():
-        if not isinstance(key, str) or not isinstance(value, str):
-            return None
-        found.add((key, "In", value))
-    for each in expressions:
-        requirement = _requirement(each)
-        if requirement is None:
-            return None
-        found.add(requirement)
-    return frozenset(found)
-
-
-def _requirement(expression: Any) -> tuple[str, ...] | None:
-    if not isinstance(expression, dict):
-        return None
-    values = expression.get("values") or []
-    if not isinstance(values, list):
-        return None
-    texts = (expression.get("key"), expression.get("operator"), *values)
-    if not all(isinstance(text, str) for text in texts):
-        return None
-    key, operator, *rest = texts
-    return (key, operator, *sorted(set(rest)))
 
 
 _CHECKS: Final[Mapping[GroupKind, Callable[[_Looker, str, Mapping[str, Any]], list[Finding]]]] = {

@@ -8,29 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import cache
+from importlib import import_module
+from typing import Any, Final, cast
 
 from webhook.cluster.interface import Catalog
 from webhook.mesh.releases import Line
-from webhook.policy import (
-    authorizationpolicy,
-    egressnetwork,
-    gateway_grpcroute,
-    gateway_httproute,
-    gateway_l4routes,
-    httproute,
-    meshtlsauthentication,
-    networkauthentication,
-    ratelimitpolicy,
-    references,
-    server,
-    serverauthorization,
-)
+from webhook.policy import references
 from webhook.policy.finding import Finding, Severity, declare, show
 from webhook.policy.metadata import read_metadata
 from webhook.policy.patterns import Judge
 from webhook.policy.shape import MISSING, TYPE, Reading, Shape, kind_of, too_deep
-from webhook.policy.silence import silenced
+from webhook.policy.silence import ANNOTATION, silenced
 from webhook.policy.targets import GATEWAY, POLICY, fold
 
 OBJECT_DIFFERS = declare(
@@ -64,15 +53,22 @@ _DEPTH: Final = 126
 class Kind:
     """A kind of object: its shape at a release line and in a version of the API (the newest, for one that is unknown),
     the versions there are (newest last) and those of them that are deprecated once there is a newer one, whether what
-    cannot be read is stored all the same, and the row of `releases` it exists by."""
+    cannot be read is stored all the same, and the row of `releases` it exists by.
+
+    `module` is where its rules are. It is imported with the first object of the kind: a command that checks a Server
+    has no use for routes. A server imports all of them at its start, by `load_all`."""
 
     group: str
     kind: str
-    spec: Callable[[Line, str], Shape] | None
+    module: str
     versions: Sequence[str]
     deprecated: Sequence[str] = ()
     lenient: bool = False
     row: str = ""
+
+    def spec(self, line: Line, version: str) -> Shape:
+        """What its spec looks like at a line, in a version of the API."""
+        return cast(Callable[[Line, str], Shape], _imported(self.module).spec)(line, version)
 
     def served(self, line: Line) -> list[str]:
         """The versions that a line's CRD serves, the newest last."""
@@ -80,34 +76,46 @@ class Kind:
 
 
 KINDS: Final = (
-    Kind(POLICY, "Server", server.spec, ("v1alpha1", "v1beta1", "v1beta2", "v1beta3"), ("v1alpha1", "v1beta1")),
-    Kind(POLICY, "ServerAuthorization", serverauthorization.spec, ("v1alpha1", "v1beta1"), ("v1alpha1",)),
-    Kind(POLICY, "AuthorizationPolicy", authorizationpolicy.spec, ("v1alpha1",)),
-    Kind(POLICY, "MeshTLSAuthentication", meshtlsauthentication.spec, ("v1alpha1",)),
-    Kind(POLICY, "NetworkAuthentication", networkauthentication.spec, ("v1alpha1",)),
-    Kind(POLICY, "HTTPRoute", httproute.spec, ("v1alpha1", "v1beta1", "v1beta2", "v1beta3")),
-    Kind(POLICY, "EgressNetwork", egressnetwork.spec, ("v1alpha1",), row="policy/EgressNetwork"),
+    Kind(POLICY, "Server", "server", ("v1alpha1", "v1beta1", "v1beta2", "v1beta3"), ("v1alpha1", "v1beta1")),
+    Kind(POLICY, "ServerAuthorization", "serverauthorization", ("v1alpha1", "v1beta1"), ("v1alpha1",)),
+    Kind(POLICY, "AuthorizationPolicy", "authorizationpolicy", ("v1alpha1",)),
+    Kind(POLICY, "MeshTLSAuthentication", "meshtlsauthentication", ("v1alpha1",)),
+    Kind(POLICY, "NetworkAuthentication", "networkauthentication", ("v1alpha1",)),
+    Kind(POLICY, "HTTPRoute", "httproute", ("v1alpha1", "v1beta1", "v1beta2", "v1beta3")),
+    Kind(POLICY, "EgressNetwork", "egressnetwork", ("v1alpha1",), row="policy/EgressNetwork"),
     Kind(
         POLICY,
         "HTTPLocalRateLimitPolicy",
-        ratelimitpolicy.spec,
+        "ratelimitpolicy",
         ("v1alpha1",),
         row="policy/HTTPLocalRateLimitPolicy",
     ),
-    Kind(GATEWAY, "HTTPRoute", gateway_httproute.spec, ("v1beta1", "v1"), lenient=True, row="policy/gateway"),
-    Kind(GATEWAY, "GRPCRoute", gateway_grpcroute.spec, ("v1alpha2", "v1"), lenient=True, row="policy/gateway"),
+    Kind(GATEWAY, "HTTPRoute", "gateway_httproute", ("v1beta1", "v1"), lenient=True, row="policy/gateway"),
+    Kind(GATEWAY, "GRPCRoute", "gateway_grpcroute", ("v1alpha2", "v1"), lenient=True, row="policy/gateway"),
     Kind(
         GATEWAY,
         "TLSRoute",
-        gateway_l4routes.tls_spec,
+        "gateway_tlsroute",
         ("v1alpha2", "v1alpha3", "v1"),
         lenient=True,
         row="policy/gateway",
     ),
-    Kind(GATEWAY, "TCPRoute", gateway_l4routes.tcp_spec, ("v1alpha2", "v1"), lenient=True, row="policy/gateway"),
+    Kind(GATEWAY, "TCPRoute", "gateway_tcproute", ("v1alpha2", "v1"), lenient=True, row="policy/gateway"),
     # Read by rules of its own, those of Go.
-    Kind(LINKERD, "ServiceProfile", None, ("v1alpha1", "v1alpha2"), ("v1alpha1",)),
+    Kind(LINKERD, "ServiceProfile", "serviceprofile", ("v1alpha1", "v1alpha2"), ("v1alpha1",)),
 )
+
+
+@cache
+def _imported(module: str) -> Any:
+    return import_module(f"webhook.policy.{module}")
+
+
+def load_all() -> None:
+    """Import the rules of every kind, so that no request has to, and all rules are known."""
+    for kind in KINDS:
+        _imported(kind.module)
+
 
 _BY_NAME: Final = {(fold(kind.group), fold(kind.kind)): kind for kind in KINDS}
 
@@ -147,11 +155,8 @@ def check(
         path = too_deep(each, _DEPTH)
         if path is not None:
             return [DEPTH.at(path[:4], f"nested {_DEPTH} levels or deeper, which Linkerd cannot read: flatten it")]
-    if found.spec is None:
-        # Imported when the first one comes, as it takes long; a server has it imported at the start.
-        from webhook.policy import serviceprofile
-
-        findings = serviceprofile.check(body, line=line, catalog=catalog, judge=judge)
+    if found.group == LINKERD:
+        findings = _imported(found.module).check(body, line=line, catalog=catalog, judge=judge)
     else:
         findings = _check_policy(found, body, line, catalog, judge, others)
     if type(body) is not dict:
@@ -159,7 +164,10 @@ def check(
     findings += _check_version(found, body, line)
     metadata = body.get("metadata")
     annotations = metadata.get("annotations") if type(metadata) is dict else None
-    return _sorted(silenced(findings, annotations) if type(annotations) is dict else findings)
+    if type(annotations) is dict and ANNOTATION in annotations:
+        load_all()
+        findings = silenced(findings, annotations)
+    return _sorted(findings)
 
 
 _ORDER: Final = {Severity.ERROR: 0, Severity.SCHEMA: 1, Severity.WARNING: 2}
@@ -191,14 +199,13 @@ def _check_policy(
         missing.refuse(MISSING, ("spec",), "missing, want an object: add it")
         return frame.findings + (_forgive(missing.findings) if kind.lenient else missing.findings)
     reading = Reading(line, judge, str(metadata.get("namespace") or ""), metadata.get("annotations") or {})
-    assert kind.spec is not None  # noqa: S101 - the caller has asked
     spec = kind.spec(line, _version(body)).read(body["spec"], ("spec",), reading)
     if kind.lenient and reading.broken:
         return frame.findings + _forgive(reading.findings)
     name = str(metadata.get("name") or metadata.get("generateName") or "")
     missed = references.check(kind.group, kind.kind, reading.namespace, name, body["spec"], catalog)
     overlaps = kind.kind == "Server" and line.has("policy/server-overlap")
-    if overlaps and server.check_overlap(name, spec, catalog, reading):
+    if overlaps and _imported(kind.module).check_overlap(name, spec, catalog, reading):
         # Refused for the same reason.
         missed = [finding for finding in missed if finding.rule is not references.PORT_SHARED]
     return frame.findings + reading.findings + missed

@@ -90,8 +90,8 @@ def _grpc(text: str) -> str:
 
 def _no_condition(condition: str, want: str, names: tuple[str, ...]) -> str:
     if condition != condition.strip():
-        return f'"{condition}" has white space around it, which is not allowed: take it away'
-    return f'"{condition}" is no condition, want a comma-separated list of {want}{suggest(condition, names)}'
+        return f"{show(condition)} has white space around it, which is not allowed: take it away"
+    return f"{show(condition)} is no condition, want a comma-separated list of {want}{suggest(condition, names)}"
 
 
 _COMMON: Final[dict[str, Callable[[str], str]]] = {

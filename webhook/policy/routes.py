@@ -430,6 +430,8 @@ def check_header_match(header: Node, reading: Reading) -> None:
 
 def check_header_name(name: str, at: Path, reading: Reading) -> None:
     """Refuse what is no token."""
+    if name.isascii() and reading.line.has("policy/quote-in-header-name"):
+        name = name.replace('"', "-")
     if _TOKEN.fullmatch(name) is None:
         fix = ": take the colon away" if name.endswith(":") and _TOKEN.fullmatch(name[:-1]) else ""
         reading.note(

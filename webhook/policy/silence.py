@@ -23,9 +23,6 @@ def silenced(findings: Sequence[Finding], annotations: Mapping[str, Any]) -> lis
     text = annotations.get(ANNOTATION)
     if not isinstance(text, str):
         return list(findings)
-    # Its rules count as well; imported late, as `registry` does.
-    from webhook.policy import serviceprofile  # noqa: F401
-
     names = [name for name in (part.strip() for part in text.split(",")) if name]
     silent = set(names)
     kept = [f for f in findings if f.severity is not Severity.WARNING or f.rule.id not in silent]

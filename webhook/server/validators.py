@@ -7,14 +7,11 @@ from typing import Any, Final, Protocol
 
 from webhook.cluster.interface import Catalog
 from webhook.mesh.releases import Line
-from webhook.policy import registry, serviceprofile
+from webhook.policy import registry
 from webhook.policy.finding import Finding, Severity, show
 from webhook.policy.patterns import Judge, judge_for
 from webhook.policy.targets import fold
 from webhook.review import JSON, WARNING_LENGTH, AdmissionRequest, Answer, GroupVersionKind, ReviewError, deny
-
-# Imported here, so that no request has to.
-_IMPORTED = (serviceprofile,)
 
 SP_VALIDATOR: Final = "sp-validator"
 POLICY_VALIDATOR: Final = "policy-validator"
@@ -68,6 +65,7 @@ class Validator:
         catalog: Catalog,
         ask: Callable[[Line], Asking] = knowing,
     ) -> None:
+        registry.load_all()
         self.name = name
         self.path = f"/{name}"
         self._profiles = name == SP_VALIDATOR

@@ -106,11 +106,7 @@ class TestTarget:
         ("target", "hint"),
         [
             ({"kind": "Server", "name": "web"}, ": set group to policy.linkerd.io"),
-            pytest.param(
-                {"group": POLICY, "kind": "Namespace", "name": "shop"},
-                ": leave group out",
-                marks=pytest.mark.xfail(strict=True, reason="a Server is proposed, being close in its letters"),
-            ),
+            ({"group": POLICY, "kind": "Namespace", "name": "shop"}, ": leave group out"),
             ({"group": POLICY, "kind": "Servers", "name": "web"}, ' (did you mean "Server.policy.linkerd.io"?)'),
             ({"kind": "Pod", "name": "web"}, "GRPCRoute.gateway.networking.k8s.io"),
         ],

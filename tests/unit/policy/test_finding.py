@@ -95,8 +95,6 @@ class TestRule:
 
 
 TWO_LINES = "a\nb"
-# A value's text in these messages is not in quotes.
-BARE = pytest.mark.xfail(strict=True, reason="the message holds the value's line break")
 
 
 @pytest.mark.parametrize(
@@ -108,16 +106,15 @@ BARE = pytest.mark.xfail(strict=True, reason="the message holds the value's line
         ("MeshTLSAuthentication", {"identities": [TWO_LINES]}, {}),
         ("HTTPRoute", {"rules": [{"matches": [{"path": {"value": TWO_LINES}}]}]}, {}),
         ("HTTPRoute", {"rules": [{"matches": [{"headers": [{"name": TWO_LINES, "value": TWO_LINES}]}]}]}, {}),
-        pytest.param("NetworkAuthentication", {"networks": [{"cidr": "1.2.3.4/1.\n"}]}, {}, marks=BARE),
-        pytest.param("HTTPRoute", {"rules": [{"timeouts": {"request": "10s\n"}}]}, {}, marks=BARE),
-        pytest.param("HTTPRoute", {"rules": [{"timeouts": {"request": "\n10s"}}]}, {}, marks=BARE),
-        pytest.param("HTTPRoute", {"parentRefs": [SERVICE]}, {"timeout.linkerd.io/request": "1\ns"}, marks=BARE),
-        pytest.param("HTTPRoute", {"parentRefs": [SERVICE]}, {"retry.linkerd.io/http": "5xx,\n503"}, marks=BARE),
+        pytest.param("NetworkAuthentication", {"networks": [{"cidr": "1.2.3.4/1.\n"}]}, {}),
+        pytest.param("HTTPRoute", {"rules": [{"timeouts": {"request": "10s\n"}}]}, {}),
+        pytest.param("HTTPRoute", {"rules": [{"timeouts": {"request": "\n10s"}}]}, {}),
+        pytest.param("HTTPRoute", {"parentRefs": [SERVICE]}, {"timeout.linkerd.io/request": "1\ns"}),
+        pytest.param("HTTPRoute", {"parentRefs": [SERVICE]}, {"retry.linkerd.io/http": "5xx,\n503"}),
         pytest.param(
             "AuthorizationPolicy",
             {"targetRef": {"kind": "Namespace", "name": TWO_LINES}, "requiredAuthenticationRefs": []},
             {},
-            marks=BARE,
         ),
     ],
 )

@@ -36,11 +36,20 @@ class TestServer:
         assert (said.errors, said.warnings) == ([], [])
         assert "spec.server: serverauthorization-server" not in said.schema
 
-    @pytest.mark.parametrize("server", [{}, {"name": None}, {"name": "web", "selector": {}}, ["web", {}]])
-    def test_neither_named_nor_selected_or_both_is_what_only_the_crd_forbids(self, server: Any) -> None:
+    @pytest.mark.parametrize(
+        ("server", "has"),
+        [
+            ({}, "neither"),
+            ({"name": None}, "neither"),
+            ({"name": "web", "selector": {}}, "both"),
+            (["web", {}], "both"),
+        ],
+    )
+    def test_neither_named_nor_selected_or_both_is_what_only_the_crd_forbids(self, server: Any, has: str) -> None:
         said = authorization(server=server)
         assert said.errors == []
         assert "spec.server: serverauthorization-server" in said.schema
+        assert said.message("serverauthorization-server").startswith(f"has {has}")
 
     @pytest.mark.parametrize(
         ("server", "error"),

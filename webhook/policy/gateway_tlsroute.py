@@ -1,0 +1,25 @@
+"""TLSRoute (gateway.networking.k8s.io): read leniently, as other controllers may know fields that we don't."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from webhook.mesh.releases import Line
+from webhook.policy.gateway_l4routes import FIELDS, check
+from webhook.policy.gateway_rules import check_hosts
+from webhook.policy.shape import List, Node, Reading, Shape, Struct, need
+from webhook.policy.targets import HOST_NAME
+
+
+def _check(spec: Node, reading: Reading) -> None:
+    check(spec, reading)
+    check_hosts(spec, reading)
+
+
+_SPEC: Final = Struct({"hostnames": need(List(HOST_NAME, least=1, most=1024)), **FIELDS}, check=_check)
+_OLD: Final = Struct({"hostnames": need(List(HOST_NAME, most=1024)), **FIELDS}, check=check)
+
+
+def spec(line: Line, version: str) -> Shape:
+    """What a TLSRoute's spec looks like; the oldest version asks less of the host names."""
+    return _OLD if version == "v1alpha2" else _SPEC
