@@ -170,7 +170,7 @@ class TestWarnings:
 
     def test_are_one_line_each(self) -> None:
         (warning,) = decide(server(**{"a\n\n b": 1})).warnings
-        assert warning.startswith("spec.a b: ")
+        assert warning.startswith(r"spec.a\n\n b: ")
 
 
 GOING: JSON = {"name": "subject", "namespace": "shop", "deletionTimestamp": "2026-08-01T10:11:12Z"}
