@@ -16,6 +16,7 @@ import uvloop
 from webhook import __version__
 from webhook.cluster.interface import Catalog, Cluster, Events, NothingKnown
 from webhook.mesh.releases import Line
+from webhook.policy.registry import load_all
 from webhook.server import admin, listen, tls
 from webhook.server import log as logs
 from webhook.server.admission import MAX_IN_FLIGHT, Admission
@@ -195,6 +196,8 @@ def _registry(
     around: _Surroundings,
     patterns: PatternJudge,
 ) -> Registry:
+    # No request is to wait for an import.
+    load_all()
     webhooks: list[Webhook] = [Validator(name, line, around.catalog, patterns.ask) for name in VALIDATORS]
     if _needs_values(options):
         webhooks.insert(0, ProxyInjector(configuration.injector, around.cluster, around.events))

@@ -65,7 +65,6 @@ class Validator:
         catalog: Catalog,
         ask: Callable[[Line], Asking] = knowing,
     ) -> None:
-        registry.load_all()
         self.name = name
         self.path = f"/{name}"
         self._profiles = name == SP_VALIDATOR
