@@ -6,7 +6,8 @@ from typing import Final
 
 from webhook.mesh.releases import Line
 from webhook.policy.finding import Severity, declare, show, suggest
-from webhook.policy.shape import List, Node, Reading, Shape, Struct, need
+from webhook.policy.reading import Node, Reading
+from webhook.policy.shape import List, Shape, Struct, need
 from webhook.policy.targets import (
     GATEWAY_GRPC_ROUTE,
     GATEWAY_HTTP_ROUTE,

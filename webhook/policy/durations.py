@@ -11,7 +11,8 @@ from fractions import Fraction
 from typing import Any, Final
 
 from webhook.policy.finding import Path, Severity, declare, show
-from webhook.policy.shape import BAD, SCHEMA_VALUE, Reading, Shape
+from webhook.policy.reading import BAD, SCHEMA_VALUE, Reading
+from webhook.policy.shape import Shape
 
 DURATION = declare("duration-invalid", Severity.ERROR, "FieldValueInvalid", "A duration that cannot be read.")
 

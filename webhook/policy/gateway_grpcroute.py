@@ -13,8 +13,10 @@ from webhook.policy.gateway_rules import (
     check_parents_differ,
     check_session,
 )
+from webhook.policy.reading import Node, Reading
 from webhook.policy.routeannotations import READ_BY_GRPC, check_annotations
-from webhook.policy.routes import (
+from webhook.policy.routes import check_backends, check_header_match, check_modifier, check_parents, warn_of_shadows
+from webhook.policy.routeshapes import (
     DEFAULT_GATEWAYS,
     EXTENSION,
     GATEWAY_BACKEND_MODIFIER,
@@ -25,13 +27,8 @@ from webhook.policy.routes import (
     PARENTS,
     SESSION_PERSISTENCE,
     WEIGHTED_TARGET,
-    check_backends,
-    check_header_match,
-    check_modifier,
-    check_parents,
-    warn_of_shadows,
 )
-from webhook.policy.shape import Choice, List, Node, Reading, Shape, Struct, Text, can, need
+from webhook.policy.shape import Choice, List, Shape, Struct, Text, can, need
 from webhook.policy.targets import SUBDOMAIN
 
 METHOD_PATTERN = declare(

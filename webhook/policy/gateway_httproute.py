@@ -14,8 +14,17 @@ from webhook.policy.gateway_rules import (
     check_session,
     check_timeouts,
 )
+from webhook.policy.reading import Node, Reading
 from webhook.policy.routeannotations import READ_BY_HTTP, check_annotations
 from webhook.policy.routes import (
+    check_backends,
+    check_match,
+    check_modifier,
+    check_parents,
+    check_redirect,
+    warn_of_shadows,
+)
+from webhook.policy.routeshapes import (
     DEFAULT_GATEWAYS,
     DURATION,
     GATEWAY_BACKEND_MODIFIER,
@@ -25,15 +34,9 @@ from webhook.policy.routes import (
     PARENTS,
     SESSION_PERSISTENCE,
     WEIGHTED_TARGET,
-    check_backends,
-    check_match,
-    check_modifier,
-    check_parents,
-    check_redirect,
     http_filter,
-    warn_of_shadows,
 )
-from webhook.policy.shape import Integer, List, Node, Reading, Shape, Struct, can
+from webhook.policy.shape import Integer, List, Shape, Struct, can
 from webhook.policy.targets import SUBDOMAIN
 
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from webhook.policy.finding import Severity, declare, show
-from webhook.policy.routes import URL_PATH
-from webhook.policy.shape import Node, Reading
+from webhook.policy.reading import Node, Reading
+from webhook.policy.routeshapes import URL_PATH
 from webhook.policy.targets import GATEWAY
 
 RULE = declare(

@@ -346,14 +346,21 @@ def text_of(value: float) -> str:
 
 def _shortest(value: float) -> str:
     """The fewest digits that 32 bits hold as the same number."""
-    try:
-        packed = struct.pack("<f", value)
-    except OverflowError:
+    packed = _pack(value)
+    if packed is None:
         return "+Inf" if value > 0 else "-Inf"
     if struct.unpack("<f", packed)[0] == 0:
         return "0" if value > 0 else "-0"
     candidates = (float(f"{value:.{digits}g}") for digits in range(1, 10))
-    return format_number(next((short for short in candidates if struct.pack("<f", short) == packed), value))
+    return format_number(next((short for short in candidates if _pack(short) == packed), value))
+
+
+def _pack(value: float) -> bytes | None:
+    """A number in 32 bits, None where it is too large for them."""
+    try:
+        return struct.pack("<f", value)
+    except OverflowError:
+        return None
 
 
 def _take_plain_string(value: Any) -> Any:

@@ -12,8 +12,18 @@ from typing import Any, Final
 from webhook.mesh.releases import Line
 from webhook.policy.durations import Timeout
 from webhook.policy.finding import Path, Severity, declare, show
+from webhook.policy.reading import BAD, Node, Reading
 from webhook.policy.routeannotations import READ_BY_HTTP, check_annotations
 from webhook.policy.routes import (
+    check_match,
+    check_modifier,
+    check_parents,
+    check_redirect,
+    warn_of_filters,
+    warn_of_parents,
+    warn_of_shadows,
+)
+from webhook.policy.routeshapes import (
     HOST_NAMES,
     METHODS,
     MODIFIER,
@@ -23,32 +33,9 @@ from webhook.policy.routes import (
     PORT,
     REDIRECT,
     WHOLE_MODIFIER,
-    check_match,
-    check_modifier,
-    check_parents,
-    check_redirect,
     parent_shape,
-    warn_of_filters,
-    warn_of_parents,
-    warn_of_shadows,
 )
-from webhook.policy.shape import (
-    BAD,
-    I32,
-    STRING,
-    Integer,
-    List,
-    Node,
-    Pruned,
-    Reading,
-    Shape,
-    Struct,
-    Tagged,
-    Text,
-    can,
-    may,
-    need,
-)
+from webhook.policy.shape import I32, STRING, Integer, List, Pruned, Shape, Struct, Tagged, Text, can, may, need
 from webhook.policy.targets import GROUP_NAME, KIND_NAME, NAME, NAMESPACE_NAME, SERVER, SUBDOMAIN, targets
 
 NEGATIVE = declare("httproute-timeout-negative", Severity.ERROR, "FieldValueInvalid", "A timeout is negative.")

@@ -9,7 +9,8 @@ import re
 from typing import Any, Final
 
 from webhook.policy.finding import Path, Severity, declare, show
-from webhook.policy.shape import Reading, Shape, Text
+from webhook.policy.reading import Reading
+from webhook.policy.shape import Shape, Text
 
 IDENTITY = declare("identity-invalid", Severity.ERROR, "FieldValueInvalid", "An identity that no client can have.")
 

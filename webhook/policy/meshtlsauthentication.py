@@ -7,7 +7,8 @@ from typing import Final
 from webhook.mesh.releases import Line
 from webhook.policy.finding import Severity, declare, show
 from webhook.policy.identities import DNS_IDENTITY, Identity
-from webhook.policy.shape import List, Node, Reading, Shape, Struct, may
+from webhook.policy.reading import Node, Reading
+from webhook.policy.shape import List, Shape, Struct, may
 from webhook.policy.targets import NAMESPACE, REFERENCE, SERVICE_ACCOUNT, canonical, targets
 
 KIND = declare(

@@ -18,7 +18,8 @@ from webhook.policy import references
 from webhook.policy.finding import Finding, Severity, declare, show
 from webhook.policy.metadata import read_metadata
 from webhook.policy.patterns import Judge
-from webhook.policy.shape import MISSING, TYPE, Reading, Shape, kind_of, too_deep
+from webhook.policy.reading import MISSING, TYPE, Reading
+from webhook.policy.shape import Shape, kind_of, too_deep
 from webhook.policy.silence import ANNOTATION, silenced
 from webhook.policy.targets import GATEWAY, POLICY, fold
 

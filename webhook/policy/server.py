@@ -7,6 +7,7 @@ from typing import Any, Final
 from webhook.cluster.interface import Catalog
 from webhook.mesh.releases import Line
 from webhook.policy.finding import Path, Severity, declare, show
+from webhook.policy.reading import BAD, MISSING, SCHEMA_MISSING, TYPE, Node, Reading
 from webhook.policy.selectors import (
     FLATTENED_LONE_SELECTOR,
     FLATTENED_SELECTOR,
@@ -15,25 +16,7 @@ from webhook.policy.selectors import (
     same_selector,
     selects_all,
 )
-from webhook.policy.shape import (
-    BAD,
-    MISSING,
-    SCHEMA_MISSING,
-    STRING,
-    TYPE,
-    Choice,
-    Field,
-    Node,
-    Pruned,
-    Reading,
-    Shape,
-    Struct,
-    can,
-    may,
-    need,
-    not_allowed,
-    read_aside,
-)
+from webhook.policy.shape import STRING, Choice, Field, Pruned, Shape, Struct, can, may, need, not_allowed, read_aside
 
 ACCESS_POLICY = declare(
     "server-access-policy", Severity.ERROR, "FieldValueNotSupported", "A Server's accessPolicy is none that there is."

@@ -8,19 +8,9 @@ from webhook.mesh.releases import Line
 from webhook.policy.finding import Severity, declare
 from webhook.policy.identities import DNS_IDENTITY
 from webhook.policy.networks import NETWORKS
+from webhook.policy.reading import Node, Reading
 from webhook.policy.selectors import SELECTOR
-from webhook.policy.shape import (
-    BOOLEAN,
-    List,
-    Node,
-    Reading,
-    Shape,
-    Struct,
-    Text,
-    fallback,
-    may,
-    need,
-)
+from webhook.policy.shape import BOOLEAN, List, Shape, Struct, Text, fallback, may, need
 from webhook.policy.targets import LABEL_PATTERN
 
 UNAUTHENTICATED = declare(

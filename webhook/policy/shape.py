@@ -13,116 +13,28 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
-from webhook.mesh.releases import Line
-from webhook.policy.finding import Finding, Path, Rule, Severity, declare, show, suggest
-from webhook.policy.patterns import Judge
-
-MISSING = declare("field-missing", Severity.ERROR, "FieldValueRequired", "A field that must be there is missing.")
-TYPE = declare("field-type", Severity.ERROR, "FieldValueTypeInvalid", "A field holds a value of another type.")
-ALLOWED = declare(
-    "field-allowed", Severity.ERROR, "FieldValueNotSupported", "A field holds none of its allowed values."
+from webhook.policy.finding import Path, Severity, show, suggest
+from webhook.policy.reading import (
+    ALLOWED,
+    BAD,
+    ENOUGH,
+    MISSING,
+    RANGE,
+    SCHEMA_DUPLICATE,
+    SCHEMA_MISSING,
+    SCHEMA_TYPE,
+    SCHEMA_UNKNOWN,
+    SCHEMA_VALUE,
+    TYPE,
+    Bad,
+    Check,
+    Node,
+    Reading,
 )
-RANGE = declare("field-range", Severity.ERROR, "FieldValueInvalid", "A number is out of the range of its type.")
-
-SCHEMA_MISSING = declare(
-    "schema-missing", Severity.SCHEMA, "FieldValueRequired", "A field that the CRD's schema requires is missing."
-)
-SCHEMA_TYPE = declare(
-    "schema-type",
-    Severity.SCHEMA,
-    "FieldValueTypeInvalid",
-    "A value that Linkerd reads, and of another type than the CRD's schema wants.",
-)
-SCHEMA_VALUE = declare(
-    "schema-value",
-    Severity.SCHEMA,
-    "FieldValueInvalid",
-    "A value that the CRD's schema forbids: its pattern, its length, its range.",
-)
-SCHEMA_DUPLICATE = declare(
-    "schema-duplicate",
-    Severity.SCHEMA,
-    "FieldValueDuplicate",
-    "A list has an item twice where the CRD's schema wants each once.",
-)
-SCHEMA_UNKNOWN = declare(
-    "schema-unknown",
-    Severity.SCHEMA,
-    "FieldValueForbidden",
-    "A field that the CRD's schema does not know: the API server drops it.",
-)
-
-
-# As many errors, and as many other findings, as anybody reads: an object of some megabytes can hold thousands.
-_ENOUGH: Final = 200
-
-
-@dataclass(slots=True)
-class Reading:
-    """One object being read: what its checks may ask, and what they have found so far."""
-
-    line: Line
-    judge: Judge
-    namespace: str = ""
-    annotations: Mapping[str, Any] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
-    broken: bool = False
-    """Whether something could not be decoded."""
-    aside: bool = False
-    """Whether this is about a field that Linkerd passes over, so that the CRD's schema alone counts."""
-
-    errors: int = 0
-    others: int = 0
-
-    def refuse(self, rule: Rule, path: Path, message: str) -> None:
-        """Note that a value cannot be decoded."""
-        self.broken = True
-        self.note(rule, path, message)
-
-    def note(self, rule: Rule, path: Path, message: str) -> None:
-        """Note whatever else a rule has to say. Errors are never crowded out by the rest."""
-        if rule.severity is Severity.ERROR:
-            self.errors += 1
-            if self.errors > _ENOUGH:
-                return
-        else:
-            self.others += 1
-            if self.others > _ENOUGH:
-                return
-        self.findings.append(rule.at(path, message))
-
-
-class Node(dict[str, Any]):
-    """A structure that was read: its fields that read well, and the path to it. `bad` names those that did not."""
-
-    __slots__ = ("bad", "path")
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.path = path
-        self.bad: tuple[str, ...] = ()
-
-    def lacks(self, name: str) -> bool:
-        """Whether a field is absent (or null), rather than there and broken."""
-        return self.get(name) is None and name not in self.bad
-
-    def nodes(self, name: str) -> Sequence[Node]:
-        """The items of a list of structures, none where it is absent or broken."""
-        return self.get(name) or ()
-
-
-class _Bad:
-    def __repr__(self) -> str:
-        return "BAD"
-
-
-BAD: Final = _Bad()
-
-Check = Callable[[Node, Reading], None]
 
 
 class Shape:
@@ -139,7 +51,7 @@ class Shape:
         """The value as rules want it, or `BAD` once it has been told what is wrong."""
         raise NotImplementedError
 
-    def wrong_type(self, value: Any, path: Path, reading: Reading) -> _Bad:
+    def wrong_type(self, value: Any, path: Path, reading: Reading) -> Bad:
         """Tell that the value has another type, and how it might be written."""
         reading.refuse(TYPE, path, f"{show(value)} is {kind_of(value)}, want {self.wanted}{self.remedy(value)}")
         return BAD
@@ -320,7 +232,7 @@ class Map(Shape):
                 result[key] = item
                 continue
             entry = read(item, (*path, key), reading)
-            if reading.errors > _ENOUGH:
+            if reading.errors > ENOUGH:
                 break
             if entry is not BAD:
                 result[key] = entry
@@ -357,7 +269,7 @@ class List(Shape):
                 result.append(item)
                 continue
             entry = read(item, (*path, index), reading)
-            if reading.errors > _ENOUGH:
+            if reading.errors > ENOUGH:
                 break
             if entry is not BAD:
                 result.append(entry)
@@ -493,7 +405,7 @@ class Struct(Shape):
             if name in self.aside:
                 read_aside(self.aside[name], value[name], (*path, name), reading)
             elif name not in self.fields:
-                if reading.others >= _ENOUGH:
+                if reading.others >= ENOUGH:
                     return
                 known = [*self.fields, *self.aside]
                 reading.note(

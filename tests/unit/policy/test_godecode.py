@@ -212,3 +212,10 @@ def test_a_value_too_deep_to_be_told_readable_at_once_takes_a_closer_look() -> N
 def test_metadata_lost_its_cluster_name() -> None:
     assert not refused({"clusterName": "east"}, object_meta(cluster_name=True))
     assert refused({"clusterName": "east"}, object_meta(cluster_name=False))
+
+
+def test_a_number_at_the_end_of_what_32_bits_hold_becomes_a_string() -> None:
+    """Its shorter spellings are beyond that."""
+    assert text_of(3.4028234663852886e38) == "3.4028235e+38"
+    assert text_of(3.4025000000000003e38) == "3.4025e+38"
+    assert (text_of(3.5e38), text_of(-3.5e38)) == ("+Inf", "-Inf")

@@ -8,8 +8,8 @@ import pytest
 
 from webhook.mesh.releases import LINES, line
 from webhook.policy.patterns import judge_inline
+from webhook.policy.reading import BAD, Reading
 from webhook.policy.shape import (
-    BAD,
     BOOLEAN,
     I32,
     STRING,
@@ -19,7 +19,6 @@ from webhook.policy.shape import (
     Integer,
     List,
     Pruned,
-    Reading,
     Shape,
     Struct,
     Tagged,
