@@ -23,6 +23,10 @@ class Selection(dict[str, Any]):
         super().__init__({key: spec[key] for key in (*_SELECTORS, "port") if key in spec})
         self.requirements = requirements_of(spec)
 
+    def is_of(self, spec: Mapping[str, Any]) -> bool:
+        """Whether this is what is selected by a spec."""
+        return all(self.get(key) == spec.get(key) for key in (*_SELECTORS, "port"))
+
 
 class Servers(dict[str, Selection]):
     """The Servers of a Namespace by name, and by what they ask for: which of them may select what another one does is
@@ -53,7 +57,9 @@ class Servers(dict[str, Selection]):
     def sharing(self, name: str, spec: Mapping[str, Any]) -> list[str]:
         """The other Servers that select a Server's port of certainly the same workloads: one of the two asks for all
         that the other one does, and perhaps for more."""
-        selection = Selection(spec)
+        known = self.get(name)
+        # Mostly the Server is among them as it is.
+        selection = known if known is not None and known.is_of(spec) else Selection(spec)
         ours, there = selection.requirements, self._by_port.get(selection.get("port"), {})
         if ours is None or not there:
             return []

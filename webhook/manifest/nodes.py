@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -42,19 +43,16 @@ _constructor: Any = yaml.constructor.SafeConstructor()
 _resolver: Any = Loader("")
 
 
-class _Tags(dict[str, str]):
-    """The tag of a plain scalar by its text: manifests say the same few things again and again."""
-
-    def __missing__(self, text: str) -> str:
-        tag: str = _resolver.resolve(yaml.ScalarNode, text, (True, False))
-        if tag == TEXT:
-            tag = TEXT
-        if len(text) <= _SHORT and len(self) < _REMEMBERED:
-            self[text] = tag
-        return tag
-
-
-_tags = _Tags()
+@lru_cache(_REMEMBERED)
+def _resolve(kind: type[yaml.Node], value: Any, implicit: Any) -> str:
+    """The tag of a node that has none, the very object where it is one of the three most frequent. Manifests say the
+    same few things again and again, and a memory is asked without a call of Python's."""
+    if kind is not yaml.ScalarNode:
+        return MAPPING if kind is yaml.MappingNode else SEQUENCE
+    if not implicit[0] or value[:1] not in _FIRST:
+        return TEXT
+    tag: str = _resolver.resolve(yaml.ScalarNode, value, (True, False))
+    return TEXT if tag == TEXT else tag
 
 
 class Composer(Loader):
@@ -64,11 +62,7 @@ class Composer(Loader):
         super().__init__(stream)
         self.anchored = "&" in stream and _ANCHOR.search(stream) is not None
 
-    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
-        """The tag of a node that has none, the very object where it is one of the three most frequent."""
-        if kind is yaml.ScalarNode:
-            return _tags[value] if implicit[0] and value[:1] in _FIRST else TEXT
-        return MAPPING if kind is yaml.MappingNode else SEQUENCE
+    resolve: Any = staticmethod(_resolve)
 
     # These follow tags by path, of which there are none: anything that takes the arguments will do, best without a
     # frame of its own.

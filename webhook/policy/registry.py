@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from typing import Any, Final, cast
 
@@ -49,8 +49,11 @@ LINKERD: Final = "linkerd.io"
 # serde_json gives up at 128 containers within each other; a review, its request and the object itself are the first.
 _DEPTH: Final = 126
 
+# Objects say the same few kinds and versions again and again.
+_REMEMBERED: Final = 256
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Kind:
     """A kind of object: its shape at a release line and in a version of the API (the newest, for one that is unknown),
     the versions there are (newest last) and those of them that are deprecated once there is a newer one, whether what
@@ -66,10 +69,6 @@ class Kind:
     deprecated: Sequence[str] = ()
     lenient: bool = False
     row: str = ""
-
-    def spec(self, line: Line, version: str) -> Shape:
-        """What its spec looks like at a line, in a version of the API."""
-        return cast(Callable[[Line, str], Shape], _imported(self.module).spec)(line, version)
 
     def served(self, line: Line) -> list[str]:
         """The versions that a line's CRD serves, the newest last."""
@@ -112,6 +111,12 @@ def _imported(module: str) -> Any:
     return import_module(f"webhook.policy.{module}")
 
 
+@lru_cache(_REMEMBERED)
+def _spec(kind: Kind, line: Line, version: str) -> Shape:
+    """What a kind's spec looks like at a line, in a version of the API."""
+    return cast(Callable[[Line, str], Shape], _imported(kind.module).spec)(line, version)
+
+
 def load_all() -> None:
     """Import the rules of every kind, so that no request has to, and all rules are known."""
     for kind in KINDS:
@@ -121,6 +126,7 @@ def load_all() -> None:
 _BY_NAME: Final = {(fold(kind.group), fold(kind.kind)): kind for kind in KINDS}
 
 
+@lru_cache(_REMEMBERED)
 def find(group: str, kind: str, line: Line | None = None) -> Kind | None:
     """The kind of this name, whatever its case, if it exists at the line (at any, for None)."""
     found = _BY_NAME.get((fold(group), fold(kind)))
@@ -162,7 +168,9 @@ def check(
         findings = _check_policy(found, body, line, catalog, judge, others)
     if type(body) is not dict:
         return _sorted(findings)
-    findings += _check_version(found, body, line)
+    api_version = body.get("apiVersion")
+    if type(api_version) is str and (finding := _check_version(found, api_version, line)) is not None:
+        findings.append(finding)
     metadata = body.get("metadata")
     annotations = metadata.get("annotations") if type(metadata) is dict else None
     if type(annotations) is dict and ANNOTATION in annotations:
@@ -200,7 +208,7 @@ def _check_policy(
         missing.refuse(MISSING, ("spec",), "missing, want an object: add it")
         return frame.findings + (_forgive(missing.findings) if kind.lenient else missing.findings)
     reading = Reading(line, judge, str(metadata.get("namespace") or ""), metadata.get("annotations") or {})
-    spec = kind.spec(line, _version(body)).read(body["spec"], ("spec",), reading)
+    spec = _spec(kind, line, _version(body)).read(body["spec"], ("spec",), reading)
     if kind.lenient and reading.broken:
         return frame.findings + _forgive(reading.findings)
     name = str(metadata.get("name") or metadata.get("generateName") or "")
@@ -237,19 +245,17 @@ def _version(body: Mapping[str, Any]) -> str:
     return api_version.rpartition("/")[2] if type(api_version) is str else ""
 
 
-def _check_version(kind: Kind, body: Mapping[str, Any], line: Line) -> list[Finding]:
-    api_version = body.get("apiVersion")
-    if type(api_version) is not str:
-        return []
+@lru_cache(_REMEMBERED)
+def _check_version(kind: Kind, api_version: str, line: Line) -> Finding | None:
     group, _, version = api_version.rpartition("/")
     if fold(group) != fold(kind.group):
-        return []
+        return None
     is_served = version in kind.versions and line.has(f"policy/{kind.kind}.{version}")
     if is_served and version not in kind.deprecated:
-        return []
+        return None
     newest = f"{kind.group}/{kind.served(line)[-1]}"
     if not is_served:
-        return [NOT_SERVED.at(("apiVersion",), f"{show(api_version)} is not served: write {newest}")]
+        return NOT_SERVED.at(("apiVersion",), f"{show(api_version)} is not served: write {newest}")
     if api_version != newest:
-        return [DEPRECATED.at(("apiVersion",), f"{show(api_version)} is deprecated: write {newest}")]
-    return []
+        return DEPRECATED.at(("apiVersion",), f"{show(api_version)} is deprecated: write {newest}")
+    return None
