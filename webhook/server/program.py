@@ -196,8 +196,9 @@ def _registry(
     around: _Surroundings,
     patterns: PatternJudge,
 ) -> Registry:
-    # No request is to wait for an import.
-    load_all()
+    if _validates(options):
+        # No request is to wait for an import.
+        load_all()
     webhooks: list[Webhook] = [Validator(name, line, around.catalog, patterns.ask) for name in VALIDATORS]
     if _needs_values(options):
         webhooks.insert(0, ProxyInjector(configuration.injector, around.cluster, around.events))
