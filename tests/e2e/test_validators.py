@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,7 +21,7 @@ from certs.issue import issue_ca, issue_leaf
 from tests.e2e.api import JSON, ApiServer
 from tests.e2e.mesh import OUR_ACCOUNT, Manifests, our_rbac, tls_files
 from tests.e2e.objects import Room, namespace, service
-from tests.e2e.program import Mount, Webhook
+from tests.e2e.program import ROOT, Mount, Webhook
 from tests.e2e.waiting import until
 
 POLICY = "policy.linkerd.io"
@@ -322,6 +323,24 @@ class TestKubectl:
             timeout=60,
             check=False,
         )
+
+
+def test_the_command_looks_references_up_in_the_cluster(
+    admin: ApiServer, webhook: Webhook, kubeconfig: Path, shop: Room, tmp_path: Path
+) -> None:
+    admin.create(network_authentication(shop.name, {"cidr": "10.0.0.0/8"})).ok()
+    file = tmp_path / "policy.json"
+    file.write_text(json.dumps(policy(shop.name)))
+    command = [sys.executable, "-m", "webhook.cli", "validate", f"--kubeconfig={kubeconfig}", "-o", "json", str(file)]
+
+    def found() -> list[str]:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        return [each["rule"] for each in json.loads(done.stdout)]
+
+    assert found() == ["reference-target-missing"]
+    admin.create(server(shop.name)).ok()
+    assert found() == []
 
 
 def test_linkerds_own_command_line_starts_a_validator_without_values(

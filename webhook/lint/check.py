@@ -209,9 +209,22 @@ def _findings(each: Object, line: Line, catalog: Catalog, judge: Judge, lint: Li
     ]
     if each.is_policy:
         found += registry.check(each.group, kind, each.body, line=line, catalog=catalog, judge=judge)
-    elif scope.is_annotated(each.body):
-        found += silenced(lint(kind.lower(), each.body), _annotations(each.body))
+    else:
+        said = lint(kind.lower(), each.body) if scope.is_annotated(each.body) else []
+        if kind == "Service":
+            said = said + _about_service(each.body)
+        found += silenced(said, _annotations(each.body)) if said else []
     return found
+
+
+def _about_service(body: Any) -> list[Finding]:
+    annotations = _annotations(body)
+    if not annotations:
+        return []
+    # For the few: most manifests have no such annotations.
+    from webhook.policy.routeannotations import check_service
+
+    return check_service(annotations)
 
 
 def _annotations(body: Any) -> dict[str, Any]:

@@ -142,7 +142,7 @@ def _check(key: str, value: Any, readers: Readers, effective: bool, invalid: Rul
     if not effective:
         return NO_EFFECT.at(path, "has no effect, as no parentRef is a Service or an EgressNetwork: leave it out")
     if not isinstance(value, str):
-        return None
+        return invalid.at(path, f"{show(value)} is no string: put it in quotes")
     wrong = readers[key](value)
     if wrong:
         return invalid.at(path, f"{show(value)} cannot be read: {wrong}")

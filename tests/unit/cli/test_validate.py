@@ -276,3 +276,20 @@ def test_plain_manifests_need_no_engine_for_patterns_no_injector_and_no_server(f
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_the_retries_and_timeouts_of_a_service_are_looked_at(run: Run) -> None:
+    service = """\
+apiVersion: v1
+kind: Service
+metadata:
+  name: web
+  annotations:
+    timeout.linkerd.io/request: 10
+    retry.linkerd.io/http: 5xx,foo
+    retry.linkerd.io/limit: "3"
+"""
+    result = run(a=service)
+    assert [line.split()[2] for line in result.stdout.splitlines()] == ["service-annotation-invalid"] * 2
+    assert result.stdout.startswith("a.yaml:6:5: warning ")
+    assert result.exit_code == 0
