@@ -49,8 +49,9 @@ LINKERD: Final = "linkerd.io"
 # serde_json gives up at 128 containers within each other; a review, its request and the object itself are the first.
 _DEPTH: Final = 126
 
-# Objects say the same few kinds and versions again and again.
+# Objects say the same few kinds and versions again and again. Of what is longer than any, the beginning is remembered.
 _REMEMBERED: Final = 256
+_NAME: Final = 320
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,9 +127,13 @@ def load_all() -> None:
 _BY_NAME: Final = {(fold(kind.group), fold(kind.kind)): kind for kind in KINDS}
 
 
-@lru_cache(_REMEMBERED)
 def find(group: str, kind: str, line: Line | None = None) -> Kind | None:
     """The kind of this name, whatever its case, if it exists at the line (at any, for None)."""
+    return _find(group[:_NAME], kind[:_NAME], line)
+
+
+@lru_cache(_REMEMBERED)
+def _find(group: str, kind: str, line: Line | None) -> Kind | None:
     found = _BY_NAME.get((fold(group), fold(kind)))
     if found is not None and found.row and line is not None and not line.has(found.row):
         return None
@@ -169,7 +174,7 @@ def check(
     if type(body) is not dict:
         return _sorted(findings)
     api_version = body.get("apiVersion")
-    if type(api_version) is str and (finding := _check_version(found, api_version, line)) is not None:
+    if type(api_version) is str and (finding := _check_version(found, api_version[:_NAME], line)) is not None:
         findings.append(finding)
     metadata = body.get("metadata")
     annotations = metadata.get("annotations") if type(metadata) is dict else None
@@ -242,7 +247,7 @@ def _forgive(findings: Sequence[Finding]) -> list[Finding]:
 
 def _version(body: Mapping[str, Any]) -> str:
     api_version = body.get("apiVersion")
-    return api_version.rpartition("/")[2] if type(api_version) is str else ""
+    return api_version[:_NAME].rpartition("/")[2] if type(api_version) is str else ""
 
 
 @lru_cache(_REMEMBERED)

@@ -77,7 +77,7 @@ class Validator:
         line = self._line()
         group, kind = self._kind(request.kind)
         if registry.find(group, kind, line) is None or (group == registry.LINKERD) != self._profiles:
-            return _unsupported(request.kind, line)
+            return self._unsupported(request.kind, line)
         try:
             body = request.object
             if request.operation == "UPDATE" and _is_deleted(body):
@@ -96,20 +96,21 @@ class Validator:
         # Linkerd's ServiceProfile validator takes whatever comes for one.
         return (registry.LINKERD, "ServiceProfile") if self._profiles else (fold(kind.group), kind.kind)
 
+    def _unsupported(self, kind: GroupVersionKind, line: Line) -> Answer:
+        ours = [each for each in registry.KINDS if (each.group == registry.LINKERD) == self._profiles]
+        known = ", ".join(f"{each.kind}.{each.group}" for each in ours if not each.row or line.has(each.row))
+        what = show(f"{kind.kind}.{kind.version}.{kind.group}")
+        return deny(
+            f"unsupported resource type {what}: {line.name} validates {known}; "
+            "take others out of the webhook configuration's rules",
+            reason="unsupported_kind",
+        )
+
 
 def _is_deleted(body: Any) -> bool:
     """Whether an object is on its way out: then its finalizers have to come off, whatever else it holds."""
     metadata = body.get("metadata") if type(body) is dict else None
     return type(metadata) is dict and type(metadata.get("deletionTimestamp")) is str
-
-
-def _unsupported(kind: GroupVersionKind, line: Line) -> Answer:
-    known = ", ".join(f"{k.kind}.{k.group}" for k in registry.KINDS if not k.row or line.has(k.row))
-    return deny(
-        f"unsupported resource type {kind.kind}.{kind.version}.{kind.group}: {line.name} validates {known}; "
-        "take others out of the webhook configuration's rules",
-        reason="unsupported_kind",
-    )
 
 
 def _compare(request: AdmissionRequest, body: Any) -> list[Finding]:
@@ -144,7 +145,7 @@ def _answer(request: AdmissionRequest, findings: Sequence[Finding]) -> Answer:
     warnings = [_warning(finding) for finding in findings if finding.severity is not Severity.ERROR]
     if not errors:
         rules = ",".join(dict.fromkeys(finding.rule.id for finding in findings))
-        return Answer(decision="allowed", reason=rules, warnings=warnings)
+        return Answer(decision="allowed", reason=rules, warnings=warnings, audit={"decision": "allowed"})
     answer = deny(
         _message(request, errors),
         code=422,
@@ -152,6 +153,7 @@ def _answer(request: AdmissionRequest, findings: Sequence[Finding]) -> Answer:
         reason=",".join(dict.fromkeys(finding.rule.id for finding in errors)),
     )
     answer.warnings = warnings
+    answer.audit = {"decision": "denied", "reason": answer.reason}
     answer.details = {
         "name": request.name,
         "group": request.kind.group,
