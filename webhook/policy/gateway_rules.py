@@ -50,13 +50,15 @@ def check_parents_differ(spec: Node, reading: Reading) -> None:
             same[group, kind, parent["name"], parent.get("namespace")].append(parent)
     for group in same.values():
         parts = [(parent.get("sectionName"), parent.get("port")) for parent in group]
-        for index, (parent, part) in enumerate(zip(group, parts, strict=True)):
-            if part in parts[:index]:
+        seen: set[tuple[Any, ...]] = set()
+        for parent, part in zip(group, parts, strict=True):
+            if part in seen:
                 reading.note(RULE, parent.path, "the same parent once more: leave it out, or name another section")
             elif [bool(name) for name in part] != [bool(name) for name in parts[0]]:
                 reading.note(
                     RULE, parent.path, "another part of the same parent: give each a sectionName, or each a port"
                 )
+            seen.add(part)
 
 
 def check_target(target: Node | None, reading: Reading) -> None:
@@ -222,7 +224,8 @@ def check_path(path: Node | None, reading: Reading) -> None:
 
 
 _UNITS: Final[Mapping[str, int]] = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
-_TERM: Final = re.compile("([0-9]+)(ms|[hms])")
+# No more digits than the CRD allows: what has more is told of, and is not worth a long search.
+_TERM: Final = re.compile("([0-9]{1,5})(ms|[hms])")
 
 
 def _milliseconds(duration: str) -> int:
