@@ -86,6 +86,14 @@ def render_path(path: Path) -> str:
     return text
 
 
+_ORDER = {severity: position for position, severity in enumerate(Severity)}
+
+
+def errors_first(findings: list[Finding]) -> list[Finding]:
+    """The findings by severity, else in the order in which they came."""
+    return sorted(findings, key=lambda finding: _ORDER[finding.severity])
+
+
 def show(value: Any) -> str:
     """A value as it stands in the object, shortened for a message."""
     try:

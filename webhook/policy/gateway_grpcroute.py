@@ -15,7 +15,7 @@ from webhook.policy.gateway_rules import (
 )
 from webhook.policy.reading import Node, Reading
 from webhook.policy.routeannotations import READ_BY_GRPC, check_annotations
-from webhook.policy.routes import check_backends, check_header_match, check_modifier, check_parents, warn_of_shadows
+from webhook.policy.routes import check_backends, check_filter, check_header_match, check_parents, warn_of_shadows
 from webhook.policy.routeshapes import (
     DEFAULT_GATEWAYS,
     EXTENSION,
@@ -41,13 +41,13 @@ METHOD_PATTERN = declare(
 
 def _check(spec: Node, reading: Reading) -> None:
     meshed = check_parents(spec, reading)
-    reading.findings += check_annotations(reading.annotations, READ_BY_GRPC, meshed)
+    for finding in check_annotations(reading.annotations, READ_BY_GRPC, meshed):
+        reading.add(finding)
     for rule in spec.nodes("rules"):
         for match in rule.nodes("matches"):
             _check_match(match, reading)
         for entry in rule.nodes("filters"):
-            check_modifier(entry.get("requestHeaderModifier"), reading)
-            check_modifier(entry.get("responseHeaderModifier"), reading)
+            check_filter(entry, reading)
         check_backends(rule, reading)
         check_filters(rule, reading)
         for backend in rule.nodes("backendRefs"):

@@ -18,10 +18,9 @@ from webhook.policy.reading import Node, Reading
 from webhook.policy.routeannotations import READ_BY_HTTP, check_annotations
 from webhook.policy.routes import (
     check_backends,
+    check_filter,
     check_match,
-    check_modifier,
     check_parents,
-    check_redirect,
     warn_of_shadows,
 )
 from webhook.policy.routeshapes import (
@@ -42,14 +41,13 @@ from webhook.policy.targets import SUBDOMAIN
 
 def _check(spec: Node, reading: Reading) -> None:
     meshed = check_parents(spec, reading)
-    reading.findings += check_annotations(reading.annotations, READ_BY_HTTP, meshed)
+    for finding in check_annotations(reading.annotations, READ_BY_HTTP, meshed):
+        reading.add(finding)
     for rule in spec.nodes("rules"):
         for match in rule.nodes("matches"):
             check_match(match, reading)
         for entry in rule.nodes("filters"):
-            check_modifier(entry.get("requestHeaderModifier"), reading)
-            check_modifier(entry.get("responseHeaderModifier"), reading)
-            check_redirect(entry.get("requestRedirect"), reading)
+            check_filter(entry, reading)
         check_backends(rule, reading)
         _check_schema(rule, reading)
     warn_of_shadows(spec, reading)

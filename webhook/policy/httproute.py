@@ -15,10 +15,9 @@ from webhook.policy.finding import Path, Severity, declare, show
 from webhook.policy.reading import BAD, Node, Reading
 from webhook.policy.routeannotations import READ_BY_HTTP, check_annotations
 from webhook.policy.routes import (
+    check_filter,
     check_match,
-    check_modifier,
     check_parents,
-    check_redirect,
     warn_of_filters,
     warn_of_parents,
     warn_of_shadows,
@@ -76,9 +75,7 @@ def _check_rules(spec: Node, reading: Reading, query_patterns: bool) -> None:
         for match in rule.nodes("matches"):
             check_match(match, reading, query_patterns)
         for entry in rule.nodes("filters"):
-            check_modifier(entry.get("requestHeaderModifier"), reading)
-            check_modifier(entry.get("responseHeaderModifier"), reading)
-            check_redirect(entry.get("requestRedirect"), reading)
+            check_filter(entry, reading)
         warn_of_filters(rule.nodes("filters"), reading)
     warn_of_shadows(spec, reading)
 
@@ -86,7 +83,8 @@ def _check_rules(spec: Node, reading: Reading, query_patterns: bool) -> None:
 def _check_edge(spec: Node, reading: Reading) -> None:
     meshed = check_parents(spec, reading)
     warn_of_parents(spec, reading)
-    reading.findings += check_annotations(reading.annotations, READ_BY_HTTP, meshed)
+    for finding in check_annotations(reading.annotations, READ_BY_HTTP, meshed):
+        reading.add(finding)
     _check_rules(spec, reading, query_patterns=True)
 
 

@@ -76,8 +76,12 @@ class Reading:
         self.note(rule, path, message)
 
     def note(self, rule: Rule, path: Path, message: str) -> None:
-        """Note whatever else a rule has to say. Errors are never crowded out by the rest."""
-        if rule.severity is Severity.ERROR:
+        """Note whatever else a rule has to say."""
+        self.add(rule.at(path, message))
+
+    def add(self, finding: Finding) -> None:
+        """Keep a finding, of so many. Errors are never crowded out by the rest."""
+        if finding.severity is Severity.ERROR:
             self.errors += 1
             if self.errors > ENOUGH:
                 return
@@ -85,7 +89,7 @@ class Reading:
             self.others += 1
             if self.others > ENOUGH:
                 return
-        self.findings.append(rule.at(path, message))
+        self.findings.append(finding)
 
 
 class Node(dict[str, Any]):

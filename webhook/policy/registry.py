@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 from webhook.cluster.interface import Catalog
 from webhook.mesh.releases import Line
 from webhook.policy import references
-from webhook.policy.finding import Finding, Severity, declare, show
+from webhook.policy.finding import Finding, Severity, declare, errors_first, show
 from webhook.policy.metadata import read_metadata
 from webhook.policy.patterns import Judge
 from webhook.policy.reading import MISSING, TYPE, Reading
@@ -172,7 +172,7 @@ def check(
     else:
         findings = _check_policy(found, body, line, catalog, judge, others)
     if type(body) is not dict:
-        return _sorted(findings)
+        return errors_first(findings)
     api_version = body.get("apiVersion")
     if type(api_version) is str and (finding := _check_version(found, api_version[:_NAME], line)) is not None:
         findings.append(finding)
@@ -181,16 +181,7 @@ def check(
     if type(annotations) is dict and ANNOTATION in annotations:
         load_all()
         findings = silenced(findings, annotations)
-    return _sorted(findings)
-
-
-_ORDER: Final = {Severity.ERROR: 0, Severity.SCHEMA: 1, Severity.WARNING: 2}
-
-
-def _sorted(findings: list[Finding]) -> list[Finding]:
-    if len(findings) > 1:
-        findings.sort(key=lambda finding: _ORDER[finding.severity])
-    return findings
+    return errors_first(findings)
 
 
 def _check_policy(

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from webhook.policy.durations import parse_annotation, parse_unsigned
 from webhook.policy.finding import Finding, Path, Rule, Severity, declare, show, suggest
+from webhook.policy.targets import fold
 
 INVALID = declare(
     "route-annotation-invalid",
@@ -47,10 +48,6 @@ GRPC_CONDITIONS: Final = ("cancelled", "deadline-exceeded", "internal", "resourc
 HTTP_CONDITIONS: Final = ("5xx", "gateway-error")
 
 
-def _fold(text: str) -> str:
-    return text.lower() if text.isascii() else text
-
-
 def _limit(text: str) -> str:
     if parse_unsigned(text, 65535) is not None:
         return ""
@@ -69,7 +66,7 @@ def _code(text: str) -> int | None:
 
 def _http(text: str) -> str:
     for condition in text.split(","):
-        if _fold(condition) in HTTP_CONDITIONS or _code(condition) is not None:
+        if fold(condition) in HTTP_CONDITIONS or _code(condition) is not None:
             continue
         first, dash, last = condition.partition("-")
         start, end = (_code(first), _code(last)) if dash else (None, None)
@@ -83,7 +80,7 @@ def _http(text: str) -> str:
 
 def _grpc(text: str) -> str:
     for condition in text.split(","):
-        if _fold(condition) not in GRPC_CONDITIONS:
+        if fold(condition) not in GRPC_CONDITIONS:
             return _no_condition(condition, ", ".join(GRPC_CONDITIONS), GRPC_CONDITIONS)
     return ""
 

@@ -193,8 +193,14 @@ def check_header_value(value: str, at: Path, reading: Reading) -> None:
         )
 
 
-def check_modifier(modifier: Node | None, reading: Reading) -> None:
-    """Check the names and values of a header modifier."""
+def check_filter(entry: Node, reading: Reading) -> None:
+    """Check what a filter holds, whatever its type says: header modifiers and, of an HTTP route, a redirect."""
+    _check_modifier(entry.get("requestHeaderModifier"), reading)
+    _check_modifier(entry.get("responseHeaderModifier"), reading)
+    _check_redirect(entry.get("requestRedirect"), reading)
+
+
+def _check_modifier(modifier: Node | None, reading: Reading) -> None:
     if modifier is None:
         return
     for header in (*modifier.nodes("add"), *modifier.nodes("set")):
@@ -206,8 +212,7 @@ def check_modifier(modifier: Node | None, reading: Reading) -> None:
         check_header_name(name, (*modifier.path, "remove", index), reading)
 
 
-def check_redirect(redirect: Node | None, reading: Reading) -> None:
-    """Check a redirect's path and status."""
+def _check_redirect(redirect: Node | None, reading: Reading) -> None:
     if redirect is None:
         return
     path = redirect.get("path")

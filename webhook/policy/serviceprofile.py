@@ -15,7 +15,7 @@ from typing import Any, Final
 from webhook.cluster.interface import Catalog, Presence
 from webhook.grammar import GrammarError, parse_duration, parse_quantity
 from webhook.mesh.releases import Line
-from webhook.policy.finding import Finding, Severity, declare, show
+from webhook.policy.finding import Finding, Severity, declare, errors_first, show
 from webhook.policy.found import Found
 from webhook.policy.godecode import Place
 from webhook.policy.patterns import Judge
@@ -53,8 +53,6 @@ SERVICE_ABSENT: Final = declare(
     "sp-service-absent", _W, "FieldValueInvalid", "A ServiceProfile named after a Service that does not exist."
 )
 
-_ORDER: Final = {Severity.ERROR: 0, Severity.SCHEMA: 1, Severity.WARNING: 2}
-
 
 def check(body: Any, *, line: Line, catalog: Catalog, judge: Judge) -> list[Finding]:
     """Everything there is to say about a ServiceProfile, errors first. `body` is its JSON, None where there is none."""
@@ -82,7 +80,7 @@ def _in_order(findings: list[Finding]) -> list[Finding]:
     """Errors first; where there is one, the schema has nothing to add about the field."""
     refused = {finding.path for finding in findings if finding.rule.severity is Severity.ERROR}
     kept = [one for one in findings if one.rule.severity is not Severity.SCHEMA or one.path not in refused]
-    return sorted(kept, key=lambda finding: _ORDER[finding.rule.severity])
+    return errors_first(kept)
 
 
 _LABEL: Final = "[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
