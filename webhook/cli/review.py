@@ -29,7 +29,10 @@ ALLOWED, DENIED, UNREADABLE = 0, 1, 2
 @click.command(short_help="answer AdmissionReviews from files")
 @mesh_options(required=False)
 @click.option(
-    "--manifests", multiple=True, metavar="PATH", help="Namespaces and owners that exist: a file or a folder."
+    "--manifests",
+    multiple=True,
+    metavar="PATH",
+    help="What exists (Namespaces, owners, what policies refer to): a file or a folder.",
 )
 @click.option(
     "--webhook", metavar="NAME", help="Answer as if posted to this webhook's path; else the resource chooses."

@@ -31,7 +31,7 @@ LATER = {
     "--manifests",
     type=click.Path(path_type=Path),
     multiple=True,
-    help="Namespaces and owners from a file or folder, in place of a cluster. Repeatable.",
+    help="What exists (Namespaces, owners, what policies refer to), in place of a cluster. Repeatable.",
 )
 @click.option("--webhook", help='Which webhook "/" means; else the request\'s resource tells.')
 @click.option("--max-in-flight", type=click.IntRange(min=1), default=256, help="Admissions in work; more get 429.")

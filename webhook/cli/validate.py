@@ -41,7 +41,7 @@ def validate(
     kubeconfig: str | None,
     paths: tuple[str, ...],
 ) -> None:
-    """Check Linkerd's policies, ServiceProfiles and the annotations that the injector reads.
+    """Check Linkerd's policies, ServiceProfiles, and annotations of Namespaces, Services, Pods and workloads.
 
     PATH is a file, a folder (its *.yaml, *.yml and *.json) or `-`, standard input: YAML, JSON or JSON Lines. What the
     manifests refer to is looked for among all of them. Objects of other kinds are passed over.
