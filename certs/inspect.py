@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -9,10 +10,14 @@ from typing import Literal
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 # The issuer's clock may be ahead of ours by this much.
 CLOCK_SKEW = timedelta(minutes=5)
+
+# Shorter RSA keys are refused by TLS libraries.
+RSA_BITS = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,11 @@ def check_pair(chain_pem: bytes, key_pem: bytes, now: datetime) -> Leaf:
             "certificate",
             f"the certificate is not valid before {_time(leaf.not_valid_before_utc)}, and now is {_time(now)}",
         )
+    return describe(leaf)
+
+
+def describe(leaf: x509.Certificate) -> Leaf:
+    """What a certificate says of itself."""
     return Leaf(
         subject=leaf.subject.rfc4514_string(),
         issuer=leaf.issuer.rfc4514_string(),
@@ -59,6 +69,50 @@ def check_pair(chain_pem: bytes, key_pem: bytes, now: datetime) -> Leaf:
         not_after=leaf.not_valid_after_utc,
         names=_names(leaf),
     )
+
+
+def check_ca(certificate_pem: bytes, key_pem: bytes, now: datetime) -> x509.Certificate:
+    """A CA that may sign leaves, with this key, valid at `now` (aware). Raises `CertificateError`."""
+    check_pair(certificate_pem, key_pem, now)
+    certificate = _leaf(certificate_pem)
+    _check_key(certificate)
+    try:
+        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+    except (x509.ExtensionNotFound, ValueError):
+        constraints = None
+    if constraints is None or not constraints.ca:
+        raise CertificateError("certificate", "the certificate is no CA (basicConstraints CA:TRUE is missing)")
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    except (x509.ExtensionNotFound, ValueError):
+        return certificate
+    if not usage.key_cert_sign:
+        raise CertificateError("certificate", "the CA must not sign certificates (keyUsage lacks keyCertSign)")
+    return certificate
+
+
+def _check_key(certificate: x509.Certificate) -> None:
+    """What is signed with the key has to be something that every client verifies."""
+    key = certificate.public_key()
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size >= RSA_BITS:
+        return
+    if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1 | ec.SECP384R1 | ec.SECP521R1):
+        return
+    raise CertificateError(
+        "certificate",
+        f"the CA's key cannot be used, want an elliptic curve key (P-256, P-384 or P-521) or RSA with {RSA_BITS} bits",
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def signed_by(leaf: x509.Certificate, ca: x509.Certificate) -> bool:
+    """Whether a CA has signed a certificate."""
+    try:
+        leaf.verify_directly_issued_by(ca)
+    except Exception:
+        # The library has a different exception for each way in which it was not.
+        return False
+    return True
 
 
 def _leaf(chain_pem: bytes) -> x509.Certificate:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 # A clock that is behind ours must not see a certificate from the future.
@@ -55,14 +55,13 @@ def issue_leaf(
         raise ValueError("a serving certificate needs at least one DNS name")
     authority = x509.load_pem_x509_certificate(ca.certificate)
     signer = serialization.load_pem_private_key(ca.key, password=None)
-    if not isinstance(signer, ec.EllipticCurvePrivateKey):
-        raise TypeError(f"the CA's key is {type(signer).__name__}, want an elliptic curve key")
+    if not isinstance(signer, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+        raise TypeError(f"the CA's key is {type(signer).__name__}, want an elliptic curve or RSA key")
     now = now or datetime.now(UTC)
     if authority.not_valid_after_utc <= now:
         raise ValueError(f"the CA has expired at {authority.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}")
     lifetime = min(lifetime, authority.not_valid_after_utc - now)
     key = ec.generate_private_key(ec.SECP256R1())
-    authority_id = authority.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     certificate = (
         _builder(_name(dns_names[0]), authority.subject, key.public_key(), lifetime, now)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -70,13 +69,19 @@ def issue_leaf(
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in dns_names]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(authority_id),
-            critical=False,
-        )
+        .add_extension(_authority_id(authority), critical=False)
         .sign(signer, hashes.SHA256())
     )
     return _pair(certificate, key)
+
+
+def _authority_id(authority: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    try:
+        found = authority.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    except x509.ExtensionNotFound:
+        # Whoever made this CA left it out.
+        found = x509.SubjectKeyIdentifier.from_public_key(authority.public_key())
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(found)
 
 
 def _builder(

@@ -1,0 +1,73 @@
+"""CA bundles: read as Go reads them, written in a stable order."""
+
+from __future__ import annotations
+
+import pytest
+from cryptography import x509
+
+from certs.bundle import BundleError, decode, encode, merge, read, salvage, write
+from certs.issue import issue_ca
+
+ONE, TWO = issue_ca("one").certificate, issue_ca("two").certificate
+
+
+def subjects(pem: bytes) -> list[str]:
+    return [each.subject.rfc4514_string() for each in read(pem)]
+
+
+class TestRead:
+    """PEM in."""
+
+    def test_certificates_come_in_their_order_and_text_between_them_is_passed_over(self) -> None:
+        assert subjects(TWO + b"# a remark\n" + ONE) == ["CN=two", "CN=one"]
+
+    @pytest.mark.parametrize("empty", [b"", b" \n"])
+    def test_an_empty_bundle_holds_nothing(self, empty: bytes) -> None:
+        assert read(empty) == ()
+
+    @pytest.mark.parametrize(
+        ("pem", "says"),
+        [
+            (b"hello", "holds no certificate"),
+            (ONE[:100], "holds no certificate"),
+            (ONE + TWO[:100], "it has no end"),
+            (ONE + ONE[:60] + b"\n-----END CERTIFICATE-----\n", r"cannot be read \(number 2\)"),
+        ],
+    )
+    def test_junk_is_said(self, pem: bytes, says: str) -> None:
+        with pytest.raises(BundleError, match=says):
+            read(pem)
+
+    def test_what_can_be_read_beside_junk_is_saved(self) -> None:
+        junk = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+        found, why = salvage(ONE + junk + TWO)
+        assert write(found) == ONE + TWO
+        assert "number 2" in why
+
+
+class TestMerge:
+    """Several bundles are one."""
+
+    def test_each_certificate_stands_once_where_it_came_first(self) -> None:
+        assert merge(ONE, TWO + ONE, b"", TWO) == ONE + TWO
+
+    def test_the_same_certificate_in_other_lines_is_the_same(self) -> None:
+        windows = ONE.replace(b"\n", b"\r\n")
+        assert write(read(windows) + read(ONE)) == ONE
+
+
+class TestBase64:
+    """As caBundle has it."""
+
+    def test_it_comes_back(self) -> None:
+        assert decode(encode(ONE)) == ONE
+        assert isinstance(read(decode(encode(ONE)))[0], x509.Certificate)
+
+    @pytest.mark.parametrize("none", [None, ""])
+    def test_none_is_empty(self, none: object) -> None:
+        assert decode(none) == b""
+
+    @pytest.mark.parametrize(("value", "says"), [("%%", "is no base64"), ("AAA", "is no base64"), (7, "is int")])
+    def test_what_is_no_base64_is_said(self, value: object, says: str) -> None:
+        with pytest.raises(BundleError, match=says):
+            decode(value)

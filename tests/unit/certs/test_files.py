@@ -1,0 +1,93 @@
+"""Certificates that somebody else keeps in files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from certs.configurations import MUTATING, Name, path
+from certs.files import FileTrust
+from certs.handshake import ProbeError
+from certs.issue import issue_ca
+from certs.keeper import Keeper
+from tests.unit.certs.apiserver import FakeApi, configuration
+from tests.unit.certs.world import SERVICE
+
+NAME: Name = (MUTATING, "linkerd-webhook")
+OLD, NEW = issue_ca("old").certificate, issue_ca("new").certificate
+
+
+class Desk:
+    """One configuration, and a replica that serves a leaf of one CA."""
+
+    def __init__(self, read: Callable[[], bytes | None]) -> None:
+        self.api = FakeApi()
+        self.now = 0.0
+        self.serves = OLD
+        self.api.put(path(NAME), configuration(*NAME))
+        self.keeper = Keeper(
+            self.api, FileTrust(read), SERVICE, lambda: [NAME], self._endpoints,
+            monotonic=lambda: self.now, probe=self._probe,
+        )  # fmt: skip
+
+    async def _endpoints(self) -> list[tuple[str, int]]:
+        return [("10.0.0.1", 8443)]
+
+    async def _probe(self, host: str, port: int, name: str, bundle: bytes) -> None:
+        if self.serves not in bundle:
+            raise ProbeError("untrusted", "unable to get local issuer certificate")
+
+    async def rounds(self, seconds: int) -> list[str]:
+        problems: list[str] = []
+        for _ in range(seconds // 2):
+            problems += (await self.keeper.round([self.api.objects[path(NAME)]])).problems
+            self.now += 2
+        return problems
+
+    @property
+    def bundle(self) -> bytes:
+        from certs.configurations import pointing
+
+        return pointing(self.api.objects[path(NAME)], SERVICE)[0].bundle
+
+
+async def test_the_cas_of_the_file_are_put_into_the_ca_bundles() -> None:
+    desk = Desk(lambda: OLD)
+    assert await desk.rounds(4) == []
+    assert desk.bundle == OLD
+
+
+async def test_where_there_is_no_file_nothing_is_written() -> None:
+    for nothing in (None, b""):
+        desk = Desk(lambda found=nothing: found)  # type: ignore[misc]
+        assert await desk.rounds(60) == []
+        assert desk.api.calls == []
+
+
+async def test_a_new_ca_stands_beside_the_old_one_until_every_replica_serves_it() -> None:
+    files = [OLD]
+    desk = Desk(lambda: files[0])
+    await desk.rounds(20)
+    files[0] = NEW
+    problems = await desk.rounds(60)
+    assert desk.bundle == NEW + OLD
+    assert "a replica does not serve the new certificate yet" in problems[-1]
+    desk.serves = NEW
+    await desk.rounds(4)
+    assert desk.bundle == NEW
+
+
+async def test_junk_and_a_file_that_cannot_be_read_are_said_and_change_nothing() -> None:
+    files: list[bytes | OSError] = [OLD]
+
+    def read() -> bytes:
+        if isinstance(files[0], OSError):
+            raise files[0]
+        return files[0]
+
+    desk = Desk(read)
+    await desk.rounds(4)
+    for broken in (b"junk", OSError("permission denied")):
+        files[0] = broken
+        problems = await desk.rounds(2)
+        assert problems[0].startswith("ca.crt ")
+        assert desk.bundle == OLD
