@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import sys
 from pathlib import Path
+from typing import Literal
 
 import click
 from click.core import ParameterSource
@@ -17,7 +20,6 @@ LATER = {
     "tap_service_name": "--tap-service-name",
     "collector_svc_addr": "--collector-svc-addr",
     "collector_svc_account": "--collector-svc-account",
-    "cluster_domain": "--cluster-domain",
 }
 
 
@@ -33,6 +35,18 @@ LATER = {
     multiple=True,
     help="What exists (Namespaces, owners, what policies refer to), in place of a cluster. Repeatable.",
 )
+@click.option(
+    "--service",
+    metavar="NAME",
+    help="The Service in front of this, in the control plane's namespace: configurations that point at it are looked after.",
+)
+@click.option(
+    "--certs",
+    type=click.Choice(("files", "self-managed")),
+    default="files",
+    help="Where the certificate comes from: --tls-dir, or issued and rotated by the server itself (with --service).",
+)
+@click.option("--adopt", is_flag=True, help="Point Linkerd's own webhook configurations at --service.")
 @click.option("--webhook", help='Which webhook "/" means; else the request\'s resource tells.')
 @click.option("--max-in-flight", type=click.IntRange(min=1), default=256, help="Admissions in work; more get 429.")
 @click.option("--shutdown-delay", type=click.FloatRange(0, 10), default=3.0, help="Seconds to go on after SIGTERM.")
@@ -54,7 +68,11 @@ def serve(
     release_line: str | None,
     kubeconfig: Path | None,
     manifests: tuple[Path, ...],
+    service: str | None,
+    certs: Literal["files", "self-managed"],
+    adopt: bool,
     webhook: str | None,
+    cluster_domain: str,
     max_in_flight: int,
     shutdown_delay: float,
     no_events: bool,
@@ -79,12 +97,19 @@ def serve(
         kubeconfig=kubeconfig,
         manifests=manifests,
         webhook=webhook,
+        service=service,
+        certs=certs,
+        adopt=adopt,
+        cluster_domain=cluster_domain,
+        identity=os.environ.get("POD_NAME") or socket.gethostname(),
         max_in_flight=max_in_flight,
         events=not no_events,
         times=Times(shutdown_delay=shutdown_delay),
     )
     lines = logs.configure(log_level, log_format)
     notes = [*(context.obj or []), *(f"flag {LATER[name]} is not used yet" for name in later if _given(context, name))]
+    if service is None and _given(context, "cluster_domain"):
+        notes.append("flag --cluster-domain is not used yet")
     try:
         run(options, lines, notes)
     except StartError as error:

@@ -30,6 +30,8 @@ from kubernetes.aio.config.incluster_config import (
     InClusterConfigLoader,
 )
 
+from certs.api import ApiFailure
+
 JSON = dict[str, Any]
 
 PLAIN = "application/json"
@@ -47,13 +49,8 @@ class ConfigurationError(Exception):
     """There is no way to the API server: the message says what is missing and what to pass."""
 
 
-class ApiError(Exception):
+class ApiError(ApiFailure):
     """The API server said no (`status` is its HTTP status), or did not say anything (`status` is 0)."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
 
     @property
     def user(self) -> str:
@@ -139,10 +136,21 @@ class ApiServer:
         async with self._request("GET", path, query, {"Accept": accept}, timeout) as response:
             return _object(await response.read())
 
-    async def send(self, method: str, path: str, body: JSON, content_type: str = "application/json") -> JSON:
-        """POST or PATCH a JSON object, within 5 seconds. Raises `ApiError` and `TimeoutError`."""
+    async def send(
+        self,
+        method: str,
+        path: str,
+        body: JSON | None = None,
+        content_type: str = "application/json",
+        query: Mapping[str, str] | None = None,
+        within: float = 5.0,
+    ) -> JSON:
+        """GET, POST, PUT, PATCH or DELETE one whole JSON object, within so many seconds.
+
+        Raises `ApiError` and `TimeoutError`.
+        """
         headers = {"Accept": "application/json", "Content-Type": content_type}
-        async with self._request(method, path, None, headers, aiohttp.ClientTimeout(total=5), body) as response:
+        async with self._request(method, path, query, headers, aiohttp.ClientTimeout(total=within), body) as response:
             return _object(await response.read())
 
     @contextlib.asynccontextmanager

@@ -69,7 +69,7 @@ S = TypeVar("S", bound=Store)
 @dataclass(frozen=True, slots=True)
 class Subject:
     """What is watched: where it is, how people call it, what a role must grant; what to ask for, which is metadata
-    alone unless the store needs more, and how many objects at a time."""
+    alone unless the store needs more, how many objects at a time, and which of them."""
 
     path: str
     name: str
@@ -77,6 +77,11 @@ class Subject:
     list_as: str = LIST
     watch_as: str = OBJECT
     page: int = PAGE
+    field_selector: str = ""
+
+    def query(self, **more: str) -> dict[str, str]:
+        """What a list or watch of this asks."""
+        return {**more, **({"fieldSelector": self.field_selector} if self.field_selector else {})}
 
 
 class Watch(Generic[S]):
@@ -170,7 +175,7 @@ class Watch(Generic[S]):
 
     async def _list(self) -> None:
         store = self._empty()
-        query = {"limit": str(self.subject.page)}
+        query = self.subject.query(limit=str(self.subject.page))
         while True:
             page = await self._api.get(self.subject.path, query, self.subject.list_as)
             metadata, items = page.get("metadata"), page.get("items")
@@ -191,13 +196,10 @@ class Watch(Generic[S]):
 
     async def _watch(self) -> Ended:
         seconds = int(random.uniform(*WATCH))  # noqa: S311
-        query = {
-            "watch": "true",
-            "allowWatchBookmarks": "true",
-            "resourceVersion": self._version,
-            "timeoutSeconds": str(seconds),
-        }
         subject = self.subject
+        query = subject.query(
+            watch="true", allowWatchBookmarks="true", resourceVersion=self._version, timeoutSeconds=str(seconds)
+        )
         async with self._api.stream(
             subject.path, query, accept=subject.watch_as, total=seconds + GRACE, silence=SILENCE
         ) as lines:

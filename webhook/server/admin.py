@@ -37,12 +37,13 @@ class Cache:
 
 @dataclass(slots=True)
 class Status:
-    """How things stand. Everything is read when somebody asks."""
+    """How things stand. Everything is read when somebody asks; `more` are conditions beside the server's own."""
 
     certificate: Certificate
     groups: list[Group]
     cache: Callable[[], Cache]
     release_line: Callable[[], str]
+    more: Callable[[], list[JSON]] = list
     draining: bool = False
     started: float = field(default_factory=time.monotonic)
 
@@ -58,7 +59,7 @@ class Status:
     @property
     def ready(self) -> bool:
         """Whether requests should come here. An old cache or a refused file is no reason against: answers go on."""
-        return self.cache().synced and not self.draining
+        return all(each["ok"] for each in self.conditions() if each["required"])
 
     def conditions(self) -> list[JSON]:
         """Each thing that matters: its name, whether it is well, whether readiness hangs on it, and a sentence."""
@@ -66,13 +67,13 @@ class Status:
         leaf = self.certificate.leaf
         expiry = f"{leaf.not_after:%Y-%m-%dT%H:%M:%SZ}" if leaf else "never loaded"
         found = [
-            _condition("namespaces", cache.synced, True, _cache_text(cache)),
-            _condition("draining", not self.draining, True, "shutting down" if self.draining else "serving"),
-            _condition("cache", not cache.problem, False, cache.problem or "up to date"),
-            _condition("certificate", leaf is not None and not self.certificate.expired, False, f"expires {expiry}"),
+            condition("namespaces", cache.synced, True, _cache_text(cache)),
+            condition("draining", not self.draining, True, "shutting down" if self.draining else "serving"),
+            condition("cache", not cache.problem, False, cache.problem or "up to date"),
+            condition("certificate", leaf is not None and not self.certificate.expired, False, f"expires {expiry}"),
         ]
         found.extend(
-            _condition(
+            condition(
                 f"{group.name} files",
                 not group.error,
                 False,
@@ -80,10 +81,11 @@ class Status:
             )
             for group in self.groups
         )
-        return found
+        return found + self.more()
 
 
-def _condition(name: str, ok: bool, required: bool, message: str) -> JSON:
+def condition(name: str, ok: bool, required: bool, message: str) -> JSON:
+    """One thing that matters: whether it is well, and whether readiness hangs on it."""
     return {"name": name, "ok": ok, "required": required, "message": message}
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import structlog
 import uvloop
@@ -32,14 +34,20 @@ from webhook.server.validators import VALIDATORS, Validator
 from webhook.server.webhooks import ProxyInjector, Registry, Webhook
 
 if TYPE_CHECKING:
+    from webhook.cluster.api import ApiServer
     from webhook.cluster.live import LiveCluster
+    from webhook.server.upkeep.upkeep import Upkeep
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What `serve` was asked for; the defaults are where Linkerd's own Deployments mount things."""
+    """What `serve` was asked for; the defaults are where Linkerd's own Deployments mount things.
+
+    `service` is the Service in front of this server, in Linkerd's namespace: with it, the configurations that point
+    there are looked after. `identity` names this replica among others.
+    """
 
     addr: str = ":8443"
     admin_addr: str = ":9995"
@@ -51,6 +59,11 @@ class Options:
     kubeconfig: Path | None = None
     manifests: Sequence[Path] = ()
     webhook: str | None = None
+    service: str | None = None
+    certs: Literal["files", "self-managed"] = "files"
+    adopt: bool = False
+    cluster_domain: str = "cluster.local"
+    identity: str = field(default_factory=socket.gethostname)
     max_in_flight: int = MAX_IN_FLIGHT
     events: bool = True
     times: Times = field(default_factory=Times)
@@ -109,6 +122,7 @@ class _Surroundings:
     events: Events | None
     cache: Callable[[], admin.Cache]
     catalog: Catalog
+    api: ApiServer | None = None
 
 
 async def serve(
@@ -120,7 +134,11 @@ async def serve(
     configuration = Configuration(
         options.values, options.trust_anchors, options.linkerd_namespace, options.release_line
     )
-    groups = [tls.group(certificate, options.tls_dir)]
+    # What looks after certificates comes later, and has a say in when a new one is served.
+    waiting: list[Callable[[bytes, bytes], str]] = []
+    groups = []
+    if options.certs == "files":
+        groups.append(tls.group(certificate, options.tls_dir, lambda *pair: next((w(*pair) for w in waiting), "")))
     if _needs_values(options):
         groups.append(configuration.group)
     _load(groups)
@@ -129,6 +147,7 @@ async def serve(
         around = await stack.enter_async_context(_surroundings(options, metrics))
         patterns = PatternJudge()
         stack.push_async_callback(patterns.close)
+        upkeep = _upkeep(options, around.api, certificate, metrics)
         registry = _registry(options, configuration, line, around, patterns)
         status = admin.Status(certificate, groups, around.cache, release_line=lambda: line().name)
         _watch(metrics, certificate, configuration, lines)
@@ -143,6 +162,13 @@ async def serve(
         await operators.start()
         reloader.start()
         stack.push_async_callback(reloader.stop)
+        if upkeep is not None:
+            from webhook.server.upkeep.conditions import conditions
+
+            status.more = partial(conditions, upkeep)
+            waiting.append(upkeep.trust.refuses)
+            upkeep.start()
+            stack.push_async_callback(upkeep.stop)
         log.info(
             "serving",
             version=__version__,
@@ -153,7 +179,57 @@ async def serve(
         )
         _settle_memory()
         started(Ports(admissions.port, operators.port))
-        await serve_until(stop, admissions, operators, options.times, status.drain)
+        resigning = []
+
+        def drain() -> None:
+            status.drain()
+            if upkeep is not None:
+                resigning.append(asyncio.create_task(upkeep.resign(), name="resignation"))
+
+        await serve_until(stop, admissions, operators, options.times, drain)
+
+
+def _upkeep(options: Options, api: ApiServer | None, certificate: tls.Certificate, metrics: Metrics) -> Upkeep | None:
+    """What looks after certificates and configurations, for a server that knows its Service. Raises `StartError`."""
+    if options.service is None:
+        if options.certs == "self-managed" or options.adopt:
+            raise StartError(
+                "--certs=self-managed and --adopt need --service: the Service that is in front of this server"
+            )
+        return None
+    if api is None:
+        raise StartError("--service needs a cluster: it cannot be looked after from --manifests")
+    # Only here: who serves files to Linkerd's own configurations needs none of it.
+    from certs.configurations import Service
+    from webhook.install.configurations import RULES
+    from webhook.server.upkeep.metrics import UpkeepMetrics
+    from webhook.server.upkeep.registration import Duties
+    from webhook.server.upkeep.upkeep import Upkeep
+
+    duties = Duties(
+        service=Service(options.linkerd_namespace, options.service),
+        identity=options.identity,
+        rules=RULES,
+        self_managed=options.certs == "self-managed",
+        adopt=options.adopt,
+        cluster_domain=options.cluster_domain,
+        ca=lambda: _read(options.tls_dir / "ca.crt"),
+    )
+    upkeep = Upkeep(
+        api,
+        duties,
+        certificate,
+        lambda taken: (metrics.reloads if taken else metrics.reload_failures).labels("secret").inc(),
+    )
+    metrics.registry.register(UpkeepMetrics(upkeep))
+    return upkeep
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
 
 
 def _settle_memory() -> None:
@@ -202,6 +278,10 @@ def _registry(
     webhooks: list[Webhook] = [Validator(name, line, around.catalog, patterns.ask) for name in VALIDATORS]
     if _needs_values(options):
         webhooks.insert(0, ProxyInjector(configuration.injector, around.cluster, around.events))
+    if options.service is not None:
+        from webhook.server.upkeep.selftest import SelfTest
+
+        webhooks.append(SelfTest(options.identity))
     try:
         return Registry(webhooks, options.webhook)
     except ValueError as error:
@@ -282,7 +362,7 @@ async def _surroundings(options: Options, metrics: Metrics) -> AsyncIterator[_Su
             await events.start()
         if catalog is not None:
             await catalog.start()
-        yield _Surroundings(cluster, events, _cache_of(options, cluster), catalog or NothingKnown())
+        yield _Surroundings(cluster, events, _cache_of(options, cluster), catalog or NothingKnown(), cluster.api)
     finally:
         if catalog is not None:
             await catalog.stop()

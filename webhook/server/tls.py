@@ -57,8 +57,11 @@ class Certificate:
         return self.leaf is not None and self.leaf.not_after <= self._clock()
 
 
-def group(certificate: Certificate, directory: Path) -> Group:
-    """The pair in a directory, as files to load and reload into `certificate`."""
+def group(certificate: Certificate, directory: Path, wait: Callable[[bytes, bytes], str] = lambda *_: "") -> Group:
+    """The pair in a directory, as files to load and reload into `certificate`.
+
+    `wait` says why a good pair must not be served yet, "" where it may be.
+    """
 
     def prepare(contents: Contents) -> Callable[[], None]:
         chain, key = contents[CERTIFICATE], contents[KEY]
@@ -67,9 +70,19 @@ def group(certificate: Certificate, directory: Path) -> Group:
         except CertificateError as error:
             path = directory / (CERTIFICATE if error.part == "certificate" else KEY)
             raise Refused(f"{path}: {error.message}") from error
+        why = wait(chain, key)
+        if why:
+            raise Refused(f"{directory / CERTIFICATE}: not served yet, as who calls would not trust it: {why}")
         return lambda: certificate.load(chain, key)
 
     return Group("certificate", {name: directory / name for name in (CERTIFICATE, KEY)}, prepare)
+
+
+def offer(chain: bytes, key: bytes) -> ssl.SSLContext:
+    """A context that serves a pair, both PEM, beside the one in use. Raises `CertificateError`."""
+    context = _context()
+    _load(context, chain, key)
+    return context
 
 
 def _context() -> ssl.SSLContext:

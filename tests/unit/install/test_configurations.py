@@ -1,0 +1,157 @@
+"""What the webhook configurations ask the API server for, and what they leave alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from webhook.install import configurations as conf
+
+MANIFESTS = Path(__file__).parents[4] / "shared" / "linkerd" / "edge-26.8" / "control-plane.yaml"
+
+
+def linkerds_rules(name: str) -> list[dict[str, Any]]:
+    """The rules of the one webhook in Linkerd's own configuration."""
+    if not MANIFESTS.is_file():
+        pytest.skip(f"no Linkerd manifests at {MANIFESTS}")
+    every = (each for each in yaml.safe_load_all(MANIFESTS.read_text()) if each)
+    found = next(each for each in every if each["metadata"]["name"] == name and "webhooks" in each)
+    return list(found["webhooks"][0]["rules"])
+
+
+def matched(rules: Any) -> set[tuple[str, str, str]]:
+    """Each operation on each resource of each group that the rules match."""
+    return {
+        (group, resource, operation)
+        for rule in rules
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for operation in rule["operations"]
+    }
+
+
+class TestRules:
+    @pytest.mark.parametrize(
+        ("ours", "linkerds"),
+        [
+            (conf.INJECTOR_WEBHOOK, "linkerd-proxy-injector-webhook-config"),
+            (conf.POLICY_WEBHOOK, "linkerd-policy-validator-webhook-config"),
+            (conf.PROFILE_WEBHOOK, "linkerd-sp-validator-webhook-config"),
+        ],
+    )
+    def test_match_what_linkerd_s_own_match(self, ours: str, linkerds: str) -> None:
+        assert matched(conf.RULES[ours]) == matched(linkerds_rules(linkerds))
+
+    def test_of_policies_and_profiles_match_every_version(self) -> None:
+        for name in (conf.POLICY_WEBHOOK, conf.PROFILE_WEBHOOK):
+            assert [rule["apiVersions"] for rule in conf.RULES[name]] == [["*"]] * len(conf.RULES[name])
+
+    @pytest.mark.parametrize("name", conf.RULES)
+    def test_name_every_resource_and_no_subresource(self, name: str) -> None:
+        for group, resource, operation in matched(conf.RULES[name]):
+            assert "*" not in group + resource + operation
+            assert "/" not in resource
+
+    @pytest.mark.parametrize("name", conf.RULES)
+    def test_match_nothing_that_lives_in_no_namespace(self, name: str) -> None:
+        assert {rule["scope"] for rule in conf.RULES[name]} == {"Namespaced"}
+
+    @pytest.mark.parametrize("name", conf.RULES)
+    def test_never_match_a_deletion(self, name: str) -> None:
+        assert not {"DELETE", "CONNECT"} & {operation for *_, operation in matched(conf.RULES[name])}
+
+
+class TestWebhook:
+    def webhook(self, **more: Any) -> conf.JSON:
+        return conf.webhook(conf.INJECTOR_WEBHOOK, {}, {}, "Ignore", **more)
+
+    def test_is_called_for_every_version_within_a_short_time_and_says_what_it_does(self) -> None:
+        found = self.webhook()
+        assert found["matchPolicy"] == "Equivalent"
+        assert found["timeoutSeconds"] == 5
+        assert found["sideEffects"] == "NoneOnDryRun"
+        assert found["admissionReviewVersions"] == ["v1"]
+
+    def test_has_no_rules_of_its_own_accord(self) -> None:
+        assert "rules" not in self.webhook()
+
+    def test_has_a_reinvocation_policy_only_where_it_is_given(self) -> None:
+        assert "reinvocationPolicy" not in self.webhook()
+        assert self.webhook(reinvocation="IfNeeded")["reinvocationPolicy"] == "IfNeeded"
+
+    def test_puts_its_arguments_in_untouched(self) -> None:
+        client, namespaces, policy = object(), object(), object()
+        found = conf.webhook(conf.POLICY_WEBHOOK, client, namespaces, policy)
+        assert found["clientConfig"] is client
+        assert found["namespaceSelector"] is namespaces
+        assert found["failurePolicy"] is policy
+
+    def test_is_reached_by_our_service_and_trusts_nothing_yet(self) -> None:
+        namespace = object()
+        found = conf.client_config(namespace, "/proxy-injector")
+        assert found["service"]["namespace"] is namespace
+        assert found["service"] | {"namespace": ""} == {
+            "namespace": "",
+            "name": "linkerd-webhook",
+            "path": "/proxy-injector",
+            "port": 443,
+        }
+        assert "caBundle" not in found
+
+
+class TestNamespaces:
+    def test_the_system_s_ours_and_the_networks_are_spared_and_those_that_are_named(self) -> None:
+        ours, more = object(), object()
+        names = conf.spared_namespaces(ours, [more])
+        networks = {"linkerd-cni", "calico-system", "calico-apiserver", "tigera-operator", "kube-flannel", "cilium"}
+        assert set(names[:-2]) == {"kube-system", "cert-manager", *networks}
+        assert names[-2] is ours
+        assert names[-1] is more
+
+    def test_are_left_alone_by_linkerd_s_label_or_let_in_by_it(self) -> None:
+        key = "config.linkerd.io/admission-webhooks"
+        assert conf.opted_out() == {"key": key, "operator": "NotIn", "values": ["disabled"]}
+        assert conf.opted_in() == {"key": key, "operator": "In", "values": ["enabled"]}
+
+    def test_are_told_by_the_label_that_nobody_can_change(self) -> None:
+        names = object()
+        found = conf.not_spared(names)
+        assert (found["key"], found["operator"]) == ("kubernetes.io/metadata.name", "NotIn")
+        assert found["values"] is names
+
+
+class TestSelfTest:
+    def test_matches_one_label_in_one_namespace(self) -> None:
+        namespace, client = object(), object()
+        found = conf.self_test(namespace, client)
+        (expression,) = found["namespaceSelector"]["matchExpressions"]
+        assert (expression["key"], expression["operator"]) == ("kubernetes.io/metadata.name", "In")
+        assert len(expression["values"]) == 1
+        assert expression["values"][0] is namespace
+        assert found["objectSelector"] == {"matchLabels": {"linkerd-webhook/self-test": "true"}}
+        assert matched(found["rules"]) == {("", "configmaps", "UPDATE")}
+        assert found["clientConfig"] is client
+
+    def test_fails_where_nobody_answers(self) -> None:
+        found = conf.self_test("linkerd", {})
+        assert found["failurePolicy"] == "Fail"
+        assert found["reinvocationPolicy"] == "Never"
+
+    def test_shares_nothing_with_the_constants(self) -> None:
+        conf.self_test("linkerd", {})["rules"][0]["scope"] = "*"
+        assert conf.RULES[conf.SELF_TEST_WEBHOOK][0]["scope"] == "Namespaced"
+
+
+class TestMatchConditions:
+    @pytest.mark.parametrize("conditions", [conf.INJECTOR_CONDITIONS, conf.VALIDATOR_CONDITIONS])
+    def test_have_names_of_their_own(self, conditions: tuple[conf.JSON, ...]) -> None:
+        assert len({each["name"] for each in conditions}) == len(conditions)
+
+    @pytest.mark.parametrize("conditions", [conf.INJECTOR_CONDITIONS, conf.VALIDATOR_CONDITIONS])
+    def test_use_nothing_that_api_servers_of_1_28_do_not_know(self, conditions: tuple[conf.JSON, ...]) -> None:
+        for each in conditions:
+            assert ".?" not in each["expression"]
+            assert "[?" not in each["expression"]

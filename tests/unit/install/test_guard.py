@@ -1,0 +1,104 @@
+"""The guard's objects. What its expressions mean is tested on an API server."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from webhook.injector import decision
+from webhook.install import configurations, guard
+
+# What an API server takes at most: https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
+MOST_CONDITIONS = 64
+
+
+def policy(namespace: object = "'linkerd'") -> guard.JSON:
+    """The policy of a mesh that projects tokens."""
+    return guard.policy({"name": guard.NAME}, {}, list(guard.CONDITIONS), namespace)
+
+
+def expressions() -> Iterator[str]:
+    """Every CEL expression of the policy."""
+    spec = policy()["spec"]
+    for each in (*spec["matchConditions"], *spec["variables"], guard.TOKEN_CONDITION):
+        yield each["expression"]
+    for each in spec["validations"]:
+        yield each["expression"]
+        yield each["messageExpression"]
+
+
+class TestPolicy:
+    def test_looks_at_pods_when_they_are_created_and_at_nothing_else(self) -> None:
+        constraints = policy()["spec"]["matchConstraints"]
+        (rule,) = constraints["resourceRules"]
+        assert constraints["matchPolicy"] == "Equivalent"
+        assert rule == {**configurations.RULES[configurations.INJECTOR_WEBHOOK][0], "resources": ["pods"]}
+
+    def test_is_no_obstacle_where_it_cannot_be_evaluated(self) -> None:
+        assert policy()["spec"]["failurePolicy"] == "Ignore"
+
+    def test_puts_its_arguments_in_untouched(self) -> None:
+        metadata, selector, conditions, namespace = object(), object(), object(), object()
+        found = guard.policy(metadata, selector, conditions, namespace)
+        assert found["metadata"] is metadata
+        assert found["spec"]["matchConstraints"]["namespaceSelector"] is selector
+        assert found["spec"]["matchConditions"] is conditions
+        assert [each["expression"] for each in found["spec"]["variables"] if each["expression"] is namespace]
+
+    def test_shares_nothing_with_the_constants(self) -> None:
+        policy()["spec"]["variables"][0]["expression"] = "broken"
+        assert policy()["spec"]["variables"][0]["expression"] != "broken"
+
+    def test_uses_each_of_its_variables(self) -> None:
+        text = "\n".join(expressions())
+        for each in policy()["spec"]["variables"]:
+            assert f"variables.{each['name']}" in text
+
+    def test_has_variables_only_of_those_before_them(self) -> None:
+        known: set[str] = set()
+        for each in policy()["spec"]["variables"]:
+            assert set(re.findall(r"variables\.(\w+)", each["expression"])) <= known
+            known.add(each["name"])
+
+
+class TestExpressions:
+    def test_are_lines_that_can_be_read(self) -> None:
+        assert max(len(line) for each in expressions() for line in each.splitlines()) <= 120
+
+    def test_have_as_many_brackets_open_as_closed(self) -> None:
+        for each in expressions():
+            assert each.count("(") == each.count(")")
+            assert each.count("[") == each.count("]")
+
+    def test_know_every_value_of_the_annotation_that_the_injector_knows(self) -> None:
+        values = {each["name"]: each["expression"] for each in policy()["spec"]["variables"]}
+        lists = re.findall(r"in \[(.*?)\]", values["valid"])
+        assert [{each.strip(" '") for each in found.split(",")} for found in lists] == [decision.VALID] * 2
+        lists = re.findall(r"in \[(.*?)\]", values["asked"])
+        assert [{each.strip(" '") for each in found.split(",")} for found in lists] == [decision.ENABLING] * 2
+
+
+class TestConditions:
+    def test_have_names_of_their_own_and_are_few_enough(self) -> None:
+        every = [*guard.CONDITIONS, guard.TOKEN_CONDITION]
+        assert len({each["name"] for each in every}) == len(every) <= MOST_CONDITIONS
+
+    @pytest.mark.parametrize("missing", ["namespaceObject", "variables."])
+    def test_use_nothing_that_conditions_do_not_have(self, missing: str) -> None:
+        for each in (*guard.CONDITIONS, guard.TOKEN_CONDITION):
+            assert missing not in each["expression"]
+
+
+class TestBinding:
+    def test_binds_the_policy_by_its_name(self) -> None:
+        found = guard.binding({"name": guard.NAME}, ["Deny"])
+        assert found["spec"]["policyName"] == guard.NAME
+        assert "matchResources" not in found["spec"]
+
+    def test_puts_its_arguments_in_untouched(self) -> None:
+        metadata, actions = object(), object()
+        found = guard.binding(metadata, actions)
+        assert found["metadata"] is metadata
+        assert found["spec"]["validationActions"] is actions

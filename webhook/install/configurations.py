@@ -1,0 +1,153 @@
+"""The webhook configurations: what is sent to us, and what is spared.
+
+By Kubernetes' good practices for admission webhooks: narrow rules, all versions of an API, small time-outs, system
+namespaces and our own left alone. Whatever differs from one installation to another is an argument and is put in
+untouched, as it may be a node of a template.
+https://kubernetes.io/docs/concepts/cluster-administration/admission-webhooks-good-practices/
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+JSON = dict[str, Any]
+
+NAME: Final = "linkerd-webhook"
+SELF_TEST: Final = "linkerd-webhook-self-test"
+SELF_TEST_LABEL: Final = "linkerd-webhook/self-test"
+
+_DOMAIN: Final = "linkerd-webhook.linkerd.io"
+INJECTOR_WEBHOOK: Final = f"proxy-injector.{_DOMAIN}"
+POLICY_WEBHOOK: Final = f"policy-validator.{_DOMAIN}"
+PROFILE_WEBHOOK: Final = f"sp-validator.{_DOMAIN}"
+SELF_TEST_WEBHOOK: Final = f"self-test.{_DOMAIN}"
+
+# Linkerd's label for Namespaces whose objects its webhooks leave alone; by `enabled` they are let in where all others
+# are left alone.
+ADMISSION: Final = "config.linkerd.io/admission-webhooks"
+NAMESPACE_NAME: Final = "kubernetes.io/metadata.name"
+
+# Their Pods are needed before any Pod of ours can run: a webhook must not stand between (the networks' namespaces are
+# those of their usual installers), and cert-manager may be what our certificate comes from.
+SPARED: Final = (
+    "kube-system",
+    "cert-manager",
+    "linkerd-cni",
+    "calico-apiserver",
+    "calico-system",
+    "cilium",
+    "kube-flannel",
+    "tigera-operator",
+)
+
+_CREATE: Final = ("CREATE",)
+_CREATE_OR_UPDATE: Final = ("CREATE", "UPDATE")
+
+
+def _rule(group: str, version: str, resources: tuple[str, ...], operations: tuple[str, ...]) -> JSON:
+    return {
+        "apiGroups": [group],
+        "apiVersions": [version],
+        "operations": list(operations),
+        "resources": list(resources),
+        "scope": "Namespaced",
+    }
+
+
+_POLICIES: Final = (
+    "authorizationpolicies",
+    "egressnetworks",
+    "httplocalratelimitpolicies",
+    "httproutes",
+    "meshtlsauthentications",
+    "networkauthentications",
+    "serverauthorizations",
+    "servers",
+)
+_ROUTES: Final = ("grpcroutes", "httproutes", "tcproutes", "tlsroutes")
+
+# What each webhook is sent, by its name. The server puts these into a webhook that was born without any.
+RULES: Final[dict[str, tuple[JSON, ...]]] = {
+    INJECTOR_WEBHOOK: (_rule("", "v1", ("pods", "services"), _CREATE),),
+    POLICY_WEBHOOK: (
+        _rule("policy.linkerd.io", "*", _POLICIES, _CREATE_OR_UPDATE),
+        _rule("gateway.networking.k8s.io", "*", _ROUTES, _CREATE_OR_UPDATE),
+    ),
+    PROFILE_WEBHOOK: (_rule("linkerd.io", "*", ("serviceprofiles",), _CREATE_OR_UPDATE),),
+    SELF_TEST_WEBHOOK: (_rule("", "v1", ("configmaps",), ("UPDATE",)),),
+}
+
+# Calls whose answer is known to be empty; API servers know these conditions from 1.28 on.
+# A mirror Pod only tells of one that runs already. A Service that names its opaque ports itself keeps them, but is
+# still told what is wrong with its annotations, so it is not spared.
+INJECTOR_CONDITIONS: Final = (
+    {
+        "name": "no-mirror-pod",
+        "expression": (
+            "request.kind.kind != 'Pod' || !has(object.metadata.annotations) || "
+            "!('kubernetes.io/config.mirror' in object.metadata.annotations)"
+        ),
+    },
+)
+# What is on its way out is allowed unseen: its finalizers have to come off.
+VALIDATOR_CONDITIONS: Final = (
+    {
+        "name": "not-being-deleted",
+        "expression": "request.operation != 'UPDATE' || !has(object.metadata.deletionTimestamp)",
+    },
+)
+
+
+def spared_namespaces(namespace: Any, more: Any = ()) -> list[Any]:
+    """The names that are left alone: `namespace` is ours."""
+    return [*SPARED, namespace, *more]
+
+
+def opted_out() -> JSON:
+    """The expression by which Namespaces with Linkerd's label are left alone."""
+    return {"key": ADMISSION, "operator": "NotIn", "values": ["disabled"]}
+
+
+def opted_in() -> JSON:
+    """The expression by which only Namespaces with the label are not left alone."""
+    return {"key": ADMISSION, "operator": "In", "values": ["enabled"]}
+
+
+def not_spared(names: Any) -> JSON:
+    """The expression by which Namespaces of these names are left alone."""
+    return {"key": NAMESPACE_NAME, "operator": "NotIn", "values": names}
+
+
+def client_config(namespace: Any, path: str) -> JSON:
+    """Where a webhook is. There is no caBundle: the server writes it."""
+    return {"service": {"namespace": namespace, "name": NAME, "path": path, "port": 443}}
+
+
+def webhook(name: str, client: Any, namespaces: Any, failure_policy: Any, *, reinvocation: str | None = None) -> JSON:
+    """A webhook without rules. `namespaces` is its namespaceSelector.
+
+    `IfNeeded` for the injector: an annotation that a webhook after it adds is still seen, and a second call is empty.
+    """
+    found: JSON = {
+        "name": name,
+        "admissionReviewVersions": ["v1"],
+        "clientConfig": client,
+        "failurePolicy": failure_policy,
+        "matchPolicy": "Equivalent",
+        "namespaceSelector": namespaces,
+        "sideEffects": "NoneOnDryRun",
+        "timeoutSeconds": 5,
+    }
+    if reinvocation is not None:
+        found["reinvocationPolicy"] = reinvocation
+    return found
+
+
+def self_test(namespace: Any, client: Any) -> JSON:
+    """The webhook that matches nothing but the self-test's ConfigMap, while that carries the label: in a dry run."""
+    here = {"matchExpressions": [{"key": NAMESPACE_NAME, "operator": "In", "values": [namespace]}]}
+    return {
+        **webhook(SELF_TEST_WEBHOOK, client, here, "Fail", reinvocation="Never"),
+        "objectSelector": {"matchLabels": {SELF_TEST_LABEL: "true"}},
+        "rules": [dict(rule) for rule in RULES[SELF_TEST_WEBHOOK]],
+    }

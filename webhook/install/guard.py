@@ -1,0 +1,170 @@
+"""The guard: a policy that the API server evaluates itself, for the Pods that slip by.
+
+A webhook that may fail open lets Pods through while it is away, and another webhook may take away what ours put in. The
+guard looks at what reaches storage and speaks up where a Pod asks to be meshed and is not. It decides as
+`injector.decision` does, in CEL; what only the Pod tells is in its matchConditions, where it costs least.
+Whatever differs from one installation to another is an argument and is put in untouched.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+JSON = dict[str, Any]
+
+NAME: Final = "linkerd-webhook-guard"
+
+# An API server knows ValidatingAdmissionPolicies as v1 from here on; optional fields in CEL are older.
+KUBERNETES: Final = "1.30"
+
+_API_VERSION: Final = "admissionregistration.k8s.io/v1"
+
+
+def _lines(*lines: str) -> str:
+    return "\n".join(lines)
+
+
+# Linkerd's own containers are none of another's: one of them without the others is what the guard is for.
+_FOREIGN_SIDECAR: Final = _lines(
+    "!object.spec.containers.exists(c,",
+    "  c.name == 'istio-proxy' ||",
+    "  c.name != 'linkerd-proxy' && (",
+    "    c.?image.orValue('').startsWith('cr.l5d.io/linkerd/proxy:') ||",
+    "    c.?image.orValue('').startsWith('gcr.io/istio-release/proxyv2:')))",
+)
+_FOREIGN_INIT: Final = _lines(
+    "!object.spec.?initContainers.orValue([]).exists(c,",
+    "  c.name in ['istio-proxy', 'istio-init'] ||",
+    "  !(c.name in ['linkerd-proxy', 'linkerd-init', 'linkerd-network-validator']) && (",
+    "    c.?image.orValue('').startsWith('cr.l5d.io/linkerd/proxy:') ||",
+    "    c.?image.orValue('').startsWith('cr.l5d.io/linkerd/proxy-init:') ||",
+    "    c.?image.orValue('').startsWith('gcr.io/istio-release/proxyv2:') ||",
+    "    c.?image.orValue('').startsWith('gcr.io/istio-release/proxy_init:')))",
+)
+
+# Pods that are never injected, whoever asks.
+CONDITIONS: Final[tuple[JSON, ...]] = (
+    {"name": "no-host-network", "expression": "!object.spec.?hostNetwork.orValue(false)"},
+    {
+        "name": "no-mirror-pod",
+        "expression": "!object.metadata.?annotations[?'kubernetes.io/config.mirror'].hasValue()",
+    },
+    {"name": "no-other-sidecar", "expression": _FOREIGN_SIDECAR},
+    {"name": "no-other-init-container", "expression": _FOREIGN_INIT},
+)
+
+# One more where the mesh's identity.serviceAccountTokenProjection is false: then a proxy needs the Pod's own token.
+TOKEN_CONDITION: Final[JSON] = {
+    "name": "has-token",
+    "expression": _lines(
+        "object.spec.?automountServiceAccountToken.orValue(true) &&",
+        "object.spec.containers[0].?volumeMounts.orValue([]).exists(m,",
+        "  m.mountPath == '/var/run/secrets/kubernetes.io/serviceaccount')",
+    ),
+}
+
+_VARIABLES: Final[tuple[JSON, ...]] = (
+    {
+        "name": "pod",
+        "expression": "object.metadata.?annotations[?'linkerd.io/inject'].orValue('')",
+    },
+    {
+        "name": "namespace",
+        "expression": "namespaceObject.metadata.?annotations[?'linkerd.io/inject'].orValue('')",
+    },
+    {
+        "name": "valid",
+        "expression": _lines(
+            "variables.namespace in ['', 'enabled', 'disabled', 'ingress'] &&",
+            "variables.pod in ['', 'enabled', 'disabled', 'ingress']",
+        ),
+    },
+    {
+        "name": "asked",
+        "expression": _lines(
+            "variables.valid && (",
+            "  variables.namespace in ['enabled', 'ingress']",
+            "    ? variables.pod != 'disabled'",
+            "    : variables.pod in ['enabled', 'ingress'])",
+        ),
+    },
+    {"name": "containers", "expression": "object.spec.containers.map(c, c.name)"},
+    {"name": "initContainers", "expression": "object.spec.?initContainers.orValue([]).map(c, c.name)"},
+    {
+        "name": "proxy",
+        "expression": "'linkerd-proxy' in variables.containers || 'linkerd-proxy' in variables.initContainers",
+    },
+    # Under CNI the node redirects, which the validator checks; older lines have an empty container in its place.
+    {
+        "name": "redirected",
+        "expression": _lines(
+            "variables.initContainers.exists(name,",
+            "  name in ['linkerd-init', 'linkerd-network-validator', 'noop'])",
+        ),
+    },
+)
+
+_MESSAGE: Final = _lines(
+    "'Pod ' + (object.metadata.?name.orValue('') != ''",
+    "  ? object.metadata.name : object.metadata.?generateName.orValue('')) +",
+    "' is not meshed: it has no ' + (variables.proxy",
+    "  ? 'init container linkerd-init or linkerd-network-validator'",
+    "  : 'container linkerd-proxy') +",
+    "', though ' + (variables.namespace in ['enabled', 'ingress']",
+    "  ? 'Namespace ' + namespaceObject.metadata.name + ' asks for it with linkerd.io/inject: ' + variables.namespace",
+    "  : 'it asks for it with linkerd.io/inject: ' + variables.pod) +",
+    "'. See whether the webhook is up (kubectl -n ' + variables.linkerdNamespace +",
+    "' get deploy linkerd-webhook), then create the Pod anew (kubectl rollout restart what it belongs to)'",
+)
+
+
+def policy(metadata: Any, selector: Any, conditions: Any, namespace: Any) -> JSON:
+    """The ValidatingAdmissionPolicy.
+
+    `selector` is the injector's namespaceSelector. `conditions` are the matchConditions: `CONDITIONS`, with
+    `TOKEN_CONDITION` where the mesh projects no tokens. `namespace` is Linkerd's as a string in CEL, in quotes.
+    """
+    return {
+        "apiVersion": _API_VERSION,
+        "kind": "ValidatingAdmissionPolicy",
+        "metadata": metadata,
+        "spec": {
+            "failurePolicy": "Ignore",
+            "matchConstraints": {
+                "matchPolicy": "Equivalent",
+                "namespaceSelector": selector,
+                "resourceRules": [
+                    {
+                        "apiGroups": [""],
+                        "apiVersions": ["v1"],
+                        "operations": ["CREATE"],
+                        "resources": ["pods"],
+                        "scope": "Namespaced",
+                    }
+                ],
+            },
+            "matchConditions": conditions,
+            "variables": [
+                *(dict(each) for each in _VARIABLES),
+                {"name": "linkerdNamespace", "expression": namespace},
+            ],
+            "validations": [
+                {
+                    "expression": "!variables.asked || (variables.proxy && variables.redirected)",
+                    "messageExpression": _MESSAGE,
+                    "message": "the Pod asks to be meshed with linkerd.io/inject and is not: is the webhook up?",
+                    "reason": "Forbidden",
+                }
+            ],
+        },
+    }
+
+
+def binding(metadata: Any, actions: Any) -> JSON:
+    """The ValidatingAdmissionPolicyBinding. `actions` are its validationActions: Warn and Audit, or Deny."""
+    return {
+        "apiVersion": _API_VERSION,
+        "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": metadata,
+        "spec": {"policyName": NAME, "validationActions": actions},
+    }

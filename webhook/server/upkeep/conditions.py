@@ -1,0 +1,37 @@
+"""What `/ready` says about certificates and webhook configurations."""
+
+from __future__ import annotations
+
+from webhook.cluster.api import JSON
+from webhook.server.admin import condition
+from webhook.server.upkeep.adoption import AGAIN
+from webhook.server.upkeep.upkeep import Upkeep
+
+
+def conditions(upkeep: Upkeep) -> list[JSON]:
+    """How things stand, for `/ready`: a replica is ready only when what it serves is trusted by who is sent to it."""
+    problem = upkeep.trust.problem()
+    service = upkeep.duties.service
+    found = [condition("trusted", not problem, True, problem or f"by every caBundle that points at {service.dns_name}")]
+    if upkeep.secret is not None:
+        found.append(
+            condition("certificate Secret", not upkeep.secret.problem, False, upkeep.secret.problem or "served")
+        )
+    watch = upkeep.configurations.problem
+    found.append(condition("webhook configurations", not watch, False, watch or "watched"))
+    overwritten = ", ".join(name for _, name in upkeep.overwritten())
+    if upkeep.duties.adopt:
+        text = f"{overwritten}: written by somebody else since; to adopt again: {AGAIN}" if overwritten else "in force"
+        found.append(condition("adoption", not overwritten, False, text))
+    if upkeep.leading:
+        found += _as_leader(upkeep)
+    return found
+
+
+def _as_leader(upkeep: Upkeep) -> list[JSON]:
+    problems = "; ".join(upkeep.round.problems)
+    found = [condition("certificates", not problems, False, problems or "kept by this replica, which leads")]
+    if upkeep.reach is not None:
+        text = upkeep.reach.problem or f"the API server reached {upkeep.reach.answered_by}"
+        found.append(condition("self-test", not upkeep.reach.problem, False, text))
+    return found

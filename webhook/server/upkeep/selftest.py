@@ -1,0 +1,88 @@
+"""Whether the API server reaches this server: it is asked to, with a change that is never made.
+
+A dry run on a ConfigMap of our own matches the self-test's configuration and nothing else does. The answer that comes
+back through the API server proves the whole way: its network, our Service, the caBundle, the certificate. Where it does
+not come back, the API server says why in its own words, and no Pod had to fail for that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from certs.configurations import Service
+from webhook.cluster.api import JSON, ApiError, ApiServer
+from webhook.review import AdmissionRequest, Answer
+
+CONFIG_MAP: Final = "linkerd-webhook-self-test"
+LABEL: Final = "linkerd-webhook/self-test"
+ANSWERED_BY: Final = "linkerd-webhook/answered-by"
+
+# Seconds: the API server waits five for the webhook.
+WITHIN: Final = 15.0
+
+_MERGE: Final = "application/merge-patch+json"
+
+
+class SelfTest:
+    """The webhook: marks the object that it is shown with who has answered."""
+
+    name = "self-test"
+    path = "/self-test"
+
+    def __init__(self, identity: str) -> None:
+        self._identity = identity
+
+    async def answer(self, request: AdmissionRequest) -> Answer:
+        """Add the annotation."""
+        metadata = request.object.get("metadata") if isinstance(request.object, dict) else None
+        annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
+        if isinstance(annotations, dict):
+            path, value = f"/metadata/annotations/{ANSWERED_BY.replace('/', '~1')}", self._identity
+            patch: JSON = {"op": "add", "path": path, "value": value}
+        else:
+            patch = {"op": "add", "path": "/metadata/annotations", "value": {ANSWERED_BY: self._identity}}
+        return Answer(patch=[patch], decision="answered", message=f"answered by {self._identity}")
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The outcome: who answered, or why nobody did (a sentence with what to do)."""
+
+    answered_by: str = ""
+    problem: str = ""
+
+
+async def reach(api: ApiServer, service: Service) -> Reach:
+    """Ask the API server to call us. Never raises for what goes wrong on the way."""
+    path = f"/api/v1/namespaces/{service.namespace}/configmaps/{CONFIG_MAP}"
+    query = {"dryRun": "All", "fieldManager": "linkerd-webhook"}
+    try:
+        body = await api.send("PATCH", path, {"metadata": {"labels": {LABEL: "true"}}}, _MERGE, query, WITHIN)
+    except TimeoutError:
+        return Reach(problem=f"the API server did not answer the self-test within {WITHIN:.0f} s")
+    except ApiError as error:
+        return Reach(problem=_why(error, service))
+    metadata = body.get("metadata")
+    annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
+    answered = annotations.get(ANSWERED_BY) if isinstance(annotations, dict) else None
+    if isinstance(answered, str) and answered:
+        return Reach(answered_by=answered)
+    return Reach(
+        problem="the API server took the self-test's change without calling us: MutatingWebhookConfiguration "
+        f"{CONFIG_MAP} is missing or was changed; apply what `linkerd-webhook install` prints"
+    )
+
+
+def _why(error: ApiError, service: Service) -> str:
+    where = f"ConfigMap {service.namespace}/{CONFIG_MAP}"
+    if error.status == 404:
+        return f"{where} does not exist: apply what `linkerd-webhook install` prints"
+    if error.status == 403:
+        return f"{where}: grant patch on it to {error.user} ({error.message})"
+    if error.status == 0:
+        return f"no connection to the API server: {error.message}"
+    return (
+        f"the API server cannot call Service {service.namespace}/{service.name}: {error.message}; until it can, no "
+        "configuration is put into force (a firewall between API server and Pods? see --port and --host-network)"
+    )

@@ -1,0 +1,185 @@
+"""What a server behind a Service of its own looks after: its certificate, the caBundles that point at it, who may call.
+
+Every replica watches; one, the leader, writes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import structlog
+
+from certs.authority import Authority
+from certs.configurations import Name, pointing
+from certs.files import FileTrust
+from certs.keeper import Keeper, Round
+from certs.lease import Election
+from webhook.cluster.api import PLAIN, ApiServer
+from webhook.server.tls import Certificate
+from webhook.server.upkeep import selftest
+from webhook.server.upkeep.adoption import LINKERDS
+from webhook.server.upkeep.configurations import Configurations
+from webhook.server.upkeep.registration import NAME, OURS, SELF_TEST, Duties, Registration
+from webhook.server.upkeep.served import ServedSecret
+from webhook.server.upkeep.trust import Trust
+
+LEAF: Final = "linkerd-webhook-tls"
+
+# Seconds between two self-tests: while nobody gets through, and once somebody did.
+SELF_TEST_SOON: Final = 5.0
+SELF_TEST_LATER: Final = 60.0
+
+log = structlog.get_logger(__name__)
+
+
+class Upkeep:
+    """Runs from `start` to `stop`. `resign` lets another replica lead at once; it is called when this one drains."""
+
+    def __init__(
+        self,
+        api: ApiServer,
+        duties: Duties,
+        certificate: Certificate,
+        loaded: Callable[[bool], None] = lambda _: None,
+    ) -> None:
+        """`loaded` is told of each new pair that the Secret holds whether it was taken."""
+        service = duties.service
+        self.duties = duties
+        self.configurations = Configurations(api, service, [*OURS, *(LINKERDS if duties.adopt else ())])
+        self.trust = Trust(certificate, self.configurations)
+        self.secret = (
+            ServedSecret(api, service.namespace, LEAF, certificate, loaded, self.trust.refuses)
+            if duties.self_managed
+            else None
+        )
+        self.reach: selftest.Reach | None = None
+        self.round = Round(pause=0.0)
+        self._api = api
+        self._election = Election(api, service.namespace, NAME, duties.identity)
+        self._keeper = Keeper(
+            api,
+            Authority(api, service, service.dns_names(duties.cluster_domain))
+            if duties.self_managed
+            else FileTrust(duties.ca),
+            service,
+            self._owned,
+            self._endpoints,
+        )
+        self._registration = Registration(api, duties, self.configurations, self._say)
+        self._next_test = 0.0
+        self._said: dict[str, str] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to watch, and to run for leader."""
+        if self.secret is not None:
+            self.configurations.listen(self.secret.again)
+        self.configurations.start()
+        if self.secret is not None:
+            self.secret.start()
+        self._task = asyncio.create_task(self._election.run(self._lead), name="leader election")
+
+    async def resign(self) -> None:
+        """Lead no more, and let go of the Lease."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    async def stop(self) -> None:
+        """End everything."""
+        await self.resign()
+        await self.configurations.stop()
+        if self.secret is not None:
+            await self.secret.stop()
+
+    @property
+    def leading(self) -> bool:
+        """Whether this replica leads."""
+        return self._election.leading
+
+    @property
+    def restored(self) -> Mapping[str, int]:
+        """How often each configuration's caBundle was put back after somebody else had written it."""
+        return self._keeper.restored
+
+    def overwritten(self) -> list[Name]:
+        """Linkerd's configurations that were adopted once and point elsewhere now."""
+        return self._registration.overwritten()
+
+    def _owned(self) -> list[Name]:
+        """The configurations whose caBundle is ours to write."""
+        if not self.duties.adopt:
+            return list(OURS)
+        bodies = [(name, self.configurations.get(name)) for name in LINKERDS]
+        return [SELF_TEST, *(name for name, body in bodies if body and pointing(body, self.duties.service))]
+
+    async def _endpoints(self) -> list[tuple[str, int]]:
+        """Address and port of each ready replica. Raises `ApiError` and `TimeoutError`."""
+        service = self.duties.service
+        root = f"/apis/discovery.k8s.io/v1/namespaces/{service.namespace}/endpointslices"
+        query = {"labelSelector": f"kubernetes.io/service-name={service.name}"}
+        body = await self._api.get(root, query, PLAIN)
+        return [address for piece in body.get("items") or () for address in _addresses(piece)]
+
+    async def _lead(self) -> None:
+        log.info(
+            "leading: this replica keeps the certificates and webhook configurations", identity=self.duties.identity
+        )
+        loop = asyncio.get_running_loop()
+        self._next_test = 0.0
+        while True:
+            self.configurations.changed.clear()
+            pause = SELF_TEST_SOON
+            try:
+                if self.configurations.synced:
+                    await self._keep()
+                    pause = min(self.round.pause, self._next_test - loop.time())
+            except Exception:
+                # The next round must come all the same.
+                log.exception("looking after certificates and configurations failed: this is a bug")
+            try:
+                async with asyncio.timeout(max(0.2, pause)):
+                    await self.configurations.changed.wait()
+                # Several changes come together, mostly.
+                await asyncio.sleep(0.1)
+            except TimeoutError:
+                continue
+
+    async def _keep(self) -> None:
+        """One round: certificates and caBundles, then the way here, then who is sent it."""
+        self.round = await self._keeper.round(self.configurations.all())
+        for step in self.round.steps:
+            log.info(step)
+        self._say("certificates", "; ".join(self.round.problems))
+        now = asyncio.get_running_loop().time()
+        if now >= self._next_test:
+            self.reach = await selftest.reach(self._api, self.duties.service)
+            self._say("self-test", self.reach.problem)
+            if self.reach.answered_by:
+                await self._registration.put_into_force()
+            settled = self.reach.answered_by and not self._registration.waiting()
+            self._next_test = now + (SELF_TEST_LATER if settled else SELF_TEST_SOON)
+
+    def _say(self, about: str, problem: str) -> None:
+        """Log a problem once, and its end."""
+        before = self._said.get(about, "")
+        self._said[about] = problem
+        if problem and problem != before:
+            log.warning(problem)
+        elif before and not problem:
+            log.info(f"{about}: all well again")
+
+
+def _addresses(piece: Any) -> list[tuple[str, int]]:
+    """The ready endpoints of an EndpointSlice."""
+    ports = [each["port"] for each in piece.get("ports") or () if isinstance(each.get("port"), int)]
+    if not ports:
+        return []
+    found = []
+    for endpoint in piece.get("endpoints") or ():
+        if (endpoint.get("conditions") or {}).get("ready", True) is not False:
+            found += [(address, ports[0]) for address in (endpoint.get("addresses") or ())[:1]]
+    return found
