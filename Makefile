@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test check lint types unit lock docs bench clean
+.PHONY: run test check lint types unit lock docs chart image wheel sbom bench clean
 
 run: $(VENV)/.run ## serve with built-in settings, and show what three sample Pods become
 	$(BIN)/linkerd-webhook demo
@@ -33,6 +33,25 @@ lock: $(VENV)/.dev ## resolve the dependencies anew
 
 docs: $(VENV)/.dev ## write docs/rules.md anew
 	$(BIN)/python -m webhook.lint.rules > docs/rules.md
+
+chart: $(VENV)/.dev ## write deploy/chart anew
+	$(BIN)/python -m webhook.install.chart deploy/chart
+
+# The base image, with its digest where it matters; the version is pyproject.toml's.
+BASE ?= python:3.13-slim
+IMAGE ?= linkerd-webhook
+DOCKER ?= docker
+version = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+
+image: ## the container image: make image IMAGE=… BASE=python:3.13-slim@sha256:…
+	$(DOCKER) build --build-arg PYTHON=$(BASE) --build-arg VERSION=$(version) \
+	  --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null) --tag $(IMAGE):$(version) .
+
+wheel: $(VENV)/.run ## dist/*.whl: the same files give the same bytes
+	$(BIN)/python -m hatchling build -t wheel
+
+sbom: $(VENV)/.run ## dist/sbom.cdx.json: what is locked in requirements/run.txt, as CycloneDX
+	$(BIN)/python requirements/sbom.py requirements/run.txt pyproject.toml dist/sbom.cdx.json
 
 bench: $(VENV)/.dev ## what it costs, beside a floor in the same run (needs a few minutes and a quiet machine)
 	$(BIN)/python -m bench.throughput

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import httpx
+from cryptography import x509
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.e2e.api import JSON
@@ -59,12 +61,14 @@ class Mount:
 class Webhook:
     """One replica. `log` is all that it has said."""
 
-    def __init__(self, arguments: Sequence[str], log: Path) -> None:
+    def __init__(self, arguments: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> None:
         """`arguments`: the Deployment's, to which addresses are added."""
         self.port, self.admin_port = _free_port(), _free_port()
         self._log = log
-        environment = {name: value for name, value in os.environ.items() if name != "KUBECONFIG"}
-        addresses = [f"-addr=127.0.0.1:{self.port}", f"-metrics-addr=127.0.0.1:{self.admin_port}"]
+        environment = {**os.environ, **(environment or {})}
+        environment.pop("KUBECONFIG", None)
+        addr, admin_addr = ("--addr", "--admin-addr") if arguments[0] == "serve" else ("-addr", "-metrics-addr")
+        addresses = [f"{addr}=127.0.0.1:{self.port}", f"{admin_addr}=127.0.0.1:{self.admin_port}"]
         with log.open("wb") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "webhook.cli", *arguments, *addresses],
@@ -85,6 +89,11 @@ class Webhook:
     def log(self) -> str:
         """What it has said so far."""
         return self._log.read_text(errors="replace")
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
 
     @property
     def exit_code(self) -> int | None:
@@ -117,10 +126,30 @@ class Webhook:
         samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
         return sum(s.value for s in samples if s.name == name and labels.items() <= s.labels.items())
 
+    def served(self) -> x509.Certificate:
+        """The leaf that a new connection gets, trusted or not."""
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        with (
+            socket.create_connection(("127.0.0.1", self.port), timeout=5) as sock,
+            context.wrap_socket(sock) as connection,
+        ):
+            der = connection.getpeercert(binary_form=True)
+        assert der is not None
+        return x509.load_der_x509_certificate(der)
+
     @property
     def admissions(self) -> float:
         """How many reviews it has answered."""
         return self.metric("linkerd_webhook_decisions_total")
+
+    def freeze(self) -> None:
+        """Stop it where it is: it answers nothing and closes nothing."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._process.send_signal(signal.SIGCONT)
 
     def terminate(self) -> None:
         """Ask it to shut down, as the kubelet does."""

@@ -16,8 +16,14 @@ COMMANDS = {
     "serve": ("webhook.cli.serve:serve", "Answer admission requests over HTTPS."),
     "review": ("webhook.cli.review:review", "Answer AdmissionReviews from files, without a socket."),
     "validate": ("webhook.cli.validate:validate", "Check manifests, as text, JSON, GitHub annotations or SARIF."),
+    "install": ("webhook.cli.install:install", "Print what to apply to a cluster that has Linkerd."),
+    "certs": ("webhook.cli.certs:certs", "Look at, issue, rotate and watch the webhook's certificates."),
     "demo": ("webhook.cli.demo:demo", "Serve with built-in settings and post sample Pods."),
-    "version": ("webhook.cli.main:version", "Print the version."),
+    "uninstall": ("webhook.cli.uninstall:uninstall", "Print what is to be deleted to take it out again, or delete it."),
+    "version": (
+        "webhook.cli.version:version",
+        "Print the versions of this, of the server in the cluster, and of Linkerd.",
+    ),
 }
 
 
@@ -55,12 +61,6 @@ def cli() -> None:
     """
 
 
-@click.command()
-def version() -> None:
-    """Print the version."""
-    click.echo(f"linkerd-webhook {__version__}")
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """The console script. Ends the process: 0, or 2 for a command line that cannot be read."""
     given = list(sys.argv[1:] if arguments is None else arguments)
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         click.echo(f"linkerd-webhook: {error}", err=True)
         sys.exit(2)
     if translation.version:
-        cli.main(["version"], prog_name="linkerd-webhook")
+        cli.main(["--version"], prog_name="linkerd-webhook")
     cli.main(["serve", *translation.arguments], prog_name="linkerd-webhook", obj=translation.notes)
 
 

@@ -38,7 +38,7 @@ LATER = {
 @click.option(
     "--service",
     metavar="NAME",
-    help="The Service in front of this, in the control plane's namespace: configurations that point at it are looked after.",
+    help="The Service in front of this, in the control plane's namespace: what points at it is looked after.",
 )
 @click.option(
     "--certs",

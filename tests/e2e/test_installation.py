@@ -1,0 +1,198 @@
+"""What `install` prints, applied to a real API server: the first minutes, and the hands of others afterwards."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from certs.issue import issue_ca
+from tests.e2e.api import JSON, ApiServer
+from tests.e2e.installation import NAME, NAMESPACE, STORED, Installation, command, configuration
+from tests.e2e.mesh import LINES, Manifests, installed
+from tests.e2e.objects import ENABLED, Room, bare, meshed
+from tests.e2e.waiting import until
+
+MUTATING, VALIDATING = "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"
+LINKERDS = (
+    (MUTATING, "linkerd-proxy-injector-webhook-config"),
+    (VALIDATING, "linkerd-policy-validator-webhook-config"),
+    (VALIDATING, "linkerd-sp-validator-webhook-config"),
+)
+
+
+@pytest.fixture(scope="module")
+def manifests(manifests_folder: Path, kubeconfig: Path) -> Manifests:
+    """One line will do: nothing here depends on it."""
+    return Manifests("edge-26.8", manifests_folder)
+
+
+@pytest.fixture
+def linkerd(api: ApiServer, manifests: Manifests, tmp_path: Path) -> Iterator[None]:
+    """Linkerd's own objects, without webhook configurations."""
+    with installed(api, manifests, tmp_path / "linkerd"):
+        yield
+
+
+@pytest.mark.usefixtures("linkerd")
+class TestTheFirstApply:
+    @pytest.mark.parametrize("policy", ["Fail", "Ignore"])
+    def test_pods_are_created_before_anybody_answers_and_meshed_as_soon_as_somebody_does(
+        self, api: ApiServer, manifests: Manifests, tmp_path: Path, policy: str
+    ) -> None:
+        with Installation(api, manifests, tmp_path, [f"--failure-policy={policy}", "--guard=off"]) as ours:
+            room = Room.create(api, "early", ENABLED)
+            assert bare(room.pod().ok()), "nobody answers yet"
+            ours.start(2)
+            until("configurations in force", ours.in_force, within=30)
+            assert meshed(until("a meshed Pod", lambda: _meshed(room), within=10))
+            assert ours.get(MUTATING, NAME)["webhooks"][0]["failurePolicy"] == policy
+
+    def test_applying_it_again_takes_nothing_back(self, api: ApiServer, manifests: Manifests, tmp_path: Path) -> None:
+        with Installation(api, manifests, tmp_path, ["--failure-policy=Fail"]) as ours:
+            ours.start()
+            until("configurations in force", ours.in_force, within=30)
+            ours.apply()
+            assert ours.in_force()
+            before = [api.request("GET", path).ok()["metadata"]["uid"] for path in STORED]
+            assert before == [api.request("GET", path).ok()["metadata"]["uid"] for path in STORED]
+
+
+@pytest.mark.usefixtures("linkerd")
+class TestOtherHands:
+    @pytest.fixture
+    def ours(self, api: ApiServer, manifests: Manifests, tmp_path: Path) -> Iterator[Installation]:
+        """Two replicas in force."""
+        with Installation(api, manifests, tmp_path, ["--failure-policy=Fail"]) as found:
+            found.start(2)
+            until("configurations in force", found.in_force, within=30)
+            yield found
+
+    def test_an_overwritten_ca_bundle_is_put_back_and_whoever_wrote_it_is_named(
+        self, ours: Installation, api: ApiServer
+    ) -> None:
+        body = ours.get(MUTATING, NAME)
+        right = body["webhooks"][0]["clientConfig"]["caBundle"]
+        _overwrite(api, body, base64.b64encode(issue_ca("somebody").certificate).decode())
+        until("our CA again", lambda: _holds(ours.get(MUTATING, NAME), right), within=10)
+        leader = ours.leader()
+        assert leader.metric("linkerd_webhook_ca_bundle_restored_total", configuration=NAME) == 1
+        until("the log", lambda: "webhook-e2e" in leader.log or "somebody-else" in leader.log, within=5)
+
+    def test_what_a_provider_adds_to_a_selector_stays(self, ours: Installation, api: ApiServer) -> None:
+        body = ours.get(MUTATING, NAME)
+        added = {"key": "control-plane", "operator": "DoesNotExist"}
+        body["webhooks"][0]["namespaceSelector"]["matchExpressions"].append(added)
+        body["webhooks"][0]["clientConfig"]["caBundle"] = ""
+        _put(api, body)
+        until("our CA again", lambda: ours.in_force(), within=10)
+        assert added in ours.get(MUTATING, NAME)["webhooks"][0]["namespaceSelector"]["matchExpressions"]
+
+    def test_a_deleted_secret_is_made_anew_and_no_pod_is_lost(self, ours: Installation, api: ApiServer) -> None:
+        room = Room.create(api, "deleted", ENABLED)
+        for path in STORED[:2]:
+            assert api.request("DELETE", path).status == 200
+        for path in STORED[:2]:
+            until("the Secret", lambda path=path: api.request("GET", path).status == 200, within=75)  # type: ignore[misc]
+            assert meshed(room.pod(dry_run=True).ok())
+
+    def test_a_replica_that_nobody_would_trust_is_not_ready(self, ours: Installation, api: ApiServer) -> None:
+        replica = ours.replicas[0]
+        foreign = configuration(MUTATING, "somebody-elses")
+        client = {
+            "service": {"namespace": NAMESPACE, "name": NAME, "path": "/proxy-injector", "port": 443},
+            "caBundle": base64.b64encode(issue_ca("somebody").certificate).decode(),
+        }
+        foreign["webhooks"] = [
+            {
+                "name": "somebody.example.org",
+                "admissionReviewVersions": ["v1"],
+                "clientConfig": client,
+                "sideEffects": "None",
+                "failurePolicy": "Ignore",
+                "rules": [],
+            }
+        ]
+        api.create(foreign).ok()
+        try:
+            until("unready", lambda: replica.ready()[0] == 503, within=10)
+            assert "somebody-elses" in replica.condition("trusted")["message"]
+        finally:
+            api.delete(foreign)
+        until("ready again", lambda: replica.ready()[0] == 200, within=10)
+
+
+class TestAdoption:
+    @pytest.fixture(params=LINES)
+    def manifests(self, request: pytest.FixtureRequest, manifests_folder: Path, kubeconfig: Path) -> Manifests:
+        """Each line's: their configurations differ."""
+        return Manifests(request.param, manifests_folder)
+
+    @pytest.fixture
+    def taken(self, api: ApiServer, manifests: Manifests, tmp_path: Path) -> Iterator[Installation]:
+        """Linkerd with its configurations, and this program installed over it."""
+        with installed(api, manifests, tmp_path / "linkerd"):
+            before = {name: manifests.one(*name) for name in LINKERDS}
+            for body in before.values():
+                api.apply(body)
+            with Installation(api, manifests, tmp_path, ["--adopt", "--guard=off"]) as found:
+                found.start(2)
+                yield found
+
+    def test_it_goes_there_again_after_an_upgrade_and_back(
+        self, taken: Installation, api: ApiServer, manifests: Manifests, kubeconfig: Path
+    ) -> None:
+        until("the adoption", lambda: all(_points_here(taken.get(*name)) for name in LINKERDS), within=30)
+        room = Room.create(api, "adopted", ENABLED)
+        assert meshed(until("a meshed Pod", lambda: _meshed(room), within=10))
+        service = api.request("GET", f"/api/v1/namespaces/{NAMESPACE}/services/linkerd-proxy-injector").ok()
+        assert service["spec"]["selector"] == {"linkerd.io/control-plane-component": "proxy-injector"}
+
+        for name in LINKERDS:
+            api.apply(manifests.one(*name))
+        leader = taken.leader()
+        until("its notice of the upgrade", lambda: not leader.condition("adoption")["ok"], within=10)
+        until("the log", lambda: "linkerd-webhook install --adopt --again" in leader.log, within=70)
+        assert leader.metric("linkerd_webhook_adoption_overwritten") == len(LINKERDS)
+        assert leader.ready()[0] == 200
+        assert not any(_points_here(taken.get(*name)) for name in LINKERDS), "what was written on purpose is left"
+
+        command("install", "--adopt", "--again", f"--kubeconfig={kubeconfig}")
+        until("the adoption", lambda: all(_points_here(taken.get(*name)) for name in LINKERDS), within=70)
+
+        command("uninstall", "--delete", f"--kubeconfig={kubeconfig}")
+        for name in LINKERDS:
+            found, before = taken.get(*name), manifests.one(*name)
+            clients = [each["clientConfig"] for each in found["webhooks"]]
+            wanted = [each["clientConfig"] for each in before["webhooks"]]
+            for client in (*clients, *wanted):
+                client["service"].setdefault("port", 443)
+            assert clients == wanted
+            assert not any("linkerd-webhook" in key for key in found["metadata"].get("annotations", {}))
+        assert [api.request("GET", path).status for path in STORED] == [404, 404, 404]
+
+
+def _meshed(room: Room) -> JSON | None:
+    reply = room.pod(dry_run=True)
+    return reply.body if reply.status == 201 and meshed(reply.body) else None
+
+
+def _points_here(body: Any) -> bool:
+    return all(each["clientConfig"]["service"]["name"] == NAME for each in body["webhooks"])
+
+
+def _holds(body: JSON, bundle: str) -> bool:
+    held = base64.b64decode(body["webhooks"][0]["clientConfig"].get("caBundle") or "")
+    return base64.b64decode(bundle).strip() in held
+
+
+def _overwrite(api: ApiServer, body: JSON, bundle: str) -> None:
+    body["webhooks"][0]["clientConfig"]["caBundle"] = bundle
+    _put(api, body)
+
+
+def _put(api: ApiServer, body: JSON) -> None:
+    api.request("PUT", api.path(body), body, {"fieldManager": "somebody-else"}).ok()

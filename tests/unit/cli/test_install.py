@@ -1,0 +1,228 @@
+"""`linkerd-webhook install`: its flags, its exit codes, and what it says where."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from certs.issue import issue_ca
+from webhook.cli.install import install
+from webhook.install.look import Found
+from webhook.install.output import write
+from webhook.install.render import render
+from webhook.install.settings import SETTINGS, defaults
+
+DIGEST = "sha256:" + "a" * 64
+
+JSON = dict[str, Any]
+
+
+def run(*arguments: str, look: bool = False) -> Result:
+    """Run the command, by default without a look at any cluster."""
+    return CliRunner().invoke(install, [*arguments, *(() if look else ("--ignore-cluster",))], env={"KUBECONFIG": ""})
+
+
+def objects(*arguments: str) -> dict[tuple[str, str], JSON]:
+    """What is printed, by kind and name."""
+    result = run(*arguments)
+    assert result.exit_code == 0, result.stderr
+    return {(each["kind"], each["metadata"]["name"]): each for each in yaml.safe_load_all(result.stdout)}
+
+
+def container(*arguments: str) -> JSON:
+    """The container."""
+    found: JSON = objects(*arguments)["Deployment", "linkerd-webhook"]["spec"]["template"]["spec"]["containers"][0]
+    return found
+
+
+class TestOutput:
+    """What is printed."""
+
+    def test_by_default_is_the_objects_of_the_default_settings(self) -> None:
+        assert run().stdout == write(render(defaults(), "linkerd").objects, "yaml")
+
+    def test_is_the_same_bytes_for_the_same_flags(self) -> None:
+        flags = ("--ha", "--failure-policy=Fail", "--exclude-namespace=b", "--exclude-namespace=a")
+        assert run(*flags).stdout_bytes == run(*flags).stdout_bytes
+
+    def test_as_json_is_a_list_of_the_same(self) -> None:
+        assert json.loads(run("-o", "json").stdout)["items"] == list(yaml.safe_load_all(run().stdout))
+
+    def test_is_nothing_but_objects_and_the_rest_is_said_on_standard_error(self) -> None:
+        result = run("--kube-version=1.21")
+        assert all(each["kind"] for each in yaml.safe_load_all(result.stdout))
+        assert "left out: the guard" in result.stderr
+        assert "identity and destination come from Linkerd" in result.stderr
+        assert "kubectl -n linkerd rollout status deploy/linkerd-webhook" in result.stderr
+
+
+class TestFlags:
+    """What flags do."""
+
+    def test_each_setting_with_a_flag_has_one(self) -> None:
+        known = {flag for option in install.params for flag in option.opts}
+        assert {each.flag for each in SETTINGS if each.flag} <= known
+
+    @pytest.mark.parametrize(
+        ("image", "wanted"),
+        [
+            ("registry.example.org/a", "registry.example.org/a:0.1.0"),
+            ("registry.example.org:5000/a", "registry.example.org:5000/a:0.1.0"),
+            ("registry.example.org:5000/a:1", "registry.example.org:5000/a:1"),
+            (f"a@{DIGEST}", f"a@{DIGEST}"),
+            (f"a:1@{DIGEST}", f"a:1@{DIGEST}"),
+        ],
+    )
+    def test_image_has_a_name_a_tag_and_a_digest(self, image: str, wanted: str) -> None:
+        assert container(f"--image={image}")["image"] == wanted
+
+    def test_namespace_is_that_of_all_objects_and_of_the_server(self) -> None:
+        found = objects("--linkerd-namespace=mesh")
+        assert {each["metadata"].get("namespace", "mesh") for each in found.values()} == {"mesh"}
+        assert "--linkerd-namespace=mesh" in container("--linkerd-namespace=mesh")["args"]
+        assert "linkerd'" not in str([each.get("webhooks") for each in found.values()]).replace("linkerd-", "")
+
+    def test_ha_is_three_replicas_and_the_failure_policy_as_given(self) -> None:
+        found = objects("--ha", "--failure-policy=Fail")
+        assert found["Deployment", "linkerd-webhook"]["spec"]["replicas"] == 3
+        assert found["MutatingWebhookConfiguration", "linkerd-webhook"]["webhooks"][0]["failurePolicy"] == "Fail"
+        kept = objects("--ha")["MutatingWebhookConfiguration", "linkerd-webhook"]["webhooks"][0]["failurePolicy"]
+        assert kept == "Ignore"
+
+    def test_set_goes_over_flags_and_flags_over_files_and_files_over_ha(self, tmp_path: Path) -> None:
+        file = tmp_path / "values.yaml"
+        file.write_text("replicas: 4\nlogLevel: warn\n")
+        given = ["--ha", f"-f{file}"]
+        replicas = ["Deployment", "linkerd-webhook"]
+        assert objects(*given)[tuple(replicas)]["spec"]["replicas"] == 4  # type: ignore[index]
+        assert objects(*given, "--replicas=5")[tuple(replicas)]["spec"]["replicas"] == 5  # type: ignore[index]
+        all_three = objects(*given, "--replicas=5", "--set=replicas=6")
+        assert all_three[tuple(replicas)]["spec"]["replicas"] == 6  # type: ignore[index]
+        assert "--log-level=warn" in container(*given)["args"]
+
+    def test_excluded_namespaces_add_to_those_of_a_file(self, tmp_path: Path) -> None:
+        file = tmp_path / "values.yaml"
+        file.write_text("namespaces: {exclude: [a]}\n")
+        webhook = objects(f"-f{file}", "--exclude-namespace=b")["MutatingWebhookConfiguration", "linkerd-webhook"]
+        assert webhook["webhooks"][0]["namespaceSelector"]["matchExpressions"][1]["values"][-2:] == ["a", "b"]
+
+    def test_ca_bundle_goes_into_the_configurations(self, tmp_path: Path) -> None:
+        file = tmp_path / "ca.crt"
+        file.write_bytes(issue_ca("test").certificate)
+        found = objects("--existing-secret=tls", f"--ca-bundle={file}")
+        clients = [each["clientConfig"] for body in found.values() for each in body.get("webhooks", ())]
+        assert clients
+        assert all(each["caBundle"] for each in clients)
+
+    def test_network_flags_move_the_ports_of_server_container_and_probes_alike(self) -> None:
+        found = container("--port=9443", "--admin-port=9444", "--host-network")
+        assert [each["containerPort"] for each in found["ports"]] == [9443, 9444]
+        assert {"--addr=:9443", "--admin-addr=:9444"} <= set(found["args"])
+        assert found["readinessProbe"]["httpGet"]["port"] == "admin"
+
+
+class TestRefusals:
+    """Exit code 2, and nothing printed."""
+
+    @pytest.mark.parametrize(
+        ("flags", "message"),
+        [
+            (["--set=replica=1"], "replica: there is no such setting; did you mean replicas?"),
+            (["--set=replicas=none"], 'replicas: "none" is not a whole number'),
+            (["--set=replicas=null"], "replicas: null is no value"),
+            (["--set=image=null"], "image.name: null is no value"),
+            (["--kube-version=1.20"], '--kube-version "1.20": want X.Y, 1.21 or newer'),
+            (["--kube-version=new"], '--kube-version "new"'),
+            (["--linkerd-namespace=Linkerd"], '--linkerd-namespace "Linkerd"'),
+            (["--image="], '--image ""'),
+            (["--inject-ca-from=a/b"], "--existing-secret"),
+            (["--inject-ca-from=b", "--existing-secret=x"], 'certificates.injectCAFrom: "b" does not fit'),
+            (["--ca-bundle=/nowhere"], "cannot read --ca-bundle /nowhere"),
+            (["--values-file=/nowhere"], "cannot read --values-file /nowhere"),
+            (["--adopt", "--failure-policy=Fail"], "webhookFailurePolicy: Fail in Linkerd's values"),
+            (["--failure-policy=fail"], "fail"),
+            (["--admin-port=8443"], "port and adminPort are the same"),
+            (["--again"], "--again is for --adopt"),
+            (["--values=x"], "--values"),
+        ],
+    )
+    def test_say_what_is_wrong(self, flags: list[str], message: str) -> None:
+        result = run(*flags)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert message in result.stderr
+
+    def test_say_all_that_is_wrong_with_values_at_once(self) -> None:
+        result = run("--set=replicas=0", "--set=guard=no", "--kube-version=1.2")
+        assert len(result.stderr.splitlines()) == 3
+
+    @pytest.mark.parametrize(
+        ("content", "message"), [(b"a: [", "is not YAML"), (b"\xff", "is not YAML"), (b"- 1", "holds no object")]
+    )
+    def test_say_which_file_is_no_file_of_values(self, content: bytes, message: str, tmp_path: Path) -> None:
+        file = tmp_path / "values.yaml"
+        file.write_bytes(content)
+        result = run(f"-f{file}")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert f"{file} {message}" in result.stderr
+
+    def test_take_an_empty_file_for_no_values(self, tmp_path: Path) -> None:
+        file = tmp_path / "values.yaml"
+        file.write_text("# nothing yet\n")
+        assert run(f"-f{file}").stdout == run().stdout
+
+    def test_say_why_a_ca_bundle_is_none(self, tmp_path: Path) -> None:
+        file = tmp_path / "ca.crt"
+        file.write_text(f"{datetime.date(2026, 1, 1)}")
+        result = run("--existing-secret=tls", f"--ca-bundle={file}")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert str(file) in result.stderr
+
+
+class TestCluster:
+    """The look at it."""
+
+    def test_that_is_not_there_is_exit_code_2(self, tmp_path: Path) -> None:
+        result = run(f"--kubeconfig={tmp_path / 'none'}", look=True)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert str(tmp_path / "none") in result.stderr
+        assert "--ignore-cluster" in result.stderr
+
+    def test_that_does_not_answer_is_exit_code_2(self, tmp_path: Path) -> None:
+        file = tmp_path / "kubeconfig"
+        cluster = {"server": "http://127.0.0.1:1"}
+        context = {"cluster": "a", "user": "a"}
+        file.write_text(
+            yaml.safe_dump(
+                {
+                    "apiVersion": "v1",
+                    "kind": "Config",
+                    "current-context": "a",
+                    "clusters": [{"name": "a", "cluster": cluster}],
+                    "contexts": [{"name": "a", "context": context}],
+                    "users": [{"name": "a", "user": {}}],
+                }
+            )
+        )
+        result = run(f"--kubeconfig={file}", look=True)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "http://127.0.0.1:1 cannot be reached" in result.stderr
+
+    def test_that_is_not_ready_is_exit_code_1_with_every_reason_and_nothing_printed(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("webhook.cli.install._with_cluster", lambda *_: Found(["one", "two"], ["three"]))
+        result = run(look=True)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr.splitlines() == ["linkerd-webhook: one", "linkerd-webhook: two"]
+
+    def test_that_is_ready_gives_notes(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("webhook.cli.install._with_cluster", lambda *_: Found([], ["three"]))
+        result = run(look=True)
+        assert result.exit_code == 0
+        assert "note: three" in result.stderr

@@ -1,0 +1,44 @@
+"""Helm, where there is one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+CHART = Path(__file__).parents[3] / "deploy" / "chart"
+HELM = os.environ.get("WEBHOOK_TEST_HELM") or shutil.which("helm") or ""
+
+needs_helm = pytest.mark.skipif(not HELM, reason="no helm on PATH, nor in WEBHOOK_TEST_HELM")
+
+Objects = dict[tuple[str, str], dict[str, Any]]
+
+
+def helm(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
+    """Run it, with nothing of the user's."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(home), "HELM_CACHE_HOME": str(home)}
+    return subprocess.run([HELM, *arguments], capture_output=True, text=True, check=False, env=environment)
+
+
+def templated(*arguments: str, home: Path, version: str = "1.36", namespace: str = "linkerd") -> Objects:
+    """The objects of the chart."""
+    done = helm(
+        "template", "any", str(CHART), f"--namespace={namespace}", f"--kube-version={version}.0", *arguments, home=home
+    )
+    assert done.returncode == 0, done.stderr
+    return by_name(each for each in yaml.safe_load_all(done.stdout) if each)
+
+
+def by_name(objects: Any) -> Objects:
+    """Objects by kind and name; none is there twice."""
+    found: Objects = {}
+    for each in objects:
+        key = each["kind"], each["metadata"]["name"]
+        assert key not in found
+        found[key] = each
+    return found

@@ -1,0 +1,293 @@
+"""`linkerd-webhook install`: the objects of an installation, for `kubectl apply -f -`."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from webhook.install.assign import AssignError, assign, merged
+from webhook.install.schema import problems
+from webhook.install.settings import SETTINGS, Setting, defaults, highly_available, place
+
+if TYPE_CHECKING:
+    from webhook.cluster.api import ApiServer
+    from webhook.install.render import Rendered
+
+FINE, REFUSED, UNUSABLE = 0, 1, 2
+
+F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
+JSON = dict[str, Any]
+
+
+def setting_options(command: F) -> F:
+    """A flag for each setting that has one."""
+    for setting in reversed([each for each in SETTINGS if each.flag]):
+        command = click.option(setting.flag, _name(setting), **_shape(setting))(command)
+    return command
+
+
+def _name(setting: Setting) -> str:
+    return "setting_" + re.sub(r"\W", "_", setting.path).lower()
+
+
+def _shape(setting: Setting) -> dict[str, Any]:
+    schema, shape = setting.schema, {"help": setting.description, "default": None}
+    match schema["type"]:
+        case "boolean":
+            return {**shape, "is_flag": True}
+        case "integer":
+            return {**shape, "type": click.IntRange(schema["minimum"], schema["maximum"])}
+        case "array":
+            return {"help": f"{setting.description} Repeatable.", "multiple": True, "metavar": "NAME"}
+    if "enum" in schema:
+        return {**shape, "type": click.Choice(schema["enum"])}
+    return {**shape, "metavar": "TEXT"}
+
+
+@click.command(short_help="print what to apply")
+@click.option("--ha", is_flag=True, help="Highly available: three replicas, strictly on different nodes.")
+@click.option("--image", metavar="NAME[:TAG][@DIGEST]", help="The image.")
+@click.option("--linkerd-namespace", default="linkerd", show_default=True, help="Namespace of the control plane.")
+@setting_options
+@click.option(
+    "--ca-bundle",
+    type=click.Path(path_type=Path),
+    help="With --existing-secret: CA certificates (PEM), where it has none.",
+)
+@click.option("--kube-version", metavar="X.Y", help="Leave out what an API server of this version does not know.")
+@click.option(
+    "-f", "--values-file", type=click.Path(path_type=Path), multiple=True, help="The chart's values. Repeatable."
+)
+@click.option(
+    "--set", "assignments", metavar="PATH=VALUE", multiple=True, help="One of the chart's values. Repeatable."
+)
+@click.option("-o", "--output", type=click.Choice(("yaml", "json")), default="yaml", show_default=True)
+@click.option("--ignore-cluster", is_flag=True, help="Do not look at the cluster.")
+@click.option("--kubeconfig", type=click.Path(path_type=Path), help="Else the cluster that kubectl would take.")
+@click.option(
+    "--again", is_flag=True, help="With --adopt: adopt again what was written by somebody else; prints nothing."
+)
+def install(
+    ha: bool,
+    image: str | None,
+    linkerd_namespace: str,
+    ca_bundle: Path | None,
+    kube_version: str | None,
+    values_file: tuple[Path, ...],
+    assignments: tuple[str, ...],
+    output: str,
+    ignore_cluster: bool,
+    kubeconfig: Path | None,
+    again: bool,
+    **settings: Any,
+) -> None:
+    """Print the objects that make up the webhook server beside an installed Linkerd:
+
+    \b
+        linkerd-webhook install --image registry.example.org/linkerd-webhook:0.1.0 | kubectl apply -f -
+
+    The same flags give the same bytes. Before, the cluster is looked at: what is missing there is told all at once.
+
+    Settings come from --ha, then each --values-file, the flags, and each --set.
+
+    Exit code: 0 fine, 1 the cluster is not ready for it, 2 a flag or file is wrong, or the cluster cannot be reached.
+    Nothing is printed but for 0.
+    """
+    _check_namespace(linkerd_namespace)
+    if again:
+        _adopt_again(linkerd_namespace, kubeconfig, adopt=bool(settings["setting_adopt"]))
+        return
+    values = merged(defaults(), highly_available() if ha else {})
+    for file in values_file:
+        values = merged(values, _read_values(file))
+    values = _with_flags(values, settings, image, ca_bundle)
+    for each in assignments:
+        try:
+            values = assign(values, each)
+        except AssignError as error:
+            raise _Unusable([str(error)]) from None
+    rendered = _rendered(values, linkerd_namespace, kube_version)
+    notes = [] if ignore_cluster else _look(values, rendered, linkerd_namespace, kubeconfig)
+
+    from webhook.install.output import write
+
+    sys.stdout.write(write(rendered.objects, output))
+    sys.stdout.flush()
+    _tell(values, rendered, linkerd_namespace, notes)
+
+
+class _Unusable(click.ClickException):
+    """Something that cannot be used, in as many lines as there are problems."""
+
+    exit_code = UNUSABLE
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        super().__init__("\n".join(lines))
+
+    def show(self, file: Any = None) -> None:
+        for line in self.message.splitlines():
+            _say(line)
+
+
+def _check_namespace(name: str) -> None:
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", name):
+        raise _Unusable([f'--linkerd-namespace "{name}": want the name of a Namespace, as linkerd'])
+
+
+def _read_values(file: Path) -> JSON:
+    import yaml
+
+    try:
+        found = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise _Unusable([f"cannot read --values-file {file}: {error.strerror}"]) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise _Unusable([f"--values-file {file} is not YAML: {' '.join(str(error).split())}"]) from None
+    if found is not None and not isinstance(found, dict):
+        raise _Unusable([f"--values-file {file} holds no object: want settings, as in replicas: 2"])
+    return found or {}
+
+
+_IMAGE = re.compile(r"(?P<name>.+?)(:(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?(@(?P<digest>.+))?")
+
+
+def _with_flags(values: JSON, settings: dict[str, Any], image: str | None, ca_bundle: Path | None) -> JSON:
+    over: JSON = {}
+    for setting in SETTINGS:
+        given = settings.get(_name(setting))
+        if setting.schema["type"] == "array" and given:
+            place(over, setting.path, [*_at(values, setting.path), *given])
+        elif given is not None and given != ():
+            place(over, setting.path, given)
+    if image is not None:
+        found = _IMAGE.fullmatch(image)
+        if found is None:
+            raise _Unusable(
+                [f'--image "{image}": want NAME[:TAG][@DIGEST], as registry.example.org/linkerd-webhook:0.1.0']
+            )
+        for key in ("name", "tag", "digest"):
+            place(over, f"image.{key}", found[key] or "")
+    if ca_bundle is not None:
+        place(over, "certificates.caBundle", _read_bundle(ca_bundle))
+    return merged(values, over)
+
+
+def _at(values: JSON, path: str) -> Sequence[Any]:
+    found: Any = values
+    for key in path.split("."):
+        found = found.get(key) if isinstance(found, dict) else None
+    return found if isinstance(found, list) else ()
+
+
+def _read_bundle(file: Path) -> str:
+    from certs.bundle import BundleError, read, write
+
+    try:
+        return write(read(file.read_bytes())).decode("ascii")
+    except OSError as error:
+        raise _Unusable([f"cannot read --ca-bundle {file}: {error.strerror}"]) from None
+    except BundleError as error:
+        raise _Unusable([f"--ca-bundle {file}: {error}"]) from None
+
+
+def _rendered(values: JSON, namespace: str, kube_version: str | None) -> Rendered:
+    from webhook.install.render import NEWEST, OLDEST, conflicts, render
+
+    found = problems(values)
+    # A setting that null took away has no value.
+    found += [f"{each.path}: null is no value" for each in SETTINGS if not _has(values, each.path)]
+    version = NEWEST
+    if kube_version is not None:
+        numbers = re.fullmatch(r"v?(\d+)\.(\d+)(\.\d+)?([-+].*)?", kube_version)
+        version = (int(numbers[1]), int(numbers[2])) if numbers else (0, 0)
+        if version < OLDEST:
+            found.append(f'--kube-version "{kube_version}": want X.Y, {OLDEST[0]}.{OLDEST[1]} or newer')
+    if not found:
+        found = conflicts(values)
+    if found:
+        raise _Unusable(found)
+    return render(values, namespace, version)
+
+
+def _has(values: JSON, path: str) -> bool:
+    found: Any = values
+    for key in path.split("."):
+        if not isinstance(found, dict):
+            # Told already, as no object.
+            return True
+        if key not in found:
+            return False
+        found = found[key]
+    return True
+
+
+def _look(values: JSON, rendered: Rendered, namespace: str, kubeconfig: Path | None) -> list[str]:
+    from webhook.install.look import Wanted, look
+
+    wanted = Wanted(namespace, values["adopt"], rendered.needs, values["certificates"]["existingSecret"])
+    found = _with_cluster(kubeconfig, lambda api: look(api, wanted), "; --ignore-cluster does without a look at it")
+    if found.problems:
+        for problem in found.problems:
+            _say(problem)
+        sys.exit(REFUSED)
+    return found.notes
+
+
+def _adopt_again(namespace: str, kubeconfig: Path | None, *, adopt: bool) -> None:
+    if not adopt:
+        raise _Unusable(["--again is for --adopt: pass both"])
+    from certs.configurations import Service
+    from webhook.install.again import adopt_again
+    from webhook.install.configurations import NAME
+
+    for line in _with_cluster(kubeconfig, lambda api: adopt_again(api, Service(namespace, NAME)), ""):
+        _say(line)
+
+
+def _with_cluster(kubeconfig: Path | None, work: Callable[[ApiServer], Awaitable[T]], hint: str) -> T:
+    from webhook.cli.cluster import connect
+    from webhook.cluster.api import ApiError, ConfigurationError
+
+    async def run() -> T:
+        api = await connect(kubeconfig)
+        try:
+            return await work(api)
+        except TimeoutError:
+            raise _Unusable([f"the API server at {api.host} did not answer in time{hint}"]) from None
+        except ApiError as error:
+            if error.status == 0:
+                raise _Unusable([f"the API server at {api.host} cannot be reached: {error}{hint}"]) from None
+            if error.status in (401, 403):
+                raise _Unusable([f"the API server refuses a look: {error}: be somebody who may{hint}"]) from None
+            raise _Unusable([f"the API server at {api.host} answered {error.status}: {error}{hint}"]) from None
+        finally:
+            await api.close()
+
+    try:
+        return asyncio.run(run())
+    except ConfigurationError as error:
+        raise _Unusable([f"{error}{hint}"]) from None
+
+
+def _tell(values: JSON, rendered: Rendered, namespace: str, notes: Sequence[str]) -> None:
+    """What the objects do not say of themselves."""
+    for each in rendered.left_out:
+        _say(f"left out: {each}")
+    for note in notes:
+        _say(f"note: {note}")
+    if values["image"]["name"] == "linkerd-webhook":
+        _say("note: the image is linkerd-webhook, which no registry has: --image says where yours is")
+    _say("identity and destination come from Linkerd's own control plane, which stays")
+    _say("next: kubectl apply -f - of what was printed, then")
+    _say(f"      kubectl -n {namespace} rollout status deploy/linkerd-webhook")
+
+
+def _say(text: str) -> None:
+    click.echo(f"linkerd-webhook: {text}", err=True)

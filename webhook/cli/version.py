@@ -1,0 +1,138 @@
+"""`linkerd-webhook version`: this program's, the server's in the cluster, and Linkerd's."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from webhook import __version__
+
+if TYPE_CHECKING:
+    from webhook.cluster.api import ApiServer
+
+NAME = "linkerd-webhook"
+INJECTOR = "linkerd-proxy-injector"
+VERSION_LABEL = "app.kubernetes.io/version"
+UNAVAILABLE = "unavailable"
+
+FINE, UNWELL = 0, 1
+
+
+@click.command(short_help="print versions")
+@click.option("--short", is_flag=True, help="Only the versions, one a line: this program's, then the server's.")
+@click.option("--client", is_flag=True, help="Only this program's: no cluster is asked.")
+@click.option("--linkerd-namespace", default="linkerd", show_default=True, help="Namespace of the control plane.")
+@click.option("--kubeconfig", type=click.Path(path_type=Path), help="Else $KUBECONFIG, else ~/.kube/config.")
+def version(short: bool, client: bool, linkerd_namespace: str, kubeconfig: Path | None) -> None:
+    """Print the versions of this program, of the server in the cluster, and of Linkerd with the release line that it is
+    taken for.
+
+    Exit code: 0 fine, 1 the cluster could not be asked about some of that (the rest is printed).
+    """
+    click.echo(__version__ if short else f"Client version: {__version__}")
+    if not client:
+        sys.exit(asyncio.run(_ask(linkerd_namespace, kubeconfig, short=short)))
+
+
+async def _ask(namespace: str, kubeconfig: Path | None, *, short: bool) -> int:
+    from webhook.cli.cluster import connect
+    from webhook.cluster.api import ApiError, ConfigurationError
+
+    try:
+        api = await connect(kubeconfig)
+    except ConfigurationError as error:
+        return _complain(str(error))
+    try:
+        number, where = await _server(api, namespace)
+        if short:
+            click.echo(number)
+            return FINE
+        click.echo(f"Server version: {number} ({where})")
+        click.echo(f"Linkerd version: {await _linkerd(api, namespace)}")
+    except TimeoutError:
+        return _complain(f"the API server {api.host} does not answer in time")
+    except ApiError as error:
+        if error.status == 0:
+            return _complain(f"no connection to the API server {api.host}: {error.message}")
+        return _complain(f"the API server refuses (HTTP {error.status}): {error.message}")
+    else:
+        return FINE
+    finally:
+        await api.close()
+
+
+async def _server(api: ApiServer, namespace: str) -> tuple[str, str]:
+    """The server's version, and how it runs. Raises `ApiError` and `TimeoutError`."""
+    own = await _get(api, f"/apis/apps/v1/namespaces/{namespace}/deployments/{NAME}")
+    if own is not None:
+        image = next(iter(_images(own)), "")
+        label = (own["metadata"].get("labels") or {}).get(VERSION_LABEL)
+        return str(label or _version_of(image)), f"Deployment {namespace}/{NAME}, image {image or 'unknown'}"
+    linkerds = await _get(api, f"/apis/apps/v1/namespaces/{namespace}/deployments/{INJECTOR}")
+    image = next((each for each in _images(linkerds or {}) if _is_ours(each)), "")
+    if image:
+        return _version_of(image), f"Deployment {namespace}/{INJECTOR}, image {image}"
+    return UNAVAILABLE, f"not installed in namespace {namespace}"
+
+
+async def _linkerd(api: ApiServer, namespace: str) -> str:
+    """Linkerd's version and release line, or why they are not known. Raises `ApiError` and `TimeoutError`."""
+    from webhook.mesh.config import ConfigError, Mesh
+    from webhook.mesh.defaults import default_trust_anchors
+
+    found = await _get(api, f"/api/v1/namespaces/{namespace}/configmaps/linkerd-config")
+    if found is None:
+        return f"{UNAVAILABLE} (there is no ConfigMap {namespace}/linkerd-config)"
+    values = (found.get("data") or {}).get("values", "")
+    try:
+        mesh = Mesh.load(values.encode(), default_trust_anchors())
+    except ConfigError as error:
+        return f"{UNAVAILABLE} (ConfigMap {namespace}/linkerd-config: {error.problems[0]})"
+    guess = "taken for release line" if mesh.unknown_version else "release line"
+    return f"{mesh.values.linkerd_version or 'unknown'} ({guess} {mesh.line.name})"
+
+
+async def _get(api: ApiServer, path: str) -> dict[str, Any] | None:
+    """An object, or None where there is none. Raises `ApiError` and `TimeoutError`."""
+    from webhook.cluster.api import PLAIN, ApiError
+
+    try:
+        return await api.get(path, accept=PLAIN)
+    except ApiError as error:
+        if error.status == 404:
+            return None
+        raise
+
+
+def _images(deployment: dict[str, Any]) -> list[str]:
+    """The images of a Deployment's containers."""
+    spec = ((deployment.get("spec") or {}).get("template") or {}).get("spec") or {}
+    return [str(each.get("image", "")) for each in spec.get("containers") or ()]
+
+
+def _is_ours(image: str) -> bool:
+    """Whether an image has our name, wherever it is kept."""
+    return _split(image)[0].rpartition("/")[2] == NAME
+
+
+def _version_of(image: str) -> str:
+    """An image's tag, else its digest."""
+    _, tag, digest = _split(image)
+    return tag or digest or "unknown"
+
+
+def _split(image: str) -> tuple[str, str, str]:
+    """Name, tag and digest; a registry's port is no tag."""
+    named, _, digest = image.partition("@")
+    host, slash, last = named.rpartition("/")
+    name, _, tag = last.partition(":")
+    return f"{host}{slash}{name}", tag, digest
+
+
+def _complain(text: str) -> int:
+    click.echo(f"linkerd-webhook: {text}", err=True)
+    return UNWELL

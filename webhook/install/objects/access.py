@@ -1,0 +1,101 @@
+"""Who the server is, and what it may do, and no more."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from webhook.install.configurations import NAME, SELF_TEST
+from webhook.install.objects.names import CA_SECRET, JSON, LEAF_SECRET, OWN_CONFIGURATIONS, SELF_MANAGED, metadata
+from webhook.install.tree import If, Namespace, Node, On
+
+# Linkerd's own configurations, which are written where they are adopted.
+LINKERDS_MUTATING: Final = ("linkerd-proxy-injector-webhook-config",)
+LINKERDS_VALIDATING: Final = ("linkerd-policy-validator-webhook-config", "linkerd-sp-validator-webhook-config")
+
+_RBAC: Final = "rbac.authorization.k8s.io"
+_READ: Final = ["get", "list", "watch"]
+
+
+def service_account() -> JSON:
+    """The ServiceAccount."""
+    return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata(NAME)}
+
+
+def cluster_role() -> JSON:
+    """What it may do everywhere: read, but for Events, and webhook configurations by name."""
+    admission = "admissionregistration.k8s.io"
+    mutating, validating = "mutatingwebhookconfigurations", "validatingwebhookconfigurations"
+    return {
+        "apiVersion": f"{_RBAC}/v1",
+        "kind": "ClusterRole",
+        "metadata": metadata(NAME, namespaced=False),
+        "rules": [
+            # Annotations of Namespaces are defaults of the Pods in them.
+            _allow("", ["namespaces"], _READ),
+            # From a Pod's ReplicaSet or Job to its workload.
+            _allow("apps", ["replicasets"], ["get"]),
+            _allow("batch", ["jobs"], ["get"]),
+            _allow("", ["events"], ["create", "patch"]),
+            # What policies and ServiceProfiles refer to.
+            _allow("", ["services", "serviceaccounts"], ["list", "watch"]),
+            _allow(
+                "policy.linkerd.io",
+                ["servers", "httproutes", "meshtlsauthentications", "networkauthentications", "egressnetworks"],
+                ["list", "watch"],
+            ),
+            _allow("gateway.networking.k8s.io", ["httproutes", "grpcroutes"], ["list", "watch"]),
+            _allow(admission, [mutating, validating], _READ),
+            _allow(admission, [mutating], ["update"], [SELF_TEST, *_written(LINKERDS_MUTATING)]),
+            _allow(admission, [validating], ["update"], _written(LINKERDS_VALIDATING)),
+        ],
+    }
+
+
+def _written(linkerds: tuple[str, ...]) -> list[Node]:
+    return [If(OWN_CONFIGURATIONS, NAME), *(If(On("adopt"), name) for name in linkerds)]
+
+
+def role() -> JSON:
+    """What it may do in its own namespace. Secrets of other names stay closed to it, and so do Pods and Deployments."""
+    keep = [*_READ, "update", "patch", "delete"]
+    return {
+        "apiVersion": f"{_RBAC}/v1",
+        "kind": "Role",
+        "metadata": metadata(NAME),
+        "rules": [
+            # Where something is to be created, RBAC knows no names.
+            _allow("coordination.k8s.io", ["leases"], ["create"]),
+            _allow("coordination.k8s.io", ["leases"], ["get", "update"], [NAME]),
+            _allow("", ["configmaps"], ["patch"], [SELF_TEST]),
+            _allow("discovery.k8s.io", ["endpointslices"], ["list"]),
+            If(SELF_MANAGED, _allow("", ["secrets"], ["create"])),
+            If(SELF_MANAGED, _allow("", ["secrets"], keep, [CA_SECRET, LEAF_SECRET])),
+        ],
+    }
+
+
+def cluster_role_binding() -> JSON:
+    """The ClusterRole, to our ServiceAccount."""
+    return _binding("ClusterRoleBinding", "ClusterRole", namespaced=False)
+
+
+def role_binding() -> JSON:
+    """The Role, to our ServiceAccount."""
+    return _binding("RoleBinding", "Role", namespaced=True)
+
+
+def _allow(group: str, resources: list[str], verbs: list[str], names: list[Node] | None = None) -> JSON:
+    rule: JSON = {"apiGroups": [group], "resources": list(resources)}
+    if names is not None:
+        rule["resourceNames"] = names
+    return {**rule, "verbs": list(verbs)}
+
+
+def _binding(kind: str, role_kind: str, *, namespaced: bool) -> JSON:
+    return {
+        "apiVersion": f"{_RBAC}/v1",
+        "kind": kind,
+        "metadata": metadata(NAME, namespaced=namespaced),
+        "roleRef": {"apiGroup": _RBAC, "kind": role_kind, "name": NAME},
+        "subjects": [{"kind": "ServiceAccount", "name": NAME, "namespace": Namespace()}],
+    }

@@ -1,0 +1,84 @@
+"""The webhook configurations, and the guard: what sends requests, and what watches over Pods that none was sent for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from webhook.install import configurations as conf
+from webhook.install import guard
+from webhook.install.configurations import NAME
+from webhook.install.objects.names import JSON, metadata
+from webhook.install.tree import Base64, Each, Equal, If, Kubernetes, Namespace, Node, Not, On, Value, text
+
+
+def self_test() -> JSON:
+    """The configuration by which the leader sees that the API server reaches it."""
+    webhook = conf.self_test(Namespace(), _client("/self-test"))
+    return _configuration("MutatingWebhookConfiguration", conf.SELF_TEST, [webhook])
+
+
+def mutating() -> JSON:
+    """The injector's."""
+    injector = _webhook(conf.INJECTOR_WEBHOOK, "/proxy-injector", conf.INJECTOR_CONDITIONS, reinvocation="IfNeeded")
+    return _configuration("MutatingWebhookConfiguration", NAME, [injector])
+
+
+def validating() -> JSON:
+    """Both validators'."""
+    webhooks = [
+        _webhook(conf.POLICY_WEBHOOK, "/policy-validator", conf.VALIDATOR_CONDITIONS),
+        _webhook(conf.PROFILE_WEBHOOK, "/sp-validator", conf.VALIDATOR_CONDITIONS),
+    ]
+    return _configuration("ValidatingWebhookConfiguration", NAME, webhooks)
+
+
+def guard_policy() -> JSON:
+    """The guard."""
+    conditions = [*guard.CONDITIONS, If(Not(On("tokenProjection")), guard.TOKEN_CONDITION)]
+    # A namespace has no quotes, so it may stand between them.
+    return guard.policy(
+        metadata(guard.NAME, namespaced=False), _namespaces(may_opt_in=True), conditions, text("'", Namespace(), "'")
+    )
+
+
+def guard_binding() -> JSON:
+    """What the guard does about it."""
+    actions = If(Equal("guard", "deny"), ["Deny"], ["Warn", "Audit"])
+    return guard.binding(metadata(guard.NAME, namespaced=False), actions)
+
+
+def _configuration(kind: str, name: str, webhooks: list[JSON]) -> JSON:
+    by_cert_manager = {"cert-manager.io/inject-ca-from": Value("certificates.injectCAFrom")}
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": kind,
+        "metadata": {
+            **metadata(name, namespaced=False),
+            "annotations": If(On("certificates.injectCAFrom"), by_cert_manager),
+        },
+        "webhooks": webhooks,
+    }
+
+
+def _webhook(name: str, path: str, conditions: tuple[JSON, ...], **more: Any) -> JSON:
+    namespaces = _namespaces(may_opt_in=name == conf.INJECTOR_WEBHOOK)
+    return {
+        **conf.webhook(name, _client(path), namespaces, Value("failurePolicy"), **more),
+        # With Fail it is born without any, and matches nothing: the server puts them in once the API server reaches it.
+        "rules": If(Equal("failurePolicy", "Ignore"), [dict(rule) for rule in conf.RULES[name]]),
+        "matchConditions": If(
+            Kubernetes("1.28", "matchConditions: the server is asked about more, with an empty answer"),
+            [dict(each) for each in conditions],
+        ),
+    }
+
+
+def _client(path: str) -> JSON:
+    ca_bundle = If(On("certificates.caBundle"), Base64("certificates.caBundle"))
+    return {**conf.client_config(Namespace(), path), "caBundle": ca_bundle}
+
+
+def _namespaces(*, may_opt_in: bool) -> JSON:
+    label: Node = If(On("namespaces.optIn"), conf.opted_in(), conf.opted_out()) if may_opt_in else conf.opted_out()
+    names = conf.spared_namespaces(Namespace(), [Each("namespaces.exclude")])
+    return {"matchExpressions": [label, conf.not_spared(names)]}

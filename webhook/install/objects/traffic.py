@@ -1,0 +1,91 @@
+"""What leads to the replicas, and what keeps enough of them there."""
+
+from __future__ import annotations
+
+from webhook.install.configurations import NAME, SELF_TEST
+from webhook.install.objects.names import JSON, LABELS, SELECTOR, metadata
+from webhook.install.tree import Beside, If, Kubernetes, Namespace, Value
+
+
+def self_test_config_map() -> JSON:
+    """What the self-test pretends to change."""
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata(SELF_TEST)}
+
+
+def service() -> JSON:
+    """The Service that the API server calls."""
+    port = {"name": "https", "port": 443, "targetPort": "https", "protocol": "TCP", "appProtocol": "https"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata(NAME),
+        "spec": {"type": "ClusterIP", "selector": dict(SELECTOR), "ports": [port]},
+    }
+
+
+def disruption_budget() -> JSON:
+    """Nodes are drained one replica at a time."""
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": metadata(NAME),
+        "spec": {
+            "maxUnavailable": 1,
+            "selector": {"matchLabels": dict(SELECTOR)},
+            # A replica that is not ready is of no use to anybody: it must not hold up a drain.
+            "unhealthyPodEvictionPolicy": If(
+                Kubernetes("1.27", "PodDisruptionBudget's unhealthyPodEvictionPolicy"), "AlwaysAllow"
+            ),
+        },
+    }
+
+
+def autoscaler() -> JSON:
+    """Replicas by CPU."""
+    utilization = {"type": "Utilization", "averageUtilization": Value("autoscaling.targetCPUUtilization")}
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": metadata(NAME),
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": NAME},
+            "minReplicas": Value("replicas"),
+            "maxReplicas": Value("autoscaling.maxReplicas"),
+            "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": utilization}}],
+        },
+    }
+
+
+def pod_monitor() -> JSON:
+    """Metrics, by the Prometheus operator."""
+    return {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PodMonitor",
+        "metadata": {"name": NAME, "namespace": Namespace(), "labels": Beside(dict(LABELS), "podMonitor.labels")},
+        "spec": {
+            "selector": {"matchLabels": dict(SELECTOR)},
+            "podMetricsEndpoints": [{"port": "admin", "path": "/metrics", "interval": Value("podMonitor.interval")}],
+        },
+    }
+
+
+def network_policy() -> JSON:
+    """In: the two ports, from anywhere, as API servers and kubelets are no Pods. Out: DNS, the API server, replicas."""
+    ours = {"podSelector": {"matchLabels": dict(SELECTOR)}}
+    dns = [{"port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]
+    api_server = [{"port": port, "protocol": "TCP"} for port in (443, Value("networkPolicy.apiServerPort"))]
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": metadata(NAME),
+        "spec": {
+            **ours,
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": [{"ports": [{"port": "https", "protocol": "TCP"}, {"port": "admin", "protocol": "TCP"}]}],
+            "egress": [
+                {"ports": [*dns, *api_server]},
+                # The leader looks at what each replica serves.
+                {"to": [ours], "ports": [{"port": "https", "protocol": "TCP"}]},
+            ],
+        },
+    }

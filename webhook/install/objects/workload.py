@@ -1,0 +1,181 @@
+"""The Deployment: how the server runs."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from webhook.install.configurations import NAME
+from webhook.install.objects.names import FROM_FILES, JSON, LABELS, SCALED, SELECTOR, metadata
+from webhook.install.tree import (
+    Beside,
+    Each,
+    Equal,
+    If,
+    Kubernetes,
+    Namespace,
+    Node,
+    Not,
+    On,
+    Value,
+    Version,
+    every,
+    text,
+)
+
+# Seconds. Endpoints take a while to leave every node's tables; the program's own drain follows and takes 25 at most.
+PRE_STOP: Final = 5
+# Where the kubelet cannot wait before SIGTERM, the program goes on for as long as both.
+SHUTDOWN_DELAY: Final = 8
+GRACE: Final = 45
+
+USER: Final = 2103
+
+_SLEEP: Final = Kubernetes(
+    "1.30", f"lifecycle.preStop.sleep: the program waits itself (--shutdown-delay={SHUTDOWN_DELAY})"
+)
+_BY_REVISION: Final = Kubernetes("1.27", "topologySpreadConstraints[].matchLabelKeys: revisions are spread together")
+# Without it, nodes that no replica may run on would count as empty ones, and a replica would wait forever.
+_TAINTS: Final = Kubernetes("1.26", "topologySpreadConstraints[].nodeTaintsPolicy: replicas may crowd a node")
+
+_MOUNTS: Final = "/var/run/linkerd"
+
+
+def deployment() -> JSON:
+    """The Deployment."""
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata(NAME),
+        "spec": {
+            "replicas": If(Not(SCALED), Value("replicas")),
+            "revisionHistoryLimit": 3,
+            "selector": {"matchLabels": dict(SELECTOR)},
+            "strategy": {
+                "type": "RollingUpdate",
+                # On the nodes' network a new replica may find a place only where an old one has left.
+                "rollingUpdate": If(
+                    On("hostNetwork"), {"maxUnavailable": 1, "maxSurge": 0}, {"maxUnavailable": 0, "maxSurge": 1}
+                ),
+            },
+            "template": {
+                "metadata": {
+                    "labels": Beside({**LABELS, **SELECTOR}, "podLabels"),
+                    "annotations": Beside({"linkerd.io/inject": "disabled"}, "podAnnotations"),
+                },
+                "spec": _pod(),
+            },
+        },
+    }
+
+
+def _pod() -> JSON:
+    return {
+        "serviceAccountName": NAME,
+        "automountServiceAccountToken": True,
+        "enableServiceLinks": False,
+        "hostNetwork": If(On("hostNetwork"), True),
+        "dnsPolicy": If(On("hostNetwork"), "ClusterFirstWithHostNet"),
+        "imagePullSecrets": If(On("image.pullSecrets"), Value("image.pullSecrets")),
+        "priorityClassName": If(On("priorityClassName"), Value("priorityClassName")),
+        "terminationGracePeriodSeconds": GRACE,
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "nodeSelector": If(On("nodeSelector"), Value("nodeSelector")),
+        "tolerations": If(On("tolerations"), Value("tolerations")),
+        "affinity": If(On("affinity"), Value("affinity")),
+        "topologySpreadConstraints": [
+            _spread("topology.kubernetes.io/zone", "ScheduleAnyway"),
+            _spread(
+                "kubernetes.io/hostname",
+                If(every(Equal("spread.nodes", "DoNotSchedule"), _TAINTS), "DoNotSchedule", "ScheduleAnyway"),
+                If(every(Equal("spread.nodes", "DoNotSchedule"), _TAINTS), "Honor"),
+            ),
+        ],
+        "containers": [_container()],
+        "volumes": [
+            {"name": "config", "configMap": {"name": "linkerd-config"}},
+            {"name": "trust-roots", "configMap": {"name": "linkerd-identity-trust-roots"}},
+            If(FROM_FILES, {"name": "tls", "secret": {"secretName": Value("certificates.existingSecret")}}),
+        ],
+    }
+
+
+def _spread(key: str, unsatisfiable: Node, taints: Node = None) -> JSON:
+    found = {
+        "maxSkew": 1,
+        "topologyKey": key,
+        "whenUnsatisfiable": unsatisfiable,
+        "labelSelector": {"matchLabels": dict(SELECTOR)},
+        # Each revision by itself, or a rollout would end up uneven.
+        "matchLabelKeys": If(_BY_REVISION, ["pod-template-hash"]),
+    }
+    return found if taints is None else {**found, "nodeTaintsPolicy": taints}
+
+
+def _container() -> JSON:
+    return {
+        "name": NAME,
+        "image": _image(),
+        "imagePullPolicy": Value("image.pullPolicy"),
+        "args": _arguments(),
+        # Who leads, by name.
+        "env": [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
+        "ports": [
+            {"name": "https", "containerPort": Value("port"), "protocol": "TCP"},
+            {"name": "admin", "containerPort": Value("adminPort"), "protocol": "TCP"},
+        ],
+        "startupProbe": _probe("/live", period=1, failures=60),
+        "livenessProbe": _probe("/live", period=10, failures=3),
+        "readinessProbe": _probe("/ready", period=2, failures=3),
+        "lifecycle": If(_SLEEP, {"preStop": {"sleep": {"seconds": PRE_STOP}}}),
+        "resources": Value("resources"),
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "privileged": False,
+            "readOnlyRootFilesystem": True,
+            "runAsGroup": USER,
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "volumeMounts": [
+            {"name": "config", "mountPath": f"{_MOUNTS}/config", "readOnly": True},
+            {"name": "trust-roots", "mountPath": f"{_MOUNTS}/identity/trust-roots", "readOnly": True},
+            If(FROM_FILES, {"name": "tls", "mountPath": f"{_MOUNTS}/tls", "readOnly": True}),
+        ],
+    }
+
+
+def _image() -> Node:
+    tag = If(
+        On("image.tag"),
+        text(":", Value("image.tag")),
+        If(Not(On("image.digest")), text(":", Version())),
+    )
+    return text(Value("image.name"), tag, If(On("image.digest"), text("@", Value("image.digest"))))
+
+
+def _arguments() -> list[Node]:
+    return [
+        "serve",
+        text("--addr=:", Value("port")),
+        text("--admin-addr=:", Value("adminPort")),
+        text("--linkerd-namespace=", Namespace()),
+        f"--service={NAME}",
+        If(FROM_FILES, "--certs=files", "--certs=self-managed"),
+        If(On("adopt"), "--adopt"),
+        text("--cluster-domain=", Value("clusterDomain")),
+        text("--log-level=", Value("logLevel")),
+        text("--log-format=", Value("logFormat")),
+        If(Not(_SLEEP), f"--shutdown-delay={SHUTDOWN_DELAY}"),
+        Each("extraArgs"),
+    ]
+
+
+def _probe(path: str, *, period: int, failures: int) -> JSON:
+    return {
+        "httpGet": {"path": path, "port": "admin"},
+        "periodSeconds": period,
+        "timeoutSeconds": 3,
+        "failureThreshold": failures,
+    }

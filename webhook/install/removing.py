@@ -1,0 +1,198 @@
+"""Takes an installation out of a cluster, through the API server alone: our own server may be dead."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from webhook.cluster.api import OBJECT, PLAIN, ApiError, ApiServer
+from webhook.install import removal
+from webhook.install.removal import JSON, Stage, Thing
+
+FIELD_MANAGER: Final = "linkerd-webhook"
+
+# Whole objects are read of these: what they point at tells whose they are.
+_WHOLE: Final = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "ClusterRoleBinding")
+
+# Pods a page, and attempts at writing what others write, too.
+_PAGE: Final = 500
+_ATTEMPTS: Final = 5
+
+
+class Unreadable(Exception):
+    """What is there could not be found out: one sentence a line."""
+
+
+@dataclass(slots=True)
+class Survey:
+    """What is there. `found` is ours, in the order in which it goes; `foreign` has our names and is not ours.
+
+    `adopted` are Linkerd's configurations that have something to get back; `unrestorable` says why one cannot.
+    `elsewhere`: the namespaces of an installation that is not the one asked about. `release`: the Helm release of ours.
+    """
+
+    found: list[Thing] = field(default_factory=list)
+    foreign: list[Thing] = field(default_factory=list)
+    adopted: list[Thing] = field(default_factory=list)
+    unrestorable: list[str] = field(default_factory=list)
+    elsewhere: set[str] = field(default_factory=set)
+    release: str = ""
+
+    @property
+    def injects(self) -> bool:
+        """Whether Pods would go without a proxy if all of this were gone."""
+        return not self.adopted and removal.OWN_INJECTOR in self.found
+
+
+def linkerds() -> list[Thing]:
+    """Linkerd's own webhook configurations."""
+    version = "admissionregistration.k8s.io/v1"
+    return [
+        Thing(Stage.CALLS, version, kind, f"{kind.lower()}s", name, namespaced=False) for kind, name in removal.LINKERDS
+    ]
+
+
+async def survey(api: ApiServer, namespace: str) -> Survey:
+    """Look at everything there may be. Raises `Unreadable` with all that could not be read."""
+    named = [*removal.THINGS, *linkerds()]
+    bodies = await asyncio.gather(*(_read(api, each, namespace) for each in named), return_exceptions=True)
+    problems = [str(each) for each in bodies if isinstance(each, Unreadable)]
+    if problems:
+        raise Unreadable("\n".join(problems))
+    seen = Survey()
+    serves: set[str] = set()
+    for thing, body in zip(named, bodies, strict=True):
+        if isinstance(body, BaseException):
+            raise body
+        if body is None:
+            continue
+        if thing not in removal.THINGS:
+            _see_linkerds(seen, thing, body, namespace)
+        elif removal.is_ours(thing, body):
+            seen.found.append(thing)
+            seen.release = seen.release or removal.helm_release(body)
+            serves |= removal.installed_in(body)
+        else:
+            seen.foreign.append(thing)
+    seen.elsewhere = serves if namespace not in serves else set()
+    return seen
+
+
+async def pods_in_mesh(api: ApiServer, namespace: str) -> list[str]:
+    """namespace/name of all Pods that this control plane's proxy is in, sorted. Raises `Unreadable`."""
+    query = {"labelSelector": f"{removal.CONTROL_PLANE_NS}={namespace}", "limit": str(_PAGE)}
+    found: list[str] = []
+    while True:
+        try:
+            page = await api.get("/api/v1/pods", query, PLAIN)
+        except (ApiError, TimeoutError) as error:
+            raise Unreadable(f"cannot list Pods: {_why(error)}") from error
+        found += removal.in_mesh(page.get("items") or (), namespace)
+        following = (page.get("metadata") or {}).get("continue")
+        if not following:
+            return sorted(found)
+        query["continue"] = following
+
+
+async def remove(
+    api: ApiServer, namespace: str, seen: Survey, done: Callable[[str], None], failed: Callable[[str], None]
+) -> bool:
+    """Give Linkerd's configurations back and delete what is ours; whether all of that was done.
+
+    A failure is told and the rest is tried all the same, but the server stays while anybody may still be sent to it.
+    """
+    tell = _Told(done, failed)
+    calls = [each for each in seen.found if each.stage is Stage.CALLS]
+    for thing in calls[:1] if calls[:1] == [removal.SELF_TEST] else ():
+        await _delete(api, thing, namespace, tell)
+    for thing in seen.adopted:
+        await _restore(api, thing, namespace, tell)
+    for thing in calls:
+        if thing != removal.SELF_TEST:
+            await _delete(api, thing, namespace, tell)
+    if tell.failures:
+        failed("the server and its Secrets stay until that is done, as they may still be needed: uninstall again")
+        return False
+    for stage in (Stage.SERVER, Stage.STATE):
+        for thing in seen.found:
+            if thing.stage is stage:
+                await _delete(api, thing, namespace, tell)
+        # A server that was about to adopt when this began has done so by now, and may do so no more.
+        for thing in seen.adopted:
+            await _restore(api, thing, namespace, tell)
+    return not tell.failures
+
+
+class _Told:
+    """Says what was done and what was not, and counts the latter."""
+
+    def __init__(self, done: Callable[[str], None], failed: Callable[[str], None]) -> None:
+        self.failures = 0
+        self.done = done
+        self._failed = failed
+
+    def failed(self, what: str, error: Exception) -> None:
+        self.failures += 1
+        self._failed(f"{what}: {_why(error)}")
+
+
+def _see_linkerds(seen: Survey, thing: Thing, body: JSON, namespace: str) -> None:
+    if not removal.is_adopted(body, namespace):
+        return
+    seen.adopted.append(thing)
+    try:
+        removal.restored(body, namespace)
+    except removal.RestoreError as error:
+        seen.unrestorable.append(str(error))
+
+
+async def _read(api: ApiServer, thing: Thing, namespace: str) -> JSON | None:
+    """The object, None where there is none, or nothing of its kind. Raises `Unreadable`."""
+    whole = thing.kind in _WHOLE
+    try:
+        body = await api.get(thing.path(namespace), accept=PLAIN if whole else OBJECT)
+    except (ApiError, TimeoutError) as error:
+        if isinstance(error, ApiError) and error.status == 404:
+            return None
+        raise Unreadable(f"cannot read {thing.describe(namespace)}: {_why(error)}") from error
+    return {**body, "kind": thing.kind}
+
+
+async def _delete(api: ApiServer, thing: Thing, namespace: str, tell: _Told) -> None:
+    try:
+        await api.send("DELETE", thing.path(namespace))
+    except (ApiError, TimeoutError) as error:
+        if not isinstance(error, ApiError) or error.status != 404:
+            tell.failed(f"cannot delete {thing.describe(namespace)}", error)
+            return
+    tell.done(f"deleted {thing.describe(namespace)}")
+
+
+async def _restore(api: ApiServer, thing: Thing, namespace: str, tell: _Told) -> None:
+    """Give a configuration of Linkerd's back, if that is still to be done, in one write."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            body = await _read(api, thing, namespace)
+            if body is None or not removal.is_adopted(body, namespace):
+                return
+            await api.send(
+                "PUT", thing.path(namespace), removal.restored(body, namespace), query={"fieldManager": FIELD_MANAGER}
+            )
+        except (ApiError, TimeoutError, Unreadable, removal.RestoreError) as error:
+            # Somebody wrote it in between: what they wrote counts.
+            if isinstance(error, ApiError) and error.status == 409 and attempt + 1 < _ATTEMPTS:
+                continue
+            tell.failed(f"cannot restore {thing.describe(namespace)}", error)
+            return
+        tell.done(f"restored {thing.describe(namespace)}")
+        return
+
+
+def _why(error: Any) -> str:
+    if isinstance(error, TimeoutError):
+        return "the API server does not answer in time"
+    if isinstance(error, ApiError) and error.status == 0:
+        return f"no connection to the API server: {error.message}"
+    return str(error)

@@ -1,0 +1,273 @@
+"""Every setting of an installation, one row each: the chart's values, their schema, and the flags of `install`."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any, Final
+
+from webhook.install.tree import Condition, Equal, More, Not, On, Same, every
+
+JSON = dict[str, Any]
+
+_NOTHING: Final = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """`path` is where the values have it. `schema` is JSON schema, of which `schema.py` knows what is used here.
+
+    `flag` is the flag of `install` that sets it; a list's flag adds, and is repeatable. `ha` is its value in a highly
+    available installation, where that is another.
+    """
+
+    path: str
+    default: Any
+    schema: JSON
+    description: str
+    flag: str = ""
+    ha: Any = _NOTHING
+
+    @property
+    def differs(self) -> bool:
+        """Whether a highly available installation has another value."""
+        return self.ha is not _NOTHING
+
+
+BOOLEAN: Final = {"type": "boolean"}
+PORT: Final = {"type": "integer", "minimum": 1, "maximum": 65535}
+COUNT: Final = {"type": "integer", "minimum": 1, "maximum": 100}
+OBJECT: Final = {"type": "object"}
+OBJECTS: Final = {"type": "array", "items": {"type": "object"}}
+STRINGS: Final = {"type": "object", "additionalProperties": {"type": "string"}}
+
+
+def _text(pattern: str) -> JSON:
+    return {"type": "string", "pattern": pattern}
+
+
+def _choice(*choices: str) -> JSON:
+    return {"type": "string", "enum": list(choices)}
+
+
+# Names as DNS has them. What goes into a string of a template is held to a pattern, lest it break out of the quotes.
+_LABEL: Final = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+_NAME: Final = "[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?"
+
+SETTINGS: Final = (
+    Setting(
+        "adopt",
+        False,
+        BOOLEAN,
+        "Point Linkerd's own webhook configurations at this server, in place of configurations of ours. What was there "
+        "before is kept on them, and `linkerd-webhook uninstall --delete` puts it back.",
+        "--adopt",
+    ),
+    Setting("image.name", "linkerd-webhook", _text("^[A-Za-z0-9]([A-Za-z0-9._/:-]*[A-Za-z0-9])?$"), "The image."),
+    Setting(
+        "image.tag",
+        "",
+        _text("^[A-Za-z0-9_.-]{0,128}$"),
+        "Its tag; empty: the chart's appVersion, or the digest alone.",
+    ),
+    Setting(
+        "image.digest",
+        "",
+        _text("^(sha256:[0-9a-f]{64})?$"),
+        "Its digest, as sha256:….",
+    ),
+    Setting(
+        "image.pullPolicy", "IfNotPresent", _choice("Always", "IfNotPresent", "Never"), "When the image is pulled."
+    ),
+    Setting("image.pullSecrets", [], OBJECTS, "Secrets to pull it with, each as {name: …}."),
+    Setting("replicas", 2, COUNT, "Replicas; with autoscaling the fewest.", "--replicas", ha=3),
+    Setting(
+        "failurePolicy",
+        "Ignore",
+        _choice("Ignore", "Fail"),
+        "What the API server does when no replica answers: let objects in as they are, or refuse them. With Fail the "
+        "configurations have no rules until the server has seen that the API server reaches it.",
+        "--failure-policy",
+    ),
+    Setting(
+        "guard",
+        "warn",
+        _choice("off", "warn", "deny"),
+        "A ValidatingAdmissionPolicy against Pods that should be meshed and come without a proxy (Kubernetes 1.30 on): "
+        "warn tells whoever creates them, deny refuses them.",
+        "--guard",
+    ),
+    Setting(
+        "tokenProjection",
+        True,
+        BOOLEAN,
+        "As identity.serviceAccountTokenProjection in Linkerd's values: false, and a Pod without a token is no miss.",
+    ),
+    Setting(
+        "namespaces.optIn",
+        False,
+        BOOLEAN,
+        "Inject only in Namespaces with the label config.linkerd.io/admission-webhooks: enabled.",
+        "--opt-in",
+    ),
+    Setting(
+        "namespaces.exclude",
+        [],
+        {"type": "array", "items": _text(f"^{_LABEL}$")},
+        "Namespaces to leave alone, beside the system's own.",
+        "--exclude-namespace",
+    ),
+    Setting(
+        "certificates.existingSecret",
+        "",
+        _text(f"^({_NAME})?$"),
+        "A Secret of type kubernetes.io/tls in Linkerd's namespace that somebody else keeps; its ca.crt, where it has "
+        "one, is what the API server is told to trust. Empty: the server issues and rotates certificates itself.",
+        "--existing-secret",
+    ),
+    Setting(
+        "certificates.caBundle",
+        "",
+        _text("^(-----BEGIN CERTIFICATE-----(.|\\n|\\r)*)?$"),
+        "CA certificates (PEM) of that Secret, where it has no ca.crt.",
+    ),
+    Setting(
+        "certificates.injectCAFrom",
+        "",
+        _text(f"^({_LABEL}/{_NAME})?$"),
+        "NAMESPACE/NAME of the cert-manager Certificate behind that Secret: cert-manager writes the caBundles then.",
+        "--inject-ca-from",
+    ),
+    Setting("port", 8443, PORT, "The container's port for the API server.", "--port"),
+    Setting("adminPort", 9995, PORT, "The container's port for metrics, probes and the status page.", "--admin-port"),
+    Setting(
+        "hostNetwork",
+        False,
+        BOOLEAN,
+        "Run in the nodes' network, for where the API server does not reach Pods.",
+        "--host-network",
+    ),
+    Setting("clusterDomain", "cluster.local", _text(f"^{_NAME}$"), "The cluster's DNS domain.", "--cluster-domain"),
+    Setting("logLevel", "info", _choice("error", "warn", "info", "debug"), "What is logged.", "--log-level"),
+    Setting("logFormat", "plain", _choice("plain", "json"), "How it is logged."),
+    Setting(
+        "extraArgs",
+        [],
+        {"type": "array", "items": _text("^--[a-z]")},
+        "More flags of `linkerd-webhook serve`, as --release-line=edge-26.8.",
+    ),
+    Setting("autoscaling.enabled", False, BOOLEAN, "Scale by CPU (Kubernetes 1.23 on).", "--autoscaling"),
+    Setting("autoscaling.maxReplicas", 6, COUNT, "The most replicas."),
+    Setting(
+        "autoscaling.targetCPUUtilization",
+        80,
+        {"type": "integer", "minimum": 1, "maximum": 1000},
+        "Percent of the CPU request to keep to.",
+    ),
+    Setting(
+        "spread.nodes",
+        "ScheduleAnyway",
+        _choice("ScheduleAnyway", "DoNotSchedule"),
+        "Whether a replica may wait rather than crowd a node (zones: never; before Kubernetes 1.26: never).",
+        ha="DoNotSchedule",
+    ),
+    Setting(
+        "podMonitor.enabled",
+        False,
+        BOOLEAN,
+        "A PodMonitor for Prometheus; needs the CRDs of the Prometheus operator.",
+        "--pod-monitor",
+    ),
+    Setting("podMonitor.interval", "30s", _text("^[0-9]+(ms|s|m)$"), "How often it asks."),
+    Setting("podMonitor.labels", {}, STRINGS, "Labels of the PodMonitor, by which Prometheus selects it."),
+    Setting(
+        "networkPolicy.enabled",
+        False,
+        BOOLEAN,
+        "A NetworkPolicy: in, only the two ports; out, DNS, the API server and the other replicas.",
+        "--network-policy",
+    ),
+    Setting(
+        "networkPolicy.apiServerPort", 6443, PORT, "The API server's port behind its Service (443 is allowed, too)."
+    ),
+    Setting(
+        "resources",
+        {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}},
+        OBJECT,
+        "The container's requests and limits.",
+    ),
+    Setting(
+        "priorityClassName",
+        "system-cluster-critical",
+        _text(f"^({_NAME})?$"),
+        "The Pods' priority: what admits others comes first.",
+    ),
+    Setting("nodeSelector", {"kubernetes.io/os": "linux"}, STRINGS, "Labels of the nodes to run on."),
+    Setting("tolerations", [], OBJECTS, "Taints to put up with."),
+    Setting("affinity", {}, OBJECT, "Affinity, beside the spread over zones and nodes."),
+    Setting("podAnnotations", {}, STRINGS, "More annotations of the Pods."),
+    Setting("podLabels", {}, STRINGS, "More labels of the Pods."),
+)
+
+BY_PATH: Final = {setting.path: setting for setting in SETTINGS}
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Settings that do not go together; `message` names them, and the way out."""
+
+    condition: Condition
+    message: str
+
+
+CONFLICTS: Final = (
+    Conflict(
+        every(On("adopt"), Equal("failurePolicy", "Fail")),
+        "adopt: true keeps the failurePolicy of Linkerd's configurations: leave failurePolicy at Ignore here, and "
+        "set webhookFailurePolicy: Fail in Linkerd's values",
+    ),
+    Conflict(
+        every(On("certificates.caBundle"), Not(On("certificates.existingSecret"))),
+        "certificates.caBundle is for a certificate that somebody else keeps: set certificates.existingSecret "
+        "(--existing-secret), or leave caBundle empty",
+    ),
+    Conflict(
+        every(On("certificates.injectCAFrom"), Not(On("certificates.existingSecret"))),
+        "certificates.injectCAFrom needs the Secret that the Certificate writes: set certificates.existingSecret "
+        "(--existing-secret)",
+    ),
+    Conflict(
+        every(On("certificates.injectCAFrom"), On("certificates.caBundle")),
+        "certificates.injectCAFrom and certificates.caBundle both say what to trust: leave one empty",
+    ),
+    Conflict(Same("port", "adminPort"), "port and adminPort are the same: one of them has to be another"),
+    Conflict(
+        every(On("autoscaling.enabled"), More("replicas", "autoscaling.maxReplicas")),
+        "autoscaling.maxReplicas is less than replicas: raise it to replicas at least",
+    ),
+)
+
+
+def defaults() -> JSON:
+    """The chart's values."""
+    return _tree({setting.path: setting.default for setting in SETTINGS})
+
+
+def highly_available() -> JSON:
+    """What a highly available installation has another value for."""
+    return _tree({setting.path: setting.ha for setting in SETTINGS if setting.differs})
+
+
+def _tree(values: dict[str, Any]) -> JSON:
+    found: JSON = {}
+    for path, value in values.items():
+        place(found, path, copy.deepcopy(value))
+    return found
+
+
+def place(values: JSON, path: str, value: Any) -> None:
+    """Set a setting."""
+    *parents, last = path.split(".")
+    for key in parents:
+        values = values.setdefault(key, {})
+    values[last] = value
