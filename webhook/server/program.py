@@ -129,6 +129,7 @@ async def serve(
     options: Options, lines: logs.Lines, stop: asyncio.Event, started: Callable[[Ports], None] = lambda _: None
 ) -> None:
     """Serve until `stop` is set, then drain. `started` is called once both ports are open. Raises `StartError`."""
+    _check(options)
     metrics = Metrics()
     certificate = tls.Certificate()
     configuration = Configuration(
@@ -189,16 +190,19 @@ async def serve(
         await serve_until(stop, admissions, operators, options.times, drain)
 
 
+def _check(options: Options) -> None:
+    """Whether the options go together. Raises `StartError`."""
+    if options.service is None and (options.certs == "self-managed" or options.adopt):
+        flag = "--adopt" if options.adopt else "--certs=self-managed"
+        raise StartError(f"{flag} needs --service NAME: the Service in front of this server")
+    if options.service is not None and options.manifests:
+        raise StartError("--service needs a cluster to look after: it does not go with --manifests")
+
+
 def _upkeep(options: Options, api: ApiServer | None, certificate: tls.Certificate, metrics: Metrics) -> Upkeep | None:
-    """What looks after certificates and configurations, for a server that knows its Service. Raises `StartError`."""
-    if options.service is None:
-        if options.certs == "self-managed" or options.adopt:
-            raise StartError(
-                "--certs=self-managed and --adopt need --service: the Service that is in front of this server"
-            )
+    """What looks after certificates and configurations, for a server that knows its Service."""
+    if options.service is None or api is None:
         return None
-    if api is None:
-        raise StartError("--service needs a cluster: it cannot be looked after from --manifests")
     # Only here: who serves files to Linkerd's own configurations needs none of it.
     from certs.configurations import Service
     from webhook.install.configurations import RULES

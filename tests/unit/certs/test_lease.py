@@ -191,6 +191,20 @@ class TestElection:
 
         run(story())
 
+    def test_who_makes_a_deleted_lease_anew_leads_once_the_others_have_seen_it(self) -> None:
+        async def story() -> None:
+            async with candidates("a", "b", "c") as all_:
+                all_.lines[all_.leader].silent = True
+                all_.api.remove(LEASE)
+                while LEASE not in all_.api.objects:  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
+                await asyncio.sleep(3)
+                assert all_.leading == set()
+                await asyncio.sleep(5)
+                assert all_.leader == all_.spec["holderIdentity"]
+
+        run(story())
+
     @pytest.mark.parametrize(
         "spec",
         [{}, None, {"holderIdentity": 7}, {"holderIdentity": "", "renewTime": "never", "leaseDurationSeconds": "x"}],

@@ -276,6 +276,15 @@ class TestCannotStart:
             assert "--addr" in self.refuse(capsys, ["serve", *mounts.flags, f"-addr={busy}"])
             assert "--admin-addr" in self.refuse(capsys, ["serve", *mounts.flags, f"-admin-addr={busy}"])
 
+    @pytest.mark.parametrize("flag", ["--certs=self-managed", "--adopt"])
+    def test_what_needs_a_service_says_so(self, mounts: Mounts, capsys: pytest.CaptureFixture[str], flag: str) -> None:
+        """By the flag that was given."""
+        assert f"{flag} needs --service NAME" in self.refuse(capsys, ["serve", *mounts.flags, flag])
+
+    def test_a_service_without_a_cluster_is_refused(self, mounts: Mounts, capsys: pytest.CaptureFixture[str]) -> None:
+        """There is nothing to look after in manifests."""
+        assert "--manifests" in self.refuse(capsys, ["serve", *mounts.flags, "--service=linkerd-webhook"])
+
     def test_an_unknown_webhook_is_told_with_the_known_ones(
         self, mounts: Mounts, capsys: pytest.CaptureFixture[str]
     ) -> None:
