@@ -20,7 +20,8 @@ from tests.e2e.objects import ENABLED, Room, namespace, pod
 from tests.e2e.program import ROOT
 from tests.e2e.waiting import until
 from webhook.install.configurations import RULES
-from webhook.install.removal import LINKERDS, THINGS
+from webhook.install.linkerd import ADOPTED_FROM, LINKERDS
+from webhook.install.removal import THINGS
 from webhook.server.upkeep import adoption
 from webhook.server.upkeep.rules import with_rules
 
@@ -175,7 +176,7 @@ class TestAdopted:
     ) -> None:
         apply(api, "--adopt")
         for name, body in zip(LINKERDS, self.now(api), strict=True):
-            ours = adoption.adopted(body, adoption.LINKERDS[name], Service(NAMESPACE, NAME), "b3Vycw==")
+            ours = adoption.adopted(body, adoption.PATHS[name], Service(NAMESPACE, NAME), "b3Vycw==")
             api.request("PUT", api.path(body), ours).ok()
         assert not self.given_back(api, before)
         refused = run(kubeconfig)
@@ -204,4 +205,4 @@ class TestAdopted:
 
 
 def _adopted(body: JSON) -> bool:
-    return adoption.ADOPTED_FROM in (body["metadata"].get("annotations") or {})
+    return ADOPTED_FROM in (body["metadata"].get("annotations") or {})

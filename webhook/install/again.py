@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from certs.configurations import FIELD_MANAGER, Name, Service, path, pointing
 from webhook.cluster.api import ApiError, ApiServer
-from webhook.install.look import LINKERDS
-from webhook.install.removal import ADOPTED_FROM
+from webhook.install.linkerd import ADOPTED_FROM, LINKERDS
 
 
 async def adopt_again(api: ApiServer, service: Service) -> list[str]:

@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from certs.configurations import MUTATING, VALIDATING, Name, cert_manager, path
+from certs.configurations import MUTATING, VALIDATING, cert_manager, path
 from webhook.cluster.api import OBJECT, PLAIN, ApiError, ApiServer
 from webhook.install.configurations import NAME
+from webhook.install.linkerd import LINKERDS
 
 JSON = dict[str, Any]
 
@@ -23,11 +24,6 @@ CRDS: Final = (
     "serviceprofiles.linkerd.io",
 )
 CONFIG_MAPS: Final = ("linkerd-config", "linkerd-identity-trust-roots")
-LINKERDS: Final[tuple[Name, ...]] = (
-    (MUTATING, "linkerd-proxy-injector-webhook-config"),
-    (VALIDATING, "linkerd-policy-validator-webhook-config"),
-    (VALIDATING, "linkerd-sp-validator-webhook-config"),
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,19 +12,13 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final
 
+from webhook.install.linkerd import ADOPTED_FROM
+
 JSON = dict[str, Any]
 
 NAME: Final = "linkerd-webhook"
 PROXY: Final = "linkerd-proxy"
 CONTROL_PLANE_NS: Final = "linkerd.io/control-plane-ns"
-
-# On a configuration of Linkerd's that was adopted: the clientConfig of each of its webhooks before, by name.
-ADOPTED_FROM: Final = "linkerd-webhook/adopted-from"
-LINKERDS: Final = (
-    ("MutatingWebhookConfiguration", "linkerd-proxy-injector-webhook-config"),
-    ("ValidatingWebhookConfiguration", "linkerd-sp-validator-webhook-config"),
-    ("ValidatingWebhookConfiguration", "linkerd-policy-validator-webhook-config"),
-)
 
 _OURS: Final = ("app.kubernetes.io/name", "app.kubernetes.io/managed-by")
 _HELM: Final = "meta.helm.sh/release-name"

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from webhook.cluster.api import OBJECT, PLAIN, ApiError, ApiServer
 from webhook.install import removal
+from webhook.install.linkerd import LINKERDS
 from webhook.install.removal import JSON, Stage, Thing
 
 FIELD_MANAGER: Final = "linkerd-webhook"
@@ -49,9 +50,7 @@ class Survey:
 def linkerds() -> list[Thing]:
     """Linkerd's own webhook configurations."""
     version = "admissionregistration.k8s.io/v1"
-    return [
-        Thing(Stage.CALLS, version, kind, f"{kind.lower()}s", name, namespaced=False) for kind, name in removal.LINKERDS
-    ]
+    return [Thing(Stage.CALLS, version, kind, f"{kind.lower()}s", name, namespaced=False) for kind, name in LINKERDS]
 
 
 async def survey(api: ApiServer, namespace: str) -> Survey:

@@ -14,7 +14,8 @@ from click.testing import CliRunner, Result
 
 from certs.configurations import Service
 from webhook.cli.main import cli
-from webhook.install.removal import ADOPTED_FROM, OWN_INJECTOR, SELF_TEST, THINGS, Stage, Thing
+from webhook.install.linkerd import ADOPTED_FROM
+from webhook.install.removal import OWN_INJECTOR, SELF_TEST, THINGS, Stage, Thing
 from webhook.server.upkeep import adoption
 
 from .stored import JSON, Cluster, kubeconfig, served

@@ -10,8 +10,8 @@ import pytest
 from certs.configurations import MUTATING, Service, path
 from webhook.cluster.api import ApiError, ApiServer
 from webhook.install.again import adopt_again
-from webhook.install.look import CRDS, LINKERDS, Found, Wanted, look
-from webhook.install.removal import ADOPTED_FROM
+from webhook.install.linkerd import ADOPTED_FROM, LINKERDS
+from webhook.install.look import CRDS, Found, Wanted, look
 
 JSON = dict[str, Any]
 

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from certs.configurations import Service
+from webhook.install.linkerd import ADOPTED_FROM, LINKERDS
 from webhook.install.removal import (
-    ADOPTED_FROM,
-    LINKERDS,
     OWN_INJECTOR,
     SELF_TEST,
     THINGS,
@@ -116,8 +115,7 @@ class TestRestoring:
     """What Linkerd gets back."""
 
     def test_the_names_are_those_that_the_server_goes_by(self) -> None:
-        assert set(LINKERDS) == set(adoption.LINKERDS)
-        assert ADOPTED_FROM == adoption.ADOPTED_FROM
+        assert set(LINKERDS) == set(adoption.PATHS)
 
     @pytest.mark.parametrize("annotations", [None, {"example.org/kept": "yes"}])
     def test_what_was_adopted_is_as_before(self, annotations: dict[str, str] | None) -> None:

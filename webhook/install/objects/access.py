@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
+from certs.configurations import MUTATING, VALIDATING
 from webhook.install.configurations import NAME, SELF_TEST
+from webhook.install.linkerd import LINKERDS
 from webhook.install.objects.names import CA_SECRET, JSON, LEAF_SECRET, OWN_CONFIGURATIONS, SELF_MANAGED, metadata
 from webhook.install.tree import If, Namespace, Node, On
 
 # Linkerd's own configurations, which are written where they are adopted.
-LINKERDS_MUTATING: Final = ("linkerd-proxy-injector-webhook-config",)
-LINKERDS_VALIDATING: Final = ("linkerd-policy-validator-webhook-config", "linkerd-sp-validator-webhook-config")
+LINKERDS_MUTATING: Final = tuple(name for kind, name in LINKERDS if kind == MUTATING)
+LINKERDS_VALIDATING: Final = tuple(name for kind, name in LINKERDS if kind == VALIDATING)
 
 _RBAC: Final = "rbac.authorization.k8s.io"
 _READ: Final = ["get", "list", "watch"]

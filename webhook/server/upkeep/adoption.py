@@ -12,12 +12,12 @@ from typing import Final
 
 from certs.configurations import MUTATING, VALIDATING, Name, Service, cert_manager, pointing
 from webhook.cluster.api import JSON
+from webhook.install.linkerd import ADOPTED_FROM
 
-ADOPTED_FROM: Final = "linkerd-webhook/adopted-from"
 AGAIN: Final = "linkerd-webhook install --adopt --again"
 
-# Linkerd's configurations, and where we answer what comes through each.
-LINKERDS: Final[dict[Name, str]] = {
+# Where we answer what comes through each of Linkerd's configurations.
+PATHS: Final[dict[Name, str]] = {
     (MUTATING, "linkerd-proxy-injector-webhook-config"): "/proxy-injector",
     (VALIDATING, "linkerd-sp-validator-webhook-config"): "/sp-validator",
     (VALIDATING, "linkerd-policy-validator-webhook-config"): "/policy-validator",

@@ -11,8 +11,9 @@ import structlog
 from certs.bundle import encode
 from certs.configurations import FIELD_MANAGER, MUTATING, VALIDATING, Name, Service, path, pointing
 from webhook.cluster.api import JSON, ApiError, ApiServer
+from webhook.install.linkerd import LINKERDS
 from webhook.server.upkeep import adoption, selftest
-from webhook.server.upkeep.adoption import LINKERDS, State
+from webhook.server.upkeep.adoption import PATHS, State
 from webhook.server.upkeep.configurations import Configurations
 from webhook.server.upkeep.rules import Rules, with_rules
 
@@ -82,7 +83,7 @@ class Registration:
         if self._adopt:
             if adoption.state(body, self._service) is not State.FOREIGN:
                 return None
-            return adoption.adopted(body, LINKERDS[name], self._service, encode(bundle))
+            return adoption.adopted(body, PATHS[name], self._service, encode(bundle))
         # Only what has the caBundle that the self-test came through with will be answered as that was.
         if any(entry.bundle != bundle for entry in pointing(body, self._service)):
             return None

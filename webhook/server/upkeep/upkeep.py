@@ -17,9 +17,9 @@ from certs.files import FileTrust
 from certs.keeper import Keeper, Round
 from certs.lease import Election
 from webhook.cluster.api import PLAIN, ApiServer
+from webhook.install.linkerd import LINKERDS
 from webhook.server.tls import Certificate
 from webhook.server.upkeep import selftest
-from webhook.server.upkeep.adoption import LINKERDS
 from webhook.server.upkeep.configurations import Configurations
 from webhook.server.upkeep.registration import NAME, OURS, SELF_TEST, Duties, Registration
 from webhook.server.upkeep.served import ServedSecret

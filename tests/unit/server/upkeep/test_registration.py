@@ -9,8 +9,9 @@ import pytest
 from certs.configurations import MUTATING, VALIDATING
 from certs.issue import Pair
 from webhook.install.configurations import INJECTOR_WEBHOOK, RULES
+from webhook.install.linkerd import ADOPTED_FROM, LINKERDS
 from webhook.server.upkeep import adoption
-from webhook.server.upkeep.adoption import ADOPTED_FROM, LINKERDS, State
+from webhook.server.upkeep.adoption import PATHS, State
 from webhook.server.upkeep.registration import SELF_TEST, Duties, Registration
 
 from .conftest import INJECTOR, JSON, SERVICE, Known, Written, bundles, configuration, refused, webhook
@@ -167,4 +168,5 @@ class TestAdoption:
         assert leader.registration.overwritten() == []
 
     def test_every_configuration_of_linkerd_s_has_a_path(self) -> None:
-        assert set(LINKERDS.values()) == {"/proxy-injector", "/sp-validator", "/policy-validator"}
+        assert set(PATHS) == set(LINKERDS)
+        assert set(PATHS.values()) == {"/proxy-injector", "/sp-validator", "/policy-validator"}
