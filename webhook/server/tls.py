@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import ssl
-import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
 
 from certs.inspect import CertificateError, Leaf, check_pair
+from certs.serving import load
 from webhook.server.reload import Contents, Group, Refused
 
 CERTIFICATE = "tls.crt"
@@ -37,13 +35,13 @@ class Certificate:
         leaf = check_pair(chain, key, self._clock())
         # OpenSSL takes the chain before it looks at the key. A pair that it refuses halfway must not have touched the
         # context in use, so a fresh one tries it first.
-        _load(_context(), chain, key)
+        load(_context(), chain, key)
         return leaf
 
     def load(self, chain: bytes, key: bytes) -> None:
         """Take a pair, both PEM, into force. Raises `CertificateError`; then the pair before stays."""
         leaf = self.check(chain, key)
-        _load(self.context, chain, key)
+        load(self.context, chain, key)
         self.leaf = leaf
 
     @property
@@ -81,7 +79,7 @@ def group(certificate: Certificate, directory: Path, wait: Callable[[bytes, byte
 def offer(chain: bytes, key: bytes) -> ssl.SSLContext:
     """A context that serves a pair, both PEM, beside the one in use. Raises `CertificateError`."""
     context = _context()
-    _load(context, chain, key)
+    load(context, chain, key)
     return context
 
 
@@ -92,24 +90,3 @@ def _context() -> ssl.SSLContext:
     # The API server keeps its connections and caches no sessions: tickets are bytes for nobody.
     context.num_tickets = 0
     return context
-
-
-def _load(context: ssl.SSLContext, chain: bytes, key: bytes) -> None:
-    """Load exactly these bytes. Python's ssl reads only files, and the real ones may change under its hands."""
-    with _memory(chain) as chain_file, _memory(key) as key_file:
-        try:
-            context.load_cert_chain(f"/dev/fd/{chain_file.fileno()}", f"/dev/fd/{key_file.fileno()}")
-        except ssl.SSLError as error:
-            raise CertificateError("certificate", f"OpenSSL refuses the pair: {error.reason or error}") from None
-
-
-def _memory(data: bytes) -> BinaryIO:
-    """An unnamed file, in memory where the system has that: the root file system may be read-only."""
-    if hasattr(os, "memfd_create"):
-        file: BinaryIO = os.fdopen(os.memfd_create("pem"), "w+b")
-    else:
-        file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
-    file.write(data)
-    file.flush()
-    file.seek(0)
-    return file
