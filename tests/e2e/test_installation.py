@@ -99,6 +99,15 @@ class TestOtherHands:
             until("the Secret", lambda path=path: api.request("GET", path).status == 200, within=75)  # type: ignore[misc]
             assert meshed(room.pod(dry_run=True).ok())
 
+    @pytest.mark.parametrize("what", ["--leaf", "--ca"])
+    def test_certificates_are_rotated_by_a_command_that_follows_to_the_end(
+        self, ours: Installation, kubeconfig: Path, what: str
+    ) -> None:
+        before = {replica.served().serial_number for replica in ours.replicas}
+        command("certs", "rotate", what, f"--kubeconfig={kubeconfig}")
+        assert not before & {replica.served().serial_number for replica in ours.replicas}
+        command("certs", "inspect", f"--kubeconfig={kubeconfig}")
+
     def test_a_replica_that_nobody_would_trust_is_not_ready(self, ours: Installation, api: ApiServer) -> None:
         replica = ours.replicas[0]
         foreign = configuration(MUTATING, "somebody-elses")

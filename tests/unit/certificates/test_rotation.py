@@ -132,6 +132,21 @@ class TestSteps:
         assert not found.waits_for
         assert found.done[4] == "whether the 2 replicas serve it cannot be seen from here"
 
+    async def test_a_new_leaf_of_the_old_ca_is_not_the_one(self) -> None:
+        site = Rotating()
+        before = await site.look()
+        for number in (1, 2, 3):
+            site.step(number)
+        site.store(new_leaf(site.ca))
+        assert progress(before, await site.look(), "ca").waits_for == "a new leaf is stored"
+
+    async def test_it_is_not_over_while_a_replica_lags_behind(self) -> None:
+        site = Rotating()
+        before = await site.look()
+        for number in (1, 2, 3, 4, 6):
+            site.step(number)
+        assert progress(before, await site.look(), "ca").waits_for == "every replica serves it (1)"
+
     async def test_what_cert_manager_writes_is_not_waited_for(self) -> None:
         site = Rotating()
         site.configure("other", site.ca.certificate, {"cert-manager.io/inject-ca-from": "a/b"})

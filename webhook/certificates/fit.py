@@ -1,0 +1,194 @@
+"""Whether what is served is trusted by every caBundle that points at it. Pure: facts in, findings out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from certs.configurations import Service
+from certs.inspect import Leaf
+from webhook.certificates.facts import Bundle, Kept, Replica, State, Summary, serial
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What does not fit: the object, the field's path, the value there, what is wrong, and how to put it right."""
+
+    object: str
+    field: str
+    value: str
+    message: str
+    fix: str
+
+    def __str__(self) -> str:
+        value = f" {self.value}" if self.value else ""
+        return f"{self.object}: {self.field}{value}: {self.message}"
+
+
+def findings(state: State) -> list[Finding]:
+    """Everything that does not fit; none where it does."""
+    found = [*_kept(state), *_nobody(state)]
+    for bundle in state.bundles:
+        found += _empty(state, bundle)
+    judged: list[Replica | Kept] = [*state.replicas, *(each for each in state.kept if each.role == "leaf")]
+    for server in judged:
+        found += _served(state, server)
+    return found
+
+
+def remarks(state: State) -> list[str]:
+    """What is worth a look and breaks nothing: junk and expired CAs in a caBundle, who is judged by the Secret."""
+    found = []
+    for bundle in state.bundles:
+        found += [f"{bundle.where}: {bundle.field}: {each}, passed over" for each in bundle.junk]
+        found += [
+            f"{bundle.where}: {bundle.field}: {anchor.subject} ({_short(anchor.serial)}) has expired, no longer of use"
+            for anchor in bundle.anchors
+            if anchor.not_after <= state.at
+        ]
+    leaf = state.one("leaf")
+    by = f": judged by {leaf.where}" if leaf and leaf.certificate else ""
+    found += [
+        f"{each.where} cannot be reached from here ({each.unreachable}){by}"
+        for each in state.replicas
+        if each.unreachable
+    ]
+    missing = [each for each in state.names if leaf and leaf.certificate and each not in leaf.certificate.names]
+    if leaf and missing and state.self_managed:
+        found.append(f"{leaf.where}: {leaf.field} is not for {', '.join(missing)}: the leader issues a new one")
+    if not state.replicas and not state.files and not any("endpointslices" in each for each in state.unseen):
+        found.append(f"no replica is ready{by}")
+    return found
+
+
+def _kept(state: State) -> Iterator[Finding]:
+    leaf = state.one("leaf")
+    for kept in state.kept:
+        if not kept.why_not:
+            continue
+        missing = kept.certificate is None and kept.why_not == "there is none"
+        if missing and kept.role == "leaf" and not state.self_managed and _all_seen(state):
+            # The replicas have theirs from somewhere else, and that was looked at.
+            continue
+        if missing and kept.role == "CA" and not (leaf and leaf.certificate and state.self_managed):
+            continue
+        value = "" if kept.certificate is None else _named(kept.certificate)
+        yield Finding(kept.where, kept.field, value, kept.why_not, _fix_kept(state, kept))
+
+
+def _all_seen(state: State) -> bool:
+    return bool(state.replicas) and not any(each.unreachable for each in state.replicas)
+
+
+def _nobody(state: State) -> Iterator[Finding]:
+    if state.bundles or any("webhookconfigurations" in each for each in state.unseen):
+        return
+    service = state.service
+    if state.files:
+        yield Finding(
+            "files", "--ca-bundle", "", "no CA certificate to trust is given", "pass --ca-bundle FILE, or add ca.crt"
+        )
+        return
+    yield Finding(
+        f"Service {service.namespace}/{service.name}",
+        "webhooks[].clientConfig.service",
+        "",
+        "no webhook configuration points at it",
+        f"linkerd-webhook install --linkerd-namespace {service.namespace} | kubectl apply -f - "
+        "(or name another --service or --linkerd-namespace)",
+    )
+
+
+def _empty(state: State, bundle: Bundle) -> Iterator[Finding]:
+    if not bundle.anchors:
+        says = f"holds no certificate ({'; '.join(bundle.junk)})" if bundle.junk else "is empty: nothing is trusted"
+        yield Finding(bundle.where, bundle.field, "", says, _fix_bundle(state, bundle))
+
+
+def _served(state: State, server: Replica | Kept) -> Iterator[Finding]:
+    """What is wrong with what one server serves: with itself once, else with each caBundle that does not trust it."""
+    leaf = server.leaf if isinstance(server, Replica) else server.certificate
+    if leaf is None:
+        return
+    place = server.field if isinstance(server, Kept) else "served certificate"
+    own = _unusable(leaf, state.service, state.at)
+    if own:
+        # A Secret's end of life was told with the Secret.
+        if not (isinstance(server, Kept) and server.why_not):
+            yield Finding(server.where, place, _named(leaf), own, _fix_leaf(state))
+        return
+    if isinstance(server, Kept) and server.why_not:
+        return
+    for bundle in state.bundles:
+        why = state.trust.get((server.where, bundle.pem), "") if bundle.anchors else ""
+        if why:
+            value = ", ".join(_named(each) for each in bundle.anchors)
+            message = f"does not trust {_named(leaf)} of {server.where} for {state.service.dns_name}: {why}"
+            yield Finding(bundle.where, bundle.field, value, message, _fix_bundle(state, bundle))
+
+
+def _unusable(leaf: Leaf | Summary, service: Service, now: datetime) -> str:
+    if leaf.not_after <= now:
+        return f"has expired since {leaf.not_after:%Y-%m-%dT%H:%M:%SZ}"
+    if leaf.not_before > now:
+        return f"is not valid before {leaf.not_before:%Y-%m-%dT%H:%M:%SZ}"
+    if not _covers(leaf.names, service.dns_name):
+        return f"is for {', '.join(leaf.names) or 'no name'}, want {service.dns_name}"
+    return ""
+
+
+def _covers(names: tuple[str, ...], wanted: str) -> bool:
+    above = wanted.partition(".")[2]
+    return any(each.lower() in (wanted.lower(), f"*.{above}".lower()) for each in names)
+
+
+def _named(certificate: Leaf | Summary) -> str:
+    number = certificate.serial if isinstance(certificate.serial, str) else serial(certificate.serial)
+    return f"{certificate.subject} ({_short(number)})"
+
+
+def _short(number: str) -> str:
+    return f"serial {number if len(number) <= 12 else number[:12] + '…'}"
+
+
+def _fix_kept(state: State, kept: Kept) -> str:
+    if state.files:
+        return _fix_leaf(state)
+    if state.self_managed:
+        return f"the leader makes a new one by itself within a minute; if not, {_logs(state.service)} says why"
+    if kept.certificate is None and kept.why_not == "there is none":
+        return "if it has another name, pass --secret NAME; else run this where Pods can be reached, or store it"
+    return _fix_leaf(state)
+
+
+def _fix_leaf(state: State) -> str:
+    by_cert_manager = next((each.certificate_of for each in state.bundles if each.cert_manager), "")
+    if state.files:
+        return "linkerd-webhook certs issue --out DIR --force, and the new ca.crt where the old one is trusted"
+    if state.self_managed:
+        return f"linkerd-webhook certs rotate --leaf --linkerd-namespace {state.service.namespace}"
+    if by_cert_manager:
+        namespace, _, name = by_cert_manager.rpartition("/")
+        return f"cmctl renew -n {namespace or state.service.namespace} {name}"
+    return "linkerd-webhook certs issue --out DIR, and put that into the Secret that the replicas mount"
+
+
+def _fix_bundle(state: State, bundle: Bundle) -> str:
+    if state.files:
+        return (
+            "pass the ca.crt that was issued with tls.crt, or issue anew: linkerd-webhook certs issue --out DIR --force"
+        )
+    if bundle.cert_manager:
+        of = f" for {bundle.certificate_of}" if bundle.certificate_of else ""
+        return f"cert-manager's cainjector writes it{of} ({bundle.cert_manager}): its log says why it does not"
+    if state.self_managed:
+        return f"the leader writes it by itself within a minute; if it does not, {_logs(state.service)} says why"
+    return (
+        f"put the CA of what is served there: linkerd-webhook install --existing-secret {state.service.name}-tls "
+        "--ca-bundle ca.crt | kubectl apply -f -"
+    )
+
+
+def _logs(service: Service) -> str:
+    return f"kubectl -n {service.namespace} logs deploy/{service.name}"

@@ -1,0 +1,225 @@
+"""Reads, through the API and by TLS handshakes, what is known of the certificates around a Service."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+from certs.api import JSON, Api, ApiFailure
+from certs.configurations import RESOURCES, ROOT, Service, pointing
+from certs.handshake import ProbeError
+from certs.inspect import Leaf, signed_by
+from certs.secrets import CERTIFICATE, Stored, read_ca, read_leaf
+from webhook.certificates.facts import Bundle, Kept, Replica, Role, State, Summary, bundle, first
+from webhook.certificates.offer import plain, verdicts
+
+_FIELD: Final = re.compile(r"(data\[[^\]]+\]):? *(.*)", re.DOTALL)
+_USER: Final = re.compile(r'User "([^"]+)"')
+
+# Handshakes at a time: a Service may have many replicas.
+AT_ONCE: Final = 32
+
+# Host, port, DNS name, bundle (None: anything is trusted).
+Probe = Callable[[str, int, str, bytes | None], Awaitable[Leaf]]
+
+
+class CannotReach(Exception):
+    """The API server does not answer, or not with what was asked for: nothing is known."""
+
+
+async def look(
+    api: Api, service: Service, probe: Probe, now: datetime, secret: str = "", cluster_domain: str = ""
+) -> State:
+    """Everything at this moment. Raises `CannotReach`.
+
+    `secret` is the name of the leaf's Secret, where it is another; with `cluster_domain` the state knows which names a
+    self-managed leaf should have. What is forbidden is said in the state, and the rest is looked at all the same.
+    """
+    unseen: list[str] = []
+    bundles = await _bundles(api, service, unseen)
+    ca, leaf = await _secrets(api, service, secret or f"{service.name}-tls", now, unseen)
+    tried = list(dict.fromkeys(each.pem for each in bundles if each.anchors))
+    replicas, trust = await _replicas(await _endpoints(api, service, unseen), service.dns_name, tried, probe)
+    if leaf.held is not None:
+        pair = leaf.held.pair
+        found = verdicts(pair.certificate, pair.key, tried, service.dns_name)
+        trust |= {(_where(service, leaf.name), pem): why for pem, why in found.items()}
+    return State(
+        service=service,
+        at=now,
+        kept=_kept(service, ca, leaf) if not any(" secrets/" in each for each in unseen) else (),
+        replicas=tuple(replicas),
+        bundles=tuple(bundles),
+        trust=trust,
+        unseen=tuple(unseen),
+        self_managed=ca.body is not None or (leaf.body is not None and leaf.ours),
+        leaf_of_ca=bool(ca.held and leaf.held and signed_by(leaf.held.certificate, ca.held.certificate)),
+        asked=ca.asked,
+        names=service.dns_names(cluster_domain) if cluster_domain else (),
+    )
+
+
+async def ask(
+    api: Api, method: str, path: str, body: JSON | None = None, query: Mapping[str, str] | None = None
+) -> JSON:
+    """One request. Raises `ApiFailure` where the API server says no, and `CannotReach` where it says nothing."""
+    content_type = "application/merge-patch+json" if method == "PATCH" else "application/json"
+    try:
+        return await api.send(method, path, body, content_type, query)
+    except TimeoutError:
+        raise CannotReach(f"the API server does not answer {method} {path} in time") from None
+    except ApiFailure as failure:
+        if failure.status in (0, 401) or failure.status >= 500:
+            raise CannotReach(f"the API server cannot be asked ({method} {path}): {failure.message}") from None
+        raise
+
+
+def grant(failure: ApiFailure, verb: str, resource: str, namespace: str = "") -> str:
+    """What to grant so that a request is not forbidden any more."""
+    found = _USER.search(failure.message)
+    within = f" in namespace {namespace}" if namespace else ""
+    user = f'user "{found[1]}"' if found else "this user"
+    return f"grant {verb} on {resource}{within} to {user}"
+
+
+async def _get(
+    api: Api, path: str, resource: str, verb: str, namespace: str, unseen: list[str], query: JSON | None = None
+) -> JSON | None:
+    """The object; None where there is none, or it may not be read."""
+    try:
+        return await ask(api, "GET", path, query=query)
+    except ApiFailure as failure:
+        if failure.status == 404:
+            return None
+        if failure.status != 403:
+            raise CannotReach(f"GET {path}: HTTP {failure.status}: {failure.message}") from None
+        unseen.append(f"may not {verb} {resource}: {grant(failure, verb, resource, namespace)}")
+        return None
+
+
+async def _bundles(api: Api, service: Service, unseen: list[str]) -> list[Bundle]:
+    found = []
+    for kind, resource in RESOURCES.items():
+        qualified = f"{resource}.admissionregistration.k8s.io"
+        body = await _get(api, f"{ROOT}/{resource}", qualified, "list", "", unseen)
+        for item in _items(body):
+            for entry in pointing({**item, "kind": kind}, service):
+                annotations = item["metadata"].get("annotations") or {}
+                one = bundle(
+                    f"{kind} {entry.configuration}",
+                    f"webhooks[{entry.index}].clientConfig.caBundle",
+                    entry.webhook,
+                    entry.bundle,
+                    cert_manager=entry.cert_manager,
+                    certificate_of=str(annotations.get(entry.cert_manager, "")) if entry.cert_manager else "",
+                )
+                found.append(replace(one, junk=(*one.junk, entry.junk)) if entry.junk else one)
+    return found
+
+
+async def _secrets(
+    api: Api, service: Service, leaf_name: str, now: datetime, unseen: list[str]
+) -> tuple[Stored, Stored]:
+    root = f"/api/v1/namespaces/{service.namespace}/secrets"
+    ca_name = f"{service.name}-ca"
+    ca = await _get(api, f"{root}/{ca_name}", f"secrets/{ca_name}", "get", service.namespace, unseen)
+    leaf = await _get(api, f"{root}/{leaf_name}", f"secrets/{leaf_name}", "get", service.namespace, unseen)
+    return read_ca(ca_name, ca, now), read_leaf(leaf_name, leaf, now)
+
+
+def _kept(service: Service, ca: Stored, leaf: Stored) -> tuple[Kept, ...]:
+    found = [_one(service, ca, "CA", CERTIFICATE, ca.why_not)]
+    if ca.has_next:
+        found.append(_one(service, ca, "next CA", "next.crt", ca.next_why_not))
+    return (*found, _one(service, leaf, "leaf", CERTIFICATE, leaf.why_not))
+
+
+def _one(service: Service, stored: Stored, role: Role, key: str, why_not: str) -> Kept:
+    data = stored.body.get("data") if stored.body else None
+    text = data.get(key) if isinstance(data, dict) else None
+    try:
+        certificate = first(base64.b64decode(text)) if isinstance(text, str) else None
+    except ValueError:
+        certificate = None
+    place = _FIELD.fullmatch(why_not)
+    return Kept(
+        _where(service, stored.name),
+        role,
+        place[1] if place else f"data[{key}]",
+        Summary.of(certificate) if certificate else None,
+        place[2] if place else why_not,
+    )
+
+
+def _where(service: Service, name: str) -> str:
+    return f"Secret {service.namespace}/{name}"
+
+
+async def _endpoints(api: Api, service: Service, unseen: list[str]) -> list[tuple[str, int, str]]:
+    """Host, port and Pod of each ready endpoint, each once."""
+    root = f"/apis/discovery.k8s.io/v1/namespaces/{service.namespace}/endpointslices"
+    query = {"labelSelector": f"kubernetes.io/service-name={service.name}"}
+    body = await _get(api, root, "endpointslices.discovery.k8s.io", "list", service.namespace, unseen, query)
+    return list(dict.fromkeys(each for item in _items(body) for each in _ready(item)))
+
+
+def _ready(piece: JSON) -> Iterable[tuple[str, int, str]]:
+    ports = [each for each in piece.get("ports") or () if isinstance(each.get("port"), int)]
+    # A Service may have further ports; the one of admission has a name.
+    port = next((each["port"] for each in ports if each.get("name") == "https"), ports[0]["port"] if ports else None)
+    for endpoint in piece.get("endpoints") or ():
+        if port is None or (endpoint.get("conditions") or {}).get("ready", True) is False:
+            continue
+        target = endpoint.get("targetRef") or {}
+        for address in (endpoint.get("addresses") or ())[:1]:
+            yield address, port, str(target.get("name", "")) if target.get("kind") == "Pod" else ""
+
+
+async def _replicas(
+    endpoints: list[tuple[str, int, str]], name: str, bundles: list[bytes], probe: Probe
+) -> tuple[list[Replica], dict[tuple[str, bytes], str]]:
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(host: str, port: int, pod: str) -> tuple[Replica, dict[bytes, str]]:
+        async with gate:
+            return await _replica(host, port, pod, name, bundles, probe)
+
+    found = await asyncio.gather(*(one(*each) for each in endpoints))
+    trust = {(replica.where, pem): why for replica, verdict in found for pem, why in verdict.items()}
+    return [replica for replica, _ in found], trust
+
+
+async def _replica(
+    host: str, port: int, pod: str, name: str, bundles: list[bytes], probe: Probe
+) -> tuple[Replica, dict[bytes, str]]:
+    """What one endpoint serves, and what each bundle makes of that."""
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    verdict: dict[bytes, str] = {}
+    try:
+        leaf = await probe(host, port, name, None)
+        for pem in bundles:
+            try:
+                await probe(host, port, name, pem)
+                verdict[pem] = ""
+            except ProbeError as error:
+                if error.kind == "unreachable":
+                    raise
+                verdict[pem] = _bare(error, host, port)
+    except ProbeError as error:
+        return Replica(address, pod, unreachable=_bare(error, host, port)), {}
+    return Replica(address, pod, leaf), verdict
+
+
+def _bare(error: ProbeError, host: str, port: int) -> str:
+    return plain(error.message.removeprefix(f"{host}:{port}: "))
+
+
+def _items(body: JSON | None) -> list[JSON]:
+    items: Any = (body or {}).get("items")
+    found = items if isinstance(items, list) else []
+    return [each for each in found if isinstance(each, dict) and isinstance(each.get("metadata"), dict)]

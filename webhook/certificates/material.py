@@ -1,0 +1,144 @@
+"""Certificates for people who keep them in files: issued, and written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+
+from certs.bundle import BundleError, read, write
+from certs.inspect import CertificateError, check_ca
+from certs.issue import Pair, issue_ca, issue_leaf
+
+
+class Refused(Exception):
+    """Nothing was written: the message names the file and says what to do. `unreadable`: it was about reading one."""
+
+    def __init__(self, message: str, *, unreadable: bool = False) -> None:
+        super().__init__(message)
+        self.unreadable = unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """A CA from files: its pair, what clients trust (`ca.crt`), and what is sent along with a leaf."""
+
+    pair: Pair
+    trusted: bytes
+    intermediates: bytes = b""
+
+
+def signer(certificate: Path, key: Path, now: datetime) -> Signer:
+    """The CA of these files; where the certificate's file holds a chain, the CA that signs comes first.
+
+    Raises `Refused`.
+    """
+    chain, secret = _read(certificate), _read(key)
+    try:
+        check_ca(chain, secret, now)
+        certificates = read(chain)
+    except CertificateError as error:
+        where = f"--ca-cert {certificate}" if error.part == "certificate" else f"--ca-key {key}"
+        raise Refused(f"{where}: {error.message}", unreadable=True) from None
+    except BundleError as error:
+        raise Refused(f"--ca-cert {certificate}: {error}", unreadable=True) from None
+    between = write(each for each in certificates if each.subject != each.issuer)
+    return Signer(Pair(chain, secret), write(certificates), between)
+
+
+def issue(
+    names: Sequence[str],
+    lifetime: timedelta,
+    now: datetime,
+    *,
+    ca: Signer | None = None,
+    ca_name: str = "linkerd-webhook CA",
+    ca_lifetime: timedelta = timedelta(days=365),
+) -> dict[str, bytes]:
+    """The files by their names: `ca.crt`, `tls.crt`, `tls.key`, and `ca.key` where the CA is a new one.
+
+    Raises `Refused`.
+    """
+    found = {}
+    if ca is None:
+        pair = issue_ca(ca_name, lifetime=ca_lifetime, now=now)
+        ca = Signer(pair, pair.certificate)
+        found["ca.key"] = pair.key
+    try:
+        leaf = issue_leaf(ca.pair, names, lifetime=lifetime, now=now)
+    except (TypeError, ValueError) as error:
+        raise Refused(f"no certificate can be issued: {error}", unreadable=True) from None
+    return {**found, "ca.crt": ca.trusted, "tls.crt": leaf.certificate + ca.intermediates, "tls.key": leaf.key}
+
+
+def store(directory: Path, files: dict[str, bytes], *, force: bool) -> None:
+    """Write the files into a folder, keys readable by their owner alone. All are written beside their places first, so
+    that none is ever half there.
+
+    Raises `Refused`: where one is there and `force` is not, or the folder cannot be written; then nothing has changed.
+    """
+    there = [str(directory / name) for name in files if os.path.lexists(directory / name)]
+    if there and not force:
+        raise Refused(f"{', '.join(there)}: there already; --force overwrites, or choose another --out")
+    folders = [str(directory / name) for name in files if (directory / name).is_dir()]
+    if folders:
+        raise Refused(f"{', '.join(folders)}: is a directory, want a file; choose another --out", unreadable=True)
+    written: dict[Path, Path] = {}
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            written[_beside(directory, name, content)] = directory / name
+        for temporary, place in list(written.items()):
+            temporary.replace(place)
+            del written[temporary]
+    except OSError as error:
+        raise Refused(f"{directory}: cannot be written: {error.strerror or error}", unreadable=True) from None
+    finally:
+        for temporary in written:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+
+
+def foreign_key(directory: Path, files: dict[str, bytes]) -> bool:
+    """Whether a `ca.key` stays in the folder that is of another CA than the new `ca.crt`."""
+    path = directory / "ca.key"
+    if "ca.key" in files or not path.exists():
+        return False
+    try:
+        check_ca(
+            files["ca.crt"], path.read_bytes(), x509.load_pem_x509_certificate(files["ca.crt"]).not_valid_before_utc
+        )
+    except (OSError, ValueError, CertificateError):
+        return True
+    return False
+
+
+def _beside(directory: Path, name: str, content: bytes) -> Path:
+    """The content in a new file of a temporary name, on the disk."""
+    # Made with mode 0600, so that a key is never readable by others, not even for a moment.
+    handle, path = tempfile.mkstemp(prefix=f".{name}.", dir=directory)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            if not name.endswith(".key"):
+                os.fchmod(file.fileno(), 0o644)
+            os.fsync(file.fileno())
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(path)  # noqa: PTH108 - as mkstemp names it
+        raise
+    return Path(path)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Refused(f"{path}: {error.strerror or error}", unreadable=True) from None

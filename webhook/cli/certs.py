@@ -1,0 +1,400 @@
+"""`linkerd-webhook certs`: the webhook's certificates, looked at, issued, rotated and watched."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import shlex
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+
+import click
+
+from webhook.grammar import GrammarError, parse_duration
+
+if TYPE_CHECKING:
+    from certs.api import Api
+    from certs.configurations import Service
+    from webhook.certificates.facts import State
+    from webhook.certificates.rotation import Kind
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+FIT, NOT_FIT, CANNOT_LOOK = 0, 1, 2
+
+Output = Literal["text", "json"]
+
+_DAYS: Final = re.compile(r"(?:(\d{1,6}(?:\.\d{1,6})?)d)?(.*)", re.DOTALL)
+LONGEST: Final = timedelta(days=36500)
+
+
+def duration(context: click.Context, parameter: click.Parameter, value: str) -> timedelta:
+    """A span of more than nothing: Go's durations, days before them (`90d`, `1d12h`, `30m`)."""
+    found = _DAYS.fullmatch(value)
+    days, rest = (found[1], found[2]) if found else (None, value)
+    want = "want one such as 90d, 36h or 1d12h"
+    try:
+        nanoseconds = parse_duration(rest) if rest or days is None else 0
+    except GrammarError:
+        raise click.BadParameter(f"{value!r} is no duration, {want}", context, parameter) from None
+    span = timedelta(days=float(days or 0)) + timedelta(microseconds=nanoseconds / 1000)
+    if span <= timedelta(0) or span > LONGEST:
+        bounds = f"want more than 0 and at most {LONGEST.days}d"
+        raise click.BadParameter(f"{value!r} is out of bounds, {bounds}", context, parameter)
+    return span
+
+
+def service_options(command: F) -> F:
+    """Which Service, in which namespace."""
+    for option in (
+        click.option("--service", default="linkerd-webhook", show_default=True, help="The Service in front of it."),
+        click.option("--linkerd-namespace", default="linkerd", show_default=True, help="Its namespace: Linkerd's."),
+    ):
+        command = option(command)
+    return command
+
+
+def cluster_options(command: F) -> F:
+    """Where the cluster is."""
+    for option in (
+        click.option(
+            "--kubeconfig", type=click.Path(path_type=Path), help="Else $KUBECONFIG, ~/.kube/config, or the Pod's own."
+        ),
+        click.option(
+            "--secret",
+            metavar="NAME",
+            help="The Secret of the serving certificate.  [default: SERVICE-tls]",
+            default="",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+domain_option = click.option(
+    "--cluster-domain", default="cluster.local", show_default=True, help="DNS domain of the cluster."
+)
+output_option = click.option("-o", "--output", type=click.Choice(("text", "json")), default="text", show_default=True)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def certs() -> None:
+    """The certificates that the API server trusts the webhook by."""
+
+
+@certs.command()
+@service_options
+@cluster_options
+@click.option("--tls-dir", type=click.Path(path_type=Path), help="Look at tls.crt and tls.key in here, at no cluster.")
+@click.option("--ca-bundle", type=click.Path(path_type=Path), help="With --tls-dir: what is trusted, else its ca.crt.")
+@output_option
+@domain_option
+def inspect(
+    linkerd_namespace: str,
+    service: str,
+    cluster_domain: str,
+    kubeconfig: Path | None,
+    secret: str,
+    tls_dir: Path | None,
+    ca_bundle: Path | None,
+    output: Output,
+) -> None:
+    """Show what is stored and served, what each caBundle trusts, and whether that fits.
+
+    Exit code: 0 it fits, 1 it does not, 2 something could not be looked at.
+    """
+    from certs.configurations import Service
+
+    what = Service(linkerd_namespace, service)
+    if ca_bundle is not None and tls_dir is None:
+        raise click.UsageError("--ca-bundle goes with --tls-dir: in a cluster it is the caBundles that are looked at")
+    if tls_dir is not None:
+        sys.exit(_show(_look_at_files(tls_dir, ca_bundle, what), output))
+
+    async def run(api: Api) -> int:
+        return _show(await _looker(api, what, secret, cluster_domain)(), output)
+
+    sys.exit(_in_cluster(kubeconfig, run))
+
+
+@certs.command()
+@service_options
+@click.option("--out", "out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder to fill.")
+@click.option("--ca-cert", type=click.Path(path_type=Path), help="A CA to sign with, PEM; else a new one is made.")
+@click.option("--ca-key", type=click.Path(path_type=Path), help="Its private key, PEM, not encrypted.")
+@click.option("--dns-name", "dns_names", multiple=True, help="A further DNS name or IP address. Repeatable.")
+@click.option(
+    "--lifetime",
+    callback=duration,
+    metavar="DURATION",
+    default="90d",
+    show_default=True,
+    help="How long tls.crt lasts.",
+)
+@click.option(
+    "--ca-lifetime",
+    callback=duration,
+    metavar="DURATION",
+    default="365d",
+    show_default=True,
+    help="How long a new CA lasts.",
+)
+@click.option("--force", is_flag=True, help="Overwrite what is there.")
+@domain_option
+def issue(
+    linkerd_namespace: str,
+    service: str,
+    cluster_domain: str,
+    out: Path,
+    ca_cert: Path | None,
+    ca_key: Path | None,
+    dns_names: tuple[str, ...],
+    lifetime: timedelta,
+    ca_lifetime: timedelta,
+    force: bool,
+) -> None:
+    """Issue a serving certificate into files: ca.crt, tls.crt, tls.key, and ca.key where the CA is a new one.
+
+    Exit code: 0 all is written, 1 something is there already, 2 a file cannot be read or written.
+    """
+    from certs.configurations import Service
+    from webhook.certificates import material
+
+    if (ca_cert is None) != (ca_key is None):
+        raise click.UsageError("--ca-cert and --ca-key go together: both sign with that CA, neither makes a new one")
+    now = _now()
+    try:
+        ca = material.signer(ca_cert, ca_key, now) if ca_cert and ca_key else None
+        names = tuple(dict.fromkeys([*Service(linkerd_namespace, service).dns_names(cluster_domain), *dns_names]))
+        files = material.issue(names, lifetime, now, ca=ca, ca_name=f"{service} CA", ca_lifetime=ca_lifetime)
+        material.store(out, files, force=force)
+    except material.Refused as error:
+        _say(str(error))
+        sys.exit(CANNOT_LOOK if error.unreadable else NOT_FIT)
+    _issued(out, files, Service(linkerd_namespace, service))
+    if material.foreign_key(out, files):
+        _say(f"note: {out / 'ca.key'} was there before and is of another CA than ca.crt")
+
+
+def _issued(out: Path, files: dict[str, bytes], service: Service) -> None:
+    """What was written, and what to do with it."""
+    from webhook.certificates.facts import Summary, first
+    from webhook.certificates.report import stamp, table
+
+    rows = []
+    for name in ("ca.crt", "ca.key", "tls.crt", "tls.key"):
+        certificate = first(files[name]) if name in files and name.endswith(".crt") else None
+        if certificate is not None:
+            found = Summary.of(certificate)
+            rows.append((str(out / name), f"{found.subject}, serial {found.serial}, until {stamp(found.not_after)}"))
+        elif name in files:
+            rows.append((str(out / name), "private key; it stays with you" if name == "ca.key" else "private key"))
+    secret = f"{service.name}-tls"
+    paths = " ".join(f"--from-file={each}={shlex.quote(str(out / each))}" for each in ("tls.crt", "tls.key", "ca.crt"))
+    click.echo("\n".join(["Written:", *table(rows), "", "Next:"]))
+    click.echo(
+        f"  kubectl -n {service.namespace} create secret generic {secret} --type=kubernetes.io/tls {paths} "
+        "--dry-run=client -o yaml | kubectl apply -f -"
+    )
+    click.echo(
+        f"  linkerd-webhook install --linkerd-namespace {service.namespace} --existing-secret {secret} "
+        f"--ca-bundle {shlex.quote(str(out / 'ca.crt'))} | kubectl apply -f -"
+    )
+
+
+@certs.command()
+@service_options
+@cluster_options
+@click.option("--ca", "kind", flag_value="ca", help="A new CA, and a leaf of it.")
+@click.option("--leaf", "kind", flag_value="leaf", default="leaf", help="A new leaf of the same CA: the default.")
+@click.option("--no-wait", is_flag=True, help="Ask for it, and follow nothing.")
+@click.option(
+    "--timeout", callback=duration, metavar="DURATION", default="10m", show_default=True, help="How long to follow it."
+)
+def rotate(
+    linkerd_namespace: str,
+    service: str,
+    kubeconfig: Path | None,
+    secret: str,
+    kind: Kind,
+    no_wait: bool,
+    timeout: timedelta,
+) -> None:
+    """Ask the running server for a new certificate, and follow it step by step. Nobody notices: old and new CA are
+    trusted side by side for as long as it takes.
+
+    Exit code: 0 done, 1 refused or not done in time, 2 cannot be asked for.
+    """
+    from certs.configurations import Service
+    from webhook.certificates import rotation
+
+    what = Service(linkerd_namespace, service)
+
+    async def run(api: Api) -> int:
+        look = _looker(api, what, secret)
+        before = await look()
+        if before.unseen and not no_wait:
+            for each in before.unseen:
+                _say(each)
+            _say("nothing was asked for, as it could not be followed; --no-wait asks all the same")
+            return CANNOT_LOOK
+        try:
+            click.echo(await rotation.request(api, before, kind))
+        except rotation.Refused as error:
+            _say(str(error))
+            return NOT_FIT
+        if no_wait:
+            click.echo(
+                f"not waited for; follow it with: linkerd-webhook certs watch --linkerd-namespace {what.namespace}"
+            )
+            return FIT
+        return await _follow(api, before, kind, look, timeout)
+
+    sys.exit(_in_cluster(kubeconfig, run))
+
+
+async def _follow(api: Api, before: State, kind: Kind, look: Callable[[], Awaitable[State]], within: timedelta) -> int:
+    """Print each step as it is done. The exit code comes out."""
+    from webhook.certificates import rotation
+
+    told = 0
+    last = rotation.Progress(())
+    async for last in rotation.follow(before, kind, look, within.total_seconds()):
+        for sentence in last.done[told:]:
+            click.echo(f"{_now():%H:%M:%SZ}  {sentence}")
+        told = max(told, len(last.done))
+    if not last.waits_for:
+        click.echo("done")
+        return FIT
+    leader = await rotation.leader(api, before.service, _now())
+    why = "; ".join(each for each in (last.why, leader) if each)
+    _say(
+        f"not done within {within}: waits for this: {last.waits_for} ({why}). The leader goes on with it; why it does "
+        f"not: kubectl -n {before.service.namespace} logs deploy/{before.service.name}"
+    )
+    return NOT_FIT
+
+
+@certs.command()
+@service_options
+@cluster_options
+@click.option(
+    "--interval", callback=duration, metavar="DURATION", default="2s", show_default=True, help="Time between two looks."
+)
+@output_option
+def watch(
+    linkerd_namespace: str,
+    service: str,
+    kubeconfig: Path | None,
+    secret: str,
+    interval: timedelta,
+    output: Output,
+) -> None:
+    """Show everything once, then a line for whatever changes, until interrupted.
+
+    Exit code: 0 interrupted, 2 cannot look at the start.
+    """
+    from certs.configurations import Service
+
+    async def run(api: Api) -> int:
+        look = _looker(api, Service(linkerd_namespace, service), secret)
+        return await _watch(look, interval.total_seconds(), output)
+
+    # Ctrl-C is how it ends.
+    with suppress(KeyboardInterrupt):
+        sys.exit(_in_cluster(kubeconfig, run))
+
+
+async def _watch(look: Callable[[], Awaitable[State]], interval: float, output: Output) -> int:
+    from webhook.certificates.changes import changes
+    from webhook.certificates.gather import CannotReach
+
+    seen = await look()
+    _show(seen, output, indent=False)
+    problem = ""
+    while True:
+        await asyncio.sleep(interval)
+        try:
+            now = await look()
+        except CannotReach as error:
+            if str(error) != problem:
+                problem = str(error)
+                _line(f"cannot look: {problem}", output)
+            continue
+        if problem:
+            problem = ""
+            _line("can look again", output)
+        for change in changes(seen, now):
+            _line(change, output)
+        seen = now
+
+
+def _line(change: str, output: Output) -> None:
+    time = f"{_now():%Y-%m-%dT%H:%M:%SZ}"
+    text = json.dumps({"time": time, "change": change}) if output == "json" else f"{time}  {change}"
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def _look_at_files(tls_dir: Path, ca_bundle: Path | None, service: Service) -> State:
+    from webhook.certificates.files import FileError, look
+
+    try:
+        return look(tls_dir, ca_bundle, service, _now())
+    except FileError as error:
+        _say(str(error))
+        sys.exit(CANNOT_LOOK)
+
+
+def _looker(api: Api, service: Service, secret: str, cluster_domain: str = "") -> Callable[[], Awaitable[State]]:
+    """What takes one look at everything."""
+    from certs.handshake import probe
+    from webhook.certificates.gather import look
+
+    return lambda: look(api, service, probe, _now(), secret, cluster_domain)
+
+
+def _show(state: State, output: Output, *, indent: bool = True) -> int:
+    """Print a state. The exit code comes out."""
+    from webhook.certificates.fit import findings
+    from webhook.certificates.report import as_json, text
+
+    click.echo(json.dumps(as_json(state), indent=2 if indent else None) if output == "json" else text(state))
+    for each in state.unseen:
+        _say(each)
+    if state.unseen:
+        return CANNOT_LOOK
+    return NOT_FIT if findings(state) else FIT
+
+
+def _in_cluster(kubeconfig: Path | None, run: Callable[[Api], Coroutine[Any, Any, int]]) -> int:
+    """Run with a connection to the API server. The exit code comes out."""
+    from webhook.certificates.gather import CannotReach
+    from webhook.cli.cluster import connect
+    from webhook.cluster.api import ConfigurationError
+
+    async def connected() -> int:
+        api = await connect(kubeconfig)
+        try:
+            return await run(api)
+        finally:
+            await api.close()
+
+    try:
+        return asyncio.run(connected())
+    except (ConfigurationError, CannotReach) as error:
+        _say(str(error))
+        return CANNOT_LOOK
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _say(text: str) -> None:
+    click.echo(f"linkerd-webhook: {text}", err=True)
