@@ -6,6 +6,7 @@ Every replica watches; one, the leader, writes.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -30,6 +31,8 @@ LEAF: Final = "linkerd-webhook-tls"
 # Seconds between two self-tests: while nobody gets through, and once somebody did.
 SELF_TEST_SOON: Final = 5.0
 SELF_TEST_LATER: Final = 60.0
+
+_NUMBERS: Final = re.compile(r"\d+")
 
 log = structlog.get_logger(__name__)
 
@@ -164,10 +167,10 @@ class Upkeep:
             self._next_test = now + (SELF_TEST_LATER if settled else SELF_TEST_SOON)
 
     def _say(self, about: str, problem: str) -> None:
-        """Log a problem once, and its end."""
-        before = self._said.get(about, "")
-        self._said[about] = problem
-        if problem and problem != before:
+        """Log a problem once, and its end. Numbers in it may change: seconds to wait, attempts."""
+        before, same = self._said.get(about, ""), _NUMBERS.sub("#", problem)
+        self._said[about] = same
+        if problem and same != before:
             log.warning(problem)
         elif before and not problem:
             log.info(f"{about}: all well again")
