@@ -19,7 +19,8 @@ from certs.issue import issue_ca, issue_leaf
 from webhook.cli import samples
 from webhook.mesh.defaults import default_trust_anchors, default_values
 from webhook.server import log as logs
-from webhook.server.program import Options, Ports, StartError, run
+from webhook.server.options import Options, StartError
+from webhook.server.program import Ports, run
 from webhook.server.run import Times
 
 JSON = dict[str, Any]

@@ -83,7 +83,8 @@ def serve(
     """Answer admission requests over HTTPS until SIGTERM."""
     # The server's libraries take a second to import: not for `--help`, nor for a wrong flag.
     from webhook.server import log as logs
-    from webhook.server.program import Options, StartError, run
+    from webhook.server.options import Options, StartError
+    from webhook.server.program import run
     from webhook.server.run import Times
 
     options = Options(

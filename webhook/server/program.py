@@ -4,70 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
 
 import structlog
 import uvloop
 
 from webhook import __version__
-from webhook.cluster.interface import Catalog, Cluster, Events, NothingKnown
 from webhook.mesh.releases import Line
 from webhook.policy.registry import load_all
 from webhook.server import admin, listen, tls
 from webhook.server import log as logs
-from webhook.server.admission import MAX_IN_FLIGHT, Admission
+from webhook.server.admission import Admission
 from webhook.server.app import AdmissionApp
 from webhook.server.configuration import Configuration, only_line
 from webhook.server.connection import Policy
 from webhook.server.listen import AddressError
 from webhook.server.metrics import Metrics
+from webhook.server.options import Options, StartError, check
 from webhook.server.pattern_worker.judge import PatternJudge
-from webhook.server.reload import Group, Pace, Refused, Reloader
-from webhook.server.run import Server, Signals, Times, serve_until
+from webhook.server.reload import Group, Refused, Reloader
+from webhook.server.run import Server, Signals, serve_until
+from webhook.server.surroundings import Surroundings, surroundings, validates
+from webhook.server.upkeep.start import upkeep_of
 from webhook.server.validators import VALIDATORS, Validator
 from webhook.server.webhooks import ProxyInjector, Registry, Webhook
 
-if TYPE_CHECKING:
-    from webhook.cluster.api import ApiServer
-    from webhook.cluster.live import LiveCluster
-    from webhook.server.upkeep.upkeep import Upkeep
-
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What `serve` was asked for; the defaults are where Linkerd's own Deployments mount things.
-
-    `service` is the Service in front of this server, in Linkerd's namespace: with it, the configurations that point
-    there are looked after. `identity` names this replica among others.
-    """
-
-    addr: str = ":8443"
-    admin_addr: str = ":9995"
-    tls_dir: Path = Path("/var/run/linkerd/tls")
-    values: Path = Path("/var/run/linkerd/config/values")
-    trust_anchors: Path = Path("/var/run/linkerd/identity/trust-roots/ca-bundle.crt")
-    linkerd_namespace: str = "linkerd"
-    release_line: str | None = None
-    kubeconfig: Path | None = None
-    manifests: Sequence[Path] = ()
-    webhook: str | None = None
-    service: str | None = None
-    certs: Literal["files", "self-managed"] = "files"
-    adopt: bool = False
-    cluster_domain: str = "cluster.local"
-    identity: str = field(default_factory=socket.gethostname)
-    max_in_flight: int = MAX_IN_FLIGHT
-    events: bool = True
-    times: Times = field(default_factory=Times)
-    pace: Pace = field(default_factory=Pace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +41,6 @@ class Ports:
 
     admission: int
     admin: int
-
-
-class StartError(Exception):
-    """The program cannot start: the message names the file, flag or address, and what to do."""
 
 
 # What to do once the program serves: given where it listens, and the event that ends it.
@@ -114,22 +75,11 @@ async def _until_signal(options: Options, lines: logs.Lines, notes: Sequence[str
         await asyncio.gather(*tasks)
 
 
-@dataclass(slots=True)
-class _Surroundings:
-    """The cluster, however it is known."""
-
-    cluster: Cluster
-    events: Events | None
-    cache: Callable[[], admin.Cache]
-    catalog: Catalog
-    api: ApiServer | None = None
-
-
 async def serve(
     options: Options, lines: logs.Lines, stop: asyncio.Event, started: Callable[[Ports], None] = lambda _: None
 ) -> None:
     """Serve until `stop` is set, then drain. `started` is called once both ports are open. Raises `StartError`."""
-    _check(options)
+    check(options)
     metrics = Metrics()
     certificate = tls.Certificate()
     configuration = Configuration(
@@ -145,10 +95,10 @@ async def serve(
     _load(groups)
     line = _line(options, configuration)
     async with AsyncExitStack() as stack:
-        around = await stack.enter_async_context(_surroundings(options, metrics))
+        around = await stack.enter_async_context(surroundings(options, metrics))
         patterns = PatternJudge()
         stack.push_async_callback(patterns.close)
-        upkeep = _upkeep(options, around.api, certificate, metrics)
+        upkeep = upkeep_of(options, around.api, certificate, metrics)
         registry = _registry(options, configuration, line, around, patterns)
         status = admin.Status(certificate, groups, around.cache, release_line=lambda: line().name)
         _watch(metrics, certificate, configuration, lines)
@@ -190,52 +140,6 @@ async def serve(
         await serve_until(stop, admissions, operators, options.times, drain)
 
 
-def _check(options: Options) -> None:
-    """Whether the options go together. Raises `StartError`."""
-    if options.service is None and (options.certs == "self-managed" or options.adopt):
-        flag = "--adopt" if options.adopt else "--certs=self-managed"
-        raise StartError(f"{flag} needs --service NAME: the Service in front of this server")
-    if options.service is not None and options.manifests:
-        raise StartError("--service needs a cluster to look after: it does not go with --manifests")
-
-
-def _upkeep(options: Options, api: ApiServer | None, certificate: tls.Certificate, metrics: Metrics) -> Upkeep | None:
-    """What looks after certificates and configurations, for a server that knows its Service."""
-    if options.service is None or api is None:
-        return None
-    # Only here: who serves files to Linkerd's own configurations needs none of it.
-    from certs.configurations import Service
-    from webhook.install.configurations import RULES
-    from webhook.server.upkeep.metrics import UpkeepMetrics
-    from webhook.server.upkeep.registration import Duties
-    from webhook.server.upkeep.upkeep import Upkeep
-
-    duties = Duties(
-        service=Service(options.linkerd_namespace, options.service),
-        identity=options.identity,
-        rules=RULES,
-        self_managed=options.certs == "self-managed",
-        adopt=options.adopt,
-        cluster_domain=options.cluster_domain,
-        ca=lambda: _read(options.tls_dir / "ca.crt"),
-    )
-    upkeep = Upkeep(
-        api,
-        duties,
-        certificate,
-        lambda taken: (metrics.reloads if taken else metrics.reload_failures).labels("secret").inc(),
-    )
-    metrics.registry.register(UpkeepMetrics(upkeep))
-    return upkeep
-
-
-def _read(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return None
-
-
 def _settle_memory() -> None:
     """What is there now stays. Left to its defaults, the collector would look through all of it again and again."""
     gc.collect()
@@ -273,10 +177,10 @@ def _registry(
     options: Options,
     configuration: Configuration,
     line: Callable[[], Line],
-    around: _Surroundings,
+    around: Surroundings,
     patterns: PatternJudge,
 ) -> Registry:
-    if _validates(options):
+    if validates(options):
         # No request is to wait for an import.
         load_all()
     webhooks: list[Webhook] = [Validator(name, line, around.catalog, patterns.ask) for name in VALIDATORS]
@@ -336,65 +240,3 @@ def _watch(metrics: Metrics, certificate: tls.Certificate, configuration: Config
         "Lines of the log that nobody read in time.",
         lambda: float(lines.dropped),
     )
-
-
-@asynccontextmanager
-async def _surroundings(options: Options, metrics: Metrics) -> AsyncIterator[_Surroundings]:
-    """The cluster from manifests, or live within the block. Raises `StartError`."""
-    if options.manifests:
-        yield _offline(options.manifests)
-        return
-    # Only here: the client takes a while to import, and who works from manifests needs none.
-    from webhook.cluster.api import ConfigurationError
-    from webhook.cluster.events import EventRecorder
-    from webhook.cluster.live import LiveCluster
-    from webhook.cluster.live_catalog import LiveCatalog
-    from webhook.server.cluster_metrics import ClusterMetrics
-
-    try:
-        cluster = await (
-            LiveCluster.from_kubeconfig(options.kubeconfig) if options.kubeconfig else LiveCluster.in_cluster()
-        )
-    except ConfigurationError as error:
-        raise StartError(str(error)) from error
-    events = EventRecorder(cluster.api) if options.events else None
-    catalog = LiveCatalog(cluster.api, cluster.watch) if _validates(options) else None
-    metrics.registry.register(ClusterMetrics(cluster, events, catalog))
-    await cluster.start()
-    try:
-        if events is not None:
-            await events.start()
-        if catalog is not None:
-            await catalog.start()
-        yield _Surroundings(cluster, events, _cache_of(options, cluster), catalog or NothingKnown(), cluster.api)
-    finally:
-        if catalog is not None:
-            await catalog.stop()
-        if events is not None:
-            await events.stop()
-        await cluster.stop()
-
-
-def _validates(options: Options) -> bool:
-    """Whether validators are asked: who wants the injector alone does not pay for what they need to know."""
-    return options.webhook != ProxyInjector.name
-
-
-def _cache_of(options: Options, cluster: LiveCluster) -> Callable[[], admin.Cache]:
-    """How the cache stands. A validator answers without one, only with fewer warnings: it is ready at once."""
-    if options.webhook in VALIDATORS:
-        return lambda: admin.Cache(synced=True, namespaces=cluster.namespaces)
-    return lambda: admin.Cache(cluster.synced, cluster.age, cluster.namespaces, cluster.owners, cluster.problem)
-
-
-def _offline(paths: Sequence[Path]) -> _Surroundings:
-    from webhook.cluster.catalog import OfflineCatalog
-    from webhook.cluster.offline import OfflineCluster, flatten
-    from webhook.manifest.load import load
-
-    objects, problems = load(paths)
-    if problems:
-        raise StartError("\n".join(f"{each.file}:{each.line}: {each.message}" for each in problems))
-    namespaces = sum(each.get("kind") == "Namespace" for each in flatten(objects))
-    cache = admin.Cache(synced=True, namespaces=namespaces, source="manifests")
-    return _Surroundings(OfflineCluster(objects), None, lambda: cache, OfflineCatalog(objects))

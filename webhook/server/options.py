@@ -1,0 +1,55 @@
+"""What `serve` can be told, and whether that goes together."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from webhook.server.admission import MAX_IN_FLIGHT
+from webhook.server.reload import Pace
+from webhook.server.run import Times
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `serve` was asked for; the defaults are where Linkerd's own Deployments mount things.
+
+    `service` is the Service in front of this server, in Linkerd's namespace: with it, the configurations that point
+    there are looked after. `identity` names this replica among others.
+    """
+
+    addr: str = ":8443"
+    admin_addr: str = ":9995"
+    tls_dir: Path = Path("/var/run/linkerd/tls")
+    values: Path = Path("/var/run/linkerd/config/values")
+    trust_anchors: Path = Path("/var/run/linkerd/identity/trust-roots/ca-bundle.crt")
+    linkerd_namespace: str = "linkerd"
+    release_line: str | None = None
+    kubeconfig: Path | None = None
+    manifests: Sequence[Path] = ()
+    webhook: str | None = None
+    service: str | None = None
+    certs: Literal["files", "self-managed"] = "files"
+    adopt: bool = False
+    cluster_domain: str = "cluster.local"
+    identity: str = field(default_factory=socket.gethostname)
+    max_in_flight: int = MAX_IN_FLIGHT
+    events: bool = True
+    times: Times = field(default_factory=Times)
+    pace: Pace = field(default_factory=Pace)
+
+
+class StartError(Exception):
+    """The program cannot start: the message names the file, flag or address, and what to do."""
+
+
+def check(options: Options) -> None:
+    """Whether the options go together. Raises `StartError`."""
+    if options.service is None and (options.certs == "self-managed" or options.adopt):
+        flag = "--adopt" if options.adopt else "--certs=self-managed"
+        raise StartError(f"{flag} needs --service NAME: the Service in front of this server")
+    if options.service is not None and options.manifests:
+        raise StartError("--service needs a cluster to look after: it does not go with --manifests")

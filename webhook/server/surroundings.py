@@ -1,0 +1,93 @@
+"""The cluster around the server: live, or from manifests."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from webhook.cluster.interface import Catalog, Cluster, Events, NothingKnown
+from webhook.server import admin
+from webhook.server.metrics import Metrics
+from webhook.server.options import Options, StartError
+from webhook.server.validators import VALIDATORS
+from webhook.server.webhooks import ProxyInjector
+
+if TYPE_CHECKING:
+    from webhook.cluster.api import ApiServer
+    from webhook.cluster.live import LiveCluster
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """The cluster, however it is known."""
+
+    cluster: Cluster
+    events: Events | None
+    cache: Callable[[], admin.Cache]
+    catalog: Catalog
+    api: ApiServer | None = None
+
+
+@asynccontextmanager
+async def surroundings(options: Options, metrics: Metrics) -> AsyncIterator[Surroundings]:
+    """The cluster from manifests, or live within the block. Raises `StartError`."""
+    if options.manifests:
+        yield _offline(options.manifests)
+        return
+    # Only here: the client takes a while to import, and who works from manifests needs none.
+    from webhook.cluster.api import ConfigurationError
+    from webhook.cluster.events import EventRecorder
+    from webhook.cluster.live import LiveCluster
+    from webhook.cluster.live_catalog import LiveCatalog
+    from webhook.server.cluster_metrics import ClusterMetrics
+
+    try:
+        cluster = await (
+            LiveCluster.from_kubeconfig(options.kubeconfig) if options.kubeconfig else LiveCluster.in_cluster()
+        )
+    except ConfigurationError as error:
+        raise StartError(str(error)) from error
+    events = EventRecorder(cluster.api) if options.events else None
+    catalog = LiveCatalog(cluster.api, cluster.watch) if validates(options) else None
+    metrics.registry.register(ClusterMetrics(cluster, events, catalog))
+    await cluster.start()
+    try:
+        if events is not None:
+            await events.start()
+        if catalog is not None:
+            await catalog.start()
+        yield Surroundings(cluster, events, _cache_of(options, cluster), catalog or NothingKnown(), cluster.api)
+    finally:
+        if catalog is not None:
+            await catalog.stop()
+        if events is not None:
+            await events.stop()
+        await cluster.stop()
+
+
+def _cache_of(options: Options, cluster: LiveCluster) -> Callable[[], admin.Cache]:
+    """How the cache stands. A validator answers without one, only with fewer warnings: it is ready at once."""
+    if options.webhook in VALIDATORS:
+        return lambda: admin.Cache(synced=True, namespaces=cluster.namespaces)
+    return lambda: admin.Cache(cluster.synced, cluster.age, cluster.namespaces, cluster.owners, cluster.problem)
+
+
+def _offline(paths: Sequence[Path]) -> Surroundings:
+    from webhook.cluster.catalog import OfflineCatalog
+    from webhook.cluster.offline import OfflineCluster, flatten
+    from webhook.manifest.load import load
+
+    objects, problems = load(paths)
+    if problems:
+        raise StartError("\n".join(f"{each.file}:{each.line}: {each.message}" for each in problems))
+    namespaces = sum(each.get("kind") == "Namespace" for each in flatten(objects))
+    cache = admin.Cache(synced=True, namespaces=namespaces, source="manifests")
+    return Surroundings(OfflineCluster(objects), None, lambda: cache, OfflineCatalog(objects))
+
+
+def validates(options: Options) -> bool:
+    """Whether validators are asked: who wants the injector alone does not pay for what they need to know."""
+    return options.webhook != ProxyInjector.name
