@@ -164,13 +164,13 @@ class TestAdoption:
             api.apply(manifests.one(*name))
         leader = taken.leader()
         until("its notice of the upgrade", lambda: not leader.condition("adoption")["ok"], within=10)
-        until("the log", lambda: "linkerd-webhook install --adopt --again" in leader.log, within=70)
+        until("the log", lambda: "linkerd-webhook install --adopt --again" in leader.log, within=15)
         assert leader.metric("linkerd_webhook_adoption_overwritten") == len(LINKERDS)
         assert leader.ready()[0] == 200
         assert not any(_points_here(taken.get(*name)) for name in LINKERDS), "what was written on purpose is left"
 
         command("install", "--adopt", "--again", f"--kubeconfig={kubeconfig}")
-        until("the adoption", lambda: all(_points_here(taken.get(*name)) for name in LINKERDS), within=70)
+        until("the adoption", lambda: all(_points_here(taken.get(*name)) for name in LINKERDS), within=30)
 
         command("uninstall", "--delete", f"--kubeconfig={kubeconfig}")
         for name in LINKERDS:

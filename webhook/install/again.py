@@ -32,4 +32,4 @@ async def _one(api: ApiServer, service: Service, name: Name) -> str:
     await api.send(
         "PATCH", path(name), {"metadata": change}, "application/merge-patch+json", {"fieldManager": FIELD_MANAGER}
     )
-    return f"{what}: annotation {ADOPTED_FROM} removed; the server adopts it within a minute"
+    return f"{what}: annotation {ADOPTED_FROM} removed; the server adopts it within seconds"

@@ -70,6 +70,9 @@ class Registration:
             body = self._next(name)
             if body is not None:
                 await self._write(name, body)
+
+    def tell(self) -> None:
+        """Say which of Linkerd's configurations are not adopted, and why."""
         if self._adopt:
             for name in LINKERDS:
                 self._say(f"adoption of {name[1]}", _why_not(name, self._state(name)))

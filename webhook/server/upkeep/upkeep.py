@@ -72,6 +72,7 @@ class Upkeep:
         )
         self._registration = Registration(api, duties, self.configurations, self._say)
         self._next_test = 0.0
+        self._tested = 0.0
         self._said: dict[str, str] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -157,14 +158,18 @@ class Upkeep:
         for step in self.round.steps:
             log.info(step)
         self._say("certificates", "; ".join(self.round.problems))
+        self._registration.tell()
         now = asyncio.get_running_loop().time()
+        if self._registration.waiting():
+            # Somebody has just applied it, say: it need not wait for the next regular look.
+            self._next_test = min(self._next_test, self._tested + SELF_TEST_SOON)
         if now >= self._next_test:
+            self._tested = now
             self.reach = await selftest.reach(self._api, self.duties.service)
             self._say("self-test", self.reach.problem)
             if self.reach.answered_by:
                 await self._registration.put_into_force()
-            settled = self.reach.answered_by and not self._registration.waiting()
-            self._next_test = now + (SELF_TEST_LATER if settled else SELF_TEST_SOON)
+            self._next_test = now + (SELF_TEST_LATER if self.reach.answered_by else SELF_TEST_SOON)
 
     def _say(self, about: str, problem: str) -> None:
         """Log a problem once, and its end. Numbers in it may change: seconds to wait, attempts."""

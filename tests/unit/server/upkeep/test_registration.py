@@ -130,6 +130,7 @@ class TestAdoption:
         )
         leader = Leader(self_test(ca), overwritten, adopt=True)
         await leader.registration.put_into_force()
+        leader.registration.tell()
         assert leader.api.sent == []
         assert leader.registration.overwritten() == [LINKERDS_PROFILES]
         [problem] = [text for text in leader.said.values() if text]
@@ -144,6 +145,7 @@ class TestAdoption:
         )
         leader = Leader(self_test(ca), annotated, adopt=True)
         await leader.registration.put_into_force()
+        leader.registration.tell()
         assert leader.api.sent == []
         assert any("cert-manager" in text for text in leader.said.values())
 
