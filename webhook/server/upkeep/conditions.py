@@ -19,6 +19,8 @@ def conditions(upkeep: Upkeep) -> list[JSON]:
         )
     watch = upkeep.configurations.problem
     found.append(condition("webhook configurations", not watch, False, watch or "watched"))
+    lease = upkeep.election.problem
+    found.append(condition("leader", not lease, False, lease or f"is {upkeep.election.holder or 'yet to be found'}"))
     overwritten = ", ".join(name for _, name in upkeep.overwritten())
     if upkeep.duties.adopt:
         text = f"{overwritten}: written by somebody else since; to adopt again: {AGAIN}" if overwritten else "in force"

@@ -17,7 +17,7 @@ from certs.configurations import Name, pointing
 from certs.files import FileTrust
 from certs.keeper import Keeper, Round
 from certs.lease import Election
-from webhook.cluster.api import PLAIN, ApiServer
+from webhook.cluster.api import PLAIN, ApiError, ApiServer
 from webhook.install.linkerd import LINKERDS
 from webhook.server.tls import Certificate
 from webhook.server.upkeep import selftest
@@ -29,7 +29,7 @@ from webhook.server.upkeep.trust import Trust
 LEAF: Final = "linkerd-webhook-tls"
 
 # Seconds between two self-tests: while nobody gets through, and once somebody did.
-SELF_TEST_SOON: Final = 5.0
+SELF_TEST_SOON: Final = 2.0
 SELF_TEST_LATER: Final = 60.0
 
 _NUMBERS: Final = re.compile(r"\d+")
@@ -60,7 +60,7 @@ class Upkeep:
         self.reach: selftest.Reach | None = None
         self.round = Round(pause=0.0)
         self._api = api
-        self._election = Election(api, service.namespace, NAME, duties.identity)
+        self.election = Election(api, service.namespace, NAME, duties.identity)
         self._keeper = Keeper(
             api,
             Authority(api, service, service.dns_names(duties.cluster_domain))
@@ -83,7 +83,7 @@ class Upkeep:
         self.configurations.start()
         if self.secret is not None:
             self.secret.start()
-        self._task = asyncio.create_task(self._election.run(self._lead), name="leader election")
+        self._task = asyncio.create_task(self.election.run(self._lead), name="leader election")
 
     async def resign(self) -> None:
         """Lead no more, and let go of the Lease."""
@@ -102,7 +102,7 @@ class Upkeep:
     @property
     def leading(self) -> bool:
         """Whether this replica leads."""
-        return self._election.leading
+        return self.election.leading
 
     @property
     def restored(self) -> Mapping[str, int]:
@@ -165,11 +165,27 @@ class Upkeep:
             self._next_test = min(self._next_test, self._tested + SELF_TEST_SOON)
         if now >= self._next_test:
             self._tested = now
-            self.reach = await selftest.reach(self._api, self.duties.service)
-            self._say("self-test", self.reach.problem)
-            if self.reach.answered_by:
-                await self._registration.put_into_force()
-            self._next_test = now + (SELF_TEST_LATER if self.reach.answered_by else SELF_TEST_SOON)
+            await self._test()
+            ok = self.reach is not None and self.reach.answered_by
+            self._next_test = now + (SELF_TEST_LATER if ok else SELF_TEST_SOON)
+
+    async def _test(self) -> None:
+        """Have the API server call us, and put into force what waits for that."""
+        if await self._nobody_is_ready():
+            # As after each start, while the kubelet has not asked yet: no news.
+            self.reach = selftest.Reach(problem="the Service has no ready replica that could be reached")
+            return
+        self.reach = await selftest.reach(self._api, self.duties.service)
+        self._say("self-test", self.reach.problem)
+        if self.reach.answered_by:
+            await self._registration.put_into_force()
+
+    async def _nobody_is_ready(self) -> bool:
+        try:
+            return not await self._endpoints()
+        except (ApiError, TimeoutError):
+            # Not known: the self-test tells.
+            return False
 
     def _say(self, about: str, problem: str) -> None:
         """Log a problem once, and its end. Numbers in it may change: seconds to wait, attempts."""
