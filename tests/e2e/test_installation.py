@@ -108,7 +108,9 @@ class TestOtherHands:
         assert not before & {replica.served().serial_number for replica in ours.replicas}
         command("certs", "inspect", f"--kubeconfig={kubeconfig}")
 
-    def test_a_replica_that_nobody_would_trust_is_not_ready(self, ours: Installation, api: ApiServer) -> None:
+    def test_a_stranger_s_configuration_is_told_and_keeps_nobody_from_being_ready(
+        self, ours: Installation, api: ApiServer
+    ) -> None:
         replica = ours.replicas[0]
         foreign = configuration(MUTATING, "somebody-elses")
         client = {
@@ -127,11 +129,12 @@ class TestOtherHands:
         ]
         api.create(foreign).ok()
         try:
-            until("unready", lambda: replica.ready()[0] == 503, within=10)
-            assert "somebody-elses" in replica.condition("trusted")["message"]
+            until("the notice", lambda: not replica.condition("caBundles")["ok"], within=10)
+            assert "somebody-elses" in replica.condition("caBundles")["message"]
+            assert replica.ready()[0] == 200
         finally:
             api.delete(foreign)
-        until("ready again", lambda: replica.ready()[0] == 200, within=10)
+        until("no notice", lambda: replica.condition("caBundles")["ok"], within=10)
 
 
 class TestAdoption:

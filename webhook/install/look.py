@@ -9,7 +9,7 @@ from typing import Any, Final
 from certs.configurations import MUTATING, VALIDATING, cert_manager, path
 from webhook.cluster.api import OBJECT, PLAIN, ApiError, ApiServer
 from webhook.install.configurations import NAME
-from webhook.install.linkerd import LINKERDS
+from webhook.install.linkerd import ADOPTED_FROM, LINKERDS
 
 JSON = dict[str, Any]
 
@@ -116,7 +116,15 @@ async def _linkerds(api: ApiServer, wanted: Wanted, found: Found) -> None:
     there = {name: body for name, body in bodies if body is not None}
     names = ", ".join(name for _, name in there)
     if not wanted.adopt:
-        if there:
+        adopted = [
+            name for (_, name), body in there.items() if ADOPTED_FROM in (body["metadata"].get("annotations") or {})
+        ]
+        if adopted:
+            found.problems.append(
+                f"Linkerd's webhook configurations {', '.join(adopted)} were adopted: pass --adopt, or give them back "
+                "first with linkerd-webhook uninstall --delete"
+            )
+        elif there:
             found.notes.append(
                 f"Linkerd's own webhook configurations are there, too ({names}), and go on to answer; --adopt points "
                 "them here instead"

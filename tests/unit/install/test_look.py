@@ -130,6 +130,12 @@ class TestLook:
         found = await looked(cluster, adopt=True)
         assert "kubectl delete mutatingwebhookconfiguration/linkerd-webhook" in found.notes[0]
 
+    async def test_refuses_configurations_of_ours_beside_adopted_ones(self, cluster: Cluster) -> None:
+        linkerds(cluster, annotations={ADOPTED_FROM: "{}"}, service="linkerd-webhook")
+        [problem] = (await looked(cluster)).problems
+        assert "pass --adopt, or give them back first with linkerd-webhook uninstall --delete" in problem
+        assert (await looked(cluster, adopt=True)).problems == []
+
     async def test_notes_a_secret_that_is_not_there_yet(self, cluster: Cluster) -> None:
         assert "Secret linkerd/tls" in (await looked(cluster, existing_secret="tls")).notes[0]
 

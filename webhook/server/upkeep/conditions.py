@@ -12,7 +12,9 @@ def conditions(upkeep: Upkeep) -> list[JSON]:
     """How things stand, for `/ready`: a replica is ready only when what it serves is trusted by who is sent to it."""
     problem = upkeep.trust.problem()
     service = upkeep.duties.service
-    found = [condition("trusted", not problem, True, problem or f"by every caBundle that points at {service.dns_name}")]
+    found = [condition("trusted", not problem, True, problem or f"by the caBundles that point at {service.dns_name}")]
+    spoilt = "; ".join(upkeep.trust.others())
+    found.append(condition("caBundles", not spoilt, False, spoilt or "all that point here trust what is served"))
     if upkeep.secret is not None:
         found.append(
             condition("certificate Secret", not upkeep.secret.problem, False, upkeep.secret.problem or "served")

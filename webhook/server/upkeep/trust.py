@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection
 
-from certs.configurations import Entry, pointing
+from certs.configurations import Entry, Name, pointing
 from certs.handshake import trusted
 from webhook.server.tls import Certificate, offer
 from webhook.server.upkeep.configurations import Configurations
@@ -23,25 +23,41 @@ class Trust:
         self,
         certificate: Certificate,
         configurations: Configurations,
+        counted: Callable[[], Collection[Name]] = tuple,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`counted`: the configurations that readiness hangs on. Where none of these points here, all that do count."""
         self._certificate = certificate
         self._configurations = configurations
+        self._counted = counted
         self._clock = clock
+        self._was_trusted = False
         self._tried: dict[tuple[int, bytes], tuple[float, str]] = {}
 
     def problem(self) -> str:
-        """Why the certificate served here is not trusted by a caBundle that points here; "" where all do."""
+        """Why nobody should be sent here; "" where who is sent here trusts what is served.
+
+        At first every caBundle that counts has to. Later one is enough: a caBundle that somebody has spoilt is no
+        replica's fault, and all of them unready would take down what the other caBundles are for.
+        """
         leaf = self._certificate.leaf
         if leaf is None:
             return "no certificate is served yet"
         if not self._configurations.synced:
             return self._configurations.problem or "the webhook configurations are not listed yet"
-        for entry in self._entries():
-            why = self._try(leaf.serial, entry)
-            if why:
-                return self._say(entry, why)
-        return ""
+        entries = self._entries()
+        problems = [self._say(entry, why) for entry in entries if (why := self._try(leaf.serial, entry))]
+        self._was_trusted = self._was_trusted or not problems
+        if not problems or (self._was_trusted and len(problems) < len(entries)):
+            return ""
+        return problems[0]
+
+    def others(self) -> list[str]:
+        """Each caBundle that points here, whoever's it is, and does not trust what is served."""
+        leaf = self._certificate.leaf
+        if leaf is None:
+            return []
+        return [self._say(entry, why) for entry in self._pointing() if (why := self._try(leaf.serial, entry))]
 
     def refuses(self, chain: bytes, key: bytes) -> str:
         """Why a pair that is to be served next has to wait: a caBundle trusts what is served, and would not trust it.
@@ -61,9 +77,13 @@ class Trust:
                 return self._say(entry, why)
         return ""
 
-    def _entries(self) -> Iterator[Entry]:
-        for configuration in self._configurations.all():
-            yield from pointing(configuration, self._configurations.service)
+    def _entries(self) -> list[Entry]:
+        entries, counted = self._pointing(), set(self._counted())
+        return [entry for entry in entries if entry.name in counted] or entries
+
+    def _pointing(self) -> list[Entry]:
+        service = self._configurations.service
+        return [entry for each in self._configurations.all() for entry in pointing(each, service)]
 
     def _say(self, entry: Entry, why: str) -> str:
         service = self._configurations.service

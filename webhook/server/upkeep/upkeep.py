@@ -32,6 +32,9 @@ LEAF: Final = "linkerd-webhook-tls"
 SELF_TEST_SOON: Final = 2.0
 SELF_TEST_LATER: Final = 60.0
 
+# Seconds between two times that the same problem of a round is logged.
+WARN_AGAIN: Final = 60.0
+
 _NUMBERS: Final = re.compile(r"\d+")
 
 log = structlog.get_logger(__name__)
@@ -51,7 +54,7 @@ class Upkeep:
         service = duties.service
         self.duties = duties
         self.configurations = Configurations(api, service, [*OURS, *(LINKERDS if duties.adopt else ())])
-        self.trust = Trust(certificate, self.configurations)
+        self.trust = Trust(certificate, self.configurations, self._counted)
         self.secret = (
             ServedSecret(api, service.namespace, LEAF, certificate, loaded, self.trust.refuses)
             if duties.self_managed
@@ -74,6 +77,7 @@ class Upkeep:
         self._next_test = 0.0
         self._tested = 0.0
         self._said: dict[str, str] = {}
+        self._warned: dict[str, float] = {}
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -113,12 +117,15 @@ class Upkeep:
         """Linkerd's configurations that were adopted once and point elsewhere now."""
         return self._registration.overwritten()
 
+    def _counted(self) -> list[Name]:
+        """The configurations that readiness hangs on: those of this way to be installed."""
+        return [SELF_TEST, *LINKERDS] if self.duties.adopt else list(OURS)
+
     def _owned(self) -> list[Name]:
-        """The configurations whose caBundle is ours to write."""
-        if not self.duties.adopt:
-            return list(OURS)
-        bodies = [(name, self.configurations.get(name)) for name in LINKERDS]
-        return [SELF_TEST, *(name for name, body in bodies if body and pointing(body, self.duties.service))]
+        """The configurations whose caBundle is ours to write: also those of the other way to be installed, so that
+        nobody is left alone while one is exchanged for the other."""
+        bodies = [(name, self.configurations.get(name)) for name in (*OURS, *LINKERDS)]
+        return [name for name, body in bodies if body and pointing(body, self.duties.service)]
 
     async def _endpoints(self) -> list[tuple[str, int]]:
         """Address and port of each ready replica. Raises `ApiError` and `TimeoutError`."""
@@ -157,11 +164,12 @@ class Upkeep:
         self.round = await self._keeper.round(self.configurations.all())
         for step in self.round.steps:
             log.info(step)
-        self._say("certificates", "; ".join(self.round.problems))
+        for problem in self.round.problems:
+            self._warn(problem)
         self._registration.tell()
         now = asyncio.get_running_loop().time()
-        if self._registration.waiting():
-            # Somebody has just applied it, say: it need not wait for the next regular look.
+        if self._registration.waiting() or self.configurations.get(SELF_TEST) is None:
+            # Somebody has just applied or deleted it: that need not wait for the next regular look.
             self._next_test = min(self._next_test, self._tested + SELF_TEST_SOON)
         if now >= self._next_test:
             self._tested = now
@@ -186,6 +194,13 @@ class Upkeep:
         except (ApiError, TimeoutError):
             # Not known: the self-test tells.
             return False
+
+    def _warn(self, problem: str) -> None:
+        """Log a problem of a round, the same once a minute at most: two that write one field take turns for ever."""
+        about, now = _NUMBERS.sub("#", problem.partition(" (")[0]), asyncio.get_running_loop().time()
+        if now - self._warned.get(about, -WARN_AGAIN) >= WARN_AGAIN:
+            self._warned[about] = now
+            log.warning(problem)
 
     def _say(self, about: str, problem: str) -> None:
         """Log a problem once, and its end. Numbers in it may change: seconds to wait, attempts."""

@@ -33,6 +33,27 @@ class TestReadiness:
     def test_no_configuration_at_all_is_no_problem(self, certificate: Certificate) -> None:
         assert trust(certificate).problem() == ""
 
+    def test_one_spoilt_ca_bundle_later_on_is_no_reason_but_told(
+        self, certificate: Certificate, ca: Pair, other_ca: Pair
+    ) -> None:
+        good, spoilt = (configuration((MUTATING, name), webhook("w", ca.certificate)) for name in ("good", "spoilt"))
+        known = Known(good, spoilt)
+        asked = Trust(certificate, known)  # type: ignore[arg-type]
+        assert asked.problem() == ""
+        for name in ("spoilt", "good"):
+            known.by_name[MUTATING, name] = configuration((MUTATING, name), webhook("w", other_ca.certificate))
+            assert f"{MUTATING} {name}" in "".join(asked.others())
+            assert (asked.problem() == "") == (name == "spoilt")
+
+    def test_a_stranger_s_configuration_is_told_and_keeps_nobody_from_being_ready(
+        self, certificate: Certificate, ca: Pair
+    ) -> None:
+        ours = configuration(INJECTOR, webhook("w", ca.certificate))
+        known = Known(ours, configuration((MUTATING, "stranger"), webhook("s")))
+        asked = Trust(certificate, known, lambda: [INJECTOR])  # type: ignore[arg-type]
+        assert asked.problem() == ""
+        assert [MUTATING + " stranger" in each for each in asked.others()] == [True]
+
     def test_one_stale_ca_bundle_is_named_with_its_field(
         self, certificate: Certificate, ca: Pair, other_ca: Pair
     ) -> None:
@@ -68,7 +89,7 @@ class TestReadiness:
         monkeypatch.setattr("webhook.server.upkeep.trust.trusted", lambda *_: tried.append(1) or "")
         now = [0.0]
         known = Known(configuration(INJECTOR, webhook("w", ca.certificate)))
-        asked = Trust(certificate, known, lambda: now[0])  # type: ignore[arg-type]
+        asked = Trust(certificate, known, clock=lambda: now[0])  # type: ignore[arg-type]
         asked.problem()
         asked.problem()
         assert len(tried) == 1

@@ -100,6 +100,17 @@ class TestConditions:
 
 
 class TestLog:
+    async def test_two_problems_that_take_turns_are_each_said_once_a_minute(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        said: list[str] = []
+        monkeypatch.setattr("webhook.server.upkeep.upkeep.log.warning", said.append)
+        found = upkeep(Slices())
+        for number in range(5):
+            found._warn(f"caBundle was overwritten by evil (put back {number} times)")
+            found._warn("no ready replica to ask")
+        assert len(said) == 2
+
     def test_a_problem_is_said_once_whatever_numbers_change_in_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
         said: list[str] = []
         monkeypatch.setattr("webhook.server.upkeep.upkeep.log.warning", said.append)
