@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
 from certs.api import JSON, Api, ApiFailure
 from certs.configurations import RESOURCES, ROOT, Service, pointing
+from certs.endpoints import listing, ready
 from certs.handshake import ProbeError
 from certs.inspect import Leaf, signed_by
 from certs.secrets import CERTIFICATE, Stored, read_ca, read_leaf
@@ -162,22 +163,9 @@ def _where(service: Service, name: str) -> str:
 
 async def _endpoints(api: Api, service: Service, unseen: list[str]) -> list[tuple[str, int, str]]:
     """Host, port and Pod of each ready endpoint, each once."""
-    root = f"/apis/discovery.k8s.io/v1/namespaces/{service.namespace}/endpointslices"
-    query = {"labelSelector": f"kubernetes.io/service-name={service.name}"}
+    root, query = listing(service)
     body = await _get(api, root, "endpointslices.discovery.k8s.io", "list", service.namespace, unseen, query)
-    return list(dict.fromkeys(each for item in _items(body) for each in _ready(item)))
-
-
-def _ready(piece: JSON) -> Iterable[tuple[str, int, str]]:
-    ports = [each for each in piece.get("ports") or () if isinstance(each.get("port"), int)]
-    # A Service may have further ports; the one of admission has a name.
-    port = next((each["port"] for each in ports if each.get("name") == "https"), ports[0]["port"] if ports else None)
-    for endpoint in piece.get("endpoints") or ():
-        if port is None or (endpoint.get("conditions") or {}).get("ready", True) is False:
-            continue
-        target = endpoint.get("targetRef") or {}
-        for address in (endpoint.get("addresses") or ())[:1]:
-            yield address, port, str(target.get("name", "")) if target.get("kind") == "Pod" else ""
+    return list(dict.fromkeys(each for item in _items(body) for each in ready(item)))
 
 
 async def _replicas(

@@ -7,12 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from certs.configurations import FIELD_MANAGER
 from webhook.cluster.api import OBJECT, PLAIN, ApiError, ApiServer
 from webhook.install import removal
 from webhook.install.linkerd import LINKERDS
 from webhook.install.removal import JSON, Stage, Thing
-
-FIELD_MANAGER: Final = "linkerd-webhook"
 
 # Whole objects are read of these: what they point at tells whose they are.
 _WHOLE: Final = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "ClusterRoleBinding")

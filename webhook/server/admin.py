@@ -59,7 +59,7 @@ class Status:
     @property
     def ready(self) -> bool:
         """Whether requests should come here. An old cache or a refused file is no reason against: answers go on."""
-        return all(each["ok"] for each in self.conditions() if each["required"])
+        return _ready(self.conditions())
 
     def conditions(self) -> list[JSON]:
         """Each thing that matters: its name, whether it is well, whether readiness hangs on it, and a sentence."""
@@ -89,6 +89,10 @@ def condition(name: str, ok: bool, required: bool, message: str) -> JSON:
     return {"name": name, "ok": ok, "required": required, "message": message}
 
 
+def _ready(conditions: list[JSON]) -> bool:
+    return all(each["ok"] for each in conditions if each["required"])
+
+
 def _cache_text(cache: Cache) -> str:
     if not cache.synced:
         return f"the first list of Namespaces is not complete ({cache.source})"
@@ -112,9 +116,10 @@ def create(status: Status, metrics: Metrics) -> FastAPI:
     @app.get("/ready")
     async def ready() -> Response:
         """200 or 503, and why."""
+        conditions = status.conditions()
         body = {
-            "ready": status.ready,
-            "conditions": status.conditions(),
+            "ready": _ready(conditions),
+            "conditions": conditions,
             "cacheAgeSeconds": round(status.cache().age, 1),
             "certificateExpiry": _time(status.certificate.not_after),
         }

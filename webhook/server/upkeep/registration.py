@@ -11,14 +11,15 @@ import structlog
 from certs.bundle import encode
 from certs.configurations import FIELD_MANAGER, MUTATING, VALIDATING, Name, Service, path, pointing
 from webhook.cluster.api import JSON, ApiError, ApiServer
+from webhook.install.configurations import NAME
+from webhook.install.configurations import SELF_TEST as CONFIG_MAP
 from webhook.install.linkerd import LINKERDS
-from webhook.server.upkeep import adoption, selftest
+from webhook.server.upkeep import adoption
 from webhook.server.upkeep.adoption import PATHS, State
 from webhook.server.upkeep.configurations import Configurations
 from webhook.server.upkeep.rules import Rules, with_rules
 
-NAME: Final = "linkerd-webhook"
-SELF_TEST: Final[Name] = (MUTATING, selftest.CONFIG_MAP)
+SELF_TEST: Final[Name] = (MUTATING, CONFIG_MAP)
 OURS: Final[tuple[Name, ...]] = ((MUTATING, NAME), (VALIDATING, NAME), SELF_TEST)
 
 log = structlog.get_logger(__name__)

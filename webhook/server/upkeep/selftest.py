@@ -10,12 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from certs.configurations import Service
+from certs.configurations import FIELD_MANAGER, Service
 from webhook.cluster.api import JSON, ApiError, ApiServer
+from webhook.install.configurations import SELF_TEST as CONFIG_MAP
+from webhook.install.configurations import SELF_TEST_LABEL as LABEL
 from webhook.review import AdmissionRequest, Answer
 
-CONFIG_MAP: Final = "linkerd-webhook-self-test"
-LABEL: Final = "linkerd-webhook/self-test"
 ANSWERED_BY: Final = "linkerd-webhook/answered-by"
 
 # Seconds: the API server waits five for the webhook.
@@ -56,7 +56,7 @@ class Reach:
 async def reach(api: ApiServer, service: Service) -> Reach:
     """Ask the API server to call us. Never raises for what goes wrong on the way."""
     path = f"/api/v1/namespaces/{service.namespace}/configmaps/{CONFIG_MAP}"
-    query = {"dryRun": "All", "fieldManager": "linkerd-webhook"}
+    query = {"dryRun": "All", "fieldManager": FIELD_MANAGER}
     try:
         body = await api.send("PATCH", path, {"metadata": {"labels": {LABEL: "true"}}}, _MERGE, query, WITHIN)
     except TimeoutError:

@@ -8,25 +8,26 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
 from certs.authority import Authority
 from certs.configurations import Name, pointing
+from certs.endpoints import listing, ready
 from certs.files import FileTrust
 from certs.keeper import Keeper, Round
 from certs.lease import Election
 from webhook.cluster.api import PLAIN, ApiError, ApiServer
+from webhook.install.configurations import NAME
 from webhook.install.linkerd import LINKERDS
+from webhook.install.objects.names import LEAF_SECRET
 from webhook.server.tls import Certificate
 from webhook.server.upkeep import selftest
 from webhook.server.upkeep.configurations import Configurations
-from webhook.server.upkeep.registration import NAME, OURS, SELF_TEST, Duties, Registration
+from webhook.server.upkeep.registration import OURS, SELF_TEST, Duties, Registration
 from webhook.server.upkeep.served import ServedSecret
 from webhook.server.upkeep.trust import Trust
-
-LEAF: Final = "linkerd-webhook-tls"
 
 # Seconds between two self-tests: while nobody gets through, and once somebody did.
 SELF_TEST_SOON: Final = 2.0
@@ -56,7 +57,7 @@ class Upkeep:
         self.configurations = Configurations(api, service, [*OURS, *(LINKERDS if duties.adopt else ())])
         self.trust = Trust(certificate, self.configurations, self._counted)
         self.secret = (
-            ServedSecret(api, service.namespace, LEAF, certificate, loaded, self.trust.refuses)
+            ServedSecret(api, service.namespace, LEAF_SECRET, certificate, loaded, self.trust.refuses)
             if duties.self_managed
             else None
         )
@@ -129,11 +130,9 @@ class Upkeep:
 
     async def _endpoints(self) -> list[tuple[str, int]]:
         """Address and port of each ready replica. Raises `ApiError` and `TimeoutError`."""
-        service = self.duties.service
-        root = f"/apis/discovery.k8s.io/v1/namespaces/{service.namespace}/endpointslices"
-        query = {"labelSelector": f"kubernetes.io/service-name={service.name}"}
-        body = await self._api.get(root, query, PLAIN)
-        return [address for piece in body.get("items") or () for address in _addresses(piece)]
+        path, query = listing(self.duties.service)
+        body = await self._api.get(path, query, PLAIN)
+        return [(host, port) for piece in body.get("items") or () for host, port, _ in ready(piece)]
 
     async def _lead(self) -> None:
         log.info(
@@ -210,15 +209,3 @@ class Upkeep:
             log.warning(problem)
         elif before and not problem:
             log.info(f"{about}: all well again")
-
-
-def _addresses(piece: Any) -> list[tuple[str, int]]:
-    """The ready endpoints of an EndpointSlice."""
-    ports = [each["port"] for each in piece.get("ports") or () if isinstance(each.get("port"), int)]
-    if not ports:
-        return []
-    found = []
-    for endpoint in piece.get("endpoints") or ():
-        if (endpoint.get("conditions") or {}).get("ready", True) is not False:
-            found += [(address, ports[0]) for address in (endpoint.get("addresses") or ())[:1]]
-    return found
