@@ -22,9 +22,9 @@ import yaml
 from tests.conformance.crds import Crd
 from tests.conformance.mutants import examples, mutants
 from webhook.cluster.interface import NothingKnown
+from webhook.findings.finding import Finding, Severity
 from webhook.mesh.releases import line
 from webhook.policy import registry
-from webhook.policy.finding import Finding, Severity
 from webhook.policy.patterns import judge_inline
 
 JSON = dict[str, Any]

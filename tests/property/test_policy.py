@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.policy.builders import BOTH, EDGE, NOTHING_KNOWN, SERVER, SERVICE, STABLE, Servers
+from webhook.findings.finding import RULES, Finding, Severity
 from webhook.mesh.releases import Line
-from webhook.policy.finding import RULES, Finding, Severity
 from webhook.policy.patterns import judge_for
 from webhook.policy.registry import KINDS, Kind, check, find
 from webhook.policy.targets import GATEWAY, POLICY

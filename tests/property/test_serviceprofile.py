@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from webhook.cluster.interface import NothingKnown
+from webhook.findings.finding import RULES, Severity
 from webhook.mesh.releases import LINES, line
-from webhook.policy.finding import RULES, Severity
 from webhook.policy.serviceprofile import check
 
 BOUNDED = settings(max_examples=300, deadline=None)

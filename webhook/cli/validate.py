@@ -12,11 +12,11 @@ import click
 
 if TYPE_CHECKING:
     # The rest is imported when it is needed: most runs need little of it, and are over in a fraction of a second.
+    from webhook.findings.finding import Finding
     from webhook.lint.annotations import Linter
     from webhook.lint.check import Result
     from webhook.mesh.config import Mesh
     from webhook.mesh.releases import Line
-    from webhook.policy.finding import Finding
 
 FINE, WRONG, UNREADABLE = 0, 1, 2
 OUTPUTS = ("text", "json", "github", "sarif")

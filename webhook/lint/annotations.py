@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import orjson
 
+from webhook.findings.finding import Finding, Path, Rule, Severity, declare, render_path, show, suggest
 from webhook.injector import decision, ports
 from webhook.injector.assembly import Assembly
 from webhook.injector.decision import INJECT
@@ -23,7 +24,6 @@ from webhook.injector.resolve import Resolver
 from webhook.injector.settings import OTHERS, PREFIXES, SETTINGS
 from webhook.injector.subject import TEMPLATES, Subject, read
 from webhook.mesh.config import Mesh
-from webhook.policy.finding import Finding, Path, Rule, Severity, declare, render_path, show, suggest
 from webhook.review import AdmissionRequest, GroupVersionKind
 
 _INVALID, _NOT_SUPPORTED, _FORBIDDEN = "FieldValueInvalid", "FieldValueNotSupported", "FieldValueForbidden"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from webhook.findings.finding import Finding, Path, Rule, Severity, declare, render_path
+from webhook.findings.silence import silenced
 from webhook.lint import scope
 from webhook.manifest import files, positions
 from webhook.manifest.files import Problem
 from webhook.manifest.positions import Located
 from webhook.policy import registry
-from webhook.policy.finding import Finding, Path, Rule, Severity, declare, render_path
-from webhook.policy.silence import silenced
 
 if TYPE_CHECKING:
     from webhook.cluster.interface import Catalog

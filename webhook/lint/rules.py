@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
+from webhook.findings.finding import RULES, Rule, Severity
 from webhook.policy import registry
-from webhook.policy.finding import RULES, Rule, Severity
 
 # Beside those of the kinds.
 _DECLARING = ("webhook.lint.annotations", "webhook.lint.check")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from webhook.findings.finding import Severity, declare, show, suggest
 from webhook.mesh.releases import Line
-from webhook.policy.finding import Severity, declare, show, suggest
 from webhook.policy.reading import Node, Reading
 from webhook.policy.shape import List, Shape, Struct, need
 from webhook.policy.targets import (

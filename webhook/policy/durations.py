@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, Final
 
-from webhook.policy.finding import Path, Severity, declare, show
+from webhook.findings.finding import Path, Severity, declare, show
 from webhook.policy.reading import BAD, SCHEMA_VALUE, Reading
 from webhook.policy.shape import Shape
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from webhook.policy.finding import Finding, Rule
+from webhook.findings.finding import Finding, Rule
 from webhook.policy.godecode import Place, path_of
 
 # As many of one severity as anybody reads: an object of ten megabytes can hold millions.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from webhook.policy.finding import Severity, declare
+from webhook.findings.finding import Severity, declare
 from webhook.policy.gateway_rules import check_parents_differ, check_target
 from webhook.policy.reading import Node, Reading
 from webhook.policy.routes import check_parents

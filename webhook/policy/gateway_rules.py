@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from webhook.policy.finding import Severity, declare, show
+from webhook.findings.finding import Severity, declare, show
 from webhook.policy.reading import Node, Reading
 from webhook.policy.routeshapes import URL_PATH
 from webhook.policy.targets import GATEWAY

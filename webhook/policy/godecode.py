@@ -22,8 +22,8 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from webhook.findings.finding import Path
 from webhook.grammar import GrammarError, format_number, parse_quantity, parse_uint
-from webhook.policy.finding import Path
 
 # As many notes of each sort as anybody reads; an object can hold millions.
 _ENOUGH: Final = 100

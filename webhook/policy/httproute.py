@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from webhook.findings.finding import Path, Severity, declare, show
 from webhook.mesh.releases import Line
 from webhook.policy.durations import Timeout
-from webhook.policy.finding import Path, Severity, declare, show
 from webhook.policy.reading import BAD, Node, Reading
 from webhook.policy.routeannotations import READ_BY_HTTP, check_annotations
 from webhook.policy.routes import (

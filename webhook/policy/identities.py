@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from webhook.policy.finding import Path, Severity, declare, show
+from webhook.findings.finding import Path, Severity, declare, show
 from webhook.policy.reading import Reading
 from webhook.policy.shape import Shape, Text
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from webhook.findings.finding import Severity, declare, show
 from webhook.mesh.releases import Line
-from webhook.policy.finding import Severity, declare, show
 from webhook.policy.identities import DNS_IDENTITY, Identity
 from webhook.policy.reading import Node, Reading
 from webhook.policy.shape import List, Shape, Struct, may

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import msgspec
 
+from webhook.findings.finding import Path, show
 from webhook.mesh.releases import Line
-from webhook.policy.finding import Path, show
 from webhook.policy.reading import RANGE, Reading
 from webhook.policy.shape import BOOLEAN, I64, STRING, STRING_MAP, STRINGS, List, Shape, Struct, may
 

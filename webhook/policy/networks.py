@@ -11,7 +11,7 @@ import re
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Final, NamedTuple
 
-from webhook.policy.finding import Path, Severity, declare, show
+from webhook.findings.finding import Path, Severity, declare, show
 from webhook.policy.reading import BAD, Node, Reading
 from webhook.policy.shape import List, Shape, Struct, may, need
 

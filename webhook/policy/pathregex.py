@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from webhook.policy.finding import show
+from webhook.findings.finding import show
 
 # After one of these, what stands before may be absent.
 _OPTIONAL: Final = frozenset("?*{")

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import orjson
 
+from webhook.findings.finding import Severity, declare, show
 from webhook.policy import pathregex
-from webhook.policy.finding import Severity, declare, show
 from webhook.policy.found import Found
 from webhook.policy.godecode import WRONG, Place
 from webhook.policy.patterns import Judge

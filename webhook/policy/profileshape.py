@@ -14,8 +14,8 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
+from webhook.findings.finding import Finding, Path, Severity, declare, show, suggest
 from webhook.mesh.releases import Line
-from webhook.policy.finding import Finding, Path, Severity, declare, show, suggest
 from webhook.policy.godecode import (
     BOOL,
     FLOAT32,

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from webhook.findings.finding import Finding, Path, Rule, Severity, declare
 from webhook.mesh.releases import Line
-from webhook.policy.finding import Finding, Path, Rule, Severity, declare
 from webhook.policy.patterns import Judge
 
 MISSING = declare("field-missing", Severity.ERROR, "FieldValueRequired", "A field that must be there is missing.")

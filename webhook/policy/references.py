@@ -12,7 +12,7 @@ from typing import Any, Final
 from webhook.cluster.interface import Catalog, Presence
 from webhook.cluster.names import is_label
 from webhook.cluster.selection import Servers
-from webhook.policy.finding import Finding, Path, Rule, Severity, declare, show, suggest
+from webhook.findings.finding import Finding, Path, Rule, Severity, declare, show, suggest
 from webhook.policy.targets import (
     EGRESS_NETWORK,
     GATEWAY,

@@ -13,14 +13,14 @@ from importlib import import_module
 from typing import Any, Final, cast
 
 from webhook.cluster.interface import Catalog
+from webhook.findings.finding import Finding, Severity, declare, errors_first, show
+from webhook.findings.silence import ANNOTATION, silenced
 from webhook.mesh.releases import Line
 from webhook.policy import references
-from webhook.policy.finding import Finding, Severity, declare, errors_first, show
 from webhook.policy.metadata import read_metadata
 from webhook.policy.patterns import Judge
 from webhook.policy.reading import MISSING, TYPE, Reading
 from webhook.policy.shape import Shape, kind_of, too_deep
-from webhook.policy.silence import ANNOTATION, silenced
 from webhook.policy.targets import GATEWAY, POLICY, fold
 
 OBJECT_DIFFERS = declare(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from webhook.findings.finding import Finding, Path, Rule, Severity, declare, show, suggest
 from webhook.policy.durations import parse_annotation, parse_unsigned
-from webhook.policy.finding import Finding, Path, Rule, Severity, declare, show, suggest
 from webhook.policy.targets import fold
 
 INVALID = declare(

@@ -8,7 +8,7 @@ from typing import Final
 
 import orjson
 
-from webhook.policy.finding import Path, Severity, declare, show
+from webhook.findings.finding import Path, Severity, declare, show
 from webhook.policy.pattern_scan import cannot_match_anything, cannot_match_path
 from webhook.policy.reading import Node, Reading
 from webhook.policy.routeshapes import TOKEN

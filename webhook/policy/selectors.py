@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from webhook.policy.finding import Severity, declare, show
+from webhook.findings.finding import Severity, declare, show
 from webhook.policy.reading import Node, Reading
 from webhook.policy.shape import STRING, STRING_MAP, STRINGS, Choice, List, Struct, may, need
 

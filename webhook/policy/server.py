@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from webhook.cluster.interface import Catalog
+from webhook.findings.finding import Path, Severity, declare, show
 from webhook.mesh.releases import Line
-from webhook.policy.finding import Path, Severity, declare, show
 from webhook.policy.reading import BAD, MISSING, SCHEMA_MISSING, TYPE, Node, Reading
 from webhook.policy.selectors import (
     FLATTENED_LONE_SELECTOR,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from webhook.findings.finding import Severity, declare
 from webhook.mesh.releases import Line
-from webhook.policy.finding import Severity, declare
 from webhook.policy.identities import DNS_IDENTITY
 from webhook.policy.networks import NETWORKS
 from webhook.policy.reading import Node, Reading

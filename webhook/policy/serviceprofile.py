@@ -13,9 +13,9 @@ from functools import lru_cache
 from typing import Any, Final
 
 from webhook.cluster.interface import Catalog, Presence
+from webhook.findings.finding import Finding, Severity, declare, errors_first, show
 from webhook.grammar import GrammarError, parse_duration, parse_quantity
 from webhook.mesh.releases import Line
-from webhook.policy.finding import Finding, Severity, declare, errors_first, show
 from webhook.policy.found import Found
 from webhook.policy.godecode import Place
 from webhook.policy.patterns import Judge

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from webhook.policy.finding import Path, Severity, show, suggest
+from webhook.findings.finding import Path, Severity, show, suggest
 from webhook.policy.reading import (
     ALLOWED,
     BAD,

@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final, Protocol
 
 from webhook.cluster.interface import Catalog
+from webhook.findings.finding import Finding, Severity, show
 from webhook.mesh.releases import Line
 from webhook.policy import registry
-from webhook.policy.finding import Finding, Severity, show
 from webhook.policy.patterns import Judge, judge_for
 from webhook.policy.targets import fold
 from webhook.review import JSON, WARNING_LENGTH, AdmissionRequest, Answer, GroupVersionKind, ReviewError, deny

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from webhook.cli.validate import validate
-from webhook.policy.finding import RULES
+from webhook.findings.finding import RULES
 
 Run = Callable[..., Result]
 

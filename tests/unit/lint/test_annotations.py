@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
+from webhook.findings.finding import render_path
 from webhook.injector.settings import SETTINGS
 from webhook.lint import scope
 from webhook.lint.annotations import Linter
 from webhook.mesh.config import Mesh
 from webhook.mesh.defaults import default_trust_anchors, default_values
 from webhook.mesh.releases import LINES
-from webhook.policy.finding import render_path
 
 CONFIG = "config.linkerd.io/"
 INJECT = "linkerd.io/inject"

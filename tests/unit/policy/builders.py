@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from webhook.cluster.interface import Catalog, NothingKnown
+from webhook.findings.finding import Finding, Severity
 from webhook.mesh.releases import Line
 from webhook.mesh.releases import line as line_of
-from webhook.policy.finding import Finding, Severity
 from webhook.policy.patterns import judge_for
 from webhook.policy.registry import check, find
 from webhook.policy.targets import GATEWAY, POLICY

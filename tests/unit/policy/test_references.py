@@ -9,7 +9,7 @@ import pytest
 
 from webhook.cluster.catalog import OfflineCatalog
 from webhook.cluster.interface import NothingKnown
-from webhook.policy.finding import Finding, Severity
+from webhook.findings.finding import Finding, Severity
 from webhook.policy.references import check
 
 POLICY = "policy.linkerd.io"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.unit.policy.builders import BOTH, EDGE, NOTHING_KNOWN, SERVICE, STABLE, examine, gateway, manifest, say
-from webhook.policy.finding import Severity
+from webhook.findings.finding import Severity
 from webhook.policy.patterns import judge_for
 from webhook.policy.registry import KINDS, check, find, knows
 from webhook.policy.targets import GATEWAY, POLICY

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from webhook.cluster.interface import Catalog, NothingKnown, Presence
+from webhook.findings.finding import Severity
 from webhook.mesh.releases import line
-from webhook.policy.finding import Severity
 from webhook.policy.patterns import Judge
 from webhook.policy.serviceprofile import check
 

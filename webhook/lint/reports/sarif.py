@@ -12,11 +12,11 @@ from urllib.parse import quote
 import orjson
 
 from webhook import __version__
+from webhook.findings.finding import Rule, Severity
 from webhook.lint.check import UNREADABLE, Reported, Result
 from webhook.lint.reports.paths import relative
 from webhook.lint.rules import load_all
 from webhook.manifest.files import STDIN
-from webhook.policy.finding import Rule, Severity
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 NAME = "linkerd-webhook"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from webhook.policy.finding import RULES, Finding, Severity, declare, show, suggest
+from webhook.findings.finding import RULES, Finding, Severity, declare, show, suggest
 
 # On an object: the identifiers of the rules whose warnings about it are not wanted, separated by commas.
 ANNOTATION: Final = "linkerd-webhook/ignore"

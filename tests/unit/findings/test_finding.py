@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.unit.policy.builders import SERVICE, say
-from webhook.policy.finding import RULES, Severity, declare, render_path, show, suggest
+from webhook.findings.finding import RULES, Severity, declare, render_path, show, suggest
 
 
 class TestPath:

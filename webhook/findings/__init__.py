@@ -1,0 +1,1 @@
+"""What is said about objects: rules, findings, and the annotation that silences warnings."""
