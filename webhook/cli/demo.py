@@ -17,6 +17,7 @@ import orjson
 
 from certs.issue import issue_ca, issue_leaf
 from webhook.cli import samples
+from webhook.cli.console import colours
 from webhook.mesh.defaults import default_trust_anchors, default_values
 from webhook.server import log as logs
 from webhook.server.options import Options, StartError
@@ -88,7 +89,8 @@ def _post_all(ports: Ports, ca: Path) -> None:
         connection.request("POST", "/", body, {"Content-Type": "application/json"})
         answer = connection.getresponse().read()
         connection.close()
-        click.echo(describe(path.name, orjson.loads(body)["request"], orjson.loads(answer)["response"]))
+        text = describe(path.name, orjson.loads(body)["request"], orjson.loads(answer)["response"])
+        click.echo(text, color=colours(sys.stdout))
     sys.stdout.flush()
 
 

@@ -1,0 +1,77 @@
+"""When coloured text is written: to a terminal that wants it."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import IO
+
+import pytest
+
+from webhook.cli.console import colours
+
+
+@pytest.fixture
+def terminal() -> Iterator[IO[str]]:
+    """A stream to a terminal."""
+    reader, writer = pty.openpty()
+    with os.fdopen(writer, "w") as stream:
+        yield stream
+    os.close(reader)
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, True),
+        ({"TERM": "xterm-256color"}, True),
+        ({"NO_COLOR": ""}, True),
+        ({"NO_COLOR": "1"}, False),
+        ({"NO_COLOR": "0"}, False),
+        ({"TERM": "dumb"}, False),
+    ],
+)
+def test_a_terminal_gets_colours_unless_the_environment_says_no(
+    terminal: IO[str], environment: dict[str, str], expected: bool
+) -> None:
+    assert colours(terminal, environment) is expected
+
+
+def test_a_file_a_closed_stream_and_a_missing_one_get_none() -> None:
+    closed = io.StringIO()
+    closed.close()
+    for stream in (io.StringIO(), closed, None):
+        assert not colours(stream, {})  # type: ignore[arg-type]
+
+
+def shown(**environment: str) -> str:
+    """What `demo` writes to a terminal."""
+    reader, writer = pty.openpty()
+    command = [sys.executable, "-m", "webhook.cli", "demo", "--once", "--addr", "127.0.0.1:0"]
+    inherited = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "TERM")}
+    process = subprocess.Popen(
+        [*command, "--admin-addr", "127.0.0.1:0"], stdout=writer, env={**inherited, **environment}, close_fds=True
+    )
+    os.close(writer)
+    found = b""
+    try:
+        while piece := os.read(reader, 4096):
+            found += piece
+    except OSError:
+        # Linux ends a terminal so whose writer is gone.
+        pass
+    finally:
+        os.close(reader)
+    assert process.wait(30) == 0
+    return found.decode()
+
+
+def test_the_demo_is_coloured_on_a_terminal_and_plain_where_that_is_asked_for() -> None:
+    assert "\x1b[" in shown(TERM="xterm")
+    for environment in ({"TERM": "dumb"}, {"TERM": "xterm", "NO_COLOR": "1"}):
+        text = shown(**environment)
+        assert "Pod shop/cart" in text and "\x1b[" not in text
