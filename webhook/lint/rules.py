@@ -1,21 +1,29 @@
-"""The table of all rules, as the documentation has it."""
+"""The table of all rules, and the page of the documentation that has it."""
 
 from __future__ import annotations
 
 import sys
 from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from webhook.findings.finding import RULES, Rule, Severity
 from webhook.policy import registry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from webhook.lint.examples import Example
 
 # Beside those of the kinds.
 _DECLARING = ("webhook.lint.annotations", "webhook.lint.check")
 
 _HEAD = """# Rules
 
-What the validators and `linkerd-webhook validate` look for, by the identifier that ends a warning and stands before a
-finding. [answers.md](answers.md#what-the-validators-say) says what the severities mean. A warning is silenced on an
-object by `linkerd-webhook/ignore: RULE, RULE`.
+The policy validators, the ServiceProfile validator and `linkerd-webhook validate` look for what is listed here. Each
+finding carries the identifier of its rule. [answers.md](answers.md#what-the-validators-say) explains the severities. To
+silence a warning on an object, annotate the object with `linkerd-webhook/ignore: RULE`; separate several rules by
+commas.
 
 | rule | severity | what it says |
 |---|---|---|
@@ -30,12 +38,26 @@ def load_all() -> dict[str, Rule]:
     return RULES
 
 
-def markdown() -> str:
-    """The page of the documentation."""
+def markdown(examples: Mapping[str, Example]) -> str:
+    """The page of the documentation: a table of all rules, then each with its examples under a heading of its own."""
     order = list(Severity)
     rules = sorted(load_all().values(), key=lambda rule: (order.index(rule.severity), rule.id))
-    return _HEAD + "".join(f"| `{rule.id}` | {rule.severity} | {rule.summary} |\n" for rule in rules)
+    table = "".join(f"| [`{rule.id}`](#{rule.id}) | {rule.severity} | {rule.summary} |\n" for rule in rules)
+    return _HEAD + table + "".join(_section(rule, examples.get(rule.id)) for rule in rules)
+
+
+def _section(rule: Rule, example: Example | None) -> str:
+    """A rule under its heading, which is its anchor."""
+    parts = [f"## {rule.id}", f"{rule.severity.capitalize()}. {rule.summary}"]
+    if example is not None and example.none:
+        parts.append(f"No manifest can show it: {example.none}")
+    elif example is not None:
+        only = f" (with `--release-line {example.line}`)" if example.line else ""
+        parts += [f"Wrong{only}:", f"```yaml\n{example.bad}\n```", "Right:", f"```yaml\n{example.good}\n```"]
+    return "".join(f"\n{part}\n" for part in parts)
 
 
 if __name__ == "__main__":
-    sys.stdout.write(markdown())
+    from webhook.lint.examples import read_all
+
+    sys.stdout.write(markdown(read_all(Path("docs/examples"))))

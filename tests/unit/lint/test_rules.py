@@ -1,18 +1,207 @@
-"""The table of rules."""
+"""The table of rules, and the examples that the documentation shows for each."""
 
 from __future__ import annotations
 
+import gc
+import json
 import re
 from pathlib import Path
+from typing import Any
 
+import pytest
+from click.testing import CliRunner
+
+from webhook.cli.validate import validate
+from webhook.lint.examples import read, read_all
 from webhook.lint.rules import load_all, markdown
 
-PAGE = Path(__file__).parents[3] / "docs" / "rules.md"
+DOCS = Path(__file__).parents[3] / "docs"
+EXAMPLES = read_all(DOCS / "examples")
+
+# Rules whose example is still to be written. A rule that has one leaves this list, and nothing is added to it.
+LACKING: frozenset[str] = frozenset(
+    {
+        "api-version-deprecated",
+        "api-version-unknown",
+        "authorizationpolicy-authentication",
+        "authorizationpolicy-authentication-together",
+        "authorizationpolicy-authentication-twice",
+        "authorizationpolicy-no-authentication",
+        "authorizationpolicy-other-namespace",
+        "authorizationpolicy-target",
+        "duration-invalid",
+        "field-allowed",
+        "field-missing",
+        "field-range",
+        "field-type",
+        "gateway-not-read",
+        "gateway-rule",
+        "grpcroute-method-regex",
+        "httproute-method",
+        "httproute-parent",
+        "httproute-redirect-path",
+        "httproute-scheme",
+        "httproute-timeout-negative",
+        "httproute-timeout-order",
+        "identity-invalid",
+        "ignore-unknown-rule",
+        "inject-annotation-not-text",
+        "inject-misplaced",
+        "inject-not-inherited",
+        "inject-pod-maybe-refused",
+        "inject-pod-refused",
+        "inject-setting",
+        "inject-skipped",
+        "inject-unknown-annotation",
+        "manifest-unreadable",
+        "meshtlsauthentication-empty",
+        "meshtlsauthentication-kind",
+        "meshtlsauthentication-namespaced-namespace",
+        "meshtlsauthentication-one-list",
+        "network-cidr",
+        "network-exception-outside",
+        "network-host-bits",
+        "network-missing",
+        "network-negated",
+        "network-nothing-left",
+        "object-depth",
+        "ratelimit-above-total",
+        "ratelimit-client",
+        "ratelimit-limits-nothing",
+        "ratelimit-override-same",
+        "ratelimit-target",
+        "ratelimit-zero",
+        "reference-authentication-missing",
+        "reference-backend-missing",
+        "reference-client-missing",
+        "reference-parent-missing",
+        "reference-target-missing",
+        "review-object-differs",
+        "route-annotation-invalid",
+        "route-annotation-no-effect",
+        "route-annotation-unknown",
+        "route-backend-port",
+        "route-egress-port",
+        "route-filter-twice",
+        "route-header-name",
+        "route-header-value",
+        "route-one-rule",
+        "route-parent-twice",
+        "route-path-absolute",
+        "route-path-unreachable",
+        "route-redirect-path",
+        "route-redirect-status",
+        "route-regex",
+        "route-regex-never",
+        "route-rule-shadowed",
+        "schema-duplicate",
+        "schema-missing",
+        "schema-type",
+        "schema-unknown",
+        "schema-value",
+        "selector-one-form",
+        "selector-values-missing",
+        "selector-values-unused",
+        "server-access-policy",
+        "server-overlap",
+        "server-port-empty",
+        "server-port-shared",
+        "server-two-selectors",
+        "serverauthorization-no-client",
+        "serverauthorization-server",
+        "serverauthorization-unauthenticated",
+        "serverauthorization-unauthenticated-tls",
+        "service-annotation-invalid",
+        "sp-character",
+        "sp-duration",
+        "sp-match-empty",
+        "sp-match-ignored",
+        "sp-name",
+        "sp-opaque-ports",
+        "sp-override-ignored",
+        "sp-path-loose",
+        "sp-path-never",
+        "sp-path-regex",
+        "sp-required",
+        "sp-response-classes-empty",
+        "sp-retries-off",
+        "sp-retry-budget-unused",
+        "sp-retry-ratio",
+        "sp-route-name-twice",
+        "sp-route-shadowed",
+        "sp-schema-field",
+        "sp-schema-not",
+        "sp-schema-required",
+        "sp-schema-type",
+        "sp-service-absent",
+        "sp-status",
+        "sp-timeout-ignored",
+        "sp-type",
+        "sp-unknown-field",
+    }
+)
+
+
+def found(manifests: str, line: str, folder: Path) -> list[dict[str, Any]]:
+    """What `validate` reports of these manifests."""
+    file = folder / "example.yaml"
+    file.write_text(f"{manifests}\n")
+    arguments = ["-o", "json", *(["--release-line", line] if line else []), str(file)]
+    try:
+        result = CliRunner().invoke(validate, arguments, catch_exceptions=False)
+    finally:
+        # The command, which ends its process, has turned it off.
+        gc.enable()
+    entries: list[dict[str, Any]] = json.loads(result.stdout)
+    return entries
 
 
 def test_the_documentation_has_every_rule_as_it_is() -> None:
     """`make docs` writes it anew."""
-    assert PAGE.read_text() == markdown()
+    assert (DOCS / "rules.md").read_text() == markdown(EXAMPLES)
+
+
+def test_every_rule_has_an_example_and_every_example_a_rule() -> None:
+    """A file docs/examples/RULE.yaml, whose form webhook/lint/examples.py describes."""
+    rules = load_all().keys()
+    assert rules - EXAMPLES.keys() - LACKING == set()
+    assert EXAMPLES.keys() - rules == set()
+
+
+def test_the_list_of_rules_without_an_example_only_shrinks() -> None:
+    """Whoever writes an example takes its rule out."""
+    assert LACKING & EXAMPLES.keys() == set()
+    assert LACKING - load_all().keys() == set()
+
+
+@pytest.mark.parametrize("rule", [rule for rule, example in EXAMPLES.items() if not example.none])
+def test_the_wrong_example_breaks_its_rule_and_the_right_one_no_rule_that_refuses(rule: str, tmp_path: Path) -> None:
+    example = EXAMPLES[rule]
+    assert rule in {one["rule"] for one in found(example.bad, example.line, tmp_path)}
+    right = found(example.good, example.line, tmp_path)
+    assert [one for one in right if one["rule"] == rule or one["severity"] == "error"] == []
+
+
+class TestExample:
+    """The form of an example's file."""
+
+    def test_has_a_wrong_and_a_right_part_and_may_name_a_release_line(self, tmp_path: Path) -> None:
+        file = tmp_path / "a.yaml"
+        file.write_text("# line: stable-2.12\n# bad\na: 1\n---\nb: 2\n# good\n# as it should be\na: 2\n")
+        assert read(file) == ("a: 1\n---\nb: 2", "# as it should be\na: 2", "stable-2.12", "")
+
+    def test_may_only_say_why_there_is_none(self, tmp_path: Path) -> None:
+        file = tmp_path / "a.yaml"
+        file.write_text("# none: a manifest has no request.\n")
+        assert read(file) == ("", "", "", "a manifest has no request.")
+
+    @pytest.mark.parametrize(
+        "text", ["", "a: 1\n", "# bad\na: 1\n", "# good\na: 1\n", "# bad\n# good\na: 1\n", "# bad\na: 1\n# good\n\n"]
+    )
+    def test_is_refused_in_any_other_form_by_the_name_of_its_file(self, text: str, tmp_path: Path) -> None:
+        (tmp_path / "a.yaml").write_text(text)
+        with pytest.raises(ValueError, match=r"a\.yaml: write "):
+            read_all(tmp_path)
 
 
 def test_an_identifier_can_be_written_into_an_annotation() -> None:
