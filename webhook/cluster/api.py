@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import os
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -20,7 +20,6 @@ import orjson
 import structlog
 import yaml
 from kubernetes.aio.client.configuration import Configuration
-from kubernetes.aio.client.rest import RESTClientObject
 from kubernetes.aio.config import ConfigException, load_kube_config
 from kubernetes.aio.config.incluster_config import (
     SERVICE_CERT_FILENAME,
@@ -31,12 +30,20 @@ from kubernetes.aio.config.incluster_config import (
 )
 
 from certs.api import ApiFailure
+from webhook.cluster.cache import SingleFlight
+from webhook.cluster.keepalive import Client
 
 JSON = dict[str, Any]
 
 PLAIN = "application/json"
 OBJECT = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
+# Seconds that the API server has for the first bytes of a stream, and for the answer to a ping.
+OPENING = 30.0
+PING = 10.0
+# Pings that in a row get no answer before a silent stream is given up: one may be lost on a busy machine.
+PINGS = 2
 
 # Seconds. How often a kubeconfig's credentials (exec plugin, token file) are looked at; in a cluster the client's own
 # loader does it as often.
@@ -72,7 +79,9 @@ class ApiServer:
         # Go's TLS does not insist on RFC 5280 to the letter, and many clusters' CAs would not pass from Python 3.13 on.
         configuration.disable_strict_ssl_verification = True
         self._configuration = configuration
-        self._rest = RESTClientObject(configuration)
+        self._rest = Client(configuration)
+        self._pings: SingleFlight[str, None] = SingleFlight()
+        self._answered = float("-inf")
         self._refreshing: asyncio.Task[None] | None = None
         if loader is not None:
             self._refreshing = asyncio.ensure_future(_refresh(configuration, loader))
@@ -128,6 +137,7 @@ class ApiServer:
         if self._refreshing is not None:
             self._refreshing.cancel()
             await asyncio.gather(self._refreshing, return_exceptions=True)
+        await self._pings.cancel()
         await self._rest.close()
 
     async def get(self, path: str, query: Mapping[str, str] | None = None, accept: str = OBJECT) -> JSON:
@@ -155,15 +165,69 @@ class ApiServer:
 
     @contextlib.asynccontextmanager
     async def stream(
-        self, path: str, query: Mapping[str, str], *, total: float, silence: float, accept: str = OBJECT
+        self,
+        path: str,
+        query: Mapping[str, str],
+        *,
+        total: float,
+        quiet: float,
+        accept: str = OBJECT,
+        alive: Callable[[], None] = lambda: None,
     ) -> AsyncIterator[aiohttp.StreamReader]:
-        """GET lines, as a watch sends them: for `total` seconds at most, none of `silence` seconds without a byte.
+        """GET lines, as a watch sends them: for `total` seconds at most.
 
-        Entering waits for the status. Raises `ApiError` and `TimeoutError`, the lines likewise.
+        Silence is no fault: an API server has nothing to tell of objects that do not change. After `quiet` seconds
+        without a byte it is asked something else; `alive` is told that it answered, and where it does not, the stream
+        is given up. Entering waits for the status. Raises `ApiError` and `TimeoutError`, the lines likewise.
         """
-        timeout = aiohttp.ClientTimeout(total=total, sock_connect=10, sock_read=silence)
-        async with self._request("GET", path, query, {"Accept": accept}, timeout) as response:
-            yield response.content
+        timeout = aiohttp.ClientTimeout(total=total, sock_connect=10)
+        async with asyncio.timeout(OPENING) as bound:
+            async with self._request("GET", path, query, {"Accept": accept}, timeout) as response:
+                bound.reschedule(None)
+                content = response.content
+                watching = asyncio.create_task(self._listen(content, quiet, alive, bound), name="pings")
+                try:
+                    yield content
+                finally:
+                    watching.cancel()
+
+    async def _listen(
+        self, content: aiohttp.StreamReader, quiet: float, alive: Callable[[], None], bound: asyncio.Timeout
+    ) -> None:
+        """Let the stream's time be over once it is silent and the API server does not answer either."""
+        seen, missed = content.total_bytes, 0
+        while missed < PINGS:
+            await asyncio.sleep(quiet / 3 if missed else quiet)
+            if content.total_bytes != seen:
+                seen, missed = content.total_bytes, 0
+                continue
+            try:
+                await self.ping(quiet / 2)
+            except (ApiError, TimeoutError):
+                missed += 1
+            else:
+                missed = 0
+                alive()
+        # Now, unless the stream is over by itself.
+        if not bound.expired():
+            bound.reschedule(asyncio.get_running_loop().time())
+
+    async def ping(self, fresh: float = 0.0) -> None:
+        """See whether the API server answers at all, by the cheapest read there is; those who ask at once share it.
+
+        An answer of the last `fresh` seconds will do. Raises `ApiError` and `TimeoutError` where there is none.
+        """
+        if asyncio.get_running_loop().time() - self._answered >= fresh:
+            await self._pings.fly("", self._ping)
+
+    async def _ping(self) -> None:
+        try:
+            await self.send("GET", "/version", within=PING)
+        except ApiError as error:
+            # Also a refusal is an answer; what stands in front of an API server that is gone says 502 to 504.
+            if error.status == 0 or error.status >= 500:
+                raise
+        self._answered = asyncio.get_running_loop().time()
 
     @contextlib.asynccontextmanager
     async def _request(

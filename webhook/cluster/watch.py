@@ -24,9 +24,9 @@ PAGE = 500
 
 # Seconds. A watch ends after a while, not all replicas' at the same time.
 WATCH = (240.0, 480.0)
-# API servers send a bookmark a minute. A connection that died without a word is given up after this long, and one to an
-# API server without bookmarks costs a new watch from where it was.
-SILENCE = 90.0
+# A watch may be silent for as long as it is open: bookmarks come only where the API server's etcd tells it of progress,
+# which by default it does every ten minutes. After this long the API server is asked whether it is still there.
+QUIET = 30.0
 # What the API server may take longer than it was asked to, before the client ends the watch.
 GRACE = 15.0
 BACKOFF = (0.1, 30.0)
@@ -89,7 +89,7 @@ class Watch(Generic[S]):
 
     `store`: what is known; replaced by each list, changed by each event. `synced`: set after the first list.
     `problem`: what the API server last said or did, "" while all is well. `restarts`: by reason: `timeout` (as asked),
-    `closed`, `dropped`, `silent`, `gone` (410), `forbidden`, `not_served` (404), `malformed`, `error`.
+    `closed`, `dropped`, `silent` (no answer), `gone` (410), `forbidden`, `not_served` (404), `malformed`, `error`.
     """
 
     def __init__(
@@ -115,12 +115,15 @@ class Watch(Generic[S]):
         self._contact = clock()
         self._broken = clock()
         self._open = False
+        # Whether the watch was open in this round.
+        self._opened = False
         self._version = ""
         self._failures = 0
 
     @property
     def age(self) -> float:
-        """Seconds since the API server was last heard: a list, an event, a bookmark, a watch opened or ended well.
+        """Seconds since the API server was last heard: a list, an event, a bookmark, an answer, a watch opened or ended
+        well.
 
         Before the first contact: since this watch was made.
         """
@@ -143,11 +146,22 @@ class Watch(Generic[S]):
                 self._failures = 0
                 continue
             pause = self._pause(FORBIDDEN if ended.reason == "forbidden" and self._optional else None)
-            if ended.message != self.problem:
-                # Once a problem, not once an attempt.
-                log.warning(f"the watch of {self.subject.name} ended", reason=ended.reason, message=ended.message)
-            self.problem = ended.message
+            self._tell(ended)
             await asyncio.sleep(pause)
+
+    def _tell(self, ended: Ended) -> None:
+        """Log why the watch is over, and keep that as the problem. Once a problem, not once an attempt.
+
+        Every watch is closed or lost now and then: that is no problem unless it happens again at once.
+        """
+        text = f"the watch of {self.subject.name} ended"
+        lost = self._opened and ended.reason in ("dropped", "silent")
+        if self._failures <= 1 and (lost or ended.reason in ("closed", "gone")):
+            (log.info if lost else log.debug)(text, reason=ended.reason, message=ended.message)
+            return
+        if ended.message != self.problem:
+            log.warning(text, reason=ended.reason, message=ended.message)
+        self.problem = ended.message
 
     def _pause(self, bound: float | None = None) -> float:
         """Seconds until the next attempt: exponential back-off with full jitter."""
@@ -158,6 +172,7 @@ class Watch(Generic[S]):
         return pause
 
     async def _round(self) -> Ended:
+        self._opened = False
         try:
             if not self._version:
                 await self._list()
@@ -165,7 +180,7 @@ class Watch(Generic[S]):
         except _Broken as broken:
             return broken.ended
         except TimeoutError:
-            return Ended("silent", "the API server fell silent")
+            return Ended("silent", "the API server does not answer")
         except ApiError as error:
             return _ended(error, self.subject)
         except Exception as error:
@@ -201,11 +216,13 @@ class Watch(Generic[S]):
             watch="true", allowWatchBookmarks="true", resourceVersion=self._version, timeoutSeconds=str(seconds)
         )
         async with self._api.stream(
-            subject.path, query, accept=subject.watch_as, total=seconds + GRACE, silence=SILENCE
+            subject.path, query, accept=subject.watch_as, total=seconds + GRACE, quiet=QUIET, alive=self._heard
         ) as lines:
             opened = self._contact = self._clock()
+            if self.problem:
+                log.info(f"the watch of {subject.name} is open again", after=self.problem)
             self.problem = ""
-            self._open = True
+            self._open = self._opened = True
             try:
                 async for line in lines:
                     self._event(line)
@@ -220,6 +237,10 @@ class Watch(Generic[S]):
             return Ended("closed", f"the API server closed the watch after {lasted:.0f} of {seconds} s")
         self._contact = self._clock()
         return Ended("timeout")
+
+    def _heard(self) -> None:
+        """The API server is there, and has nothing to tell."""
+        self._contact = self._clock()
 
     def _event(self, line: bytes) -> None:
         """Take one line of a watch. Raises `_Broken` where what it says is lost, so that a list must make up for it."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 
-from webhook.cluster import watch
+from webhook.cluster import api as api_module
+from webhook.cluster import keepalive, watch
 from webhook.cluster.api import ApiError, ApiServer
 from webhook.cluster.watch import NamespaceWatch
+
+from .conftest import NAMESPACES
 
 
 @pytest.fixture
@@ -143,13 +147,57 @@ class TestAbsence:
         await until(lambda: "later" in watching.namespaces)
         assert watching.problem == ""
 
-    async def test_that_nobody_announces_is_noticed_by_silence(self, server, api, until, monkeypatch):
-        monkeypatch.setattr(watch, "SILENCE", 0.1)
+    async def test_that_nobody_announces_is_noticed_as_a_ping_gets_no_answer(self, server, api, until, monkeypatch):
+        monkeypatch.setattr(watch, "QUIET", 0.05)
+        monkeypatch.setattr(api_module, "PING", 0.05)
+        server.hangs.add("/version")
         subject = NamespaceWatch(api)
         task = asyncio.create_task(subject.run())
         await until(lambda: subject.restarts["silent"] >= 2)
         task.cancel()
-        assert sum(request.query.get("watch") is None for request in server.requests) == 1, "silence needs no list"
+        assert sum(request.path == NAMESPACES and "watch" not in request.query for request in server.requests) == 1, (
+            "a connection that died costs no list"
+        )
+
+    async def test_of_anything_to_tell_is_no_fault_while_the_api_server_answers(
+        self, server, api, clock, until, monkeypatch
+    ):
+        monkeypatch.setattr(watch, "QUIET", 0.02)
+        subject = NamespaceWatch(api, clock)
+        task = asyncio.create_task(subject.run())
+        await until(lambda: server.watches)
+        clock.now += 42
+        await until(lambda: server.paths().count("/version") >= 4)
+        assert subject.age == 0, "an answer is a sign of life"
+        assert not subject.restarts
+        server.set_namespace("late")
+        await until(lambda: "late" in subject.namespaces)
+        task.cancel()
+
+    async def test_is_not_asked_about_while_bookmarks_come(self, server, api, until, monkeypatch):
+        monkeypatch.setattr(watch, "QUIET", 0.1)
+        subject = NamespaceWatch(api)
+        task = asyncio.create_task(subject.run())
+        await until(lambda: server.watches)
+        for number in range(15):
+            server.send({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": str(200 + number)}}})
+            await asyncio.sleep(0.02)
+        task.cancel()
+        assert "/version" not in server.paths()
+        assert not subject.restarts
+
+    async def test_is_not_believed_after_one_lost_ping(self, server, api, until, monkeypatch):
+        monkeypatch.setattr(watch, "QUIET", 0.05)
+        subject = NamespaceWatch(api)
+        task = asyncio.create_task(subject.run())
+        await until(lambda: server.watches)
+        server.failures["/version"] = (503, "busy")
+        await until(lambda: "/version" in server.paths())
+        server.failures.clear()
+        seen = server.paths().count("/version")
+        await until(lambda: server.paths().count("/version") >= seen + 2)
+        task.cancel()
+        assert not subject.restarts
 
     async def test_makes_the_pauses_grow_to_a_bound_and_never_the_same(self, api, monkeypatch):
         monkeypatch.setattr(watch, "BACKOFF", (0.1, 30.0))
@@ -170,6 +218,64 @@ class TestAbsence:
         server.send({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "5"}}})
         await until(lambda: subject.age == 0)
         task.cancel()
+
+
+class TestLog:
+    @pytest.fixture
+    def said(self, monkeypatch):
+        """What was logged, as (level, reason)."""
+        said = []
+        for level in ("debug", "info", "warning"):
+            monkeypatch.setattr(
+                watch.log, level, lambda text, level=level, **more: said.append((level, more.get("reason", text)))
+            )
+        return said
+
+    async def test_a_watch_that_is_closed_or_too_old_now_and_then_is_no_warning(self, server, watching, until, said):
+        await until(lambda: server.watches)
+        server.end_watches()
+        await until(lambda: watching.restarts["closed"] == 1 and server.watches)
+        watching._failures = 0
+        server.send({"type": "ERROR", "object": {"kind": "Status", "code": 410, "message": "too old"}})
+        await until(lambda: watching.restarts["gone"] == 1 and server.watches)
+        assert said == [("debug", "closed"), ("debug", "gone")]
+        assert watching.problem == ""
+
+    async def test_a_watch_that_is_closed_again_at_once_is_one_and_so_told_once_it_is_well(
+        self, server, watching, until, said
+    ):
+        for number in (1, 2, 3):
+            await until(lambda: server.watches)
+            server.end_watches()
+            await until(lambda number=number: watching.restarts["closed"] == number)
+        await until(lambda: server.watches)
+        assert ("warning", "closed") in said
+        assert said[-1][0] == "info"
+        assert "open again" in said[-1][1]
+
+    async def test_an_api_server_that_is_away_is_a_warning_once(self, server, watching, until, said):
+        await until(lambda: server.watches)
+        await server.stop()
+        await until(lambda: watching.restarts["dropped"] >= 4)
+        assert [each for each in said if each[0] == "warning"] == [("warning", "dropped")]
+
+
+class TestKeepAlive:
+    async def test_the_kernel_notices_on_every_connection_that_the_other_end_is_gone(self, server, api):
+        async with api.stream(NAMESPACES, {"watch": "true"}, total=5, quiet=5) as content:
+            connection = content._protocol.transport.get_extra_info("socket")
+            assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+            if hasattr(socket, "TCP_KEEPIDLE"):
+                tcp = [
+                    connection.getsockopt(socket.IPPROTO_TCP, option)
+                    for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+                ]
+                assert tcp == [keepalive.IDLE, keepalive.INTERVAL, keepalive.TIMES]
+            if hasattr(socket, "TCP_USER_TIMEOUT"):
+                assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == keepalive.DEAD * 1000
+
+    def test_a_dead_connection_is_noticed_sooner_than_a_minute(self):
+        assert keepalive.DEAD < 60
 
 
 async def test_no_error_of_the_client_ends_the_watch(until, monkeypatch):
