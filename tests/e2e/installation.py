@@ -51,7 +51,8 @@ def command(*arguments: str) -> str:
 
 def rendered(*flags: str) -> list[JSON]:
     """The objects that `install` prints, with no look at any cluster."""
-    return [each for each in yaml.safe_load_all(command("install", "--ignore-cluster", *flags)) if each]
+    image = "--image=registry.example.org/linkerd-webhook"
+    return [each for each in yaml.safe_load_all(command("install", "--ignore-cluster", image, *flags)) if each]
 
 
 def configuration(kind: str, name: str) -> JSON:

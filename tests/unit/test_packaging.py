@@ -82,7 +82,7 @@ class TestWheel:
         for folder in (tmp_path / "site", ROOT):
             code = "import sys, webhook, webhook.cli.main as m; print(webhook.__file__, file=sys.stderr); m.main()"
             done = subprocess.run(
-                [sys.executable, "-c", code, "install", "--ignore-cluster"],
+                [sys.executable, "-c", code, "install", "--ignore-cluster", "--image=registry.example.org/a"],
                 cwd=tmp_path,
                 env={**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
                 capture_output=True,

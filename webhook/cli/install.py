@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from webhook.install.assign import AssignError, assign, merged
-from webhook.install.schema import problems
+from webhook.install.schema import excessive, problems
 from webhook.install.settings import SETTINGS, Setting, defaults, highly_available, place
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _shape(setting: Setting) -> dict[str, Any]:
 
 @click.command(short_help="print what to apply")
 @click.option("--ha", is_flag=True, help="Highly available: three replicas, strictly on different nodes.")
-@click.option("--image", metavar="NAME[:TAG][@DIGEST]", help="The image.")
+@click.option("--image", metavar="NAME[:TAG][@DIGEST]", help="The image, in a registry of yours. Required.")
 @click.option("--linkerd-namespace", default="linkerd", show_default=True, help="Namespace of the control plane.")
 @setting_options
 @click.option(
@@ -138,7 +138,7 @@ class _Unusable(click.ClickException):
 
 def _check_namespace(name: str) -> None:
     if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", name):
-        raise _Unusable([f'--linkerd-namespace "{name}": want the name of a Namespace, as linkerd'])
+        raise _Unusable([f'--linkerd-namespace "{name}": write the name of a Namespace, such as linkerd'])
 
 
 def _read_values(file: Path) -> JSON:
@@ -151,11 +151,12 @@ def _read_values(file: Path) -> JSON:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise _Unusable([f"--values-file {file} is not YAML: {' '.join(str(error).split())}"]) from None
     if found is not None and not isinstance(found, dict):
-        raise _Unusable([f"--values-file {file} holds no object: want settings, as in replicas: 2"])
+        raise _Unusable([f"--values-file {file} does not hold settings: write them as in replicas: 2"])
     return found or {}
 
 
-_IMAGE = re.compile(r"(?P<name>.+?)(:(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?(@(?P<digest>.+))?")
+# A colon with a slash behind it belongs to a registry's port.
+_IMAGE = re.compile(r"(?P<repository>[^@]*?)(:(?P<tag>[^:/@]*))?(@(?P<digest>.*))?", re.DOTALL)
 
 
 def _with_flags(values: JSON, settings: dict[str, Any], image: str | None, ca_bundle: Path | None) -> JSON:
@@ -167,16 +168,25 @@ def _with_flags(values: JSON, settings: dict[str, Any], image: str | None, ca_bu
         elif given is not None and given != ():
             place(over, setting.path, given)
     if image is not None:
-        found = _IMAGE.fullmatch(image)
-        if found is None:
-            raise _Unusable(
-                [f'--image "{image}": want NAME[:TAG][@DIGEST], as registry.example.org/linkerd-webhook:0.1.0']
-            )
-        for key in ("name", "tag", "digest"):
-            place(over, f"image.{key}", found[key] or "")
+        for key, part in _parts(image).items():
+            place(over, f"image.{key}", part)
     if ca_bundle is not None:
         place(over, "certificates.caBundle", _read_bundle(ca_bundle))
     return merged(values, over)
+
+
+def _parts(image: str) -> dict[str, str]:
+    """Repository, tag and digest of `--image`."""
+    found = _IMAGE.fullmatch(image)
+    parts = {key: found[key] for key in ("repository", "tag", "digest")} if found else {"repository": image}
+    # What is given must not be empty: `name:` is not a name without a tag.
+    wrong = [f"{key} is empty" for key, part in parts.items() if part == ""]
+    given = {key: part or "" for key, part in parts.items()}
+    wrong += [each.removeprefix("image.") for each in problems({"image": given})]
+    if wrong:
+        example = "write NAME[:TAG][@DIGEST], such as registry.example.org/linkerd-webhook:0.1.0"
+        raise _Unusable([f'--image "{image}": {example} ({"; ".join(wrong)})'])
+    return given
 
 
 def _at(values: JSON, path: str) -> Sequence[Any]:
@@ -202,15 +212,16 @@ def _rendered(values: JSON, namespace: str, kube_version: str | None) -> Rendere
 
     found = problems(values)
     # A setting that null took away has no value.
-    found += [f"{each.path}: null is no value" for each in SETTINGS if not _has(values, each.path)]
+    missing = [each.path for each in SETTINGS if not _has(values, each.path)]
+    found += [f"{each}: null is not allowed: write a value, or leave it out" for each in missing]
     version = NEWEST
     if kube_version is not None:
         numbers = re.fullmatch(r"v?(\d+)\.(\d+)(\.\d+)?([-+].*)?", kube_version)
         version = (int(numbers[1]), int(numbers[2])) if numbers else (0, 0)
         if version < OLDEST:
-            found.append(f'--kube-version "{kube_version}": want X.Y, {OLDEST[0]}.{OLDEST[1]} or newer')
+            found.append(f'--kube-version "{kube_version}": write X.Y, {OLDEST[0]}.{OLDEST[1]} or newer')
     if not found:
-        found = conflicts(values)
+        found = [*conflicts(values), *excessive(values)]
     if found:
         raise _Unusable(found)
     return render(values, namespace, version)
@@ -282,8 +293,6 @@ def _tell(values: JSON, rendered: Rendered, namespace: str, notes: Sequence[str]
         _say(f"left out: {each}")
     for note in notes:
         _say(f"note: {note}")
-    if values["image"]["name"] == "linkerd-webhook":
-        _say("note: the image is linkerd-webhook, which no registry has: --image says where yours is")
     _say("identity and destination come from Linkerd's own control plane, which stays")
     _say("next: kubectl apply -f - of what was printed, then")
     _say(f"      kubectl -n {namespace} rollout status deploy/linkerd-webhook")

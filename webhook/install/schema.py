@@ -10,16 +10,19 @@ import difflib
 import json
 import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
+from webhook.grammar import parse_quantity
 from webhook.install.settings import BY_PATH, SETTINGS
 
 JSON = dict[str, Any]
 
-_TYPES: dict[str, type] = {
+_TYPES: dict[str, type | tuple[type, ...]] = {
     "array": list,
     "boolean": bool,
     "integer": int,
+    "number": (int, float),
     "object": dict,
     "string": str,
 }
@@ -27,6 +30,7 @@ _NOUNS = {
     "array": "a list",
     "boolean": "true or false",
     "integer": "a whole number",
+    "number": "a number",
     "object": "an object",
     "string": "a string",
 }
@@ -55,6 +59,21 @@ def problems(values: Mapping[str, Any]) -> list[str]:
     return list(_within(values, ""))
 
 
+def excessive(values: Mapping[str, Any]) -> list[str]:
+    """Requests above their limits in (whole and valid) values: the API server refuses such a Pod."""
+    requests, limits = (values["resources"].get(key) or {} for key in ("requests", "limits"))
+    return [
+        f"resources.requests.{name}: {_show(requests[name])} is above resources.limits.{name}, {_show(limits[name])}: "
+        "lower the request or raise the limit"
+        for name in sorted(requests.keys() & limits.keys())
+        if _amount(requests[name]) > _amount(limits[name])
+    ]
+
+
+def _amount(quantity: Any) -> Decimal:
+    return parse_quantity(str(quantity)).value
+
+
 def unknown(path: str) -> str:
     """What to say of a setting that there is not."""
     leaves = {each.rpartition(".")[2]: each for each in BY_PATH}
@@ -68,7 +87,8 @@ def _within(values: Mapping[str, Any], prefix: str) -> Iterator[str]:
     for key, value in values.items():
         path = f"{prefix}{key}"
         if path in BY_PATH:
-            yield from _check(path, value, BY_PATH[path].schema)
+            setting = BY_PATH[path]
+            yield from _check(path, value, setting.schema, setting.form)
         elif path == "global":
             continue
         elif not any(each.startswith(f"{path}.") for each in BY_PATH):
@@ -76,37 +96,56 @@ def _within(values: Mapping[str, Any], prefix: str) -> Iterator[str]:
         elif isinstance(value, Mapping):
             yield from _within(value, f"{path}.")
         else:
-            yield f"{path}: {_show(value)} is no object: its settings are {', '.join(_below(path))}"
+            yield f"{path}: {_show(value)} is not an object: its settings are {', '.join(_below(path))}"
 
 
 def _below(path: str) -> list[str]:
     return [each for each in BY_PATH if each.startswith(f"{path}.")]
 
 
-def _check(path: str, value: Any, wanted: Mapping[str, Any]) -> Iterator[str]:
-    kind: str = wanted["type"]
-    well: bool = isinstance(value, _TYPES[kind])
-    if not well or (kind == "integer" and isinstance(value, bool)):
-        yield f"{path}: {_show(value)} is not {_NOUNS[kind]}"
-    elif kind == "array":
+def _check(path: str, value: Any, wanted: Mapping[str, Any], form: str) -> Iterator[str]:
+    kinds: list[str] = [wanted["type"]] if isinstance(wanted["type"], str) else wanted["type"]
+    if not any(_is(value, kind) for kind in kinds):
+        yield f"{path}: {_show(value)} is not {' or '.join(_NOUNS[kind] for kind in kinds)}"
+    elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _check(f"{path}[{index}]", item, wanted["items"])
-    elif kind == "object":
-        for key, item in value.items() if "additionalProperties" in wanted else ():
-            yield from _check(f"{path}.{key}", item, wanted["additionalProperties"])
+            yield from _check(f"{path}[{index}]", item, wanted["items"], form)
+    elif isinstance(value, dict):
+        yield from _check_object(path, value, wanted, form)
     else:
-        yield from _check_scalar(path, value, wanted)
+        yield from _check_scalar(path, value, wanted, form)
 
 
-def _check_scalar(path: str, value: Any, wanted: Mapping[str, Any]) -> Iterator[str]:
+def _is(value: Any, kind: str) -> bool:
+    return isinstance(value, _TYPES[kind]) and (kind == "boolean" or not isinstance(value, bool))
+
+
+def _check_object(path: str, value: Mapping[str, Any], wanted: Mapping[str, Any], form: str) -> Iterator[str]:
+    known, others = wanted.get("properties", {}), wanted.get("additionalProperties", True)
+    for key, item in value.items():
+        if key in known:
+            yield from _check(f"{path}.{key}", item, known[key], form)
+        elif others is False:
+            yield f"{path}.{key}: there is no such setting; there are {', '.join(f'{path}.{each}' for each in known)}"
+        elif others is not True:
+            yield from _check(f"{path}.{key}", item, others, form)
+
+
+def _check_scalar(path: str, value: Any, wanted: Mapping[str, Any], form: str) -> Iterator[str]:
     if "enum" in wanted and value not in wanted["enum"]:
         near = difflib.get_close_matches(value, wanted["enum"], 1)
         meant = f" (did you mean {near[0]}?)" if near else ""
-        yield f"{path}: {_show(value)} is none of {', '.join(wanted['enum'])}{meant}"
-    elif "pattern" in wanted and not re.search(wanted["pattern"].replace("$", r"\Z"), value):
-        yield f"{path}: {_show(value)} does not fit the pattern {wanted['pattern']}"
-    elif "minimum" in wanted and not wanted["minimum"] <= value <= wanted["maximum"]:
-        yield f"{path}: {value} is not between {wanted['minimum']} and {wanted['maximum']}"
+        yield f"{path}: {_show(value)} is not allowed: write {_either(wanted['enum'])}{meant}"
+    elif isinstance(value, str) and "pattern" in wanted:
+        if not re.search(wanted["pattern"].replace("$", r"\Z"), value):
+            yield f"{path}: {_show(value)} is not allowed: write {form or 'what fits ' + wanted['pattern']}"
+    elif "minimum" in wanted and not wanted["minimum"] <= value <= wanted.get("maximum", value):
+        upwards = f"to {wanted['maximum']}" if "maximum" in wanted else "or more"
+        yield f"{path}: {value} is not allowed: write {wanted['minimum']} {upwards}"
+
+
+def _either(choices: list[str]) -> str:
+    return f"{', '.join(choices[:-1])} or {choices[-1]}" if len(choices) > 1 else choices[0]
 
 
 def _show(value: Any) -> str:

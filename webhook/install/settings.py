@@ -15,7 +15,8 @@ _NOTHING: Final = object()
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """`path` is where the values have it. `schema` is JSON schema, of which `schema.py` knows what is used here.
+    """`path` is where the values have it. `schema` is JSON schema, of which `schema.py` knows what is used here; `form`
+    says in words what its pattern lets through, with an example.
 
     `flag` is the flag of `install` that sets it; a list's flag adds, and is repeatable. `ha` is its value in a highly
     available installation, where that is another.
@@ -27,6 +28,7 @@ class Setting:
     description: str
     flag: str = ""
     ha: Any = _NOTHING
+    form: str = ""
 
     @property
     def differs(self) -> bool:
@@ -50,6 +52,18 @@ def _choice(*choices: str) -> JSON:
     return {"type": "string", "enum": list(choices)}
 
 
+# Of a container's resources, as Kubernetes reads them (k8s.io/apimachinery/pkg/api/resource); less than 0 is refused.
+_QUANTITY: Final = "^[+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][-+]?[0-9]+)?$"
+_QUANTITIES: Final = {
+    "type": "object",
+    "additionalProperties": {"type": ["string", "number"], "pattern": _QUANTITY, "minimum": 0},
+}
+
+# Where an image is, without its tag and digest: https://github.com/distribution/reference
+_HOST: Final = "([A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?|\\[[0-9a-fA-F:]+\\])(:[0-9]+)?"
+_COMPONENT: Final = "[a-z0-9]+(([.]|_|__|-+)[a-z0-9]+)*"
+_REPOSITORY: Final = f"^(({_HOST}/)?{_COMPONENT}(/{_COMPONENT})*)?$"
+
 # Names as DNS has them. What goes into a string of a template is held to a pattern, lest it break out of the quotes.
 _LABEL: Final = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _NAME: Final = "[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?"
@@ -63,18 +77,27 @@ SETTINGS: Final = (
         "before is kept on them, and `linkerd-webhook uninstall --delete` puts it back.",
         "--adopt",
     ),
-    Setting("image.name", "linkerd-webhook", _text("^[A-Za-z0-9]([A-Za-z0-9._/:-]*[A-Za-z0-9])?$"), "The image."),
+    Setting(
+        "image.repository",
+        "",
+        _text(_REPOSITORY),
+        "Where the image is, without tag and digest. There is no default: build the image and push it to a registry of "
+        "yours.",
+        form="a repository without a tag, such as registry.example.org/linkerd-webhook",
+    ),
     Setting(
         "image.tag",
         "",
-        _text("^[A-Za-z0-9_.-]{0,128}$"),
-        "Its tag; empty: the chart's appVersion, or the digest alone.",
+        _text("^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$"),
+        "The image's tag; empty: the chart's appVersion, or the digest alone.",
+        form="up to 128 letters, digits, '_', '.' and '-', such as 0.1.0",
     ),
     Setting(
         "image.digest",
         "",
         _text("^(sha256:[0-9a-f]{64})?$"),
-        "Its digest, as sha256:….",
+        "The image's digest, as sha256:….",
+        form="sha256: and 64 hexadecimal digits",
     ),
     Setting(
         "image.pullPolicy", "IfNotPresent", _choice("Always", "IfNotPresent", "Never"), "When the image is pulled."
@@ -116,6 +139,7 @@ SETTINGS: Final = (
         {"type": "array", "items": _text(f"^{_LABEL}$")},
         "Namespaces to leave alone, beside the system's own.",
         "--exclude-namespace",
+        form="the name of a Namespace, such as shop",
     ),
     Setting(
         "certificates.existingSecret",
@@ -124,12 +148,14 @@ SETTINGS: Final = (
         "A Secret of type kubernetes.io/tls in Linkerd's namespace that somebody else keeps; its ca.crt, where it has "
         "one, is what the API server is told to trust. Empty: the server issues and rotates certificates itself.",
         "--existing-secret",
+        form="the name of a Secret, such as webhook-tls",
     ),
     Setting(
         "certificates.caBundle",
         "",
         _text("^(-----BEGIN CERTIFICATE-----(.|\\n|\\r)*)?$"),
         "CA certificates (PEM) of that Secret, where it has no ca.crt.",
+        form="certificates in PEM, the first line -----BEGIN CERTIFICATE-----",
     ),
     Setting(
         "certificates.injectCAFrom",
@@ -137,6 +163,7 @@ SETTINGS: Final = (
         _text(f"^({_LABEL}/{_NAME})?$"),
         "NAMESPACE/NAME of the cert-manager Certificate behind that Secret: cert-manager writes the caBundles then.",
         "--inject-ca-from",
+        form="NAMESPACE/NAME of a Certificate, such as linkerd/webhook",
     ),
     Setting("port", 8443, PORT, "The container's port for the API server.", "--port"),
     Setting("adminPort", 9995, PORT, "The container's port for metrics, probes and the status page.", "--admin-port"),
@@ -147,7 +174,14 @@ SETTINGS: Final = (
         "Run in the nodes' network, for where the API server does not reach Pods.",
         "--host-network",
     ),
-    Setting("clusterDomain", "cluster.local", _text(f"^{_NAME}$"), "The cluster's DNS domain.", "--cluster-domain"),
+    Setting(
+        "clusterDomain",
+        "cluster.local",
+        _text(f"^{_NAME}$"),
+        "The cluster's DNS domain.",
+        "--cluster-domain",
+        form="a DNS domain, such as cluster.local",
+    ),
     Setting("logLevel", "info", _choice("error", "warn", "info", "debug"), "What is logged.", "--log-level"),
     Setting("logFormat", "plain", _choice("plain", "json"), "How it is logged."),
     Setting(
@@ -155,6 +189,7 @@ SETTINGS: Final = (
         [],
         {"type": "array", "items": _text("^--[a-z]")},
         "More flags of `linkerd-webhook serve`, as --release-line=edge-26.8.",
+        form="a flag, such as --release-line=edge-26.8",
     ),
     Setting("autoscaling.enabled", False, BOOLEAN, "Scale by CPU (Kubernetes 1.23 on).", "--autoscaling"),
     Setting("autoscaling.maxReplicas", 6, COUNT, "The most replicas."),
@@ -178,7 +213,13 @@ SETTINGS: Final = (
         "A PodMonitor for Prometheus; needs the CRDs of the Prometheus operator.",
         "--pod-monitor",
     ),
-    Setting("podMonitor.interval", "30s", _text("^[0-9]+(ms|s|m)$"), "How often it asks."),
+    Setting(
+        "podMonitor.interval",
+        "30s",
+        _text("^[0-9]+(ms|s|m)$"),
+        "How often it asks.",
+        form="a number of ms, s or m, such as 30s",
+    ),
     Setting("podMonitor.labels", {}, STRINGS, "Labels of the PodMonitor, by which Prometheus selects it."),
     Setting(
         "networkPolicy.enabled",
@@ -193,14 +234,20 @@ SETTINGS: Final = (
     Setting(
         "resources",
         {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}},
-        OBJECT,
+        {
+            "type": "object",
+            "properties": {"requests": _QUANTITIES, "limits": _QUANTITIES, "claims": OBJECTS},
+            "additionalProperties": False,
+        },
         "The container's requests and limits.",
+        form="a quantity, such as 100m, 0.5 or 128Mi",
     ),
     Setting(
         "priorityClassName",
         "system-cluster-critical",
         _text(f"^({_NAME})?$"),
         "The Pods' priority: what admits others comes first.",
+        form="the name of a PriorityClass, such as system-cluster-critical",
     ),
     Setting("nodeSelector", {"kubernetes.io/os": "linux"}, STRINGS, "Labels of the nodes to run on."),
     Setting("tolerations", [], OBJECTS, "Taints to put up with."),
@@ -221,6 +268,24 @@ class Conflict:
 
 
 CONFLICTS: Final = (
+    Conflict(
+        Not(On("image.repository")),
+        "image.repository is empty, and no public registry has this program's image: build it (make image), push it to "
+        "a registry of yours, and pass --image registry.example.org/linkerd-webhook:TAG (with Helm: --set "
+        "image.repository=registry.example.org/linkerd-webhook,image.tag=TAG)",
+    ),
+    Conflict(
+        every(On("adopt"), On("namespaces.optIn")),
+        "adopt: true keeps the namespaceSelector of Linkerd's configurations, so namespaces.optIn (--opt-in) would "
+        "have no effect on injection: leave it out, and set proxyInjector.namespaceSelector in Linkerd's values; or "
+        "install without adopt (--adopt)",
+    ),
+    Conflict(
+        every(On("adopt"), On("namespaces.exclude")),
+        "adopt: true keeps the namespaceSelector of Linkerd's configurations, so namespaces.exclude "
+        "(--exclude-namespace) would have no effect on injection: leave it out, and label those Namespaces "
+        "config.linkerd.io/admission-webhooks=disabled, or set proxyInjector.namespaceSelector in Linkerd's values",
+    ),
     Conflict(
         every(On("adopt"), Equal("failurePolicy", "Fail")),
         "adopt: true keeps the failurePolicy of Linkerd's configurations: leave failurePolicy at Ignore here, and "

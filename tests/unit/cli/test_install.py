@@ -13,19 +13,24 @@ from click.testing import CliRunner, Result
 
 from certs.issue import issue_ca
 from webhook.cli.install import install
+from webhook.install.assign import merged
 from webhook.install.look import Found
 from webhook.install.output import write
 from webhook.install.render import render
 from webhook.install.settings import SETTINGS, defaults
 
 DIGEST = "sha256:" + "a" * 64
+IMAGE = "registry.example.org/linkerd-webhook"
+VALUES = merged(defaults(), {"image": {"repository": IMAGE}})
 
 JSON = dict[str, Any]
 
 
 def run(*arguments: str, look: bool = False) -> Result:
-    """Run the command, by default without a look at any cluster."""
-    return CliRunner().invoke(install, [*arguments, *(() if look else ("--ignore-cluster",))], env={"KUBECONFIG": ""})
+    """Run the command, by default with an image and without a look at any cluster."""
+    image = () if any(each.startswith("--image") for each in arguments) else (f"--image={IMAGE}",)
+    more = () if look else ("--ignore-cluster",)
+    return CliRunner().invoke(install, [*image, *arguments, *more], env={"KUBECONFIG": ""})
 
 
 def objects(*arguments: str) -> dict[tuple[str, str], JSON]:
@@ -45,7 +50,7 @@ class TestOutput:
     """What is printed."""
 
     def test_by_default_is_the_objects_of_the_default_settings(self) -> None:
-        assert run().stdout == write(render(defaults(), "linkerd").objects, "yaml")
+        assert run().stdout == write(render(VALUES, "linkerd").objects, "yaml")
 
     def test_is_the_same_bytes_for_the_same_flags(self) -> None:
         flags = ("--ha", "--failure-policy=Fail", "--exclude-namespace=b", "--exclude-namespace=a")
@@ -135,14 +140,26 @@ class TestRefusals:
         [
             (["--set=replica=1"], "replica: there is no such setting; did you mean replicas?"),
             (["--set=replicas=none"], 'replicas: "none" is not a whole number'),
-            (["--set=replicas=null"], "replicas: null is no value"),
-            (["--set=image=null"], "image.name: null is no value"),
-            (["--kube-version=1.20"], '--kube-version "1.20": want X.Y, 1.21 or newer'),
+            (["--set=replicas=null"], "replicas: null is not allowed"),
+            (["--set=image=null"], "image.repository: null is not allowed"),
+            (["--image=r/x:y:z"], '--image "r/x:y:z": write NAME[:TAG][@DIGEST], such as registry'),
+            (["--image=R/X"], 'repository: "R/X" is not allowed: write a repository without a tag'),
+            (["--image=a:"], "tag is empty"),
+            (["--image=a@sha256:1"], "digest: "),
+            (["--set=image.repository="], "image.repository is empty, and no public registry has this program's image"),
+            (["--set=resources.limits.memory=256MB"], "write a quantity, such as 100m, 0.5 or 128Mi"),
+            (["--set=resources.limits.memory=-1"], "resources.limits.memory: -1 is not allowed: write 0 or more"),
+            (["--set=resources.limits.cpu={1}"], "resources.limits.cpu: [1] is not a string or a number"),
+            (["--set=resources.limit.cpu=1"], "resources.limit: there is no such setting"),
+            (["--set=resources.requests.memory=1Gi"], "is above resources.limits.memory"),
+            (["--adopt", "--opt-in"], "namespaces.optIn (--opt-in) would have no effect on injection"),
+            (["--adopt", "--exclude-namespace=a"], "(--exclude-namespace) would have no effect on injection"),
+            (["--kube-version=1.20"], '--kube-version "1.20": write X.Y, 1.21 or newer'),
             (["--kube-version=new"], '--kube-version "new"'),
             (["--linkerd-namespace=Linkerd"], '--linkerd-namespace "Linkerd"'),
             (["--image="], '--image ""'),
             (["--inject-ca-from=a/b"], "--existing-secret"),
-            (["--inject-ca-from=b", "--existing-secret=x"], 'certificates.injectCAFrom: "b" does not fit'),
+            (["--inject-ca-from=b", "--existing-secret=x"], 'injectCAFrom: "b" is not allowed: write NAMESPACE/NAME'),
             (["--ca-bundle=/nowhere"], "cannot read --ca-bundle /nowhere"),
             (["--values-file=/nowhere"], "cannot read --values-file /nowhere"),
             (["--adopt", "--failure-policy=Fail"], "webhookFailurePolicy: Fail in Linkerd's values"),
@@ -162,7 +179,7 @@ class TestRefusals:
         assert len(result.stderr.splitlines()) == 3
 
     @pytest.mark.parametrize(
-        ("content", "message"), [(b"a: [", "is not YAML"), (b"\xff", "is not YAML"), (b"- 1", "holds no object")]
+        ("content", "message"), [(b"a: [", "is not YAML"), (b"\xff", "is not YAML"), (b"- 1", "does not hold settings")]
     )
     def test_say_which_file_is_no_file_of_values(self, content: bytes, message: str, tmp_path: Path) -> None:
         file = tmp_path / "values.yaml"

@@ -16,6 +16,8 @@ HELM = os.environ.get("WEBHOOK_TEST_HELM") or shutil.which("helm") or ""
 
 needs_helm = pytest.mark.skipif(not HELM, reason="no helm on PATH, nor in WEBHOOK_TEST_HELM")
 
+IMAGE = "registry.example.org/linkerd-webhook"
+
 Objects = dict[tuple[str, str], dict[str, Any]]
 
 
@@ -26,10 +28,9 @@ def helm(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
 
 
 def templated(*arguments: str, home: Path, version: str = "1.36", namespace: str = "linkerd") -> Objects:
-    """The objects of the chart."""
-    done = helm(
-        "template", "any", str(CHART), f"--namespace={namespace}", f"--kube-version={version}.0", *arguments, home=home
-    )
+    """The objects of the chart, with an image."""
+    where = f"--namespace={namespace}", f"--kube-version={version}.0", f"--set=image.repository={IMAGE}"
+    done = helm("template", "any", str(CHART), *where, *arguments, home=home)
     assert done.returncode == 0, done.stderr
     return by_name(each for each in yaml.safe_load_all(done.stdout) if each)
 

@@ -13,7 +13,7 @@ import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.install.helmcli import CHART, by_name, helm, needs_helm, templated
+from tests.unit.install.helmcli import CHART, IMAGE, by_name, helm, needs_helm, templated
 from webhook.install import chart
 from webhook.install.assign import assign, merged
 from webhook.install.output import as_yaml
@@ -24,7 +24,7 @@ from webhook.install.settings import SETTINGS, defaults, highly_available, place
 EVERYTHING = {
     "adopt": False,
     "image": {
-        "name": "registry.example.org/a/b",
+        "repository": "registry.example.org/a/b",
         "tag": "1.2.3",
         "digest": "sha256:" + "0" * 64,
         "pullPolicy": "Always",
@@ -59,6 +59,8 @@ EVERYTHING = {
     "podLabels": {"team": "1", "app.kubernetes.io/component": "no"},
 }
 
+WITH_IMAGE = {"image": {"repository": IMAGE}}
+
 CASES: dict[str, tuple[dict[str, Any], str]] = {
     "defaults": ({}, "1.36"),
     "highly available": (highly_available(), "1.36"),
@@ -80,13 +82,13 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
 def rendered(values: dict[str, Any], version: str = "1.36", namespace: str = "linkerd") -> Any:
     """What `install` makes of values."""
     major, minor = version.split(".")
-    return by_name(render(merged(defaults(), values), namespace, (int(major), int(minor))).objects)
+    return by_name(render(merged(merged(defaults(), WITH_IMAGE), values), namespace, (int(major), int(minor))).objects)
 
 
 def written(folder: Path, values: dict[str, Any]) -> str:
     """The flag for a file of values."""
     file = folder / "values.yaml"
-    file.write_text(as_yaml(values))
+    file.write_text(as_yaml(merged(WITH_IMAGE, values)))
     return f"--values={file}"
 
 
@@ -142,6 +144,12 @@ class TestSchema:
             "podLabels.a=1",
             "image=x",
             "hostNetwork=yes",
+            "image.repository=r/x:y",
+            "image.repository=r/Upper",
+            "image.tag=-",
+            "resources.limits.memory=256MB",
+            "resources.limits.memory=-1",
+            "resources.limit.memory=1Gi",
         ],
     )
     def test_refuses_the_same_as_install_does(self, wrong: str) -> None:
@@ -163,7 +171,8 @@ class TestHelm:
     """The chart in Helm's hands."""
 
     def test_lints(self, tmp_path: Path) -> None:
-        for more in ([], [f"--values={CHART / 'values-ha.yaml'}"], [written(tmp_path, EVERYTHING)]):
+        image = f"--set=image.repository={IMAGE}"
+        for more in ([image], [image, f"--values={CHART / 'values-ha.yaml'}"], [written(tmp_path, EVERYTHING)]):
             done = helm("lint", "--strict", "--kube-version=1.36.0", str(CHART), *more, home=tmp_path)
             assert done.returncode == 0, done.stdout
 
@@ -180,16 +189,25 @@ class TestHelm:
         "assignment", ["podAnnotations.a\\.b=x\\,y", "image.pullSecrets[0].name=a", "extraArgs={--a,--b}"]
     )
     def test_reads_set_as_install_does(self, assignment: str, tmp_path: Path) -> None:
-        assert templated(f"--set={assignment}", home=tmp_path) == rendered(assign(defaults(), assignment))
+        assert templated(f"--set={assignment}", home=tmp_path) == rendered(
+            assign(merged(defaults(), WITH_IMAGE), assignment)
+        )
 
     def test_refuses_a_typo(self, tmp_path: Path) -> None:
         done = helm("template", "any", str(CHART), "--kube-version=1.36.0", "--set=replica=2", home=tmp_path)
         assert done.returncode != 0
         assert "replica" in done.stderr
 
+    def test_refuses_to_guess_an_image(self, tmp_path: Path) -> None:
+        done = helm("template", "any", str(CHART), "--kube-version=1.36.0", home=tmp_path)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "--set image.repository=registry.example.org/linkerd-webhook" in done.stderr
+
     @pytest.mark.parametrize(
         ("wrong", "message"),
         [
+            ("adopt=true,namespaces.optIn=true", "namespaces.optIn (--opt-in) would have no effect"),
+            ("adopt=true,namespaces.exclude={a}", "namespaces.exclude (--exclude-namespace) would have no effect"),
             ("adopt=true,failurePolicy=Fail", "adopt: true keeps the failurePolicy"),
             ("certificates.injectCAFrom=a/b", "certificates.injectCAFrom needs the Secret"),
             ("adminPort=8443", "port and adminPort are the same"),
@@ -197,7 +215,8 @@ class TestHelm:
         ],
     )
     def test_refuses_what_does_not_go_together_as_install_does(self, wrong: str, message: str, tmp_path: Path) -> None:
-        done = helm("template", "any", str(CHART), "--kube-version=1.36.0", f"--set={wrong}", home=tmp_path)
+        image = f"--set=image.repository={IMAGE}"
+        done = helm("template", "any", str(CHART), "--kube-version=1.36.0", image, f"--set={wrong}", home=tmp_path)
         assert done.returncode != 0
         assert message in done.stderr
         assert any(message in each for each in conflicts(assign(defaults(), wrong)))
@@ -233,7 +252,7 @@ class TestHelm:
 
 
 _TEXTS = {
-    "image.name": ["linkerd-webhook", "registry.example.org:5000/a/b_c"],
+    "image.repository": ["", "linkerd-webhook", "registry.example.org:5000/a/b_c"],
     "image.tag": ["", "v1.0"],
     "image.digest": ["", "sha256:" + "a" * 64],
     "certificates.existingSecret": ["", "tls", "1"],
@@ -261,8 +280,11 @@ def _fitting(path: str, wanted: dict[str, Any]) -> st.SearchStrategy[Any]:
         return st.lists(st.from_regex("[a-z0-9]{1,9}", fullmatch=True), max_size=3)
     if wanted["type"] == "array":
         return st.lists(st.dictionaries(key, free, min_size=1, max_size=2), max_size=2)
-    if "additionalProperties" in wanted:
+    if wanted.get("additionalProperties"):
         return st.dictionaries(key, free, max_size=2)
+    if path == "resources":
+        amounts = st.dictionaries(key, st.sampled_from(["100m", "1Gi", "0.5", 2]), max_size=2)
+        return st.fixed_dictionaries({}, optional={"requests": amounts, "limits": amounts})
     if wanted["type"] == "object":
         return st.dictionaries(key, st.one_of(free, st.booleans(), st.integers(0, 10**7), st.lists(free)), max_size=2)
     return st.sampled_from(_TEXTS[path])
@@ -275,7 +297,7 @@ def test_every_case_is_of_valid_values() -> None:
 
 def test_conflicts_are_none_among_the_defaults() -> None:
     for over, adopt in itertools.product(({}, highly_available()), (True, False)):
-        assert conflicts(merged(merged(defaults(), over), {"adopt": adopt})) == []
+        assert conflicts(merged(merged(merged(defaults(), WITH_IMAGE), over), {"adopt": adopt})) == []
 
 
 def test_the_readme_and_schema_name_the_newest_version_nowhere() -> None:

@@ -258,14 +258,14 @@ class TestDeployment:
     @pytest.mark.parametrize(
         ("image", "wanted"),
         [
-            ({}, "linkerd-webhook:0.1.0"),
-            ({"tag": "x"}, "linkerd-webhook:x"),
-            ({"digest": "sha256:1"}, "linkerd-webhook@sha256:1"),
-            ({"tag": "x", "digest": "sha256:1"}, "linkerd-webhook:x@sha256:1"),
+            ({}, "a/b:0.1.0"),
+            ({"tag": "x"}, "a/b:x"),
+            ({"digest": "sha256:1"}, "a/b@sha256:1"),
+            ({"tag": "x", "digest": "sha256:1"}, "a/b:x@sha256:1"),
         ],
     )
     def test_has_the_image_by_tag_and_digest(self, image: JSON, wanted: str) -> None:
-        assert container(rendered({"image": image}))["image"] == wanted
+        assert container(rendered({"image": {"repository": "a/b", **image}}))["image"] == wanted
 
     def test_keeps_its_own_labels_and_annotations_whatever_is_added(self) -> None:
         more = {

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from webhook.install.assign import AssignError, assign, merged
-from webhook.install.schema import problems
+from webhook.install.schema import excessive, problems
 from webhook.install.settings import defaults
 
 
@@ -91,12 +91,32 @@ class TestProblems:
     def test_are_told_all_at_once(self) -> None:
         wrong = {"replicas": 0, "port": "a", "image": {"tga": "x"}, "guard": "wran", "nodeSelector": {"a": 1}}
         assert problems(wrong) == [
-            "replicas: 0 is not between 1 and 100",
+            "replicas: 0 is not allowed: write 1 to 100",
             'port: "a" is not a whole number',
             "image.tga: there is no such setting; did you mean image.tag?",
-            'guard: "wran" is none of off, warn, deny (did you mean warn?)',
+            'guard: "wran" is not allowed: write off, warn or deny (did you mean warn?)',
             "nodeSelector.a: 1 is not a string",
         ]
+
+    def test_a_request_above_its_limit_is_told(self) -> None:
+        """The API server refuses such Pods, and only the ReplicaSet would say so."""
+        values = merged(
+            defaults(), {"resources": {"requests": {"memory": "1Gi", "cpu": 1}, "limits": {"cpu": "1000m"}}}
+        )
+        assert excessive(defaults()) == []
+        assert excessive(values) == [
+            'resources.requests.memory: "1Gi" is above resources.limits.memory, "256Mi": lower the request or raise '
+            "the limit"
+        ]
+
+    @pytest.mark.parametrize("quantity", ["100m", "0.5", ".5", "5.", "+1", "1e3", "1E-2", "64Mi", "1G", 1, 0.5])
+    def test_a_quantity_is_any_that_kubernetes_reads(self, quantity: object) -> None:
+        assert problems({"resources": {"limits": {"memory": quantity}}}) == []
+
+    @pytest.mark.parametrize("quantity", ["", "256MB", "1 Gi", "-1", "1e", "a", "1mi", ".", -1, True, None])
+    def test_what_kubernetes_does_not_read_as_a_quantity_is_told(self, quantity: object) -> None:
+        (problem,) = problems({"resources": {"limits": {"memory": quantity}}})
+        assert problem.startswith("resources.limits.memory: ")
 
     def test_true_is_no_number(self) -> None:
         assert problems({"replicas": True}) == ["replicas: true is not a whole number"]

@@ -152,7 +152,7 @@ def _image() -> Node:
         text(":", Value("image.tag")),
         If(Not(On("image.digest")), text(":", Version())),
     )
-    return text(Value("image.name"), tag, If(On("image.digest"), text("@", Value("image.digest"))))
+    return text(Value("image.repository"), tag, If(On("image.digest"), text("@", Value("image.digest"))))
 
 
 def _arguments() -> list[Node]:
