@@ -22,6 +22,16 @@ FINE, WRONG, UNREADABLE = 0, 1, 2
 OUTPUTS = ("text", "json", "github", "sarif")
 
 
+def _docs_url(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    if value is None:
+        return None
+    from webhook.lint.reports.addresses import is_absolute
+
+    if is_absolute(value):
+        return value
+    raise click.BadParameter(f'"{value}" is not an address: write it in full, as https://docs.example.org/rules.md')
+
+
 @click.command(short_help="check manifests")
 @click.option(
     "-o", "--output", type=click.Choice(OUTPUTS), default="text", show_default=True, help="How findings are written."
@@ -32,6 +42,12 @@ OUTPUTS = ("text", "json", "github", "sarif")
 )
 @click.option("--values", metavar="FILE", help="The control plane's values, as the linkerd-config ConfigMap has them.")
 @click.option("--kubeconfig", metavar="FILE", help="Look up what the manifests refer to in this cluster, too.")
+@click.option(
+    "--docs-url",
+    metavar="URL",
+    callback=_docs_url,
+    help="Where you publish docs/rules.md: json and sarif findings carry the address of their rule on that page.",
+)
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 def validate(
     output: str,
@@ -39,6 +55,7 @@ def validate(
     release_line: str | None,
     values: str | None,
     kubeconfig: str | None,
+    docs_url: str | None,
     paths: tuple[str, ...],
 ) -> None:
     """Check Linkerd's policies, ServiceProfiles, and annotations of Namespaces, Services, Pods and workloads.
@@ -47,8 +64,8 @@ def validate(
     manifests refer to is looked for among all of them. Objects of other kinds are passed over.
 
     Findings go to standard output. As text: file:line:column: error rule Kind/namespace/name field: message. As json:
-    an array of objects with file, line, column, severity, rule, field, message and object (apiVersion, kind, namespace,
-    name). As github: workflow commands. As sarif: a SARIF 2.1.0 log.
+    an array of objects with file, line, column, severity, rule, field, message, help (the rule's address) and object
+    (apiVersion, kind, namespace, name). As github: workflow commands. As sarif: a SARIF 2.1.0 log.
 
     On an object, the annotation linkerd-webhook/ignore: RULE, RULE silences warnings.
 
@@ -60,7 +77,7 @@ def validate(
     mesh = _mesh(values, release_line) if values else None
     line = mesh.line if mesh else _line(release_line)
     result = _check(paths, line, _Lint(line, mesh), kubeconfig)
-    sys.stdout.write(_written(result, output))
+    sys.stdout.write(_written(result, output, docs_url))
     sys.stdout.flush()
     _say(_summary(result))
     sys.exit(_code(result, strict=strict))
@@ -138,11 +155,12 @@ class _Lint:
         return self._linter.check(kind, body)
 
 
-def _written(result: Result, output: str) -> str:
+def _written(result: Result, output: str, docs_url: str | None) -> str:
+    page = {"page": docs_url} if docs_url else {}
     if output == "json":
         from webhook.lint.reports import jsonarray
 
-        return jsonarray.write(result)
+        return jsonarray.write(result, **page)
     if output == "github":
         from webhook.lint.reports import github
 
@@ -150,7 +168,7 @@ def _written(result: Result, output: str) -> str:
     if output == "sarif":
         from webhook.lint.reports import sarif
 
-        return sarif.write(result)
+        return sarif.write(result, **page)
     from webhook.lint.reports import text
 
     return text.write(result, colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR"))

@@ -197,6 +197,7 @@ class TestJson:
             "column": 3,
             "severity": "error",
             "field": "spec.port",
+            "help": f"docs/rules.md#{rule}",
             "object": {
                 "apiVersion": "policy.linkerd.io/v1beta3",
                 "kind": "Server",
@@ -207,6 +208,10 @@ class TestJson:
 
     def test_is_empty_where_nothing_was(self, run: Run) -> None:
         assert json.loads(run("-o", "json", a=GOOD).stdout) == []
+
+    def test_leads_to_the_rules_where_they_are_published(self, run: Run) -> None:
+        (found,) = json.loads(run("-o", "json", "--docs-url", "https://docs.example.org/rules", a=BAD).stdout)
+        assert found["help"] == f"https://docs.example.org/rules#{found['rule']}"
 
 
 class TestGithub:
@@ -240,6 +245,22 @@ class TestSarif:
             assert rule["shortDescription"]["text"]
             assert rule["help"]["text"]
             assert rule["defaultConfiguration"]["level"] in ("error", "warning")
+
+    def test_leads_from_each_rule_to_its_examples_in_words(self, log: Any) -> None:
+        """A `helpUri` would have to be absolute, and the project's own page has no such address."""
+        for rule in log["runs"][0]["tool"]["driver"]["rules"]:
+            assert rule["help"]["text"].endswith(f" Examples: docs/rules.md#{rule['id']}")
+            assert "helpUri" not in rule
+
+    def test_has_the_absolute_address_of_each_rule_where_the_page_of_rules_is_published(self, run: Run) -> None:
+        published = run("-o", "sarif", "--docs-url", "https://docs.example.org/rules.md", a=BAD).stdout
+        for rule in json.loads(published)["runs"][0]["tool"]["driver"]["rules"]:
+            assert rule["helpUri"] == f"https://docs.example.org/rules.md#{rule['id']}"
+
+    def test_is_not_written_with_an_address_that_leads_nowhere(self, run: Run) -> None:
+        result = run("-o", "sarif", "--docs-url", "docs/rules.md", a=BAD)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "write it in full" in result.stderr
 
     def test_has_a_result_each_by_its_rule(self, log: Any) -> None:
         (one,) = log["runs"]

@@ -14,6 +14,7 @@ import orjson
 from webhook import __version__
 from webhook.findings.finding import Rule, Severity
 from webhook.lint.check import UNREADABLE, Reported, Result
+from webhook.lint.reports.addresses import PAGE, address, is_absolute
 from webhook.lint.reports.paths import relative
 from webhook.lint.rules import load_all
 from webhook.manifest.files import STDIN
@@ -24,11 +25,11 @@ NAME = "linkerd-webhook"
 JSON = dict[str, Any]
 
 
-def write(result: Result) -> str:
-    """The log, with a run in it that has all rules."""
+def write(result: Result, page: str = PAGE) -> str:
+    """The log, with a run in it that has all rules. `page` is the address of the page of rules."""
     rules = sorted(load_all().values(), key=lambda rule: rule.id)
     index = {rule.id: position for position, rule in enumerate(rules)}
-    driver = {"name": NAME, "semanticVersion": __version__, "rules": [_rule(rule) for rule in rules]}
+    driver = {"name": NAME, "semanticVersion": __version__, "rules": [_rule(rule, page) for rule in rules]}
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
@@ -39,11 +40,14 @@ def write(result: Result) -> str:
     return orjson.dumps(log, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
 
 
-def _rule(rule: Rule) -> JSON:
+def _rule(rule: Rule, page: str) -> JSON:
+    where = address(rule, page)
     return {
         "id": rule.id,
         "shortDescription": {"text": rule.summary},
-        "help": {"text": f"{rule.summary} {_help(rule)}"},
+        # A `helpUri` has to be absolute.
+        **({"helpUri": where} if is_absolute(page) else {}),
+        "help": {"text": f"{rule.summary} {_help(rule)} Examples: {where}"},
         "defaultConfiguration": {"level": "warning" if rule.severity is Severity.WARNING else "error"},
         "properties": {"tags": [rule.id.partition("-")[0]]},
     }
@@ -51,12 +55,12 @@ def _rule(rule: Rule) -> JSON:
 
 def _help(rule: Rule) -> str:
     if rule is UNREADABLE:
-        return "Everything else is checked all the same."
+        return "Everything else is checked nevertheless."
     if rule.severity is Severity.ERROR:
         return "Such an object is refused."
     if rule.severity is Severity.SCHEMA:
         return "The schema of the CRD forbids it."
-    return f"Where it is meant, the annotation linkerd-webhook/ignore: {rule.id} on the object silences this."
+    return f"If the object is right as it is, annotate it with linkerd-webhook/ignore: {rule.id} to silence this."
 
 
 def _result(one: Reported, index: int) -> JSON:
