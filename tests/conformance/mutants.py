@@ -179,6 +179,7 @@ def _less_and_more(value: dict[str, Any], schema: Schema) -> Iterator[tuple[str,
         yield f"only {name}", {name: value[name]}
     for name, each in schema.get("properties", {}).items():
         if name not in value:
-            for odd in (None, 5, {}, []):
+            odds: tuple[Any, ...] = (None, 5, {}, [])
+            for odd in odds:
                 yield f"with {name} {odd!r}", {**value, name: odd}
             yield f"with {name}", {**value, name: _example(each, ("spec", name), 0)}

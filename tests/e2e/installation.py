@@ -151,7 +151,7 @@ class Installation:
 
     def leader(self) -> Webhook:
         """The replica that leads, as soon as there is one."""
-        return until("a leader", lambda: next((e for e in self.replicas if _leads(e)), None), within=30)  # type: ignore[return-value]
+        return until("a leader", lambda: next((e for e in self.replicas if _leads(e)), None), within=30)
 
     def get(self, kind: str, name: str) -> JSON:
         """A webhook configuration as it is stored."""

@@ -96,7 +96,7 @@ def guarded(api: ApiServer, actions: list[str], conditions: tuple[JSON, ...] = g
     binding = guard.binding(metadata, actions)
     probe = Room.create(api, "probe", ENABLED)
     # The injector would leave this alone, so it is refused beside the injector as well.
-    odd = {"containers": [WEB, PROXY]}
+    odd: JSON = {"containers": [WEB, PROXY]}
     try:
         api.apply(policy)
         api.apply(binding)

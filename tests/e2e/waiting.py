@@ -11,7 +11,7 @@ T = TypeVar("T")
 INTERVAL = 0.05
 
 
-def until(what: str, probe: Callable[[], T], *, within: float, interval: float = INTERVAL) -> T:
+def until(what: str, probe: Callable[[], T | None], *, within: float, interval: float = INTERVAL) -> T:
     """The first true value that `probe` returns. Raises `AssertionError`, naming `what`, after `within` seconds."""
     end = time.monotonic() + within
     while True:

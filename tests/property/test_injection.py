@@ -20,7 +20,9 @@ from webhook.review import Answer, render
 
 BOUNDED = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
-NAMESPACES = st.one_of(st.just(ENABLED), st.just({}), st.just({OPAQUE: "1-2"}), TEXTS)
+NAMESPACES: st.SearchStrategy[dict[str, str]] = st.one_of(
+    st.just(ENABLED), st.just({}), st.just({OPAQUE: "1-2"}), TEXTS
+)
 WORKLOADS = st.sampled_from([None, ("deployment", "web"), ("rollout", "x"), ("job", 'quo"te')])
 ROWS = st.fixed_dictionaries({}, optional={row.annotation: VALUES for row in SETTINGS})
 

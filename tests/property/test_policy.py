@@ -349,7 +349,8 @@ def test_what_is_no_object_at_all_is_refused_in_words(case: Any, data: st.DataOb
 
 
 def test_lenient_kinds_are_known_at_later_lines_only() -> None:
-    assert {kind.kind for kind, line in (case.values for case in CASES) if line is STABLE} == {
+    pairs: list[Any] = [case.values for case in CASES]
+    assert {kind.kind for kind, line in pairs if line is STABLE} == {
         *("Server", "ServerAuthorization", "AuthorizationPolicy", "MeshTLSAuthentication"),
         *("NetworkAuthentication", "HTTPRoute"),
     }

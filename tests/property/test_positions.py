@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ Places = dict[tuple[str | int, ...], tuple[int, int]]
 class Writer:
     """Writes a document and notes where each field comes to stand. `choose` tells what may be chosen freely."""
 
-    def __init__(self, draw: st.DrawFn) -> None:
+    def __init__(self, draw: Callable[[st.SearchStrategy[Any]], Any]) -> None:
         self._draw = draw
         self.text = ""
         self.places: Places = {}

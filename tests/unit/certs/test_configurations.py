@@ -48,7 +48,7 @@ class TestPointing:
     @pytest.mark.parametrize("annotation", ["inject-ca-from", "inject-ca-from-secret", "inject-apiserver-ca"])
     def test_cert_manager_s_annotation_is_named(self, annotation: str) -> None:
         key = f"cert-manager.io/{annotation}"
-        (found,) = pointing(configuration(MUTATING, "x", **{key: "a/b"}), SERVICE)
+        (found,) = pointing(configuration(MUTATING, "x", b"", 1, **{key: "a/b"}), SERVICE)
         assert found.cert_manager == key
 
     @pytest.mark.parametrize(
@@ -89,8 +89,8 @@ class TestChange:
         assert path((MUTATING, "x")) == "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/x"
 
     def test_who_wrote_a_ca_bundle_stands_in_the_managed_fields(self) -> None:
-        fields = {"f:webhooks": {'k:{"name":"a"}': {"f:clientConfig": {"f:caBundle": {}}}}}
-        other = {"f:webhooks": {'k:{"name":"a"}': {"f:clientConfig": {"f:service": {}}}}}
+        fields: Any = {"f:webhooks": {'k:{"name":"a"}': {"f:clientConfig": {"f:caBundle": {}}}}}
+        other: Any = {"f:webhooks": {'k:{"name":"a"}': {"f:clientConfig": {"f:service": {}}}}}
         body = {
             "metadata": {
                 "managedFields": [

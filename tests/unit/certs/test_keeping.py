@@ -16,14 +16,15 @@ from certs.configurations import CERT_MANAGER, path
 from certs.decision import due
 from certs.inspect import signed_by
 from certs.issue import Pair, issue_ca, issue_leaf
+from certs.keeper import Round
 from tests.unit.certs.apiserver import configuration
 from tests.unit.certs.world import CA, LEAF, NAMES, SERVICE, START, World, installed
 
 DAY = timedelta(days=1)
 
 
-def problems(rounds: list[object]) -> str:
-    return " | ".join(problem for each in rounds for problem in each.problems)  # type: ignore[attr-defined]
+def problems(rounds: list[Round]) -> str:
+    return " | ".join(problem for each in rounds for problem in each.problems)
 
 
 class TestFirstStart:
@@ -433,7 +434,7 @@ class TestCertManager:
     @pytest.mark.parametrize("annotation", CERT_MANAGER)
     async def test_its_configurations_are_not_touched_and_that_is_said(self, annotation: str) -> None:
         world = World(names=NAMES[:1])
-        world.api.put(path(NAMES[0]), configuration(*NAMES[0], **{annotation: "linkerd/x"}))
+        world.api.put(path(NAMES[0]), configuration(*NAMES[0], b"", 1, **{annotation: "linkerd/x"}))
         rounds = await world.run(30)
         assert not [call for call in world.api.calls if call[1] == path(NAMES[0])]
         assert annotation in problems(rounds)

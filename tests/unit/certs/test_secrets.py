@@ -73,7 +73,7 @@ class TestReading:
         assert read_ca("x", body(rsa_ca()), datetime(2026, 5, 1, 12, tzinfo=UTC)).held is not None
         for key in (ec.generate_private_key(ec.SECP256K1()), ed25519.Ed25519PrivateKey.generate()):
             algorithm = hashes.SHA256() if isinstance(key, ec.EllipticCurvePrivateKey) else None
-            made = builder("x", "x", key.public_key(), None).sign(key, algorithm)  # type: ignore[arg-type]
+            made = builder("x", "x", key.public_key(), None).sign(key, algorithm)
             assert "the CA's key cannot be used" in read_ca("x", body(_pem(made, key)), NOW).why_not
 
     def test_the_ca_of_a_leaf_is_known_where_it_is_the_leaf_s(self) -> None:

@@ -16,7 +16,6 @@ from cryptography import x509
 
 from certs.api import ApiFailure
 from tests.unit.certificates.site import CA_PATH, LEAF_PATH, MUTATING, Site, forbidden, new_ca, new_leaf
-from webhook.cli import certs as command
 from webhook.cli.certs import certs
 from webhook.cluster.api import ConfigurationError
 
@@ -284,7 +283,7 @@ class TestWatch:
             events.pop(0)()
             await sleep(0)
 
-        monkeypatch.setattr(command.asyncio, "sleep", next_look)
+        monkeypatch.setattr(asyncio, "sleep", next_look)
         return events
 
     def test_one_line_a_change(self, run: Run, site: Site, looks: list[Callable[[], object]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -16,6 +16,8 @@ from webhook.cluster.api import ApiServer
 from webhook.cluster.live import LiveCluster
 
 NAMESPACES = "/api/v1/namespaces"
+
+Until = Callable[[Callable[..., Any]], Awaitable[None]]
 
 
 class FakeApiServer:
@@ -212,7 +214,7 @@ async def _until(condition: Callable[[], Any], seconds: float = 3) -> None:
 
 
 @pytest.fixture
-def until() -> Callable[..., Any]:
+def until() -> Until:
     """Wait until a condition holds; fail after 3 seconds."""
     return _until
 

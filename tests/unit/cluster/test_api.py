@@ -5,7 +5,10 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import pytest
 import yaml
@@ -16,12 +19,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from kubernetes.aio.config import incluster_config
 
+from tests.unit.cluster.conftest import Until
 from webhook.cluster import api as api_module
 from webhook.cluster.api import ApiError, ApiServer, ConfigurationError
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A self-signed certificate of 127.0.0.1, key and certificate in one file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
@@ -45,12 +49,19 @@ def certificate(tmp_path_factory):
     return str(file)
 
 
-@pytest.fixture
-async def secure(certificate):
-    """An HTTPS server that notes its requests."""
-    requests = []
+class Secure(NamedTuple):
+    """What an HTTPS server was asked, and its port."""
 
-    async def handle(request):
+    requests: list[web.Request]
+    port: int
+
+
+@pytest.fixture
+async def secure(certificate: str) -> AsyncIterator[Secure]:
+    """An HTTPS server that notes its requests."""
+    requests: list[web.Request] = []
+
+    async def handle(request: web.Request) -> web.Response:
         requests.append(request)
         return web.json_response({"metadata": {"name": "demo"}})
 
@@ -61,14 +72,14 @@ async def secure(certificate):
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate)
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
-    yield SimpleNamespace(requests=requests, port=runner.addresses[0][1])
+    yield Secure(requests, runner.addresses[0][1])
     await runner.cleanup()
 
 
 class TestInCluster:
     async def test_sends_the_token_and_reads_it_again_when_it_was_rotated(
-        self, secure, certificate, tmp_path, monkeypatch
-    ):
+        self, secure: Secure, certificate: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         token = tmp_path / "token"
         token.write_text("first\n")
         environment = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(secure.port)}
@@ -88,7 +99,7 @@ class TestInCluster:
         sent = [request.headers["Authorization"] for request in secure.requests]
         assert sent == ["bearer first", "bearer second", "bearer second"]
 
-    async def test_brackets_an_ipv6_address(self, certificate, tmp_path):
+    async def test_brackets_an_ipv6_address(self, certificate: str, tmp_path: Path) -> None:
         token = tmp_path / "token"
         token.write_text("t")
         environment = {"KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "443"}
@@ -97,14 +108,16 @@ class TestInCluster:
         await api.close()
 
     @pytest.mark.parametrize("missing", ["KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"])
-    async def test_outside_of_a_pod_says_what_to_pass(self, missing):
+    async def test_outside_of_a_pod_says_what_to_pass(self, missing: str) -> None:
         environment = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": "443"}
         del environment[missing]
         with pytest.raises(ConfigurationError, match=f"{missing} is not set.*--kubeconfig.*--manifests"):
             ApiServer.in_cluster(environment=environment)
 
     @pytest.mark.parametrize("token", [None, ""])
-    async def test_without_a_token_says_where_it_was_looked_for(self, certificate, tmp_path, token):
+    async def test_without_a_token_says_where_it_was_looked_for(
+        self, certificate: str, tmp_path: Path, token: str | None
+    ) -> None:
         file = tmp_path / "token"
         if token is not None:
             file.write_text(token)
@@ -114,7 +127,7 @@ class TestInCluster:
         assert str(file) in str(error.value)
         assert "automountServiceAccountToken" in str(error.value)
 
-    async def test_trusts_only_the_clusters_ca(self, secure, tmp_path):
+    async def test_trusts_only_the_clusters_ca(self, secure: Secure, tmp_path: Path) -> None:
         token = tmp_path / "token"
         token.write_text("t")
         other = ssl.get_default_verify_paths().cafile or pytest.skip("no system CAs here")
@@ -127,7 +140,7 @@ class TestInCluster:
 
 
 class TestKubeconfig:
-    def write(self, path, secure, certificate, user):
+    def write(self, path: Path, secure: Secure, certificate: str, user: Any) -> None:
         content = {
             "current-context": "c",
             "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
@@ -141,14 +154,16 @@ class TestKubeconfig:
         }
         path.write_text(yaml.safe_dump(content))
 
-    async def test_gives_server_ca_and_token(self, secure, certificate, tmp_path):
+    async def test_gives_server_ca_and_token(self, secure: Secure, certificate: str, tmp_path: Path) -> None:
         self.write(tmp_path / "config", secure, certificate, {"token": "abc"})
         api = await ApiServer.from_kubeconfig(tmp_path / "config")
         await api.get("/x")
         await api.close()
         assert secure.requests[0].headers["Authorization"] == "Bearer abc"
 
-    async def test_reads_a_token_file_again(self, secure, certificate, tmp_path, until, monkeypatch):
+    async def test_reads_a_token_file_again(
+        self, secure: Secure, certificate: str, tmp_path: Path, until: Until, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(api_module, "REFRESH", 0.01)
         (tmp_path / "token").write_text("first")
         self.write(tmp_path / "config", secure, certificate, {"tokenFile": str(tmp_path / "token")})
@@ -160,7 +175,7 @@ class TestKubeconfig:
         assert secure.requests[0].headers["Authorization"] == "Bearer second"
 
     @pytest.mark.parametrize("content", [None, "", "[]", "a: b", "{broken", "current-context: 1\ncontexts: 3"])
-    async def test_that_cannot_be_used_is_named(self, tmp_path, content):
+    async def test_that_cannot_be_used_is_named(self, tmp_path: Path, content: Any) -> None:
         path = tmp_path / "config"
         if content is not None:
             path.write_text(content)

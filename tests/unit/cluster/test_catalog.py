@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from webhook.cluster.catalog import OfflineCatalog, names, servers
@@ -11,13 +13,13 @@ POLICY = "policy.linkerd.io"
 V1 = "policy.linkerd.io/v1beta3"
 
 
-def given(api_version: str, kind: str, namespace: str | None, name: str, **fields) -> dict:
+def given(api_version: str, kind: str, namespace: str | None, name: str, **fields: Any) -> dict[str, Any]:
     metadata = {"name": name} if namespace is None else {"name": name, "namespace": namespace}
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **fields}
 
 
 class TestOffline:
-    def test_an_object_that_was_given_is_present_whatever_its_version(self):
+    def test_an_object_that_was_given_is_present_whatever_its_version(self) -> None:
         catalog = OfflineCatalog(
             [given("policy.linkerd.io/v1beta1", "Server", "shop", "web"), given(V1, "Server", "shop", "db")]
         )
@@ -25,19 +27,19 @@ class TestOffline:
         assert catalog.look(POLICY, "Server", "shop", "db") is Presence.PRESENT
         assert sorted(catalog.names(POLICY, "Server", "shop")) == ["db", "web"]
 
-    def test_an_object_is_absent_only_beside_others_of_its_kind_and_namespace(self):
+    def test_an_object_is_absent_only_beside_others_of_its_kind_and_namespace(self) -> None:
         catalog = OfflineCatalog([given(V1, "Server", "shop", "web"), given("v1", "Service", "shop", "web")])
         assert catalog.look(POLICY, "Server", "shop", "wbe") is Presence.ABSENT
         assert catalog.look(POLICY, "Server", "bank", "web") is Presence.UNKNOWN
         assert catalog.look(POLICY, "HTTPRoute", "shop", "web") is Presence.UNKNOWN
         assert catalog.look("", "ServiceAccount", "shop", "web") is Presence.UNKNOWN
 
-    def test_a_namespace_that_was_not_given_may_still_be_there(self):
+    def test_a_namespace_that_was_not_given_may_still_be_there(self) -> None:
         catalog = OfflineCatalog([given("v1", "Namespace", None, "shop")])
         assert catalog.look("", "Namespace", "", "shop") is Presence.PRESENT
         assert catalog.look("", "Namespace", "", "bank") is Presence.UNKNOWN
 
-    def test_when_strict_everything_that_was_not_given_is_absent(self):
+    def test_when_strict_everything_that_was_not_given_is_absent(self) -> None:
         catalog = OfflineCatalog([given("v1", "Namespace", None, "shop")], strict=True)
         assert catalog.look("", "Namespace", "", "bank") is Presence.ABSENT
         assert catalog.look(POLICY, "Server", "bank", "web") is Presence.ABSENT
@@ -47,16 +49,16 @@ class TestOffline:
         ("kind", "namespace", "name"),
         [("ServiceAccount", "shop", "default"), ("Service", "default", "kubernetes")],
     )
-    def test_what_kubernetes_makes_itself_need_not_be_given(self, kind, namespace, name):
+    def test_what_kubernetes_makes_itself_need_not_be_given(self, kind: str, namespace: str, name: str) -> None:
         objects = [given("v1", kind, namespace, "web")]
         assert OfflineCatalog(objects).look("", kind, namespace, name) is Presence.PRESENT
         assert OfflineCatalog([], strict=True).look("", kind, namespace, name) is Presence.PRESENT
 
-    def test_the_items_of_a_list_count_and_those_without_a_namespace_are_in_default(self):
+    def test_the_items_of_a_list_count_and_those_without_a_namespace_are_in_default(self) -> None:
         catalog = OfflineCatalog([{"kind": "List", "items": [given(V1, "Server", None, "web")]}])
         assert catalog.look(POLICY, "Server", "default", "web") is Presence.PRESENT
 
-    def test_servers_are_always_known_and_may_be_none(self):
+    def test_servers_are_always_known_and_may_be_none(self) -> None:
         selector = {"matchLabels": {"app": "web"}}
         spec = {"podSelector": selector, "port": 8080, "proxyProtocol": "HTTP/1"}
         catalog = OfflineCatalog([given(V1, "Server", "shop", "web", spec=spec)])
@@ -64,7 +66,7 @@ class TestOffline:
         assert catalog.servers("bank") == {}
         assert OfflineCatalog([]).servers("shop") == {}
 
-    def test_of_a_server_that_was_given_twice_the_last_counts(self):
+    def test_of_a_server_that_was_given_twice_the_last_counts(self) -> None:
         catalog = OfflineCatalog([given(V1, "Server", "shop", "web", spec={"port": port}) for port in (1, 2)])
         assert catalog.servers("shop") == {"web": {"port": 2}}
 
@@ -85,12 +87,12 @@ class TestOffline:
             {"apiVersion": V1, "kind": "Server", "metadata": {"name": "web"}, "spec": "odd"},
         ],
     )
-    def test_odd_objects_do_no_harm(self, body):
+    def test_odd_objects_do_no_harm(self, body: Any) -> None:
         OfflineCatalog([body]).servers("default")
 
 
 class TestObjects:
-    def test_are_counted_once_each_and_forgotten_when_removed(self):
+    def test_are_counted_once_each_and_forgotten_when_removed(self) -> None:
         objects = names()
         for namespace, name in (("shop", "web"), ("shop", "web"), ("shop", "db"), ("bank", "web")):
             objects.put(given("v1", "Service", namespace, name))
@@ -102,21 +104,21 @@ class TestObjects:
         assert list(objects.within("shop")) == ["db"]
         assert list(objects.within("nowhere")) == []
 
-    def test_keep_nothing_of_a_server_but_what_selects_and_the_port(self):
+    def test_keep_nothing_of_a_server_but_what_selects_and_the_port(self) -> None:
         objects = servers()
         spec = {"externalWorkloadSelector": {}, "port": "http", "accessPolicy": "deny"}
         objects.put(given(V1, "Server", "shop", "web", spec=spec))
         assert objects.within("shop")["web"] == {"externalWorkloadSelector": {}, "port": "http"}
 
     @pytest.mark.parametrize("body", [None, [], {"metadata": None}, {"metadata": {}}])
-    def test_pass_over_what_has_no_name(self, body):
+    def test_pass_over_what_has_no_name(self, body: Any) -> None:
         objects = servers()
         objects.put(body)
         objects.remove(body)
         assert objects.count == 0
 
 
-def test_who_knows_nothing_says_so():
+def test_who_knows_nothing_says_so() -> None:
     catalog = NothingKnown()
     assert catalog.look("", "Service", "shop", "web") is Presence.UNKNOWN
     assert not catalog.names("", "Service", "shop")

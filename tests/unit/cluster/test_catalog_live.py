@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
+from tests.unit.cluster.conftest import Clock, FakeApiServer, Until
 from webhook.cluster import live_catalog, watch
+from webhook.cluster.api import ApiServer
+from webhook.cluster.catalog import names
 from webhook.cluster.interface import Presence
 from webhook.cluster.live_catalog import STALE, LiveCatalog
 from webhook.cluster.watch import NamespaceWatch
@@ -22,14 +27,14 @@ PRESENT, ABSENT, UNKNOWN = Presence.PRESENT, Presence.ABSENT, Presence.UNKNOWN
 
 
 @pytest.fixture(autouse=True)
-def soon(monkeypatch):
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looks for CRDs every few milliseconds."""
     monkeypatch.setattr(live_catalog, "SOON", 0.005)
     monkeypatch.setattr(live_catalog, "LOOK", (0.01, 0.02))
 
 
 @pytest.fixture(autouse=True)
-def cluster_with_linkerd(server):
+def cluster_with_linkerd(server: FakeApiServer) -> None:
     server.collections[SERVICES] = {}
     server.collections[ACCOUNTS] = {}
     server.serve(POLICY, "v1beta3", "Server", "HTTPRoute")
@@ -37,7 +42,7 @@ def cluster_with_linkerd(server):
 
 
 @pytest.fixture
-async def catalog(server, api, clock):
+async def catalog(server: FakeApiServer, api: ApiServer, clock: Clock) -> AsyncIterator[LiveCatalog]:
     """Started, with the watch of Namespaces beside it."""
     namespaces = NamespaceWatch(api, clock)
     task = asyncio.create_task(namespaces.run())
@@ -49,12 +54,14 @@ async def catalog(server, api, clock):
     await asyncio.gather(task, return_exceptions=True)
 
 
-def server_named(catalog, name):
+def server_named(catalog: LiveCatalog, name: str) -> Presence:
     return catalog.look(POLICY, "Server", "shop", name)
 
 
 class TestLook:
-    async def test_tells_what_is_there_and_what_is_not(self, server, catalog, until):
+    async def test_tells_what_is_there_and_what_is_not(
+        self, server: FakeApiServer, catalog: LiveCatalog, until: Until
+    ) -> None:
         server.put(SERVERS, "shop", "web")
         server.put(SERVICES, "shop", "web-svc")
         server.put(AUTHENTICATIONS, "shop", "clients")
@@ -66,38 +73,46 @@ class TestLook:
         assert catalog.look(POLICY, "Server", "bank", "web") is ABSENT
         assert list(catalog.names("", "Service", "shop")) == ["web-svc"]
 
-    async def test_follows_what_is_created_and_deleted(self, server, catalog, until):
+    async def test_follows_what_is_created_and_deleted(
+        self, server: FakeApiServer, catalog: LiveCatalog, until: Until
+    ) -> None:
         await until(lambda: server.streams.get(SERVERS))
         server.put(SERVERS, "shop", "web")
         await until(lambda: server_named(catalog, "web") is PRESENT)
         server.put(SERVERS, "shop", "web", "DELETED")
         await until(lambda: server_named(catalog, "web") is ABSENT)
 
-    async def test_knows_namespaces_by_their_own_watch(self, server, catalog, until):
+    async def test_knows_namespaces_by_their_own_watch(
+        self, server: FakeApiServer, catalog: LiveCatalog, until: Until
+    ) -> None:
         server.set_namespace("shop")
         await until(lambda: catalog.look("", "Namespace", "", "shop") is PRESENT)
         await until(lambda: catalog.look("", "Namespace", "", "bank") is ABSENT)
         assert "shop" in catalog.names("", "Namespace", "")
 
-    async def test_knows_nothing_before_anything_was_listed(self, api, clock):
+    async def test_knows_nothing_before_anything_was_listed(self, api: ApiServer, clock: Clock) -> None:
         catalog = LiveCatalog(api, NamespaceWatch(api, clock), clock)
         assert catalog.look("", "Service", "shop", "web") is UNKNOWN
         assert catalog.look("", "Namespace", "", "shop") is UNKNOWN
         assert catalog.servers("shop") is None
         assert not catalog.names("", "Service", "shop")
 
-    async def test_knows_nothing_of_kinds_that_nobody_refers_to(self, catalog):
+    async def test_knows_nothing_of_kinds_that_nobody_refers_to(self, catalog: LiveCatalog) -> None:
         assert catalog.look("apps", "Deployment", "shop", "web") is UNKNOWN
 
 
 class TestServers:
-    async def test_are_told_with_what_they_select(self, server, catalog, until):
+    async def test_are_told_with_what_they_select(
+        self, server: FakeApiServer, catalog: LiveCatalog, until: Until
+    ) -> None:
         server.put(SERVERS, "shop", "web", spec={"podSelector": {}, "port": 80, "proxyProtocol": "gRPC"})
         await until(lambda: catalog.servers("shop"))
         assert catalog.servers("shop") == {"web": {"podSelector": {}, "port": 80}}
         assert catalog.servers("bank") == {}
 
-    async def test_are_asked_for_whole_and_all_others_for_their_metadata(self, server, catalog, until):
+    async def test_are_asked_for_whole_and_all_others_for_their_metadata(
+        self, server: FakeApiServer, catalog: LiveCatalog, until: Until
+    ) -> None:
         await until(lambda: server.streams.get(SERVERS) and server.streams.get(SERVICES))
         for request in server.requests:
             if request.path == SERVERS:
@@ -107,22 +122,30 @@ class TestServers:
 
 
 class TestKinds:
-    async def test_are_watched_in_the_first_version_that_serves_them(self, server, catalog, until):
+    async def test_are_watched_in_the_first_version_that_serves_them(
+        self, server: FakeApiServer, catalog: LiveCatalog, until: Until
+    ) -> None:
         await until(lambda: server.streams.get(SERVERS) and server.streams.get(AUTHENTICATIONS))
         assert "/apis/policy.linkerd.io/v1alpha1/servers" not in server.streams
 
-    async def test_that_nobody_refers_to_are_not_watched(self, server, catalog, until):
+    async def test_that_nobody_refers_to_are_not_watched(
+        self, server: FakeApiServer, catalog: LiveCatalog, until: Until
+    ) -> None:
         await until(lambda: server.streams.get(AUTHENTICATIONS))
         assert not any("authorizationpolic" in path for path in server.streams)
 
-    async def test_are_watched_once_their_crd_is_installed(self, server, catalog, until):
+    async def test_are_watched_once_their_crd_is_installed(
+        self, server: FakeApiServer, catalog: LiveCatalog, until: Until
+    ) -> None:
         await until(lambda: server.streams.get(SERVERS))
         assert catalog.look(GATEWAY, "GRPCRoute", "shop", "web") is UNKNOWN
         server.serve(GATEWAY, "v1", "HTTPRoute", "GRPCRoute")
         server.put("/apis/gateway.networking.k8s.io/v1/grpcroutes", "shop", "web")
         await until(lambda: catalog.look(GATEWAY, "GRPCRoute", "shop", "web") is PRESENT)
 
-    async def test_are_unknown_once_their_crd_is_gone_and_known_again_in_another_version(self, server, catalog, until):
+    async def test_are_unknown_once_their_crd_is_gone_and_known_again_in_another_version(
+        self, server: FakeApiServer, catalog: LiveCatalog, until: Until
+    ) -> None:
         server.put(SERVERS, "shop", "web")
         await until(lambda: server_named(catalog, "web") is PRESENT)
         server.unserve(POLICY)
@@ -134,7 +157,9 @@ class TestKinds:
         assert server_named(catalog, "web") is ABSENT
         assert catalog.servers("shop") == {"db": {}}
 
-    async def test_that_are_all_there_are_not_looked_for_any_more(self, server, catalog, until):
+    async def test_that_are_all_there_are_not_looked_for_any_more(
+        self, server: FakeApiServer, catalog: LiveCatalog, until: Until
+    ) -> None:
         server.serve(POLICY, "v1beta3", *live_catalog.CUSTOM[POLICY])
         server.serve(GATEWAY, "v1", *live_catalog.CUSTOM[GATEWAY])
         await until(lambda: sum(1 for queues in server.streams.values() if queues) == 9)
@@ -143,7 +168,9 @@ class TestKinds:
         await asyncio.sleep(0.1)
         assert [path for path in server.paths() if path.count("/") < 4] == before
 
-    async def test_that_are_asked_for_are_looked_for_at_once(self, server, catalog, until, monkeypatch):
+    async def test_that_are_asked_for_are_looked_for_at_once(
+        self, server: FakeApiServer, catalog: LiveCatalog, until: Until, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(live_catalog, "LOOK", (1000, 1000))
         await until(lambda: server.streams.get(AUTHENTICATIONS))
         await asyncio.sleep(0.05)
@@ -153,7 +180,9 @@ class TestKinds:
         catalog.look(GATEWAY, "HTTPRoute", "shop", "web")
         await until(lambda: server.streams.get("/apis/gateway.networking.k8s.io/v1/httproutes"))
 
-    async def test_are_found_after_a_discovery_that_failed(self, server, api, clock, until):
+    async def test_are_found_after_a_discovery_that_failed(
+        self, server: FakeApiServer, api: ApiServer, clock: Clock, until: Until
+    ) -> None:
         server.failures["/apis/policy.linkerd.io"] = (500, "etcd is away")
         catalog = LiveCatalog(api, NamespaceWatch(api, clock), clock)
         await catalog.start()
@@ -171,7 +200,9 @@ class TestKinds:
             {"versions": [{"version": "v1alpha1"}], "resources": [7, {"kind": "Server"}]},
         ],
     )
-    async def test_survive_a_discovery_that_makes_no_sense(self, server, api, clock, until, body):
+    async def test_survive_a_discovery_that_makes_no_sense(
+        self, server: FakeApiServer, api: ApiServer, clock: Clock, until: Until, body: Any
+    ) -> None:
         server.objects["/apis/policy.linkerd.io/v1alpha1"] = body
         server.objects["/apis/policy.linkerd.io"] = body
         server.groups.clear()
@@ -182,7 +213,9 @@ class TestKinds:
 
 
 class TestSilence:
-    async def test_follows_a_minute_after_a_watch_broke(self, server, catalog, until, clock):
+    async def test_follows_a_minute_after_a_watch_broke(
+        self, server: FakeApiServer, catalog: LiveCatalog, until: Until, clock: Clock
+    ) -> None:
         server.put(SERVERS, "shop", "web")
         await until(lambda: server_named(catalog, "web") is PRESENT)
         await until(lambda: server.streams.get(SERVERS))
@@ -199,13 +232,17 @@ class TestSilence:
         server.failures.clear()
         await until(lambda: server_named(catalog, "web") is PRESENT)
 
-    async def test_does_not_follow_while_a_quiet_watch_is_open(self, server, catalog, until, clock):
+    async def test_does_not_follow_while_a_quiet_watch_is_open(
+        self, server: FakeApiServer, catalog: LiveCatalog, until: Until, clock: Clock
+    ) -> None:
         server.put(SERVERS, "shop", "web")
         await until(lambda: server.streams.get(SERVERS) and server_named(catalog, "web") is PRESENT)
         clock.now += 2 * STALE
         assert server_named(catalog, "web") is PRESENT
 
-    async def test_is_kept_about_what_must_not_be_listed_until_it_may(self, server, api, clock, until, capsys):
+    async def test_is_kept_about_what_must_not_be_listed_until_it_may(
+        self, server: FakeApiServer, api: ApiServer, clock: Clock, until: Until, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         server.failures[SERVICES] = (403, 'services is forbidden: User "system:serviceaccount:linkerd:web" cannot list')
         catalog = LiveCatalog(api, NamespaceWatch(api, clock), clock)
         await catalog.start()
@@ -218,23 +255,25 @@ class TestSilence:
         await until(lambda: catalog.look("", "Service", "shop", "web") is ABSENT)
         await catalog.stop()
 
-    async def test_is_longer_between_two_attempts_at_what_is_forbidden(self, api):
-        optional = watch.Watch(api, watch.Subject(SERVICES, "services", "services"), live_catalog.names, optional=True)
+    async def test_is_longer_between_two_attempts_at_what_is_forbidden(self, api: ApiServer) -> None:
+        optional = watch.Watch(api, watch.Subject(SERVICES, "services", "services"), names, optional=True)
         optional._failures = 100
         assert max(optional._pause(watch.FORBIDDEN) for _ in range(100)) > 60
 
 
 class TestLife:
-    async def test_ends_every_watch_when_stopped(self, server, catalog, until):
+    async def test_ends_every_watch_when_stopped(
+        self, server: FakeApiServer, catalog: LiveCatalog, until: Until
+    ) -> None:
         await until(lambda: server.streams.get(SERVERS) and server.streams.get(AUTHENTICATIONS))
         await catalog.stop()
         await until(lambda: not any(server.streams.values()))
         assert server_named(catalog, "web") is UNKNOWN
 
-    async def test_is_stopped_as_well_without_having_begun(self, api, clock):
+    async def test_is_stopped_as_well_without_having_begun(self, api: ApiServer, clock: Clock) -> None:
         await LiveCatalog(api, NamespaceWatch(api, clock), clock).stop()
 
-    async def test_is_told_to_the_metrics(self, server, catalog, until):
+    async def test_is_told_to_the_metrics(self, server: FakeApiServer, catalog: LiveCatalog, until: Until) -> None:
         server.put(SERVERS, "shop", "web")
         await until(lambda: server_named(catalog, "web") is PRESENT)
         state = next(each for each in catalog.states() if each.resource == "servers.policy.linkerd.io")

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
 
 import pytest
 
+from tests.unit.cluster.conftest import Clock, FakeApiServer, Until
 from webhook.cluster import events
+from webhook.cluster.api import ApiServer
 from webhook.cluster.events import EventRecorder
 from webhook.cluster.interface import ObjectReference
 
@@ -16,12 +21,12 @@ PATH = "/api/v1/namespaces/demo/events"
 
 
 @pytest.fixture(autouse=True)
-def hasty(monkeypatch):
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "RETRY_AFTER", 0.001)
 
 
 @pytest.fixture
-async def recorder(api, clock):
+async def recorder(api: ApiServer, clock: Clock) -> AsyncIterator[EventRecorder]:
     """Started."""
     recorder = EventRecorder(api, clock=clock)
     await recorder.start()
@@ -30,13 +35,15 @@ async def recorder(api, clock):
 
 
 @pytest.fixture
-def waiting(api, clock):
+def waiting(api: ApiServer, clock: Clock) -> EventRecorder:
     """Not started: what is recorded stays queued."""
     return EventRecorder(api, clock=clock)
 
 
 class TestEvent:
-    async def test_is_what_the_reference_program_records(self, server, recorder, until):
+    async def test_is_what_the_reference_program_records(
+        self, server: FakeApiServer, recorder: EventRecorder, until: Until
+    ) -> None:
         recorder.record(WEB, "Injected", "Linkerd sidecar proxy injected")
         await until(lambda: recorder.stats["sent"] == 1)
         assert server.paths("POST") == [PATH]
@@ -66,7 +73,9 @@ class TestEvent:
         }
 
     @pytest.mark.parametrize("kind", ["Deployment", "daemonset", "STATEFULSET", "ReplicaSet", "Job", "CronJob"])
-    async def test_is_queued_for_kinds_that_the_reference_knows_in_any_case(self, waiting, kind):
+    async def test_is_queued_for_kinds_that_the_reference_knows_in_any_case(
+        self, waiting: EventRecorder, kind: str
+    ) -> None:
         waiting.record(ObjectReference("x/v1", kind, "demo", "web"), "Injected", "m")
         assert waiting.queued == 1
 
@@ -80,11 +89,15 @@ class TestEvent:
             ObjectReference("apps/v1", "Deployment", "demo", "a/b"),
         ],
     )
-    async def test_is_not_recorded_about_other_kinds_or_names_that_cannot_be(self, waiting, about):
+    async def test_is_not_recorded_about_other_kinds_or_names_that_cannot_be(
+        self, waiting: EventRecorder, about: ObjectReference
+    ) -> None:
         waiting.record(about, "Injected", "m")
         assert waiting.queued == 0
 
-    async def test_has_a_name_and_a_message_that_fit(self, server, recorder, until):
+    async def test_has_a_name_and_a_message_that_fit(
+        self, server: FakeApiServer, recorder: EventRecorder, until: Until
+    ) -> None:
         recorder.record(ObjectReference("apps/v1", "Deployment", "demo", "a" * 253), "Injected", "m" * 5000)
         await until(lambda: server.events)
         assert len(server.events[0]["metadata"]["name"]) <= 253
@@ -92,7 +105,9 @@ class TestEvent:
 
 
 class TestRepeat:
-    async def test_while_queued_only_counts_up(self, server, waiting, until):
+    async def test_while_queued_only_counts_up(
+        self, server: FakeApiServer, waiting: EventRecorder, until: Until
+    ) -> None:
         for _ in range(5):
             waiting.record(WEB, "Injected", "m")
         assert waiting.queued == 1
@@ -102,10 +117,12 @@ class TestRepeat:
         assert [event["count"] for event in server.events] == [5]
         assert waiting.stats["aggregated"] == 4
 
-    async def test_after_it_was_posted_patches_the_count(self, server, recorder, until):
+    async def test_after_it_was_posted_patches_the_count(
+        self, server: FakeApiServer, recorder: EventRecorder, until: Until
+    ) -> None:
         for number in (1, 2, 3):
             recorder.record(WEB, "Injected", "m")
-            await until(lambda number=number: recorder.stats["sent"] == number)
+            await until(partial(lambda count: recorder.stats["sent"] == count, number))
         name = server.events[0]["metadata"]["name"]
         assert len(server.events) == 1
         assert [(path, patch["count"]) for path, patch in server.patches] == [
@@ -115,7 +132,9 @@ class TestRepeat:
         assert set(server.patches[0][1]) == {"count", "lastTimestamp"}
         assert server.requests[-1].headers["Content-Type"] == "application/merge-patch+json"
 
-    async def test_after_ten_minutes_is_an_event_of_its_own(self, server, recorder, clock, until):
+    async def test_after_ten_minutes_is_an_event_of_its_own(
+        self, server: FakeApiServer, recorder: EventRecorder, clock: Clock, until: Until
+    ) -> None:
         recorder.record(WEB, "Injected", "m")
         await until(lambda: recorder.stats["sent"] == 1)
         clock.now += 600
@@ -123,7 +142,9 @@ class TestRepeat:
         await until(lambda: recorder.stats["sent"] == 2)
         assert len(server.events) == 2
 
-    async def test_of_an_event_that_is_gone_is_posted_anew_with_the_whole_count(self, server, recorder, until):
+    async def test_of_an_event_that_is_gone_is_posted_anew_with_the_whole_count(
+        self, server: FakeApiServer, recorder: EventRecorder, until: Until
+    ) -> None:
         recorder.record(WEB, "Injected", "m")
         await until(lambda: recorder.stats["sent"] == 1)
         server.failures[f"{PATH}/{server.events[0]['metadata']['name']}"] = (404, "gone")
@@ -132,7 +153,7 @@ class TestRepeat:
         assert [event["count"] for event in server.events] == [1, 2]
         assert recorder.stats["failed"] == 0
 
-    async def test_of_another_reason_message_or_workload_is_none(self, waiting):
+    async def test_of_another_reason_message_or_workload_is_none(self, waiting: EventRecorder) -> None:
         waiting.record(WEB, "Injected", "m")
         waiting.record(WEB, "InjectionSkipped", "m")
         waiting.record(WEB, "Injected", "n")
@@ -141,7 +162,7 @@ class TestRepeat:
 
 
 class TestQueue:
-    async def test_drops_and_counts_what_is_too_much_but_still_aggregates(self, waiting):
+    async def test_drops_and_counts_what_is_too_much_but_still_aggregates(self, waiting: EventRecorder) -> None:
         for number in range(events.QUEUE + 5):
             waiting.record(WEB, "Injected", f"m{number}")
         waiting.record(WEB, "Injected", "m0")
@@ -149,21 +170,23 @@ class TestQueue:
         assert waiting.stats["dropped"] == 5
         assert waiting.stats["aggregated"] == 1
 
-    async def test_is_sent_no_faster_than_the_rate_after_a_burst(self, server, waiting, monkeypatch):
+    async def test_is_sent_no_faster_than_the_rate_after_a_burst(
+        self, server: FakeApiServer, waiting: EventRecorder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(waiting, "_tokens", 3.0)
         slept = []
         sleep = asyncio.sleep
 
-        async def noted(seconds):
+        async def noted(seconds: float) -> None:
             slept.append(seconds)
             await sleep(0)
 
-        monkeypatch.setattr(events.asyncio, "sleep", noted)
+        monkeypatch.setattr(asyncio, "sleep", noted)
         for _ in range(6):
             await waiting._turn()
         assert slept == pytest.approx([1 / 50, 2 / 50, 3 / 50]), "the clock stands still here"
 
-    async def test_is_drained_by_stop(self, server, waiting):
+    async def test_is_drained_by_stop(self, server: FakeApiServer, waiting: EventRecorder) -> None:
         for number in range(20):
             waiting.record(WEB, "Injected", f"m{number}")
         await waiting.start()
@@ -171,7 +194,7 @@ class TestQueue:
         assert len(server.events) == 20
         assert waiting.stats["dropped"] == 0
 
-    async def test_does_not_keep_stop_longer_than_a_second(self, server, waiting):
+    async def test_does_not_keep_stop_longer_than_a_second(self, server: FakeApiServer, waiting: EventRecorder) -> None:
         server.hangs.add(PATH)
         waiting.record(WEB, "Injected", "m")
         waiting.record(WEB, "Injected", "n")
@@ -186,8 +209,8 @@ class TestQueue:
 class TestFailure:
     @pytest.mark.parametrize(("status", "requests"), [(403, 1), (404, 1), (422, 1), (429, 2), (500, 2), (503, 2)])
     async def test_is_tried_again_once_at_most_and_only_where_it_may_help(
-        self, server, recorder, until, status, requests
-    ):
+        self, server: FakeApiServer, recorder: EventRecorder, until: Until, status: int, requests: int
+    ) -> None:
         server.failures[PATH] = (status, "no")
         recorder.record(WEB, "Injected", "m")
         await until(lambda: recorder.stats["failed"] == 1)
@@ -197,11 +220,11 @@ class TestFailure:
         await until(lambda: recorder.stats["sent"] == 1)
 
     async def test_of_a_kind_that_nobody_thought_of_does_not_stop_the_others(
-        self, server, recorder, until, monkeypatch
-    ):
+        self, server: FakeApiServer, recorder: EventRecorder, until: Until, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         send = recorder._api.send
 
-        async def broken(*arguments, **options):
+        async def broken(*arguments: Any, **options: Any) -> None:
             monkeypatch.setattr(recorder._api, "send", send)
             raise RuntimeError("?")
 

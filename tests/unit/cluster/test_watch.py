@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -12,11 +16,13 @@ from webhook.cluster import keepalive, watch
 from webhook.cluster.api import ApiError, ApiServer
 from webhook.cluster.watch import NamespaceWatch
 
-from .conftest import NAMESPACES
+from .conftest import NAMESPACES, Clock, FakeApiServer, Until
+
+Said = list[tuple[str, str]]
 
 
 @pytest.fixture
-async def watching(api):
+async def watching(api: ApiServer) -> AsyncIterator[NamespaceWatch]:
     """A started watch whose first list is through and whose watch is open."""
     subject = NamespaceWatch(api)
     task = asyncio.create_task(subject.run())
@@ -27,14 +33,18 @@ async def watching(api):
 
 
 class TestList:
-    async def test_finds_every_namespace_with_its_annotations_and_labels(self, server, watching, until):
+    async def test_finds_every_namespace_with_its_annotations_and_labels(
+        self, server: FakeApiServer, watching: NamespaceWatch, until: Until
+    ) -> None:
         server.set_namespace("demo", **{"linkerd.io/inject": "enabled"})
         await until(watching.synced.is_set)
         demo = watching.namespaces["demo"]
         assert demo.annotations == {"linkerd.io/inject": "enabled"}
         assert demo.labels == {"kubernetes.io/metadata.name": "demo"}
 
-    async def test_asks_for_metadata_only_and_for_pages(self, server, watching, until):
+    async def test_asks_for_metadata_only_and_for_pages(
+        self, server: FakeApiServer, watching: NamespaceWatch, until: Until
+    ) -> None:
         await until(lambda: server.watches)
         listed, watched = server.requests[:2]
         assert "as=PartialObjectMetadataList" in listed.headers["Accept"]
@@ -43,7 +53,9 @@ class TestList:
         assert watched.query["allowWatchBookmarks"] == "true"
         assert 240 <= int(watched.query["timeoutSeconds"]) <= 480
 
-    async def test_follows_every_page_before_it_is_synced(self, server, api, until):
+    async def test_follows_every_page_before_it_is_synced(
+        self, server: FakeApiServer, api: ApiServer, until: Until
+    ) -> None:
         for number in range(7):
             server.set_namespace(f"n{number}")
         server.page = 3
@@ -54,7 +66,9 @@ class TestList:
         assert len(subject.namespaces) == 7
         assert [request.query.get("continue") for request in server.requests[:3]] == [None, "3", "6"]
 
-    async def test_is_tried_again_until_it_is_allowed_and_says_what_to_grant(self, server, watching, until):
+    async def test_is_tried_again_until_it_is_allowed_and_says_what_to_grant(
+        self, server: FakeApiServer, watching: NamespaceWatch, until: Until
+    ) -> None:
         user = "system:serviceaccount:linkerd:linkerd-webhook"
         server.failures["/api/v1/namespaces"] = (403, f'namespaces is forbidden: User "{user}" cannot list')
         await until(lambda: watching.restarts["forbidden"] >= 2)
@@ -66,7 +80,9 @@ class TestList:
 
 
 class TestWatch:
-    async def test_brings_new_changed_and_deleted_namespaces(self, server, watching, until):
+    async def test_brings_new_changed_and_deleted_namespaces(
+        self, server: FakeApiServer, watching: NamespaceWatch, until: Until
+    ) -> None:
         await until(lambda: server.watches)
         server.set_namespace("demo")
         await until(lambda: "demo" in watching.namespaces)
@@ -76,7 +92,9 @@ class TestWatch:
         await until(lambda: "demo" not in watching.namespaces)
         assert not watching.restarts
 
-    async def test_starts_anew_from_the_last_bookmark(self, server, watching, until):
+    async def test_starts_anew_from_the_last_bookmark(
+        self, server: FakeApiServer, watching: NamespaceWatch, until: Until
+    ) -> None:
         await until(lambda: server.watches)
         server.send({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "777"}}})
         server.end_watches()
@@ -84,7 +102,9 @@ class TestWatch:
         assert server.requests[2].query["resourceVersion"] == "777"
         assert watching.restarts == {"closed": 1}
 
-    async def test_that_expires_as_asked_goes_on_without_a_pause_or_a_list(self, server, watching, until, monkeypatch):
+    async def test_that_expires_as_asked_goes_on_without_a_pause_or_a_list(
+        self, server: FakeApiServer, watching: NamespaceWatch, until: Until, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(watch, "WATCH", (1, 1))
         server.end_watches()
         await until(lambda: server.watches)
@@ -94,14 +114,18 @@ class TestWatch:
         assert [request.query.get("watch") for request in server.requests] == [None, "true", "true"]
 
     @pytest.mark.parametrize("line", [b"{broken", b"[]", b'"x"', b'{"type": "ADDED"}', b'{"type":"ADDED","object":7}'])
-    async def test_lists_again_after_a_line_that_makes_no_sense(self, server, watching, until, line):
+    async def test_lists_again_after_a_line_that_makes_no_sense(
+        self, server: FakeApiServer, watching: NamespaceWatch, until: Until, line: Any
+    ) -> None:
         await until(lambda: server.watches)
         server.namespaces["missed"] = {"metadata": {"name": "missed"}}
         server.send(line)
         await until(lambda: "missed" in watching.namespaces)
         assert watching.restarts == {"malformed": 1}
 
-    async def test_passes_over_events_of_a_type_that_it_does_not_know(self, server, watching, until):
+    async def test_passes_over_events_of_a_type_that_it_does_not_know(
+        self, server: FakeApiServer, watching: NamespaceWatch, until: Until
+    ) -> None:
         await until(lambda: server.watches)
         server.set_namespace("odd", "INVENTED")
         server.set_namespace("demo")
@@ -111,7 +135,9 @@ class TestWatch:
 
 
 class TestGone:
-    async def test_as_an_event_leads_to_a_list_that_replaces_what_was_known(self, server, watching, until):
+    async def test_as_an_event_leads_to_a_list_that_replaces_what_was_known(
+        self, server: FakeApiServer, watching: NamespaceWatch, until: Until
+    ) -> None:
         server.set_namespace("old")
         await until(lambda: server.watches and "old" in watching.namespaces)
         before = watching.namespaces
@@ -123,7 +149,9 @@ class TestGone:
         assert set(before) == {"old"}, "a list replaces the dict, it does not empty it"
         assert watching.restarts == {"gone": 1}
 
-    async def test_as_a_status_leads_to_a_list(self, server, watching, until):
+    async def test_as_a_status_leads_to_a_list(
+        self, server: FakeApiServer, watching: NamespaceWatch, until: Until
+    ) -> None:
         await until(lambda: server.watches)
         server.failures["/api/v1/namespaces"] = (410, "too old resource version")
         server.end_watches()
@@ -134,7 +162,9 @@ class TestGone:
 
 
 class TestAbsence:
-    async def test_of_the_api_server_leaves_what_is_known_and_ends_by_itself(self, server, watching, until):
+    async def test_of_the_api_server_leaves_what_is_known_and_ends_by_itself(
+        self, server: FakeApiServer, watching: NamespaceWatch, until: Until
+    ) -> None:
         server.set_namespace("demo")
         await until(lambda: server.watches and "demo" in watching.namespaces)
         await server.stop()
@@ -147,7 +177,9 @@ class TestAbsence:
         await until(lambda: "later" in watching.namespaces)
         assert watching.problem == ""
 
-    async def test_that_nobody_announces_is_noticed_as_a_ping_gets_no_answer(self, server, api, until, monkeypatch):
+    async def test_that_nobody_announces_is_noticed_as_a_ping_gets_no_answer(
+        self, server: FakeApiServer, api: ApiServer, until: Until, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(watch, "QUIET", 0.05)
         monkeypatch.setattr(api_module, "PING", 0.05)
         server.hangs.add("/version")
@@ -160,8 +192,8 @@ class TestAbsence:
         )
 
     async def test_of_anything_to_tell_is_no_fault_while_the_api_server_answers(
-        self, server, api, clock, until, monkeypatch
-    ):
+        self, server: FakeApiServer, api: ApiServer, clock: Clock, until: Until, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(watch, "QUIET", 0.02)
         subject = NamespaceWatch(api, clock)
         task = asyncio.create_task(subject.run())
@@ -174,7 +206,9 @@ class TestAbsence:
         await until(lambda: "late" in subject.namespaces)
         task.cancel()
 
-    async def test_is_not_asked_about_while_bookmarks_come(self, server, api, until, monkeypatch):
+    async def test_is_not_asked_about_while_bookmarks_come(
+        self, server: FakeApiServer, api: ApiServer, until: Until, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(watch, "QUIET", 0.1)
         subject = NamespaceWatch(api)
         task = asyncio.create_task(subject.run())
@@ -186,7 +220,9 @@ class TestAbsence:
         assert "/version" not in server.paths()
         assert not subject.restarts
 
-    async def test_is_not_believed_after_one_lost_ping(self, server, api, until, monkeypatch):
+    async def test_is_not_believed_after_one_lost_ping(
+        self, server: FakeApiServer, api: ApiServer, until: Until, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(watch, "QUIET", 0.05)
         subject = NamespaceWatch(api)
         task = asyncio.create_task(subject.run())
@@ -199,17 +235,19 @@ class TestAbsence:
         task.cancel()
         assert not subject.restarts
 
-    async def test_makes_the_pauses_grow_to_a_bound_and_never_the_same(self, api, monkeypatch):
+    async def test_makes_the_pauses_grow_to_a_bound_and_never_the_same(
+        self, api: ApiServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(watch, "BACKOFF", (0.1, 30.0))
         tops = []
-        monkeypatch.setattr(watch.random, "uniform", lambda least, most: tops.append((least, most)) or most)
+        monkeypatch.setattr(random, "uniform", lambda least, most: tops.append((least, most)) or most)
         subject = NamespaceWatch(api)
         for _ in range(2000):
             subject._pause()
         assert [round(most, 1) for _, most in tops[:10]] == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0]
         assert tops[-1] == (0, 30.0)
 
-    async def test_shows_in_the_age(self, server, api, clock, until):
+    async def test_shows_in_the_age(self, server: FakeApiServer, api: ApiServer, clock: Clock, until: Until) -> None:
         subject = NamespaceWatch(api, clock)
         task = asyncio.create_task(subject.run())
         await until(lambda: server.watches)
@@ -222,16 +260,20 @@ class TestAbsence:
 
 class TestLog:
     @pytest.fixture
-    def said(self, monkeypatch):
+    def said(self, monkeypatch: pytest.MonkeyPatch) -> Said:
         """What was logged, as (level, reason)."""
-        said = []
+        said: Said = []
+
+        def note(level: str, text: str, **more: str) -> None:
+            said.append((level, more.get("reason", text)))
+
         for level in ("debug", "info", "warning"):
-            monkeypatch.setattr(
-                watch.log, level, lambda text, level=level, **more: said.append((level, more.get("reason", text)))
-            )
+            monkeypatch.setattr(watch.log, level, partial(note, level))
         return said
 
-    async def test_a_watch_that_is_closed_or_too_old_now_and_then_is_no_warning(self, server, watching, until, said):
+    async def test_a_watch_that_is_closed_or_too_old_now_and_then_is_no_warning(
+        self, server: FakeApiServer, watching: NamespaceWatch, until: Until, said: Said
+    ) -> None:
         await until(lambda: server.watches)
         server.end_watches()
         await until(lambda: watching.restarts["closed"] == 1 and server.watches)
@@ -242,8 +284,8 @@ class TestLog:
         assert watching.problem == ""
 
     async def test_a_watch_that_is_closed_again_at_once_is_one_and_so_told_once_it_is_well(
-        self, server, watching, until, said
-    ):
+        self, server: FakeApiServer, watching: NamespaceWatch, until: Until, said: Said
+    ) -> None:
         for number in (1, 2, 3):
             await until(lambda: server.watches)
             server.end_watches()
@@ -253,7 +295,9 @@ class TestLog:
         assert said[-1][0] == "info"
         assert "open again" in said[-1][1]
 
-    async def test_an_api_server_that_is_away_is_a_warning_once(self, server, watching, until, said):
+    async def test_an_api_server_that_is_away_is_a_warning_once(
+        self, server: FakeApiServer, watching: NamespaceWatch, until: Until, said: Said
+    ) -> None:
         await until(lambda: server.watches)
         await server.stop()
         await until(lambda: watching.restarts["dropped"] >= 4)
@@ -261,9 +305,13 @@ class TestLog:
 
 
 class TestKeepAlive:
-    async def test_the_kernel_notices_on_every_connection_that_the_other_end_is_gone(self, server, api):
+    async def test_the_kernel_notices_on_every_connection_that_the_other_end_is_gone(
+        self, server: FakeApiServer, api: ApiServer
+    ) -> None:
         async with api.stream(NAMESPACES, {"watch": "true"}, total=5, quiet=5) as content:
-            connection = content._protocol.transport.get_extra_info("socket")
+            transport = content._protocol.transport
+            assert transport is not None
+            connection = transport.get_extra_info("socket")
             assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
             if hasattr(socket, "TCP_KEEPIDLE"):
                 tcp = [
@@ -274,16 +322,16 @@ class TestKeepAlive:
             if hasattr(socket, "TCP_USER_TIMEOUT"):
                 assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == keepalive.DEAD * 1000
 
-    def test_a_dead_connection_is_noticed_sooner_than_a_minute(self):
+    def test_a_dead_connection_is_noticed_sooner_than_a_minute(self) -> None:
         assert keepalive.DEAD < 60
 
 
-async def test_no_error_of_the_client_ends_the_watch(until, monkeypatch):
+async def test_no_error_of_the_client_ends_the_watch(until: Until, monkeypatch: pytest.MonkeyPatch) -> None:
     class Odd(ApiServer):
         def __init__(self) -> None:
             self.errors = [RuntimeError("?"), ApiError(500, "etcd"), TimeoutError(), KeyError("x")]
 
-        async def get(self, *_, **__):
+        async def get(self, *_: Any, **__: Any) -> Any:
             raise self.errors.pop() if self.errors else ApiError(0, "refused")
 
     subject = NamespaceWatch(Odd())

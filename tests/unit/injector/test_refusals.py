@@ -186,10 +186,11 @@ class TestByThePod:
 
     def test_a_debug_container_needs_an_image_in_the_values(self) -> None:
         debugged = pod({f"{CONFIG}enable-debug-sidecar": "true"})
-        for section, changed in (
+        cases: tuple[tuple[str, dict[str, Any]], ...] = (
             ("debugContainer", {"debugContainer": ...}),
             ("debugContainer.image", {"debugContainer__image": ...}),
-        ):
+        )
+        for section, changed in cases:
             using = injector(**changed)
             assert decide(debugged, using).message == missing(section)
             assert decide(pod(), using).decision == "injected"

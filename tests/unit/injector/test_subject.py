@@ -19,8 +19,8 @@ def with_value(path: str, value: Any) -> JSON:
     """An injected Pod with this value at a path such as `spec.containers[0].ports[0].name`."""
     body = pod(labels={"app": "x"}, containers=[container()])
     parts: list[str | int] = []
-    for part in path.replace("]", "").split("."):
-        name, *indices = part.split("[")
+    for step in path.replace("]", "").split("."):
+        name, *indices = step.split("[")
         parts += [name, *(int(index) for index in indices)]
     node: Any = body
     for part, following in pairwise(parts):

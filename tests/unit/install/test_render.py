@@ -30,13 +30,13 @@ OLDEST_SCHEMAS = "1.25"
 JSON = dict[str, Any]
 
 
-def pod(found: JSON) -> JSON:
+def pod(found: dict[Any, JSON]) -> JSON:
     """The Deployment's Pod."""
     template: JSON = found["Deployment", NAME]["spec"]["template"]
     return template
 
 
-def container(found: JSON) -> JSON:
+def container(found: dict[Any, JSON]) -> JSON:
     """The Pod's only container."""
     (only,) = pod(found)["spec"]["containers"]
     return dict(only)

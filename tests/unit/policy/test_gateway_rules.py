@@ -151,7 +151,7 @@ def test_a_long_path_that_is_wrong_is_judged_at_once() -> None:
 
 
 def test_rules_have_no_more_than_128_matches_together() -> None:
-    rules = [{"matches": [{}] * 64}, {"matches": [{}] * 63}, {}]
+    rules: list[Any] = [{"matches": [{}] * 64}, {"matches": [{}] * 63}, {}]
     assert told("HTTPRoute", {"rules": rules}) == []
     assert told("HTTPRoute", {"rules": [*rules, {}]}) == ["spec.rules"]
     # A gRPC rule without matches has none; that of HTTP has one by default.

@@ -88,7 +88,7 @@ class TestObject:
         assert (said.errors, said.schema) == ([], [": gateway-not-read", "spec: field-missing"])
 
     def test_is_checked_by_the_asked_kind_whatever_it_says_itself(self) -> None:
-        body = {"apiVersion": 5, "kind": None, "spec": {"networks": []}}
+        body: Any = {"apiVersion": 5, "kind": None, "spec": {"networks": []}}
         assert examine(body, "NetworkAuthentication").errors == ["spec.networks: network-missing"]
 
 

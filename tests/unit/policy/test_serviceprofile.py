@@ -122,7 +122,7 @@ def test_a_good_profile_has_no_findings(body: Any, on: Any) -> None:
     assert findings(body, on) == set()
 
 
-REFUSED = [
+REFUSED: list[tuple[Any, set[tuple[str, str]]]] = [
     (None, {("", "sp-required")}),
     (5, {("", "sp-type")}),
     ([], {("", "sp-type")}),
@@ -315,7 +315,7 @@ def test_nothing_is_said_of_a_pattern_that_is_not_judged_yet() -> None:
     assert findings(condition(pathRegex="/("), judge=lambda pattern: None) == set()
 
 
-class _Services:
+class _Services(NothingKnown):
     """A catalog that knows all Services, which are none."""
 
     def __init__(self) -> None:

@@ -169,7 +169,7 @@ class TestRejections:
     async def test_a_wrong_media_type_is_415(self, serving: Serving, media: str) -> None:
         """And says which it was."""
         site = await serving()
-        response = await site.post(**{"content-type": media})
+        response = await site.post("/", None, **{"content-type": media})
         assert response.status_code == 415
         assert media in response.json()["error"]
 
@@ -183,7 +183,7 @@ class TestRejections:
     async def test_json_with_parameters_or_in_capitals_is_json(self, serving: Serving, media: str) -> None:
         """Media types are case-insensitive."""
         site = await serving()
-        assert (await site.post(**{"content-type": media})).status_code == 200
+        assert (await site.post("/", None, **{"content-type": media})).status_code == 200
 
     async def test_ten_mebibytes_are_read_and_one_byte_more_is_413(self, serving: Serving) -> None:
         """By the length that the client says."""

@@ -175,9 +175,13 @@ async def test_a_certificate_is_swapped_under_load_without_a_failed_request(
     tasks = [asyncio.create_task(load(fresh)) for fresh in (True, True, False)]
     for _ in range(3):
         before = site.certificate.leaf
+
+        def renewed(before: object = before) -> bool:
+            return site.certificate.leaf is not before
+
         pair = issue_leaf(ca, ["localhost", "127.0.0.1"])
         mounted.swap(tls_crt=pair.certificate, tls_key=pair.key)
-        await until(lambda before=before: site.certificate.leaf is not before)
+        await until(renewed)
         await asyncio.sleep(0.05)
     mounted.swap(tls_crt=issue_leaf(ca, ["localhost"]).certificate, tls_key=leaf.key)
     await until(lambda: "does not belong" in group.error)

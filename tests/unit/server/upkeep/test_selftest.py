@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from webhook.install.configurations import SELF_TEST_LABEL as LABEL
 from webhook.review import AdmissionRequest, GroupVersionKind
 from webhook.server.upkeep import selftest
-from webhook.server.upkeep.selftest import ANSWERED_BY, LABEL, SelfTest, reach
+from webhook.server.upkeep.selftest import ANSWERED_BY, SelfTest, reach
 
 from .conftest import SERVICE, Written, refused
 
