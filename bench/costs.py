@@ -20,6 +20,7 @@ import orjson
 from bench import reviews
 from bench.servers import Setting, arguments, machine, prepared
 from webhook import review
+from webhook.cluster.interface import Namespace
 from webhook.injector.inject import Injector
 from webhook.mesh.config import Mesh
 from webhook.review import AdmissionRequest, Answer
@@ -30,7 +31,7 @@ class Stages:
 
     def __init__(self, setting: Setting, templates: int) -> None:
         self.injector = Injector(Mesh.load(setting.values.read_bytes(), setting.ca.read_bytes()))
-        self.namespace: dict[str, str] = reviews.surroundings()[0]["metadata"]["annotations"]
+        self.namespace = namespace_of_pods()
         self._bodies = itertools.cycle(reviews.reviews(max(64, templates), templates=templates))
 
     def json(self) -> object:
@@ -60,8 +61,14 @@ def patch(setting: Setting, namespace: str) -> str:
     """The patch for the sample Pod in this Namespace, as an answer carries it."""
     injector = Injector(Mesh.load(setting.values.read_bytes(), setting.ca.read_bytes()))
     request = review.parse(reviews.review(0, namespace))
-    annotations = reviews.surroundings()[0]["metadata"]["annotations"]
-    return base64.b64encode(orjson.dumps(list(injector.decide(request, annotations, OWNER).patch or ()))).decode()
+    found = injector.decide(request, namespace_of_pods(), OWNER).patch
+    return base64.b64encode(orjson.dumps(list(found or ()))).decode()
+
+
+def namespace_of_pods() -> Namespace:
+    """The Namespace that the sample Pods are in."""
+    metadata = reviews.surroundings()[0]["metadata"]
+    return Namespace(metadata["name"], metadata["annotations"], {})
 
 
 def microseconds(stage: Callable[[], object], seconds: float) -> float:

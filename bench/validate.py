@@ -147,7 +147,7 @@ def compare_work(paths: list[str], pairs: int) -> None:
     judge = judge_for(newest)
 
     def ours() -> None:
-        found = check(paths, newest, OfflineCatalog, judge, lambda kind, body: [])
+        found = check(paths, newest, OfflineCatalog, judge, lambda *_: [])
         if found.found:
             raise SystemExit(f"{found.found[0]}")
 

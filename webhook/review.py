@@ -20,10 +20,13 @@ JSON = dict[str, Any]
 
 API_VERSIONS = ("admission.k8s.io/v1", "admission.k8s.io/v1beta1")
 
-# kubectl prints each warning on a line of its own; the API server cuts what is longer or more.
+# kubectl prints each warning on a line of its own. The API server keeps 256 characters of each once all of them
+# together have more than 4096 (`truncateItemRunes` and `truncateAtTotalRunes` of its warning recorder).
 # https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#response
 WARNING_LIMIT = 10
-WARNING_LENGTH = 120
+WARNING_LENGTH = 256
+# A word is shortened to no less than this.
+_SHORTEST_WORD = 16
 
 # Audit annotations end up in the audit log, an event a request: enough to explain, never enough to flood.
 AUDIT_LENGTH = 4096
@@ -358,12 +361,33 @@ def render(uid: str, api_version: str, answer: Answer) -> bytes:
 
 
 def shorten(warnings: Iterable[str]) -> list[str]:
-    """The warnings as a client is shown them: at most ten, at most 120 characters each, one line each."""
-    texts = [_cut(" ".join(text.replace("config.linkerd.io/", "").split()), WARNING_LENGTH) for text in warnings]
+    """The warnings as a client is shown them: at most ten, at most 256 characters each, one line each."""
+    texts = [fit(" ".join(text.split()), WARNING_LENGTH) for text in warnings]
     if len(texts) <= WARNING_LIMIT:
         return texts
     rest = len(texts) - WARNING_LIMIT + 1
     return [*texts[: WARNING_LIMIT - 1], f"{rest} more warnings: see the audit log or the webhook's log"]
+
+
+# A value in quotes is one word.
+_WORD = re.compile(r'"(?:[^"\\]|\\.)*"|\S+')
+
+
+def fit(text: str, length: int) -> str:
+    """A sentence of at most `length` characters. Its longest words lose their middle, so that names stay recognizable
+    and the advice at the end stays whole; only where that is not enough, its own middle goes."""
+    while len(text) > length:
+        word = max(_WORD.finditer(text), key=lambda found: len(found[0]), default=None)
+        if word is None or len(word[0]) <= _SHORTEST_WORD:
+            return _without_middle(text, length)
+        size = max(_SHORTEST_WORD, len(word[0]) - (len(text) - length))
+        text = f"{text[: word.start()]}{_without_middle(word[0], size)}{text[word.end() :]}"
+    return text
+
+
+def _without_middle(text: str, length: int) -> str:
+    head = length // 2
+    return f"{text[:head]}…{text[len(text) - (length - head - 1) :]}"
 
 
 def _cut(text: str, length: int) -> str:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.property.strategies import ANNOTATIONS, KINDS, OBJECTS, TEXTS, VALUES, sound
 from tests.unit.injector.builders import ENABLED, INJECT, LINES, OPAQUE, injector, request
+from webhook.cluster.interface import Namespace
 from webhook.injector.inject import Injector
 from webhook.injector.settings import SETTINGS
 from webhook.review import Answer, render
@@ -30,8 +31,10 @@ ROWS = st.fixed_dictionaries({}, optional={row.annotation: VALUES for row in SET
 def ask(using: Injector, body: Any, *, namespace: dict[str, str], kind: str = "Pod", **options: Any) -> Answer:
     """The answer about an object, and that it is the same as text and parsed."""
     workload = options.get("workload")
-    answer = using.decide(request(body, kind=kind), namespace, workload)
-    parsed = Injector(using.mesh).decide(request(deepcopy(body), kind=kind, parsed=True), namespace, workload)
+    answer = using.decide(request(body, kind=kind), Namespace("shop", namespace, {}), workload)
+    parsed = Injector(using.mesh).decide(
+        request(deepcopy(body), kind=kind, parsed=True), Namespace("shop", namespace, {}), workload
+    )
     assert parsed == answer
     return answer
 
@@ -43,7 +46,7 @@ def check(body: Any, answer: Answer) -> Any:
     response = review["response"]
     assert set(response) <= {"uid", "allowed", "status", "patch", "patchType", "warnings", "auditAnnotations"}
     assert response["uid"] == "the-uid"
-    assert all(len(warning) <= 120 and "\n" not in warning for warning in response.get("warnings", ()))
+    assert all(len(warning) <= 256 and "\n" not in warning for warning in response.get("warnings", ()))
     assert len(response.get("warnings", ())) <= 10
     assert all(isinstance(value, str) for value in response["auditAnnotations"].values())
     if not response["allowed"]:

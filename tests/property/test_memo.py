@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.injector.builders import EDGE, LINES, SERVICE_ACCOUNT, injector, mesh
+from webhook.cluster.interface import Namespace
 from webhook.injector.inject import Injector
 from webhook.injector.memo import Injection, Memo
 from webhook.review import Patch, parse, render
@@ -79,7 +80,7 @@ def answer(using: Injector, pod: Any, namespace: dict[str, str], within: str, wo
     body = {"uid": "u", "kind": kind, "namespace": within, "operation": "CREATE", "object": pod}
     review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": body}
     request = parse(orjson.dumps(review))
-    return render("u", request.api_version, using.decide(request, namespace, workload))
+    return render("u", request.api_version, using.decide(request, Namespace(within, namespace, {}), workload))
 
 
 REMEMBERING = {line: injector(line, **(TRACING if line == EDGE else {"clusterDomain": "a.example"})) for line in LINES}

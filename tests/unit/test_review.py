@@ -292,18 +292,35 @@ class TestWriting:
 
 
 class TestWarnings:
-    def test_one_of_120_characters_is_shown_whole(self) -> None:
-        assert response(Answer(warnings=["w" * 120]))["warnings"] == ["w" * 120]
+    def test_one_of_256_characters_is_shown_whole(self) -> None:
+        assert response(Answer(warnings=["w" * 256]))["warnings"] == ["w" * 256]
 
-    def test_a_longer_one_is_cut_to_120_and_whole_in_the_audit_log(self) -> None:
-        answer = response(Answer(warnings=["w" * 121]))
-        assert answer["warnings"] == ["w" * 119 + "…"]
-        assert answer["auditAnnotations"] == {"warnings": "w" * 121}
+    def test_a_longer_one_is_cut_to_256_and_whole_in_the_audit_log(self) -> None:
+        answer = response(Answer(warnings=["w" * 257]))
+        assert answer["warnings"] == ["w" * 128 + "…" + "w" * 127]
+        assert answer["auditAnnotations"] == {"warnings": "w" * 257}
 
-    def test_the_annotation_prefix_is_dropped_for_the_client_alone(self) -> None:
-        answer = response(Answer(warnings=['config.linkerd.io/proxy-uid: "x" is wrong']))
-        assert answer["warnings"] == ['proxy-uid: "x" is wrong']
-        assert answer["auditAnnotations"]["warnings"] == 'config.linkerd.io/proxy-uid: "x" is wrong'
+    def test_long_names_lose_their_middle_and_the_advice_stays(self) -> None:
+        text = f'Server "web-{"x" * 300}-end" does not exist in Namespace shop-{"y" * 60}: create it (a-rule)'
+        (warning,) = response(Answer(warnings=[text]))["warnings"]
+        assert len(warning) == 256
+        assert warning.startswith('Server "web-xxx')
+        assert warning.endswith(f'-end" does not exist in Namespace shop-{"y" * 60}: create it (a-rule)')
+
+    def test_a_value_with_blanks_in_quotes_is_one_name(self) -> None:
+        value = "quite " * 60
+        (warning,) = response(Answer(warnings=[f'config.linkerd.io/proxy-uid is "{value}": write a number (a-rule)']))[
+            "warnings"
+        ]
+        assert len(warning) == 256
+        assert warning.startswith('config.linkerd.io/proxy-uid is "quite quite')
+        assert warning.endswith('quite ": write a number (a-rule)')
+
+    def test_a_sentence_of_short_words_alone_loses_its_middle(self) -> None:
+        (warning,) = response(Answer(warnings=["no " * 200 + "end (a-rule)"]))["warnings"]
+        assert len(warning) == 256
+        assert warning.startswith("no no")
+        assert warning.endswith("no end (a-rule)")
 
     def test_line_breaks_become_blanks(self) -> None:
         assert response(Answer(warnings=["one\ntwo\r\n\tthree"]))["warnings"] == ["one two three"]

@@ -5,16 +5,16 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     # The rest is imported when it is needed: most runs need little of it, and are over in a fraction of a second.
-    from webhook.findings.finding import Finding
-    from webhook.lint.annotations import Linter
-    from webhook.lint.check import Result
+    from webhook.cluster.interface import Namespace
+    from webhook.findings.finding import Finding, Path
+    from webhook.injector.advice.objects import Advisor
+    from webhook.lint.check import Lint, Result
     from webhook.mesh.config import Mesh
     from webhook.mesh.releases import Line
 
@@ -83,9 +83,7 @@ def validate(
     sys.exit(_code(result, strict=strict))
 
 
-def _check(
-    paths: tuple[str, ...], line: Line, lint: Callable[[str, Any], list[Finding]], kubeconfig: str | None
-) -> Result:
+def _check(paths: tuple[str, ...], line: Line, lint: Lint, kubeconfig: str | None) -> Result:
     from webhook.cluster.catalog import OfflineCatalog
     from webhook.lint.check import check
     from webhook.policy.patterns import judge_for
@@ -145,14 +143,21 @@ class _Lint:
     def __init__(self, line: Line, mesh: Mesh | None) -> None:
         self._line = line
         self._mesh = mesh
-        self._linter: Linter | None = None
+        self._advisor: Advisor | None = None
 
-    def __call__(self, kind: str, body: Any) -> list[Finding]:
-        if self._linter is None:
-            from webhook.lint.annotations import Linter
+    def __call__(self, kind: str, body: Any, template: Path, namespace: Namespace | None) -> list[Finding]:
+        from webhook.advice import about
 
-            self._linter = Linter(self._mesh or _mesh(None, self._line.name), certain=self._mesh is not None)
-        return self._linter.check(kind, body)
+        if self._advisor is None:
+            from webhook.injector.advice.objects import Advisor
+            from webhook.injector.inject import Injector
+            from webhook.policy.registry import load_all
+
+            load_all()
+            self._advisor = Advisor(
+                Injector(self._mesh or _mesh(None, self._line.name)), certain=self._mesh is not None
+            )
+        return about(self._advisor, kind, body, template, namespace)
 
 
 def _written(result: Result, output: str, docs_url: str | None) -> str:

@@ -55,8 +55,10 @@ def declare(identifier: str, severity: Severity, reason: str, summary: str) -> R
 
 
 class Finding(NamedTuple):
-    """One thing to say. `path` leads from the object's root to the field, which need not exist. The message names the
-    value, what is allowed and what to do, not the field. The severity is the rule's, but where a kind is lenient."""
+    """One thing to say. `path` leads from the object's root to the field, which need not exist; it is empty for what
+    concerns the whole object or stands outside of it. The message is a sentence that can be read alone, before the
+    field: it names the value, what is allowed and what to write. The severity is the rule's, but where a kind is
+    lenient."""
 
     rule: Rule
     path: Path
@@ -72,6 +74,14 @@ class Finding(NamedTuple):
     def text(self) -> str:
         """Field and message, for a line of its own."""
         return f"{self.field}: {self.message}" if self.path else self.message
+
+    @property
+    def warning(self) -> str:
+        """What `kubectl` prints: the sentence, the field unless the sentence names it, and the rule's identifier."""
+        sentence = " ".join(self.message.split())
+        last = self.path[-1] if self.path else ""
+        named = not self.path or (isinstance(last, str) and "/" in last and last in sentence) or self.field in sentence
+        return f"{sentence} ({self.rule.id})" if named else f"{sentence} [{self.field}] ({self.rule.id})"
 
 
 def render_path(path: Path) -> str:

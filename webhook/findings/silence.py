@@ -1,4 +1,4 @@
-"""Warnings that somebody has read and does not want to read again."""
+"""The annotation by which an object silences warnings about itself."""
 
 from __future__ import annotations
 
@@ -14,8 +14,18 @@ UNKNOWN_RULE = declare(
     "ignore-unknown-rule",
     Severity.WARNING,
     "FieldValueNotSupported",
-    f"The annotation {ANNOTATION} names a rule that there is not, or one whose findings are no warnings.",
+    f"The annotation {ANNOTATION} names a rule that does not exist, or one whose findings are errors.",
 )
+
+
+# Whether the rules of every kind are declared: a process that checks Pods alone does not load those of policies.
+_complete = False
+
+
+def all_are_declared() -> None:
+    """Note that a name that is not among the rules is a mistake from now on."""
+    global _complete
+    _complete = True
 
 
 def silenced(findings: Sequence[Finding], annotations: Mapping[str, Any]) -> list[Finding]:
@@ -29,10 +39,17 @@ def silenced(findings: Sequence[Finding], annotations: Mapping[str, Any]) -> lis
     path = ("metadata", "annotations", ANNOTATION)
     for name in names:
         rule = RULES.get(name)
+        if rule is None and not _complete:
+            continue
         if rule is None:
-            kept.append(UNKNOWN_RULE.at(path, f"{show(name)} is no rule{suggest(name, RULES)}"))
+            kept.append(
+                UNKNOWN_RULE.at(path, f"{ANNOTATION} names {show(name)}, which is not a rule{suggest(name, RULES)}")
+            )
         elif rule.severity is not Severity.WARNING:
             kept.append(
-                UNKNOWN_RULE.at(path, f"{show(name)} is no warning, so it cannot be silenced: correct the object")
+                UNKNOWN_RULE.at(
+                    path,
+                    f"{ANNOTATION} names {show(name)}, which is an error and cannot be silenced: correct the object",
+                )
             )
     return kept

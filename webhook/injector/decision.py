@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import orjson
+
 from webhook.injector.pod import PodSpec
 from webhook.injector.subject import Subject
 
@@ -127,20 +129,60 @@ def asks(subject: Subject, namespace_annotations: Mapping[str, str]) -> bool:
     return namespace_annotations.get(INJECT, "") not in ("", DISABLED)
 
 
-def warnings(subject: Subject, namespace_annotations: Mapping[str, str], verdict: Decision) -> list[str]:
-    """What to tell whoever asked for injection and does not get it; nothing where nobody asked."""
-    if not asks(subject, namespace_annotations):
-        return []
-    sentences = []
-    for reason in verdict.reasons:
-        if reason == INVALID_AT_NAMESPACE:
-            sentences.append(_invalid("Namespace", namespace_annotations))
-        elif reason == INVALID_AT_WORKLOAD:
-            sentences.append(_invalid("Pod", subject.pod_annotations))
-        elif reason not in (ENABLE_ABSENT, DISABLE_PRESENT):
-            sentences.append(SENTENCES[reason])
-    return [f"not injected: {sentence}" for sentence in sentences]
+def place(subject: Subject) -> str:
+    """Where to write what concerns a Pod: in its template, where something else creates it."""
+    return "the Pod" if subject.is_pod and not subject.owners else "the Pod template"
 
 
-def _invalid(where: str, annotations: Mapping[str, str]) -> str:
-    return f'{INJECT} on the {where} is "{annotations.get(INJECT, "")[:24]}", want enabled, disabled or ingress'
+def explain(reason: str, subject: Subject, namespace_annotations: Mapping[str, str], namespace: str) -> str:
+    """Why a Pod is not injected, for those who run `kubectl`: the value, where it stands, what to write instead."""
+    at = place(subject)
+    if reason == INVALID_AT_NAMESPACE:
+        value = namespace_annotations.get(INJECT, "")
+        return f"Namespace {namespace} has {INJECT}: {_quoted(value)}; {want(value)}"
+    if reason == INVALID_AT_WORKLOAD:
+        value = subject.pod_annotations.get(INJECT, "")
+        return f"{at} has {INJECT}: {_quoted(value)}; {want(value)}"
+    if reason == ENABLE_ABSENT:
+        where = f"Namespace {namespace}" if namespace else "its Namespace"
+        return f"neither {at} nor {where} has {INJECT}: enabled; write it on one of them to mesh the Pod"
+    if reason == DISABLE_PRESENT:
+        return f"{at} has {INJECT}: disabled; remove it to mesh the Pod"
+    return f"{at} {_EXPLAINED[reason]}" if reason in _EXPLAINED else SENTENCES[reason]
+
+
+_EXPLAINED = {
+    HOST_NETWORK: (
+        "has hostNetwork: true, and a proxy there would redirect the traffic of the whole node; "
+        f"remove hostNetwork, or write {INJECT}: disabled"
+    ),
+    SIDECAR_EXISTS: (
+        "has a proxy of Linkerd's or Istio's already (by the name or the image of a container); "
+        f"remove that container, or write {INJECT}: disabled"
+    ),
+    NO_TOKEN: (
+        "has no service account token, which the proxy needs; remove automountServiceAccountToken: false, or set "
+        "identity.serviceAccountTokenProjection to true in Linkerd's values"
+    ),
+}
+
+# What people write in place of the values that there are.
+_MEANT = {
+    **dict.fromkeys(("true", "yes", "on", "1", "enable", "injected"), ENABLED),
+    **dict.fromkeys(("false", "no", "off", "0", "disable"), DISABLED),
+}
+
+
+def want(value: str) -> str:
+    """What to write in place of a value of linkerd.io/inject that means nothing."""
+    text = value.strip().lower()
+    meant = text if text in VALID else _MEANT.get(text, "")
+    return f"write {ENABLED}, {DISABLED} or {INGRESS}" + (f" (did you mean {meant}?)" if meant else "")
+
+
+def _quoted(value: str) -> str:
+    text = orjson.dumps(value).decode()
+    return text if len(text) <= _SHOWN else f'{text[: _SHOWN - 2]}…"'
+
+
+_SHOWN = 60

@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from webhook import __version__
+from webhook.cluster.interface import Namespace
+from webhook.findings.finding import Finding
+from webhook.findings.silence import silenced
 from webhook.injector import decision, memo, patch, ports
+from webhook.injector.advice import keys, pods, rules
+from webhook.injector.advice.facts import Facts
 from webhook.injector.assembly import Assembly
 from webhook.injector.decision import Decision
 from webhook.injector.memo import Injection, Memo
+from webhook.injector.pod import ObjectMeta, PodSpec
 from webhook.injector.refusal import Refusal
 from webhook.injector.resolve import Resolved, Resolver
-from webhook.injector.settings import POD_INBOUND_PORTS
+from webhook.injector.settings import CLOSE_WAIT, POD_INBOUND_PORTS, PREFIX
 from webhook.injector.subject import Subject, read
 from webhook.mesh.config import Mesh
 from webhook.review import JSON, AdmissionRequest, Answer, Patch, deny
@@ -49,22 +55,17 @@ class Injector:
         except Refusal as refusal:
             self.refusal = refusal
 
-    def decide(
-        self, request: AdmissionRequest, namespace: Mapping[str, str], workload: tuple[str, str] | None
-    ) -> Answer:
+    def decide(self, request: AdmissionRequest, namespace: Namespace, workload: tuple[str, str] | None) -> Answer:
         """The answer for one object. Never raises.
 
-        `namespace` are the Namespace's annotations; `workload` is the kind (in lower case) and name of what owns a Pod,
-        None when the Pod stands for itself.
+        `workload` is the kind (in lower case) and name of what owns a Pod, None when the Pod stands for itself.
         """
         facts: dict[str, str] = {}
         if not request.has_object:
             return Answer(reason="no_object", message="there is no object to change", audit={"decision": "unchanged"})
         try:
             subject = read(request)
-            verdict = decision.decide(
-                subject, namespace, token_projection=self._projection, native_names=self._native_names
-            )
+            verdict = self._verdict(subject, namespace.annotations)
             owner = (workload[0] if workload else "pod") if subject.is_pod else ""
             facts["owner_kind"] = owner if owner in OWNER_KINDS else ""
             facts["annotation_at"] = verdict.annotation_at
@@ -80,17 +81,109 @@ class Injector:
         answer.facts = facts
         return answer
 
-    def _skip(self, subject: Subject, namespace: Mapping[str, str], verdict: Decision) -> Answer:
+    @property
+    def known(self) -> frozenset[str]:
+        """The annotations that set something at this mesh's release line."""
+        return self._resolver.known
+
+    def unknown(self, key: str) -> str:
+        """What is wrong with an annotation's key, as a sentence; empty where nothing is."""
+        return keys.unknown(key, self._resolver.known, self.mesh.line.name)
+
+    def advise(
+        self, subject: Subject, namespace: Namespace | None, workload: tuple[str, str] | None, *, certain: bool = True
+    ) -> list[Finding]:
+        """What there is to say about a Pod or a template of one, the same as with its answer. Paths lead from its root.
+
+        `namespace` is None where it is not known: then what it asks for and hands down is not known either. `certain`:
+        the configuration is that of the mesh in which the Pod is to run.
+        """
+        verdict = self._verdict(subject, namespace.annotations if namespace else {})
+        if not verdict.inject:
+            return [*self._about_skipped(subject, namespace, verdict), *self._refusals(subject, namespace, certain)]
+        resolved = self._resolve(
+            subject, namespace or _UNKNOWN, self._resolver.inherit(subject, _annotations(namespace))
+        )
+        findings = self._about_injected(subject, namespace, workload, resolved)
+        return [*findings, *self._refused(subject, resolved, certain)]
+
+    def about_inherited(self, namespace: Namespace, key: str) -> list[Finding]:
+        """What becomes of a Namespace's annotation in a Pod without any. Paths lead from the Namespace's root."""
+        path = (*pods.ANNOTATIONS, key)
+        alone = Namespace(namespace.name, {key: namespace.annotations[key]}, {})
+        inherited = self._resolver.inherit(_EMPTY, alone.annotations)
+        resolved = self._resolver.resolve(_EMPTY, alone, inherited)
+        findings = [each._replace(path=path) for each in resolved.findings]
+        refused = self._refusal(_EMPTY, resolved)
+        if refused is not None and _REFUSING.get(refused.reason) == key:
+            findings.append(rules.REFUSED.at(path, refused.message))
+        return findings
+
+    def _verdict(self, subject: Subject, namespace: Mapping[str, str]) -> Decision:
+        return decision.decide(subject, namespace, token_projection=self._projection, native_names=self._native_names)
+
+    def _about_injected(
+        self, subject: Subject, namespace: Namespace | None, workload: tuple[str, str] | None, resolved: Resolved
+    ) -> list[Finding]:
+        facts = Facts(self.mesh, subject, namespace, workload, resolved.settings, resolved.sources)
+        return [
+            *pods.about_keys(subject, namespace, self._resolver.known, self.mesh.line.name),
+            *resolved.findings,
+            *pods.about_injected(facts),
+        ]
+
+    def _about_skipped(self, subject: Subject, namespace: Namespace | None, verdict: Decision) -> list[Finding]:
+        """Also whether its own annotations can be read: one day it may be injected."""
+        if subject.spec is None or (
+            subject.pod_labels.get(CONTROL_PLANE) and decision.SIDECAR_EXISTS in verdict.reasons
+        ):
+            # A second call on what was injected already is nobody's mistake.
+            return []
+        findings = [
+            *pods.about_skipped(subject, namespace, verdict),
+            *pods.about_keys(subject, namespace, self._resolver.known, self.mesh.line.name),
+        ]
+        if not self._resolver.known.isdisjoint(subject.pod_annotations):
+            findings += self._resolver.resolve(subject, _UNKNOWN, {}).findings
+        return findings
+
+    def _refusals(self, subject: Subject, namespace: Namespace | None, certain: bool) -> list[Finding]:
+        """Why a Pod would be refused, in a Namespace that is not known and may ask for its injection."""
+        if namespace is not None or subject.pod_annotations.get(decision.INJECT) == decision.DISABLED:
+            return []
+        if self._resolver.known.isdisjoint(subject.pod_annotations):
+            return []
+        return self._refused(subject, self._resolver.resolve(subject, _UNKNOWN, {}), certain)
+
+    def _refused(self, subject: Subject, resolved: Resolved, certain: bool) -> list[Finding]:
+        """Why the Pod is refused: the injector answers so as well."""
+        refusal = self._refusal(subject, resolved)
+        annotation = _REFUSING.get(refusal.reason, "") if refusal is not None else ""
+        own = annotation in subject.pod_annotations
+        if refusal is None or not (own or annotation in resolved.inherited):
+            return []
+        # That one depends on the values.
+        unsure = annotation == CLOSE_WAIT and not certain
+        path = (*pods.ANNOTATIONS, annotation) if own else ()
+        return [(rules.UNSURE if unsure else rules.REFUSED).at(path, refusal.message)]
+
+    def _refusal(self, subject: Subject, resolved: Resolved) -> Refusal | None:
+        if self._assembly is None:
+            return None
+        try:
+            self._assembly.operations(subject, resolved.settings, {}, {})
+        except Refusal as refusal:
+            return refusal if refusal.code < 500 else None
+        return None
+
+    def _skip(self, subject: Subject, namespace: Namespace, verdict: Decision) -> Answer:
         reason = ",".join(verdict.reasons)
         answer = Answer(reason=reason, message=f"Linkerd sidecar proxy injection skipped: {verdict.sentence}")
-        answer.patch = self._annotate(subject, namespace)
+        answer.patch = self._annotate(subject, namespace.annotations)
         skipped = "skipped" if subject.spec is not None else "unchanged"
         answer.decision = "annotated" if answer.patch else skipped
         answer.audit = {"decision": answer.decision, "reason": f"{reason}: {verdict.sentence}"}
-        # A second call on what was injected already is nobody's mistake.
-        again = decision.SIDECAR_EXISTS in verdict.reasons and bool(subject.pod_labels.get(CONTROL_PLANE))
-        if subject.spec is not None and not again:
-            answer.warnings = decision.warnings(subject, namespace, verdict)
+        answer.warnings = _texts(self._about_skipped(subject, namespace, verdict), subject)
         return answer
 
     def _annotate(self, subject: Subject, namespace: Mapping[str, str]) -> list[JSON] | None:
@@ -116,7 +209,7 @@ class Injector:
         self,
         request: AdmissionRequest,
         subject: Subject,
-        namespace: Mapping[str, str],
+        namespace: Namespace,
         workload: tuple[str, str] | None,
         verdict: Decision,
     ) -> Answer:
@@ -138,27 +231,32 @@ class Injector:
         self,
         request: AdmissionRequest,
         subject: Subject,
-        namespace: Mapping[str, str],
+        namespace: Namespace,
         workload: tuple[str, str] | None,
         verdict: Decision,
     ) -> Injection:
         if self._assembly is None:
             raise self.refusal or Refusal("the configuration can inject nothing", code=500)
-        inherited = self._resolver.inherit(subject, namespace)
-        by_default = self._add_opaque_ports(subject, inherited)
-        resolved = self._resolver.resolve(subject, namespace, inherited)
-        if by_default:
-            resolved.sources.pop(ports.OPAQUE_PORTS, None)
-        settings = resolved.settings
-        if POD_INBOUND_PORTS not in resolved.sources:
-            settings.pod_inbound_ports = ports.inbound_ports(subject, init_containers=self._init_ports)
+        inherited = self._resolver.inherit(subject, namespace.annotations)
+        resolved = self._resolve(subject, namespace, inherited)
         operations = self._assembly.operations(
-            subject, settings, self._annotations(resolved, inherited), self._labels(request, subject, workload)
+            subject, resolved.settings, self._annotations(resolved, inherited), self._labels(request, subject, workload)
         )
         audit = {"decision": "injected", "reason": verdict.sentence}
         if resolved.sources:
             audit["settings"] = "; ".join(f"{key}={value} ({at})" for key, (value, at) in resolved.sources.items())
-        return Injection(Patch(operations), tuple(resolved.warnings), audit)
+        findings = self._about_injected(subject, namespace, workload, resolved)
+        return Injection(Patch(operations), tuple(_texts(findings, subject)), audit)
+
+    def _resolve(self, subject: Subject, namespace: Namespace, inherited: dict[str, str]) -> Resolved:
+        """The settings of a Pod that is injected. Its default opaque ports become part of what it inherits."""
+        by_default = self._add_opaque_ports(subject, inherited)
+        resolved = self._resolver.resolve(subject, namespace, inherited)
+        if by_default:
+            resolved.sources.pop(ports.OPAQUE_PORTS, None)
+        if POD_INBOUND_PORTS not in resolved.sources:
+            resolved.settings.pod_inbound_ports = ports.inbound_ports(subject, init_containers=self._init_ports)
+        return resolved
 
     def _add_opaque_ports(self, subject: Subject, inherited: dict[str, str]) -> bool:
         """Write the default opaque ports that a Pod exposes on it, where nobody said otherwise; whether that was so."""
@@ -189,6 +287,25 @@ class Injector:
             labels[f"linkerd.io/proxy-{workload[0]}"] = workload[1]
         labels[WORKLOAD_NAMESPACE] = request.namespace
         return labels
+
+
+# A Pod without anything.
+_EMPTY = Subject("pod", ObjectMeta(), True, {}, pod_metadata=ObjectMeta(), spec=PodSpec())
+
+# What stands for a Namespace that is not known.
+_UNKNOWN = Namespace("", {}, {})
+
+# The annotations that can make the injector refuse a Pod.
+_REFUSING = {"close_wait_needs_root": CLOSE_WAIT, "invalid_log_http_headers": f"{PREFIX}proxy-log-http-headers"}
+
+
+def _annotations(namespace: Namespace | None) -> Mapping[str, str]:
+    return namespace.annotations if namespace is not None else {}
+
+
+def _texts(findings: list[Finding], subject: Subject) -> list[str]:
+    """The warnings, without those that the Pod silences."""
+    return [finding.warning for finding in silenced(findings, subject.pod_annotations)] if findings else []
 
 
 def _refuse(refusal: Refusal, facts: dict[str, str]) -> Answer:

@@ -12,15 +12,17 @@ from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 
-from webhook.injector.decision import INJECT
+from webhook.cluster.interface import Namespace
+from webhook.findings.silence import ANNOTATION as SILENCE
+from webhook.injector.advice import keys
 from webhook.injector.pod import Container
 from webhook.injector.ports import OPAQUE_PORTS
-from webhook.injector.settings import PREFIXES, TRACE_ATTRIBUTE, TRACE_NAMES
+from webhook.injector.settings import TRACE_ATTRIBUTE, TRACE_NAMES
 from webhook.injector.subject import Subject
 from webhook.review import Patch
 
-# Annotations that can have a part in an injection.
-COUNTING = (*PREFIXES, INJECT, TRACE_ATTRIBUTE)
+# Annotations that can have a part in an injection, or in what is said about it.
+COUNTING = (*keys.OURS, TRACE_ATTRIBUTE, SILENCE)
 
 # The text of a patch is some 12 KiB; what is much larger is not kept.
 CAPACITY = 256
@@ -62,19 +64,20 @@ class Memo:
 
 
 def key(
-    subject: Subject, namespace: Mapping[str, str], workload: tuple[str, str] | None, namespace_name: str
+    subject: Subject, namespace: Namespace, workload: tuple[str, str] | None, namespace_name: str
 ) -> Hashable | None:
     """Everything that the injection of a Pod depends on, beside the configuration; None for a template of one."""
     if subject.spec is None or not subject.is_pod:
         return None
     annotations, labels, spec = subject.pod_annotations, subject.pod_labels, subject.spec
     first = subject.containers[0] if subject.containers else None
-    named = OPAQUE_PORTS in annotations or OPAQUE_PORTS in namespace
+    of_namespace = namespace.annotations
+    named = OPAQUE_PORTS in annotations or OPAQUE_PORTS in of_namespace
     return (
         namespace_name,
         workload,
         tuple([item for item in annotations.items() if item[0].startswith(COUNTING)]),
-        tuple([item for item in namespace.items() if item[0].startswith(COUNTING)]),
+        tuple([item for item in of_namespace.items() if item[0].startswith(COUNTING)]),
         tuple(subject.ports),
         tuple(subject.init_ports),
         tuple(subject.probe_ports),
@@ -85,6 +88,8 @@ def key(
         subject.pod_metadata is None,
         not annotations,
         tuple([labels.get(name) for name in TRACE_NAMES]) if labels else None,
+        tuple([name for name in labels if name.startswith(keys.OURS)]),
+        tuple(keys.ours(namespace.labels)),
         not spec.volumes,
         not subject.init_containers,
         _first_container(subject, first) if first is not None else None,

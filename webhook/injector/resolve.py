@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
 import orjson
 
+from webhook.cluster.interface import Namespace
+from webhook.findings.finding import Finding
 from webhook.grammar import GrammarError, Quantity
 from webhook.injector import ports
+from webhook.injector.advice import rules
 from webhook.injector.decision import INGRESS, INJECT
 from webhook.injector.effective import Settings, from_mesh
 from webhook.injector.settings import (
@@ -24,7 +26,6 @@ from webhook.injector.settings import (
     DEBUG,
     OTHERS,
     PREFIX,
-    PREFIXES,
     SETTINGS,
     TRACE_ATTRIBUTE,
     TRACE_NAMES,
@@ -34,19 +35,27 @@ from webhook.injector.settings import (
 from webhook.injector.subject import Subject
 from webhook.mesh.config import Mesh
 from webhook.mesh.env import merge_env_vars, read_env_vars
-from webhook.mesh.releases import ROWS
 from webhook.review import JSON
 
 
 @dataclass(slots=True)
 class Resolved:
     """The settings of one Pod. `sources` has, for each annotation that counted, its value and where it was found
-    (`pod` or `namespace`); `inherited` are the Namespace's annotations that the Pod is given."""
+    (`pod` or `namespace`); `inherited` are the Namespace's annotations that the Pod is given. The findings' paths lead
+    from the Pod's root; what is wrong with the Namespace, called `namespace` in them, has an empty one."""
 
     settings: Settings
     inherited: dict[str, str] = field(default_factory=dict)
     sources: dict[str, tuple[str, str]] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    namespace: str = ""
+
+    def tell(self, annotation: str, at_namespace: bool, sentence: str) -> None:
+        """Note what is wrong with the value of an annotation. `sentence` goes on after its key (and the Namespace)."""
+        if at_namespace:
+            self.findings.append(rules.SETTING.at((), f"{annotation} on Namespace {self.namespace} {sentence}"))
+        else:
+            self.findings.append(rules.SETTING.at(("metadata", "annotations", annotation), f"{annotation} {sentence}"))
 
 
 class Resolver:
@@ -55,6 +64,7 @@ class Resolver:
     def __init__(self, mesh: Mesh) -> None:
         self._line = mesh.line
         self._rows = {row.annotation: row for row in SETTINGS if mesh.line.has(f"annotation/{row.annotation}")}
+        self._known = frozenset(self._rows)
         self._order = {row.annotation: index for index, row in enumerate(SETTINGS)}
         self._inherited = frozenset({row.annotation for row in self._rows.values() if row.inherited} | {INJECT})
         if not mesh.line.has("rule/audit-policy"):
@@ -78,11 +88,16 @@ class Resolver:
             if key in self._inherited and key not in own and key not in template
         }
 
-    def resolve(self, subject: Subject, namespace: Mapping[str, str], inherited: dict[str, str]) -> Resolved:
+    @property
+    def known(self) -> frozenset[str]:
+        """The annotations that set something at this release line."""
+        return self._known
+
+    def resolve(self, subject: Subject, namespace: Namespace, inherited: dict[str, str]) -> Resolved:
         """The settings of a Pod that is injected, given what it inherits."""
         annotations = {**subject.pod_annotations, **inherited} if inherited else subject.pod_annotations
         settings = self.defaults.copy()
-        out = Resolved(settings, inherited)
+        out = Resolved(settings, inherited, namespace=namespace.name)
         rows = self._rows
         found = [rows[key] for key in annotations if key in rows]
         if len(found) > 1:
@@ -92,44 +107,40 @@ class Resolver:
         if annotations.get(INJECT) == INGRESS:
             settings.is_ingress = True
         if ADDITIONAL_ENV in rows:
-            self._merge_env(subject, namespace, out)
+            self._merge_env(subject, namespace.annotations, out)
         if self._traces:
             settings.trace_labels = _trace_labels(settings.trace_labels, subject, annotations)
-        self._warn_of_the_rest(annotations, namespace, out)
+        self._tell_what_is_not_inherited(annotations, namespace, out)
         return out
 
-    def _warn_of_the_rest(self, pod: Mapping[str, str], namespace: Mapping[str, str], out: Resolved) -> None:
-        """Annotations that somebody set for the proxy, and that do nothing."""
-        for key in pod:
-            if key.startswith(PREFIXES) and key not in self._rows and key not in OTHERS:
-                out.warnings.append(self._unknown(key, ""))
-        for key in namespace:
-            if not key.startswith(PREFIXES) or key in self._inherited or key in pod or key in OTHERS:
-                continue
-            if key in self._rows:
-                out.warnings.append(f"{key} on the Namespace: is not inherited; set it on the Pod template")
-            else:
-                out.warnings.append(self._unknown(key, " on the Namespace"))
+    def _tell_what_is_not_inherited(self, pod: Mapping[str, str], namespace: Namespace, out: Resolved) -> None:
+        """Annotations of the Namespace that somebody set for the proxies of its Pods, and that do nothing."""
+        for key in namespace.annotations:
+            if key in self._rows and key not in self._inherited and key not in pod and key not in OTHERS:
+                sentence = f"{key} on Namespace {namespace.name} has no effect, Pods do not inherit it: {_ON_TEMPLATE}"
+                out.findings.append(rules.NOT_INHERITED.at((), sentence))
 
     def _apply(self, row: Setting, annotations: Mapping[str, str], subject: Subject, out: Resolved) -> None:
         text = annotations[row.annotation]
-        source = "namespace" if row.annotation in out.inherited else "pod"
+        inherited = row.annotation in out.inherited
         if row.annotation == ADDITIONAL_ENV or any(key in annotations for key in row.hidden_by):
             return
         if row.effect and not self._line.has(row.effect):
-            out.warnings.append(f"{row.annotation}: has no effect in {self._line.name}")
+            out.tell(row.annotation, inherited, f"has no effect in {self._line.name}: remove it")
             return
         # An empty value is no value for these two, in the reference as here.
         if not text and row.annotation in (DEBUG, CLOSE_WAIT):
             return
         if row.annotation == ports.OPAQUE_PORTS:
-            value: Any = self._opaque_ports(text, subject, out)
+            value: Any = self._opaque_ports(text, subject, out, inherited)
         else:
             try:
                 value = row.read(text)
             except GrammarError as error:
                 used = _show(getattr(self.defaults, row.field))
-                out.warnings.append(f'{row.annotation}: "{_cut(text)}" is not {error}; using {used}')
+                out.tell(
+                    row.annotation, inherited, f"is {_quoted(text)}, not {error}: the mesh's default counts ({used})"
+                )
                 return
         right = row.odd(value)
         if isinstance(value, Quantity):
@@ -138,18 +149,21 @@ class Resolver:
         setattr(out.settings, row.field, value)
         for name in row.also:
             setattr(out.settings, name, value)
-        out.sources[row.annotation] = (text, source)
+        out.sources[row.annotation] = (text, "namespace" if inherited else "pod")
         if right:
-            out.warnings.append(f'{row.annotation}: "{_cut(text)}" is used as it is, but should be {right}')
+            out.tell(row.annotation, inherited, f"is {_quoted(text)}, which Linkerd takes as it is: write {right}")
 
-    def _opaque_ports(self, text: str, subject: Subject, out: Resolved) -> str:
+    def _opaque_ports(self, text: str, subject: Subject, out: Resolved, inherited: bool) -> str:
         containers = (*subject.init_containers, *subject.containers) if self._init_ports else subject.containers
         names = ports.named_ports(containers, last_wins=self._init_ports)
         value, refused = ports.read_opaque_ports(text, names, expand=self._expand)
         for entry in refused[:5]:
             if entry or text:
-                out.warnings.append(
-                    f'{ports.OPAQUE_PORTS}: "{_cut(entry)}" is no port, range or container port name; left out'
+                out.tell(
+                    ports.OPAQUE_PORTS,
+                    inherited,
+                    f"has {_quoted(entry)}, which is not a port (3306), a range (4000-4010) or the name of a container "
+                    "port: Linkerd leaves it out",
                 )
         return value
 
@@ -170,23 +184,10 @@ class Resolver:
                 continue
             variables, problem = _read_env(text)
             if problem:
-                out.warnings.append(f"{ADDITIONAL_ENV} ({source}): {problem}; left out")
+                out.tell(ADDITIONAL_ENV, source == "namespace", f"cannot be read, Linkerd leaves it out: {problem}")
             else:
                 out.settings.additional_env = merge_env_vars(out.settings.additional_env, variables)
                 out.sources[ADDITIONAL_ENV] = (text, source)
-
-    def _unknown(self, annotation: str, where: str) -> str:
-        if f"annotation/{annotation}" in ROWS:
-            return f"{annotation}{where}: unknown to {self._line.name}, so it has no effect"
-        closest = _closest(annotation[:128], frozenset(self._rows))
-        hint = f"; did you mean {closest}?" if closest else ""
-        return f"{_cut(annotation, 64)}{where}: unknown annotation, no effect{hint}"
-
-
-@lru_cache(maxsize=256)
-def _closest(annotation: str, known: frozenset[str]) -> str:
-    found = get_close_matches(annotation, known, n=1, cutoff=0.6)
-    return found[0] if found else ""
 
 
 @lru_cache(maxsize=256)
@@ -194,7 +195,7 @@ def _parse_env(text: str) -> tuple[list[JSON], str]:
     try:
         return read_env_vars(orjson.loads(text)), ""
     except orjson.JSONDecodeError:
-        return [], f'"{_cut(text)}" is not JSON: want an array of EnvVar objects'
+        return [], f"{_quoted(text)} is not JSON; write an array of EnvVar objects"
     except ValueError as error:
         return [], str(error)
 
@@ -216,7 +217,14 @@ def _trace_labels(labels: dict[str, str] | None, subject: Subject, annotations: 
     return merged
 
 
-def _cut(text: str, length: int = 40) -> str:
+_ON_TEMPLATE = "write it on the Pod template"
+
+
+def _quoted(text: str) -> str:
+    return f'"{_cut(text)}"'
+
+
+def _cut(text: str, length: int = 60) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 

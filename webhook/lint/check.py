@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from webhook.cluster.interface import Namespace
+from webhook.cluster.metadata import namespace_of
 from webhook.findings.finding import Finding, Path, Rule, Severity, declare, render_path
-from webhook.findings.silence import silenced
 from webhook.lint import scope
 from webhook.manifest import files, positions
 from webhook.manifest.files import Problem
@@ -25,8 +26,9 @@ DUPLICATE_KEY = declare(
     "manifest-duplicate-key", Severity.ERROR, "FieldValueDuplicate", "A mapping has a key twice; the last one counts."
 )
 
-Lint = Callable[[str, Any], list[Finding]]
-"""What is to say about the annotations of an object of a kind."""
+Lint = Callable[[str, Any, Path, Namespace | None], list[Finding]]
+"""What there is to say about an object of a kind (in lower case) that has its Pod template there (empty for none), in a
+Namespace (None where it is not known)."""
 
 
 class Identity(NamedTuple):
@@ -133,8 +135,9 @@ def check(
                     passed_over += 1
                     others.append(each.body if isinstance(each, Object) else each)
     known = catalog([*(each.body for each in objects), *others])
+    namespaces = _namespaces(objects)
     for each in objects:
-        found += _report(each, _findings(each, line, known, judge, lint))
+        found += _report(each, _findings(each, line, known, judge, lint, namespaces))
     found.sort(key=lambda one: (order.get(one.file, -1), one.line, one.column))
     return Result(found, len(objects), passed_over)
 
@@ -200,7 +203,15 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _findings(each: Object, line: Line, catalog: Catalog, judge: Judge, lint: Lint) -> list[Finding]:
+def _namespaces(objects: Iterable[Object]) -> dict[str, Namespace]:
+    """The Namespaces that were given, by name."""
+    found = (namespace_of(each.body) for each in objects if (each.group, each.identity.kind) == ("", "Namespace"))
+    return {each.name: each for each in found if each is not None}
+
+
+def _findings(
+    each: Object, line: Line, catalog: Catalog, judge: Judge, lint: Lint, namespaces: Mapping[str, Namespace]
+) -> list[Finding]:
     """What there is to say about one object."""
     kind = each.identity.kind
     found = [
@@ -208,29 +219,12 @@ def _findings(each: Object, line: Line, catalog: Catalog, judge: Judge, lint: Li
         for path in each.document.doubles(each.at)
     ]
     if each.is_policy:
-        found += registry.check(each.group, kind, each.body, line=line, catalog=catalog, judge=judge)
-    else:
-        said = lint(kind.lower(), each.body) if scope.is_annotated(each.body) else []
-        if kind == "Service":
-            said = said + _about_service(each.body)
-        found += silenced(said, _annotations(each.body)) if said else []
+        return found + registry.check(each.group, kind, each.body, line=line, catalog=catalog, judge=judge)
+    namespace = namespaces.get(each.identity.namespace or "default")
+    template = scope.template(each.group, kind)
+    if scope.is_concerned(each.body, template, namespace):
+        found += lint(kind.lower(), each.body, template, namespace)
     return found
-
-
-def _about_service(body: Any) -> list[Finding]:
-    annotations = _annotations(body)
-    if not annotations:
-        return []
-    # For the few: most manifests have no such annotations.
-    from webhook.policy.routeannotations import check_service
-
-    return check_service(annotations)
-
-
-def _annotations(body: Any) -> dict[str, Any]:
-    metadata = body.get("metadata")
-    found = metadata.get("annotations") if isinstance(metadata, dict) else None
-    return found if isinstance(found, dict) else {}
 
 
 def _report(each: Object, findings: list[Finding]) -> Iterator[Reported]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from webhook.lint.examples import Example
 
 # Beside those of the kinds.
-_DECLARING = ("webhook.lint.annotations", "webhook.lint.check")
+_DECLARING = ("webhook.injector.advice.rules", "webhook.lint.check")
 
 _HEAD = """# Rules
 

@@ -1,44 +1,58 @@
-"""Which objects `annotations` has something to say about. Apart from it, as most manifests need nothing of it."""
+"""Which objects there may be something to say about because of their annotations. Apart from what says it, as most
+manifests need nothing of that, and it takes a while to import."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
-_KINDS = {
-    "": {"namespace", "pod", "service", "replicationcontroller"},
-    "apps": {"deployment", "statefulset", "daemonset", "replicaset"},
-    "batch": {"job", "cronjob"},
+if TYPE_CHECKING:
+    from webhook.cluster.interface import Namespace
+    from webhook.findings.finding import Path
+
+_TEMPLATE: Final[Path] = ("spec", "template")
+# Where kinds have their Pod template, by group and kind; a Pod is one itself.
+_KINDS: Final[Mapping[str, Mapping[str, Path]]] = {
+    "": {"Namespace": (), "Pod": (), "Service": (), "ReplicationController": _TEMPLATE},
+    "apps": dict.fromkeys(("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"), _TEMPLATE),
+    "batch": {"Job": _TEMPLATE, "CronJob": ("spec", "jobTemplate", "spec", "template")},
 }
-_PREFIXES = ("linkerd.io/inject", "config.linkerd.io/", "config.alpha.linkerd.io/", "config.beta.linkerd.io/")
-# Where a Pod's metadata may be.
-_TEMPLATES = (("spec", "template"), ("spec", "jobTemplate"), ("spec", "jobTemplate", "spec", "template"))
+_MARK: Final = "linkerd.io/"
 
 
 def is_read(group: str, kind: str) -> bool:
-    """Whether the injector reads annotations of objects of this kind."""
-    return kind.lower() in _KINDS.get(group, ())
+    """Whether the injector reads annotations of objects of this kind, or of their Pods."""
+    return kind in _KINDS.get(group, ())
 
 
-def is_annotated(body: Mapping[str, Any]) -> bool:
-    """Whether any of them is there, or something that looks like it."""
-    if _in(body):
+def template(group: str, kind: str) -> Path:
+    """Where objects of a kind have their Pod template; empty for those that are not read, too."""
+    return _KINDS.get(group, {}).get(kind, ())
+
+
+def is_concerned(body: Mapping[str, Any], at: Path, namespace: Namespace | None) -> bool:
+    """Whether an object has an annotation or label of Linkerd's, or Pods in a Namespace that has one.
+
+    `at` leads to its Pod template; empty for what is none or has none.
+    """
+    if _is_marked(body):
         return True
-    for path in _TEMPLATES:
-        inner: Any = body
-        for part in path:
-            inner = inner.get(part) if isinstance(inner, dict) else None
-        if isinstance(inner, dict) and _in(inner):
+    inner: Any = body
+    for part in at:
+        inner = inner.get(part) if isinstance(inner, dict) else None
+        if _is_marked(inner):
             return True
-    return False
+    if namespace is None or not (at or body.get("kind") == "Pod"):
+        return False
+    return any(_MARK in key for key in (*namespace.annotations, *namespace.labels))
 
 
-def _in(body: Mapping[str, Any]) -> bool:
-    metadata = body.get("metadata")
+def _is_marked(body: Any) -> bool:
+    metadata = body.get("metadata") if isinstance(body, dict) else None
     if not isinstance(metadata, dict):
         return False
     for group in ("annotations", "labels"):
-        found = metadata.get(group)
-        if isinstance(found, dict) and any(key.startswith(_PREFIXES) for key in found):
+        entries = metadata.get(group)
+        if isinstance(entries, dict) and any(isinstance(key, str) and _MARK in key for key in entries):
             return True
     return False

@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 
 from webhook.cluster.interface import Catalog
 from webhook.findings.finding import Finding, Severity, declare, errors_first, show
-from webhook.findings.silence import ANNOTATION, silenced
+from webhook.findings.silence import ANNOTATION, all_are_declared, silenced
 from webhook.mesh.releases import Line
 from webhook.policy import references
 from webhook.policy.metadata import read_metadata
@@ -122,6 +122,7 @@ def load_all() -> None:
     """Import the rules of every kind, so that no request has to, and all rules are known."""
     for kind in KINDS:
         _imported(kind.module)
+    all_are_declared()
 
 
 _BY_NAME: Final = {(fold(kind.group), fold(kind.kind)): kind for kind in KINDS}

@@ -11,7 +11,7 @@ from webhook.mesh.releases import Line
 from webhook.policy import registry
 from webhook.policy.patterns import Judge, judge_for
 from webhook.policy.targets import fold
-from webhook.review import JSON, WARNING_LENGTH, AdmissionRequest, Answer, GroupVersionKind, ReviewError, deny
+from webhook.review import JSON, AdmissionRequest, Answer, GroupVersionKind, ReviewError, deny
 
 SP_VALIDATOR: Final = "sp-validator"
 POLICY_VALIDATOR: Final = "policy-validator"
@@ -142,7 +142,7 @@ def _plurals(kind: str) -> tuple[str, str]:
 
 def _answer(request: AdmissionRequest, findings: Sequence[Finding]) -> Answer:
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
-    warnings = [_warning(finding) for finding in findings if finding.severity is not Severity.ERROR]
+    warnings = [finding.warning for finding in findings if finding.severity is not Severity.ERROR]
     if not errors:
         rules = ",".join(dict.fromkeys(finding.rule.id for finding in findings))
         return Answer(decision="allowed", reason=rules, warnings=warnings, audit={"decision": "allowed"})
@@ -175,11 +175,3 @@ def _message(request: AdmissionRequest, errors: Sequence[Finding]) -> str:
     if len(errors) > _SPELLED_OUT:
         lines.append(f"* and {len(errors) - _SPELLED_OUT} more")
     return "\n".join((f"{what}: {len(errors)} errors", *lines))
-
-
-def _warning(finding: Finding) -> str:
-    """A warning that keeps its rule's identifier when it is too long for a client."""
-    rule = f" ({finding.rule.id})"
-    text = " ".join(finding.text.split())
-    room = WARNING_LENGTH - len(rule)
-    return (text if len(text) <= room else text[: room - 1] + "…") + rule

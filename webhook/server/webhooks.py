@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
+from webhook.advice import about
 from webhook.cluster import owners
 from webhook.cluster.interface import Cluster, ClusterError, Events, Namespace, ObjectReference
+from webhook.injector.advice.objects import Advisor
+from webhook.injector.advice.rules import OWNER_UNKNOWN
 from webhook.injector.inject import Injector
 from webhook.injector.refusal import Refusal
 from webhook.injector.subject import Subject, read
 from webhook.policy.registry import LINKERD
-from webhook.policy.routeannotations import check_service
 from webhook.policy.targets import GATEWAY, POLICY
 from webhook.review import AdmissionRequest, Answer, deny
 from webhook.server.validators import POLICY_VALIDATOR, SP_VALIDATOR
@@ -85,23 +87,28 @@ class ProxyInjector:
         self, request: AdmissionRequest, namespace: Namespace, owner: ObjectReference | None, problem: str
     ) -> Answer:
         workload = (owner.kind.lower(), owner.name) if owner is not None else None
-        answer = self._injector.value.decide(request, namespace.annotations, workload)
+        injector = self._injector.value
+        answer = injector.decide(request, namespace, workload)
         if problem:
-            answer.warnings.append(problem)
-        answer.warnings += _about_service(request)
+            answer.warnings.append(OWNER_UNKNOWN.at((), problem).warning)
+        answer.warnings += _about_service(injector, request, namespace)
         event = EVENTS.get(answer.decision)
         if event and owner is not None and self._events is not None and not request.dry_run:
             answer.effects.append(partial(self._events.record, owner, event, answer.message))
         return answer
 
 
-def _about_service(request: AdmissionRequest) -> list[str]:
-    """Warnings about a Service's annotations that Linkerd reads where nobody hears of it."""
+def _about_service(injector: Injector, request: AdmissionRequest, namespace: Namespace) -> list[str]:
+    """What there is to say about a Service; most have no annotation or label of Linkerd's."""
     subject = request.view
-    if not isinstance(subject, Subject) or subject.kind != "service" or not subject.annotations:
+    if not isinstance(subject, Subject) or subject.kind != "service":
         return []
-    return [finding.text for finding in check_service(subject.annotations)]
+    if not any(_MARK in key for key in (*subject.annotations, *(subject.metadata.labels or ()))):
+        return []
+    return [finding.warning for finding in about(Advisor(injector), "service", request.object, (), namespace)]
 
+
+_MARK = "linkerd.io/"
 
 # A Pod that is only annotated was skipped by the injector all the same.
 EVENTS = {"injected": "Injected", "skipped": "InjectionSkipped", "annotated": "InjectionSkipped"}

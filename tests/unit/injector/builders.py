@@ -10,6 +10,7 @@ from typing import Any
 import jsonpatch
 import yaml
 
+from webhook.cluster.interface import Namespace
 from webhook.injector.inject import Injector
 from webhook.mesh.config import Mesh
 from webhook.mesh.defaults import default_values
@@ -146,16 +147,17 @@ def decide(
     using: Injector | None = None,
     *,
     namespace: dict[str, str] | None = None,
+    labels: dict[str, str] | None = None,
     workload: tuple[str, str] | None = None,
     **options: Any,
 ) -> Answer:
-    """The injector's answer about an object, with the Namespace's annotations.
+    """The injector's answer about an object, with the Namespace's annotations and labels.
 
     It is the same for an object that comes as text and for one that comes parsed, and with nothing in memory.
     """
-    using, annotations = using or injector(), namespace or {}
-    answer = using.decide(request(body, **options), annotations, workload)
-    parsed = Injector(using.mesh).decide(request(deepcopy(body), parsed=True, **options), annotations, workload)
+    using, within = using or injector(), Namespace("shop", namespace or {}, labels or {})
+    answer = using.decide(request(body, **options), within, workload)
+    parsed = Injector(using.mesh).decide(request(deepcopy(body), parsed=True, **options), within, workload)
     assert parsed == answer
     return answer
 

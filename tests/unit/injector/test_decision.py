@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.unit.injector.builders import EDGE, INJECT, LINES, STABLE, container, decide, injector, pod, request
+from webhook.cluster.interface import Namespace
 from webhook.injector import decision
 from webhook.injector.decision import Decision
 from webhook.injector.subject import read
@@ -16,6 +17,15 @@ ABSENT = "injection_enable_annotation_absent"
 DISABLED = "injection_disable_annotation_present"
 BAD_POD = "invalid_inject_annotation_at_workload"
 BAD_NAMESPACE = "invalid_inject_annotation_at_ns"
+
+HOST_NETWORK = (
+    "not injected: the Pod has hostNetwork: true, and a proxy there would redirect the traffic of the whole node; "
+    "remove hostNetwork, or write linkerd.io/inject: disabled [spec.hostNetwork] (inject-skipped)"
+)
+SIDECAR = (
+    "not injected: the Pod has a proxy of Linkerd's or Istio's already (by the name or the image of a container); "
+    "remove that container, or write linkerd.io/inject: disabled [spec.containers] (inject-skipped)"
+)
 
 
 def plain_pod(inject: str | None = None, **spec: Any) -> JSON:
@@ -214,25 +224,31 @@ class TestWhatIsSaid:
     @pytest.mark.parametrize(
         ("pod_value", "namespace", "spec", "warnings"),
         [
-            ("enabled", None, {"hostNetwork": True}, ["not injected: hostNetwork is enabled"]),
-            (None, "enabled", {"hostNetwork": True}, ["not injected: hostNetwork is enabled"]),
+            ("enabled", None, {"hostNetwork": True}, [HOST_NETWORK]),
+            (None, "enabled", {"hostNetwork": True}, [HOST_NETWORK]),
             (
                 "yes please",
                 "enabled",
                 {},
-                ['not injected: linkerd.io/inject on the Pod is "yes please", want enabled, disabled or ingress'],
+                [
+                    'not injected: the Pod has linkerd.io/inject: "yes please"; write enabled, disabled or ingress '
+                    "(inject-value)"
+                ],
             ),
             (
                 "enabled",
                 "On",
                 {},
-                ['not injected: linkerd.io/inject on the Namespace is "On", want enabled, disabled or ingress'],
+                [
+                    'not injected: Namespace shop has linkerd.io/inject: "On"; write enabled, disabled or ingress '
+                    "(did you mean enabled?) (inject-value)"
+                ],
             ),
             (
                 "enabled",
                 None,
                 {"containers": [{"name": "istio-proxy"}]},
-                ["not injected: pod has a sidecar injected already"],
+                [SIDECAR],
             ),
             (None, None, {"hostNetwork": True}, []),
             ("disabled", "enabled", {"hostNetwork": True}, []),
@@ -291,7 +307,7 @@ class TestWhatIsSaid:
     def test_the_operation_does_not_matter(self, line: str, operation: str) -> None:
         asked = request(plain_pod("enabled"))
         asked.operation = operation
-        assert injector(line).decide(asked, {}, None).decision == "injected"
+        assert injector(line).decide(asked, Namespace("shop", {}, {}), None).decision == "injected"
 
     def test_where_there_is_no_object_nothing_is_changed(self, line: str) -> None:
         answer = decide(None, injector(line), namespace={INJECT: "enabled"})

@@ -41,7 +41,7 @@ class TestAdditionalEnv:
     @pytest.mark.parametrize(
         ("bad", "problem"),
         [
-            ("A=1", '"A=1" is not JSON: want an array of EnvVar objects'),
+            ("A=1", '"A=1" is not JSON; write an array of EnvVar objects'),
             ("{}", "want an array of EnvVar objects, got an object"),
             ('[{"name":"A","value":1}]', "[0].value: want text, got 1"),
         ],
@@ -51,12 +51,18 @@ class TestAdditionalEnv:
         pod_value, namespace_value = (bad, text(A="good")) if layer == "pod" else (text(A="good"), bad)
         body = pod({ENV: pod_value})
         answer = decide(body, self.MESH, namespace={ENV: namespace_value})
-        assert answer.warnings == [f"{ENV} ({layer}): {problem}; left out"]
+        assert answer.warnings == [
+            f"{ENV}{' on Namespace shop' if layer == 'namespace' else ''} cannot be read, Linkerd leaves it out: "
+            f"{problem} (inject-setting)"
+        ]
         assert last_env(patched(body, answer), 2) == {"A": "good", "B": "mesh"}
 
     def test_a_long_text_that_is_no_json_is_cut_in_the_warning(self) -> None:
         (warning,) = decide(pod({ENV: "x" * 20_000})).warnings
-        assert warning == f'{ENV} (pod): "{"x" * 39}…" is not JSON: want an array of EnvVar objects; left out'
+        assert warning == (
+            f'{ENV} cannot be read, Linkerd leaves it out: "{"x" * 59}…" is not JSON; write an array of EnvVar objects '
+            "(inject-setting)"
+        )
 
     def test_a_long_one_that_is_good_counts(self) -> None:
         assert env_of(inject(pod({ENV: text(A="x" * 20_000)})))["A"] == "x" * 20_000

@@ -99,7 +99,9 @@ class TestOpaquePortsAnnotation:
         answer = decide(pod({OPAQUE: text}), injector(line))
         assert opaque(patched(pod({OPAQUE: text}), answer)) == left
         assert answer.warnings == [
-            f'{OPAQUE}: "{entry}" is no port, range or container port name; left out' for entry in bad
+            f'{OPAQUE} has "{entry}", which is not a port (3306), a range (4000-4010) or the name of a container port: '
+            "Linkerd leaves it out (inject-setting)"
+            for entry in bad
         ]
 
     def test_of_many_bad_entries_five_are_told(self) -> None:

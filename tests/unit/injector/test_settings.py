@@ -24,6 +24,7 @@ from tests.unit.injector.builders import (
     proxy_of,
 )
 from webhook.injector.settings import SETTINGS
+from webhook.review import shorten
 
 # What a Pod does not get from its Namespace, and what only one line reads.
 NOT_INHERITED = {
@@ -87,7 +88,10 @@ class TestInheritance:
 
     def test_a_bad_one_of_the_namespace_falls_to_the_mesh_with_a_warning(self) -> None:
         answer = decide(pod(), namespace={f"{CONFIG}proxy-uid": "root"})
-        assert answer.warnings == ['config.linkerd.io/proxy-uid: "root" is not a whole number of 64 bits; using 2102']
+        assert answer.warnings == [
+            'config.linkerd.io/proxy-uid on Namespace shop is "root", not a whole number of 64 bits: '
+            "the mesh's default counts (2102) (inject-setting)"
+        ]
         assert patched(pod(), answer)["metadata"]["annotations"][f"{CONFIG}proxy-uid"] == "root"
 
     def test_the_namespaces_inject_annotation_is_written_on_the_pod(self) -> None:
@@ -175,7 +179,9 @@ class TestOddValues:
     )
     def test_the_warning_says_what_should_be(self, name: str, text: str, should_be: str) -> None:
         answer = decide(pod({f"{CONFIG}{name}": text}))
-        assert answer.warnings == [f'{CONFIG}{name}: "{text}" is used as it is, but should be {should_be}']
+        assert answer.warnings == [
+            f'{CONFIG}{name} is "{text}", which Linkerd takes as it is: write {should_be} (inject-setting)'
+        ]
         assert answer.audit["settings"] == f"{CONFIG}{name}={text} (pod)"
 
     def test_a_port_that_is_none_is_used(self) -> None:
@@ -220,19 +226,22 @@ class TestUnknownAnnotations:
     )
     def test_the_warning_has_the_closest_known_name(self, annotation: str, closest: str) -> None:
         assert decide(pod({annotation: "x"})).warnings == [
-            f"{annotation}: unknown annotation, no effect; did you mean {closest}?"
+            f"Linkerd does not read {annotation}: did you mean {closest}? (inject-unknown-annotation)"
         ]
 
     def test_where_nothing_is_close_the_warning_says_no_more(self) -> None:
         assert (
             decide(pod({"config.beta.linkerd.io/zzz": "x"}))
             .warnings[0]
-            .startswith("config.beta.linkerd.io/zzz: unknown annotation, no effect")
+            .startswith("Linkerd does not read config.beta.linkerd.io/zzz: unknown annotation, remove it")
         )
 
     def test_a_name_of_any_length_is_cut(self) -> None:
-        (warning,) = decide(pod({f"config.linkerd.io/{'z' * 1000}": "x"})).warnings
-        assert len(warning) < 160
+        answer = decide(pod({f"config.linkerd.io/{'z' * 1000}": "x"}))
+        (warning,) = shorten(answer.warnings)
+        assert len(warning) == 256
+        assert warning.startswith("Linkerd does not read config.linkerd.io/zzz")
+        assert warning.endswith("zzz: unknown annotation, remove it (inject-unknown-annotation)")
 
     @pytest.mark.parametrize(
         "annotation",
@@ -256,7 +265,9 @@ class TestLines:
     )
     def test_what_only_another_line_knows_is_said_to_have_no_effect(self, line: str, annotation: str) -> None:
         answer = decide(pod({annotation: "1"}), injector(line))
-        assert answer.warnings == [f"{annotation}: unknown to {line}, so it has no effect"]
+        assert answer.warnings == [
+            f"{annotation} is unknown to {line}, so it has no effect: remove it (inject-unknown-annotation)"
+        ]
         assert patched(pod({annotation: "1"}), answer)["spec"] == inject(pod(), injector(line))["spec"]
 
     @pytest.mark.parametrize(
@@ -272,14 +283,15 @@ class TestLines:
         annotations = {f"{CONFIG}{name}": "Always", f"{CONFIG}enable-debug-sidecar": "true"}
         without = {f"{CONFIG}enable-debug-sidecar": "true"}
         answer = decide(pod(annotations), injector(line))
-        assert answer.warnings == [f"{CONFIG}{name}: has no effect in {line}"]
+        assert answer.warnings == [f"{CONFIG}{name} has no effect in {line}: remove it (inject-setting)"]
         assert patched(pod(annotations), answer)["spec"] == inject(pod(without), injector(line))["spec"]
 
     def test_the_audit_policy_is_known_to_edge_alone(self) -> None:
         answer = decide(pod({f"{CONFIG}default-inbound-policy": "audit"}), injector(STABLE))
         assert answer.warnings == [
-            'config.linkerd.io/default-inbound-policy: "audit" is not one of all-unauthenticated, all-authenticated, '
-            "cluster-unauthenticated, cluster-authenticated, deny; using all-unauthenticated"
+            'config.linkerd.io/default-inbound-policy is "audit", not one of all-unauthenticated, all-authenticated, '
+            "cluster-unauthenticated, cluster-authenticated, deny: the mesh's default counts (all-unauthenticated) "
+            "(inject-setting)"
         ]
 
 

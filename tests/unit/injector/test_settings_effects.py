@@ -316,7 +316,9 @@ class TestBadValues:
     ) -> None:
         answer = decide(pod({annotation: text}))
         assert answer.decision == "injected"
-        assert answer.warnings == [f'{annotation}: "{text}" is not {wanted}; using {used}']
+        assert answer.warnings == [
+            f'{annotation} is "{text}", not {wanted}: the mesh\'s default counts ({used}) (inject-setting)'
+        ]
         assert "settings" not in answer.audit
 
     def test_the_containers_are_as_without_the_annotation(
@@ -329,7 +331,9 @@ class TestBadValues:
     ) -> None:
         good = next(case for case in CASES if case.annotation == annotation)
         answer = decide(pod({annotation: text}), namespace={annotation: good.text})
-        assert answer.warnings == [f'{annotation}: "{text}" is not {wanted}; using {used}']
+        assert answer.warnings == [
+            f'{annotation} is "{text}", not {wanted}: the mesh\'s default counts ({used}) (inject-setting)'
+        ]
         assert patched(pod({annotation: text}), answer)["spec"] == inject(pod())["spec"]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.unit.injector.builders import ENABLED, INJECT, LINES, container, decide, injector, patched, pod, request
+from webhook.cluster.interface import Namespace
 from webhook.injector.subject import kind_of, read
 from webhook.review import JSON, AdmissionRequest, ReviewError, parse
 
@@ -261,7 +262,7 @@ class TestReading:
         "text", [b'{"spec":{"containers":[{"image":"\xff\xfe"}]}}', b'{"metadata":{"annotations":{"a":"\xc3"}}}']
     )
     def test_bytes_that_are_no_utf_8_are_refused_where_they_are_read(self, text: bytes) -> None:
-        answer = injector().decide(around(text), ENABLED, None)
+        answer = injector().decide(around(text), Namespace("shop", ENABLED, {}), None)
         assert (answer.allowed, answer.reason) == (False, "malformed_object")
         assert answer.message.startswith("request.object is not JSON: ")
 

@@ -131,7 +131,7 @@ class TestOwners:
         body = owned(("ReplicaSet", "web-1"))
         given = await answer(body, BrokenCluster(reason))
         assert given.decision == "injected"
-        assert given.warnings == [f"ReplicaSet web-1: {reason}"]
+        assert given.warnings == [f"ReplicaSet web-1: {reason} (inject-owner-unknown)"]
         assert patched(body, given)["metadata"]["labels"]["linkerd.io/proxy-replicaset"] == "web-1"
 
     async def test_templates_have_none(self) -> None:

@@ -6,16 +6,34 @@ from typing import Any
 
 import pytest
 
-from webhook.findings.finding import render_path
+from webhook.advice import about
+from webhook.cluster.interface import Namespace
+from webhook.findings.finding import Finding, Path, render_path
+from webhook.injector.advice.objects import Advisor
+from webhook.injector.inject import Injector
 from webhook.injector.settings import SETTINGS
 from webhook.lint import scope
-from webhook.lint.annotations import Linter
 from webhook.mesh.config import Mesh
 from webhook.mesh.defaults import default_trust_anchors, default_values
 from webhook.mesh.releases import LINES
 
 CONFIG = "config.linkerd.io/"
 INJECT = "linkerd.io/inject"
+
+
+GROUPS = {"deployment": ("apps", "Deployment"), "cronjob": ("batch", "CronJob")}
+
+
+class Linter:
+    """Looks over objects as `validate` does."""
+
+    def __init__(self, mesh: Mesh, *, certain: bool) -> None:
+        self._advisor = Advisor(Injector(mesh), certain=certain)
+
+    def check(self, kind: str, body: Any, namespace: Namespace | None = None) -> list[Finding]:
+        """What there is to say about an object of a kind."""
+        template: Path = scope.template(*GROUPS[kind]) if kind in GROUPS else ()
+        return about(self._advisor, kind, body, template, namespace)
 
 
 def linter(line: str | None = None, *, certain: bool = False) -> Linter:
@@ -63,10 +81,13 @@ class TestTemplates:
         found = newest.check("deployment", body)
         assert said(found) == [
             ("inject-setting", f"{AT}[{CONFIG}proxy-cpu-limit]"),
-            ("inject-setting", f"{AT}[{CONFIG}opaque-ports]"),
             ("inject-setting", f"{AT}[{CONFIG}proxy-uid]"),
+            ("inject-setting", f"{AT}[{CONFIG}opaque-ports]"),
         ]
-        assert found[0].message == '"lots" is not a quantity such as 100m, 0.5, 64Mi or 1G; using none'
+        assert found[0].message == (
+            f'{CONFIG}proxy-cpu-limit is "lots", not a quantity such as 100m, 0.5, 64Mi or 1G: '
+            "the mesh's default counts (none)"
+        )
 
     def test_an_unknown_one_comes_with_the_nearest(self, newest: Linter) -> None:
         (found,) = newest.check("deployment", deployment({f"{CONFIG}proxy-log-levle": "info"}))
@@ -90,7 +111,7 @@ class TestTemplates:
         (found,) = newest.check("deployment", deployment({INJECT: value}))
         assert said([found]) == [("inject-value", f"{AT}[{INJECT}]")]
         assert ("did you mean" in found.message) == bool(hint)
-        assert f'"{hint}"' in found.message or not hint
+        assert f"did you mean {hint}?" in found.message or not hint
 
     @pytest.mark.parametrize("value", [True, 1, 0.5, [], {}])
     def test_a_value_that_is_no_string_is_an_error(self, newest: Linter, value: Any) -> None:
@@ -105,7 +126,7 @@ class TestTemplates:
         own = {INJECT: "enabled", f"{CONFIG}proxy-cpu-limit": "1"}
         found = newest.check("deployment", deployment({INJECT: "enabled"}, own))
         assert said(found) == [("inject-misplaced", f"metadata.annotations[{CONFIG}proxy-cpu-limit]")]
-        assert f"put it into {AT}" in found[0].message
+        assert f"move it to {AT}" in found[0].message
 
     def test_a_label_is_no_annotation(self, newest: Linter) -> None:
         body = deployment({})
@@ -165,12 +186,11 @@ class TestOthers:
             {"metadata": None},
             {"metadata": []},
             {"metadata": {"annotations": []}},
-            {"spec": []},
             {"spec": {"template": 1}},
         ],
     )
     def test_nothing_of_the_right_shape_is_nothing_to_say(self, newest: Linter, body: Any) -> None:
-        assert not scope.is_annotated(body)
+        assert not scope.is_concerned(body, (), None)
         for kind in ("deployment", "cronjob", "namespace", "service", "pod"):
             assert newest.check(kind, body) == []
 
@@ -183,6 +203,86 @@ class TestScope:
         assert not scope.is_read("example.org", "Service")
 
     def test_annotations_are_looked_for_wherever_they_may_be(self) -> None:
-        assert scope.is_annotated(deployment({INJECT: "x"}))
-        assert scope.is_annotated(deployment({}, {f"{CONFIG}x": "y"}))
-        assert not scope.is_annotated(deployment({"app.kubernetes.io/name": "x"}))
+        at = scope.template("apps", "Deployment")
+        assert scope.is_concerned(deployment({INJECT: "x"}), at, None)
+        assert scope.is_concerned(deployment({}, {f"{CONFIG}x": "y"}), at, None)
+        assert not scope.is_concerned(deployment({"app.kubernetes.io/name": "x"}), at, None)
+
+    @pytest.mark.parametrize(
+        "namespace", [Namespace("shop", {INJECT: "enabled"}, {}), Namespace("shop", {}, {INJECT: "enabled"})]
+    )
+    def test_pods_in_a_namespace_with_something_of_linkerds_are_looked_at(self, namespace: Namespace) -> None:
+        at = scope.template("apps", "Deployment")
+        assert scope.is_concerned(deployment({}), at, namespace)
+        assert not scope.is_concerned(deployment({}), at, Namespace("shop", {"a": "b"}, {"c": "d"}))
+        assert not scope.is_concerned({"kind": "Service"}, (), namespace)
+
+
+class TestNamespaces:
+    """A workload and its Namespace, when both are known."""
+
+    def test_a_daemonset_on_the_hosts_network_in_a_namespace_that_asks_is_told(self, newest: Linter) -> None:
+        found = newest.check("deployment", deployment({}, hostNetwork=True), Namespace("shop", {INJECT: "enabled"}, {}))
+        assert said(found) == [("inject-skipped", "spec.template.spec.hostNetwork")]
+
+    def test_a_template_is_told_what_its_namespace_hands_down_and_what_it_does_not(self, newest: Linter) -> None:
+        annotations = {INJECT: "enabled", f"{CONFIG}proxy-uid": "root", f"{CONFIG}enable-gateway": "true"}
+        found = newest.check("deployment", deployment({}), Namespace("shop", annotations, {}))
+        assert said(found) == [("inject-setting", "spec.template"), ("inject-not-inherited", "spec.template")]
+        assert found[0].message.startswith(f'{CONFIG}proxy-uid on Namespace shop is "root"')
+
+    def test_a_label_on_the_namespace_in_place_of_the_annotation_is_told(self, newest: Linter) -> None:
+        found = newest.check("deployment", deployment({}), Namespace("shop", {}, {INJECT: "enabled"}))
+        assert [each.rule.id for each in found] == ["inject-misplaced"]
+        assert found[0].message.startswith("Namespace shop: linkerd.io/inject is a label here")
+
+    def test_what_nobody_asks_for_is_not_told(self, newest: Linter) -> None:
+        assert newest.check("deployment", deployment({}, hostNetwork=True), Namespace("shop", {}, {})) == []
+
+
+class TestKeys:
+    @pytest.mark.parametrize(
+        ("key", "meant"),
+        [
+            (f"{CONFIG}inject", INJECT),
+            ("linkerd.io/injection", INJECT),
+            ("linkerd.io/injekt", INJECT),
+            ("linkerd.io/skip-outbound-ports", f"{CONFIG}skip-outbound-ports"),
+            ("linkerd.io/opaque-ports", f"{CONFIG}opaque-ports"),
+            (f"{CONFIG}skip-oubound-ports", f"{CONFIG}skip-outbound-ports"),
+            (f"{CONFIG}proxy-wait-before-exit-seconds", "config.alpha.linkerd.io/proxy-wait-before-exit-seconds"),
+            ("config.alpha.linkerd.io/proxy-cpu-limit", f"{CONFIG}proxy-cpu-limit"),
+        ],
+    )
+    def test_what_stands_behind_the_prefix_is_compared(self, newest: Linter, key: str, meant: str) -> None:
+        (found,) = newest.check("deployment", deployment({key: "x"}))
+        assert found.rule.id == "inject-unknown-annotation"
+        assert found.message == f"Linkerd does not read {key}: did you mean {meant}?"
+
+    @pytest.mark.parametrize("key", [f"{CONFIG}tap", f"{CONFIG}protocol", f"{CONFIG}proxy-protocol", f"{CONFIG}zzz"])
+    def test_what_resembles_nothing_is_unknown_and_no_more(self, newest: Linter, key: str) -> None:
+        for body in (deployment({key: "x"}), deployment({}, {key: "x"})):
+            (found,) = newest.check("deployment", body)
+            assert found.message == f"Linkerd does not read {key}: unknown annotation, remove it"
+
+    @pytest.mark.parametrize(
+        "key", ["linkerd.io/extension", "linkerd.io/created-by", "viz.linkerd.io/tap-enabled", "a/b"]
+    )
+    def test_names_of_other_programs_are_left_alone(self, newest: Linter, key: str) -> None:
+        assert newest.check("deployment", deployment({key: "x"}, {key: "x"})) == []
+
+    def test_a_misspelt_label_is_told_as_the_annotation_it_was_meant_to_be(self, newest: Linter) -> None:
+        body = deployment({})
+        body["metadata"]["labels"] = {"linkerd.io/injected": "enabled"}
+        (found,) = newest.check("deployment", body)
+        assert (
+            found.message
+            == "Linkerd does not read the label linkerd.io/injected: did you mean the annotation linkerd.io/inject?"
+        )
+
+
+class TestSilence:
+    def test_the_template_and_the_workload_silence_warnings_of_the_template(self, newest: Linter) -> None:
+        ignore = {"linkerd-webhook/ignore": "inject-unknown-annotation"}
+        assert newest.check("deployment", deployment({f"{CONFIG}zzz": "x", **ignore})) == []
+        assert newest.check("deployment", deployment({f"{CONFIG}zzz": "x"}, ignore)) == []

@@ -1,0 +1,123 @@
+"""The webhook and `validate` say the same of the same object."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit.injector.builders import injector, request
+from webhook.advice import about
+from webhook.cluster.interface import Namespace
+from webhook.cluster.offline import OfflineCluster
+from webhook.findings.finding import Severity
+from webhook.injector.advice.objects import Advisor
+from webhook.injector.settings import SETTINGS
+from webhook.lint import scope
+from webhook.policy.registry import load_all
+from webhook.server.webhooks import Current, ProxyInjector
+
+VALUES = st.sampled_from(
+    ["enabled", "disabled", "true", "", "1", "100m", "64Mi", "8080", "80,x", "10s", "172.17.0.5", "é"]
+)
+KEYS = st.sampled_from(
+    [
+        *(row.annotation for row in SETTINGS),
+        "linkerd.io/inject",
+        "linkerd.io/injection",
+        "config.linkerd.io/inject",
+        "config.linkerd.io/tap",
+        "linkerd-webhook/ignore",
+        "retry.linkerd.io/http",
+        "example.org/other",
+    ]
+)
+ENTRIES = st.dictionaries(KEYS, VALUES | st.just("inject-setting, inject-skipped"), max_size=4)
+INJECT = st.fixed_dictionaries(
+    {}, optional={"linkerd.io/inject": st.sampled_from(["enabled", "ingress", "disabled", "On"])}
+)
+LABELS = st.dictionaries(st.sampled_from(["linkerd.io/inject", "linkerd.io/injekt", "app"]), VALUES, max_size=2)
+PORTS = st.lists(st.fixed_dictionaries({"containerPort": st.sampled_from([80, 4143, 4190, 3306])}), max_size=2)
+PROBE = st.sampled_from([{"tcpSocket": {"port": 80}}, {"httpGet": {"port": 80}}, {"exec": {"command": ["true"]}}])
+CONTAINER = st.fixed_dictionaries(
+    {"name": st.sampled_from(["a", "b", "istio-proxy"]), "image": st.just("registry.example.org/app:1")},
+    optional={
+        "ports": PORTS,
+        "livenessProbe": PROBE,
+        "readinessProbe": PROBE,
+        "securityContext": st.fixed_dictionaries({}, optional={"runAsUser": st.sampled_from([0, 1000, 2102])}),
+    },
+)
+SPEC = st.fixed_dictionaries(
+    {"containers": st.lists(CONTAINER, min_size=1, max_size=2)},
+    optional={
+        "initContainers": st.lists(CONTAINER, max_size=1),
+        "hostNetwork": st.booleans(),
+        "automountServiceAccountToken": st.booleans(),
+        "restartPolicy": st.sampled_from(["Never", "Always"]),
+        "nodeSelector": st.just({"kubernetes.io/os": "windows"}),
+        "os": st.just({"name": "windows"}),
+        "securityContext": st.fixed_dictionaries({}, optional={"runAsUser": st.sampled_from([1000, 2102])}),
+    },
+)
+OWN = st.builds(lambda a, b: {**a, **b}, ENTRIES, INJECT)
+METADATA = st.fixed_dictionaries({"name": st.just("web"), "annotations": OWN, "labels": LABELS})
+PODS = st.fixed_dictionaries({"kind": st.just("Pod"), "metadata": METADATA, "spec": SPEC})
+SERVICES = st.fixed_dictionaries(
+    {
+        "kind": st.just("Service"),
+        "metadata": METADATA,
+        "spec": st.fixed_dictionaries({"ports": st.lists(st.just({"port": 80, "targetPort": 8080}), max_size=1)}),
+    }
+)
+NAMESPACES = st.builds(
+    lambda annotations, labels: Namespace("shop", annotations, labels),
+    OWN,
+    st.dictionaries(
+        st.sampled_from(
+            ["linkerd.io/inject", "pod-security.kubernetes.io/enforce", "config.linkerd.io/admission-webhooks"]
+        ),
+        st.sampled_from(["enabled", "disabled", "restricted"]),
+        max_size=2,
+    ),
+)
+
+load_all()
+USING = injector()
+
+
+def by_webhook(body: Any, namespace: Namespace) -> list[str] | None:
+    """The warnings of the webhook, whole; None for a refusal."""
+    manifest = {
+        "kind": "Namespace",
+        "metadata": {"name": "shop", "annotations": dict(namespace.annotations), "labels": dict(namespace.labels)},
+    }
+    webhook = ProxyInjector(Current(USING), OfflineCluster([manifest]))
+    answer = asyncio.run(webhook.answer(request(body)))
+    return answer.warnings if answer.allowed else None
+
+
+@settings(max_examples=400, deadline=None)
+@given(body=st.one_of(PODS, SERVICES), namespace=NAMESPACES)
+def test_of_a_pod_or_a_service_in_a_known_namespace(body: Any, namespace: Namespace) -> None:
+    said = about(Advisor(USING), body["kind"].lower(), body, (), namespace)
+    warnings = by_webhook(body, namespace)
+    refused = any(each.severity is Severity.ERROR for each in said)
+    assert (warnings is None) is refused
+    if warnings is not None:
+        assert [each.warning for each in said] == warnings
+    if said:
+        assert scope.is_concerned(body, (), namespace)
+
+
+@settings(max_examples=200, deadline=None)
+@given(pod=PODS, namespace=NAMESPACES)
+def test_of_a_template_it_is_what_is_said_of_its_pod_at_another_place(pod: Any, namespace: Namespace) -> None:
+    at = ("spec", "template")
+    workload = {"kind": "Deployment", "metadata": {"name": "web"}, "spec": {"template": pod}}
+    owned = {**pod, "metadata": {**pod["metadata"], "ownerReferences": [{"kind": "Deployment", "name": "web"}]}}
+    of_pod = about(Advisor(USING), "pod", owned, (), namespace, ("deployment", "web"))
+    of_template = about(Advisor(USING), "deployment", workload, at, namespace)
+    assert of_template == [each._replace(path=(*at, *each.path)) for each in of_pod]

@@ -1,0 +1,74 @@
+"""What there is to say about one Pod, or a template of one. Paths lead from the Pod's root."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final
+
+from webhook.cluster.interface import Namespace
+from webhook.findings.finding import Finding, Path
+from webhook.injector import decision
+from webhook.injector.advice import keys, rules
+from webhook.injector.advice.facts import Facts
+from webhook.injector.decision import INJECT, Decision
+from webhook.injector.subject import Subject
+
+Check = Callable[[Facts], Iterable[Finding]]
+
+# What is looked for in a Pod that is injected, in this order.
+CHECKS: Final[tuple[Check, ...]] = ()
+
+ANNOTATIONS: Final[Path] = ("metadata", "annotations")
+LABELS: Final[Path] = ("metadata", "labels")
+
+_REASON_AT: Final[Mapping[str, Path]] = {
+    decision.HOST_NETWORK: ("spec", "hostNetwork"),
+    decision.SIDECAR_EXISTS: ("spec", "containers"),
+    decision.NO_TOKEN: ("spec", "automountServiceAccountToken"),
+    decision.INVALID_AT_WORKLOAD: (*ANNOTATIONS, INJECT),
+    decision.INVALID_AT_NAMESPACE: (),
+}
+
+
+def about_injected(facts: Facts) -> Iterator[Finding]:
+    """What there is to say about a Pod that is injected, beside its settings."""
+    for check in CHECKS:
+        yield from check(facts)
+
+
+def about_skipped(subject: Subject, namespace: Namespace | None, verdict: Decision) -> Iterator[Finding]:
+    """What to tell whoever asks for injection and does not get it; nothing where nobody asks."""
+    annotations = namespace.annotations if namespace is not None else {}
+    if not decision.asks(subject, annotations):
+        return
+    name = namespace.name if namespace is not None else ""
+    for reason in verdict.reasons:
+        if reason in _REASON_AT:
+            rule = rules.VALUE if reason in _VALUES else rules.SKIPPED
+            sentence = decision.explain(reason, subject, annotations, name)
+            yield rule.at(_REASON_AT[reason], f"not injected: {sentence}")
+
+
+_VALUES: Final = (decision.INVALID_AT_WORKLOAD, decision.INVALID_AT_NAMESPACE)
+
+
+def about_keys(subject: Subject, namespace: Namespace | None, known: frozenset[str], line: str) -> Iterator[Finding]:
+    """Annotations and labels that look like Linkerd's and do nothing. `known` are the settings of the release line."""
+    for key in keys.ours(subject.pod_annotations):
+        if sentence := keys.unknown(key, known, line):
+            yield rules.UNKNOWN.at((*ANNOTATIONS, key), sentence)
+    for key in keys.ours(subject.pod_labels):
+        if sentence := keys.label(key):
+            yield rules.MISPLACED.at((*LABELS, key), sentence)
+    if namespace is not None:
+        yield from _about_namespace(namespace, subject, known, line)
+
+
+def _about_namespace(namespace: Namespace, subject: Subject, known: frozenset[str], line: str) -> Iterator[Finding]:
+    """What was meant for the Pods of the Namespace and does not reach them."""
+    at = f"Namespace {namespace.name}"
+    for key in keys.ours(namespace.annotations):
+        if key not in subject.pod_annotations and (sentence := keys.unknown(key, known, line)):
+            yield rules.UNKNOWN.at((), f"{at}: {sentence}")
+    if INJECT in namespace.labels and INJECT not in namespace.annotations:
+        yield rules.MISPLACED.at((), f"{at}: {keys.label(INJECT)}")
