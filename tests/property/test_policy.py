@@ -317,7 +317,7 @@ def test_anything_gets_well_formed_findings_and_a_well_formed_answer(kind: Kind,
         if errors:
             assert response["status"]["code"] == 422
             assert len(response["status"]["details"]["causes"]) == len(errors)
-        assert all(0 < len(warning) <= 120 and "\n" not in warning for warning in response.get("warnings", []))
+        assert all(0 < len(warning) <= 256 and "\n" not in warning for warning in response.get("warnings", []))
 
     holds()
 
