@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from webhook.manifest import load
 from webhook.manifest.files import Problem
 from webhook.manifest.positions import Located, read
+from webhook.yaml.objects import Loader
 
 BOUNDED = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -26,9 +27,9 @@ WORDS = st.one_of(
         max_size=8,
     ),
 )
-SCALARS = st.one_of(
-    st.none(), st.booleans(), st.integers(-(2**53), 2**53), st.floats(allow_nan=False, allow_infinity=False), WORDS
-)
+# Between these, whole numbers of 64 bits are written with more digits than a float has.
+FLOATS = st.floats(allow_nan=False, allow_infinity=False).filter(lambda value: not 2**53 < abs(value) < 2**63)
+SCALARS = st.one_of(st.none(), st.booleans(), st.integers(-(2**53), 2**53), FLOATS, WORDS)
 VALUES = st.recursive(
     SCALARS,
     lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(WORDS, inner, max_size=4)),
@@ -40,8 +41,10 @@ DOCUMENTS = st.dictionaries(WORDS, VALUES, min_size=1, max_size=5)
 class Dumper(yaml.SafeDumper):
     """Puts in quotes what would be read as something else here."""
 
+    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
+        """The tag that the reader takes for granted."""
+        return str(Loader.resolve(kind, value if kind is yaml.ScalarNode else "", implicit))
 
-Dumper.yaml_implicit_resolvers = load.Loader.yaml_implicit_resolvers
 
 Places = dict[tuple[str | int, ...], tuple[int, int]]
 

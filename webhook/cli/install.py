@@ -142,14 +142,16 @@ def _check_namespace(name: str) -> None:
 
 
 def _read_values(file: Path) -> JSON:
-    import yaml
+    from webhook.yaml import objects
 
     try:
-        found = yaml.safe_load(file.read_text(encoding="utf-8"))
+        found = objects.read(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise _Unusable([f"cannot read --values-file {file}: {error.strerror}"]) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise _Unusable([f"--values-file {file} is not YAML: {' '.join(str(error).split())}"]) from None
+    except objects.Broken as broken:
+        raise _Unusable([f"--values-file {file} is not YAML: line {broken.line}: {broken.message}"]) from None
+    except UnicodeDecodeError:
+        raise _Unusable([f"--values-file {file} is not YAML: save it as UTF-8"]) from None
     if found is not None and not isinstance(found, dict):
         raise _Unusable([f"--values-file {file} does not hold settings: write them as in replicas: 2"])
     return found or {}

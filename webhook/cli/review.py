@@ -22,6 +22,7 @@ from webhook.mesh.defaults import default_trust_anchors, default_values
 from webhook.review import JSON, AdmissionRequest, ReviewError
 from webhook.server.validators import VALIDATORS, Validator
 from webhook.server.webhooks import Current, ProxyInjector, Registry, Webhook
+from webhook.yaml.objects import Build, Loader
 
 ALLOWED, DENIED, UNREADABLE = 0, 1, 2
 
@@ -132,8 +133,6 @@ class _Reviews:
     """Makes requests of documents. JSON goes the server's way, so that what is broken within an object is answered as
     it is there."""
 
-    loader = load.Loader
-
     def from_json(self, text: str, line: int) -> AdmissionRequest | ReviewError | None:
         """A request, or why it is none. Raises `orjson.JSONDecodeError` for what may be YAML, or several lines."""
         try:
@@ -143,9 +142,9 @@ class _Reviews:
                 return None if orjson.loads(text) is None else error
             return error
 
-    def from_yaml(self, loader: load.Loader, node: yaml.Node, before: int) -> AdmissionRequest | ReviewError | None:
+    def from_yaml(self, loader: Loader, node: yaml.Node, before: int) -> AdmissionRequest | ReviewError | None:
         """A request, or why it is none."""
-        body = loader.construct_document(node)
+        body = Build(loader).document(node)
         if body is None:
             return None
         try:

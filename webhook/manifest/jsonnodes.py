@@ -10,7 +10,8 @@ from typing import Any
 import orjson
 import yaml
 
-from webhook.manifest import nodes
+from webhook.yaml.objects import MAPPING, SEQUENCE
+from webhook.yaml.scalars import TEXT
 
 _TOKEN = re.compile(r'[ \t\r\n]*("[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s{}\[\],:"]+)')
 
@@ -46,17 +47,17 @@ class _Composer:
     def _value(self, token: re.Match[str]) -> yaml.Node:
         mark, text = self._mark(token.start(1)), token[1]
         if text == "{":
-            return yaml.MappingNode(nodes.MAPPING, list(self._entries()), mark, None)
+            return yaml.MappingNode(MAPPING, list(self._entries()), mark, None)
         if text == "[":
-            return yaml.SequenceNode(nodes.SEQUENCE, list(self._items()), mark, None)
-        return yaml.ScalarNode(nodes.TEXT, "", mark, None)
+            return yaml.SequenceNode(SEQUENCE, list(self._items()), mark, None)
+        return yaml.ScalarNode(TEXT, "", mark, None)
 
     def _entries(self) -> Iterator[tuple[yaml.Node, yaml.Node]]:
         for token in self._tokens:
             if token[1] == "}":
                 return
             if token[1] != ",":
-                key = yaml.ScalarNode(nodes.TEXT, orjson.loads(token[1]), self._mark(token.start(1)), None)
+                key = yaml.ScalarNode(TEXT, orjson.loads(token[1]), self._mark(token.start(1)), None)
                 next(self._tokens)
                 yield key, self._value(next(self._tokens))
 

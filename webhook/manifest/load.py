@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +13,10 @@ import yaml
 from webhook.manifest import files
 from webhook.manifest.files import STDIN as STDIN
 from webhook.manifest.files import Problem as Problem
+from webhook.yaml.objects import Broken as Broken
+from webhook.yaml.objects import Build, Loader, broken
 
-try:
-    from yaml import CSafeLoader as _SafeLoader
-except ImportError:  # PyYAML without libyaml: the same, slower
-    from yaml import SafeLoader as _SafeLoader  # type: ignore[assignment]
+TEMPLATE = "a template, not YAML: render it first (helm template … | linkerd-webhook validate -)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,66 +36,24 @@ class Made:
     body: Any
 
 
-class Broken(Exception):
-    """What is wrong with a document, at a line of its file."""
-
-    def __init__(self, line: int, message: str) -> None:
-        super().__init__(message)
-        self.line = line
-        self.message = message
-
-
-class Loader(_SafeLoader):
-    """YAML as kubectl reads it: what looks like a time is a string, and `1:30` is no number of base 60."""
-
-
-Loader.yaml_implicit_resolvers = {
-    first: [
-        (tag, pattern)
-        for tag, pattern in resolvers
-        if tag.rsplit(":", 1)[-1] not in ("timestamp", "value", "int", "float")
-    ]
-    for first, resolvers in _SafeLoader.yaml_implicit_resolvers.items()
-}
-Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(
-        r"^(?:[-+]?(?:[0-9][0-9_]*)\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+"
-        r"|\.[0-9][0-9_]*(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
-    ),
-    list("-+0123456789."),
-)
-Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:int",
-    re.compile(r"^(?:[-+]?0b[0-1_]*[01]|[-+]?0[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)|[-+]?0x[0-9a-fA-F_]*[0-9a-fA-F])$"),
-    list("-+0123456789"),
-)
-
-
 class Maker(Protocol):
     """Makes a document's body of its text or of its nodes. Raises `Broken`; None is an empty document."""
-
-    @property
-    def loader(self) -> type[Loader]:
-        """What composes the nodes."""
 
     def from_json(self, text: str, line: int) -> Any:
         """Of a JSON text that starts at this line. Raises `orjson.JSONDecodeError` where it is none."""
 
     def from_yaml(self, loader: Loader, node: yaml.Node, before: int) -> Any:
-        """Of a YAML document whose marks count from after so many lines."""
+        """Of a YAML document that starts after so many lines, which neither its marks nor `Broken` count."""
 
 
 class _Values:
     """The body is the document's value, and no more."""
 
-    loader = Loader
-
     def from_json(self, text: str, line: int) -> Any:
         return orjson.loads(text)
 
     def from_yaml(self, loader: Loader, node: yaml.Node, before: int) -> Any:
-        return loader.construct_document(node)
+        return Build(loader).document(node)
 
 
 VALUES = _Values()
@@ -120,7 +76,7 @@ def load(paths: Iterable[str | Path]) -> tuple[list[dict[str, Any]], list[Proble
                     objects.append(found.body)
                 else:
                     kind = type(found.body).__name__
-                    problems.append(Problem(file, found.line, f"a document of type {kind}, want an object"))
+                    problems.append(Problem(file, found.line, f"a document of type {kind}: write an object"))
     return objects, problems
 
 
@@ -189,23 +145,25 @@ def _piecewise(text: str, maker: Maker, line: int) -> list[Made | Broken]:
 
 def _stream(text: str, before: int, maker: Maker) -> Iterator[Made]:
     """The documents of a YAML stream that starts after `before` lines. Raises `Broken`."""
-    line = before
+    line = 1
     try:
-        loader = maker.loader(text)
+        loader = Loader(text)
         try:
             while loader.check_node():
                 node = loader.get_node()
                 assert node is not None  # noqa: S101 - check_node said so
-                line = before + node.start_mark.line
-                yield Made(line + 1, maker.from_yaml(loader, node, before))
+                line = node.start_mark.line + 1
+                yield Made(before + line, maker.from_yaml(loader, node, before))
         finally:
             loader.dispose()
-    except yaml.reader.ReaderError as error:
-        raise Broken(before + text.count("\n", 0, error.position) + 1, str(error.reason)) from error
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        # What ends too early is told of the last line, not of the one after it.
-        at = before + min(mark.line, text.rstrip().count("\n")) if mark else line
-        raise Broken(at + 1, " ".join(part for part in (error.context, error.problem) if part)) from error
-    except (yaml.YAMLError, ValueError, TypeError, LookupError, RecursionError) as error:
-        raise Broken(line + 1, str(error) or type(error).__name__) from error
+    except (yaml.YAMLError, RecursionError, Broken) as error:
+        found = error if isinstance(error, Broken) else broken(error, text, line)
+        raise _templated(text, before) or Broken(before + found.line, found.message) from None
+
+
+def _templated(text: str, before: int) -> Broken | None:
+    """Why this text is not YAML, if that is because it is yet to be rendered."""
+    at = text.find("{{")
+    if at < 0:
+        return None
+    return Broken(before + text.count("\n", 0, at) + 1, TEMPLATE)

@@ -14,7 +14,7 @@ import yaml
 
 from webhook.manifest import files, jsonnodes, load, nodes
 from webhook.manifest.files import Problem
-from webhook.manifest.load import Broken, Loader
+from webhook.yaml.objects import Broken, Build, Loader
 
 Path = tuple[str | int, ...]
 
@@ -76,8 +76,6 @@ class Located:
 class _Maker:
     """Makes `Located` documents."""
 
-    loader = nodes.Composer
-
     def __init__(self, file: str) -> None:
         self._file = file
 
@@ -92,13 +90,8 @@ class _Maker:
         return Located(self._file, body, line - 1, json_text=text, doubled=jsonnodes.has_doubles(text))
 
     def from_yaml(self, loader: Loader, node: yaml.Node, before: int) -> Located | None:
-        build = nodes.Build()
-        try:
-            if not isinstance(loader, nodes.Composer) or loader.anchored:
-                nodes.measure(node)
-            body = build.value(node)
-        except Broken as broken:
-            raise Broken(before + broken.line, broken.message) from None
+        build = Build(loader)
+        body = build.document(node)
         return None if body is None else Located(self._file, body, before, node, doubled=build.doubled)
 
 

@@ -7,15 +7,13 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from webhook.grammar import GrammarError, parse_duration
 from webhook.mesh import releases
 from webhook.mesh.gostruct import YAML, describe
 from webhook.mesh.values import Values, known_to
-
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from webhook.yaml import objects
 
 
 class ConfigError(Exception):
@@ -69,11 +67,12 @@ class Mesh:
 
 def _read_yaml(values: bytes) -> dict[str, Any]:
     try:
-        raw = yaml.load(values, Loader=_Loader)  # noqa: S506 - a safe loader
-    except yaml.YAMLError as error:
-        raise ConfigError([f"the values are not YAML: {' '.join(str(error).split())}"]) from None
-    except (ValueError, RecursionError) as error:
-        raise ConfigError([f"the values are not YAML: {error}"]) from None
+        raw = objects.read(values.decode("utf-8-sig"))
+    except objects.Broken as broken:
+        raise ConfigError([f"the values are not YAML: line {broken.line}: {broken.message}"]) from None
+    except UnicodeDecodeError as error:
+        line = values.count(b"\n", 0, error.start) + 1
+        raise ConfigError([f"the values are not YAML: line {line}: not UTF-8"]) from None
     if raw is None:
         raise ConfigError(["the values are empty: want what the linkerd-config ConfigMap holds under `values`"])
     if not isinstance(raw, dict):

@@ -91,9 +91,9 @@ class TestPlaceOf:
         assert one("a: &x\n  b: 1\nc: *x\n").position(("c", "b")) == (2, 3)
 
     def test_a_merged_entry_is_where_it_was_written(self, one: One) -> None:
-        found = one("a: &a {x: 1, y: 1}\nb: &b {x: 2, z: 2}\nc:\n  <<: [*a, *b]\n  y: 3\n")
-        assert found.body["c"] == {"x": 1, "y": 3, "z": 2}
-        assert [found.position(("c", key)) for key in "xyz"] == [(1, 8), (5, 3), (2, 14)]
+        found = one("a: &a {x: 1, w: 1}\nb: &b {x: 2, z: 2}\nc:\n  <<: [*a, *b]\n  w: 3\n")
+        assert found.body["c"] == {"x": 1, "w": 3, "z": 2}
+        assert [found.position(("c", key)) for key in "xwz"] == [(1, 8), (5, 3), (2, 14)]
 
     def test_columns_count_characters(self, one: One) -> None:
         assert one('{"ä🙂": 1, b: 2}').position(("b",)) == (1, 11)
@@ -136,7 +136,7 @@ class TestJson:
 class TestValues:
     CONTENT = (
         "a: 8080\nb: -1.5\nc: yes\nd: 0x1F\ne: 0644\nf: 1e3\ng: '1'\nh: ~\ni:\nj: 1:30\nk: 2026-01-01\nl: !!str 5\n"
-        "m: !!int '7'\nn: =\no: .5\np: 1_000\nq: |\n  text\nr: [on, off, null, <, '<<']\ns: {}\nt: []\nu: ''\nv: .inf\n"
+        "m: !!int '7'\nn: =\no: .5\np: 1_000\nq: |\n  text\nr: [on, off, <, '<<', <<]\ns: {}\nt: []\nu: ''\nv: !R x\n"
         "w: 0b11\nx: TRUE\ny: !!map {a: 1}\nz: !!seq [1]\n"
     )
 
@@ -163,7 +163,7 @@ class TestDoubles:
         assert one("a: &a {x: 1}\nb: {<<: *a, x: 2}\n").doubles() == []
 
     def test_beside_a_merge_are_found(self, one: One) -> None:
-        assert one("a: &a {x: 1}\nb: {<<: *a, y: 2, y: 3}\n").doubles() == [("b", "y")]
+        assert one("a: &a {x: 1}\nb: {<<: *a, w: 2, w: 3}\n").doubles() == [("b", "w")]
 
     def test_1_and_its_text_are_one_key(self, one: One) -> None:
         assert one("1: a\n'1': b\n").doubles() == [("1",)]
@@ -173,13 +173,12 @@ class TestTrouble:
     @pytest.mark.parametrize(
         ("content", "line", "words"),
         [
-            ("a: 1\n---\nb:\n  c: !!python/object:os.system x\n", 4, "means nothing in a manifest"),
             ("a: *nowhere\n", 1, "undefined alias"),
-            ("? {a: 1}\n: 2\n", 1, "a key that is no string"),
-            ("a:\n  ~: 1\n", 2, "a key that is no string"),
+            ("? {a: 1}\n: 2\n", 1, "key is not a string"),
+            ("a:\n  ~: 1\n", 2, "key is not a string"),
             ("a: 1\nb: !!int\n", 2, '"" cannot be read as int'),
             ("a: 1\nb: !!int x\n", 2, '"x" cannot be read as int'),
-            ("a: 1\nb: " + "9" * 5000, 2, "cannot be read as int"),
+            ("a: 1\nb: .inf", 2, "JSON has no such number"),
             ("a: 1\nb: {<<: 1}\n", 2, "<< merges"),
             ("a: &a\n- b: *a\n", 1, "contains itself"),
         ],

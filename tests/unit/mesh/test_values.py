@@ -85,7 +85,7 @@ class TestNames:
 
 class TestParameters:
     def test_any_scope_protocol_and_parameter_is_kept(self) -> None:
-        given = {"server": {"http2": {"keepAliveInterval": "10s", "n": 5}, "http3": None}, "odd": None}
+        given = {"server": {"http2": {"keepAliveInterval": "10s", "count": 5}, "http3": None}, "odd": None}
         proxy = load({"proxy": {"inbound": given}}).proxy
         assert proxy is not None
         assert proxy.inbound == given

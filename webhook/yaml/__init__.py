@@ -1,0 +1,1 @@
+"""YAML as Linkerd and kubectl read it: one reader for values, settings, manifests and reviews."""

@@ -1,0 +1,273 @@
+"""YAML text -> nodes -> objects, in one quick pass.
+
+libyaml composes the nodes, which carry their places; the rest of what PyYAML does is done here, for the case that
+nearly all of a text is (mappings and sequences of plain text) and as `sigs.k8s.io/yaml` does it: keys are strings as in
+JSON, the last of two equal keys counts, `<<` merges where it stands, tags on collections mean nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, Final
+
+import yaml
+
+from webhook.yaml import scalars
+from webhook.yaml.scalars import FIRST, FLOAT, MERGE, TEXT
+
+try:
+    from yaml import CSafeLoader as _SafeLoader
+except ImportError:  # PyYAML without libyaml: the same, slower
+    from yaml import SafeLoader as _SafeLoader  # type: ignore[assignment]
+
+MAPPING: Final = "tag:yaml.org,2002:map"
+SEQUENCE: Final = "tag:yaml.org,2002:seq"
+
+# Deeper than any schema, and well within what the checks and orjson walk by recursion.
+DEEPEST: Final = 200
+# What a document may come to with each alias written out.
+MOST_VALUES: Final = 200_000
+
+_ANCHOR = re.compile(r"(?:^|[\s\[{,:?-])&[^\s]", re.MULTILINE)
+_REMEMBERED = 4096
+# How many characters a text has that is worth remembering.
+_SHORT = 32
+
+
+class Broken(Exception):
+    """What is wrong with a document, at a line of its text (from 1)."""
+
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(message)
+        self.line = line
+        self.message = message
+
+
+@lru_cache(_REMEMBERED)
+def _resolve(kind: type[yaml.Node], value: Any, implicit: Any) -> str:
+    """The tag of a node that has none, the very object where it is one of the three most frequent. Manifests say the
+    same few things again and again, and a memory is asked without a call of Python's."""
+    if kind is not yaml.ScalarNode:
+        return MAPPING if kind is yaml.MappingNode else SEQUENCE
+    if not implicit[0] or value[:1] not in FIRST:
+        return TEXT
+    return scalars.plain(value)[0]
+
+
+class Loader(_SafeLoader):
+    """Composes nodes. `anchored`: whether anything may be there twice."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self.anchored = "&" in stream and _ANCHOR.search(stream) is not None
+
+    resolve: Any = staticmethod(_resolve)
+
+    # These follow tags by path, of which there are none: anything that takes the arguments will do, best without a
+    # frame of its own.
+    descend_resolver: Any = staticmethod({}.get)
+    ascend_resolver: Any = staticmethod(tuple)
+
+
+def read(text: str) -> Any:
+    """The first document of a text, None for an empty one. What comes after it has no effect, as in Go's `Unmarshal`.
+
+    Floats stay floats, as Go has them before it writes them into a field of text. Raises `Broken`.
+    """
+    try:
+        loader = Loader(text)
+        try:
+            if not loader.check_node():
+                return None
+            node = loader.get_node()
+            assert node is not None  # noqa: S101 - check_node said so
+            return Build(loader, floats=True).document(node)
+        finally:
+            loader.dispose()
+    except (yaml.YAMLError, RecursionError) as error:
+        raise broken(error, text) from None
+
+
+def broken(error: Exception, text: str, line: int = 1) -> Broken:
+    """An error of PyYAML's about this text; `line` where it names none."""
+    if isinstance(error, yaml.reader.ReaderError):
+        return Broken(text.count("\n", 0, error.position) + 1, str(error.reason))
+    if isinstance(error, yaml.MarkedYAMLError):
+        mark = error.problem_mark or error.context_mark
+        # What ends too early is told of the last line, not of the one after it.
+        line = min(mark.line, text.rstrip().count("\n")) + 1 if mark else line
+        return Broken(line, " ".join(part for part in (error.context, error.problem) if part))
+    return Broken(line, str(error) or type(error).__name__)
+
+
+class Build:
+    """Makes a document's object of its nodes. `doubled`: whether some mapping has a key twice.
+
+    Raises `Broken`, with lines that count from the document's own text.
+    """
+
+    __slots__ = ("_anchored", "_scalars", "doubled")
+
+    def __init__(self, loader: Loader, *, floats: bool = False) -> None:
+        """`loader` composed the nodes. `floats`: keep 8080.0 a float; JSON, and so the API server, has 8080."""
+        self.doubled = False
+        self._anchored = loader.anchored
+        self._scalars = _GO if floats else _JSON
+
+    def document(self, root: yaml.Node) -> Any:
+        """The object of a document. Raises `Broken`, also for one that is endless or huge with its aliases in place."""
+        if self._anchored:
+            measure(root)
+        return self.value(root)
+
+    def value(self, node: yaml.Node, depth: int = 0) -> Any:
+        """The object of any node."""
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, depth)
+        if isinstance(node, yaml.SequenceNode):
+            return self._sequence(node, depth)
+        try:
+            return self._scalars[node.tag, node.value]
+        except (ValueError, OverflowError):
+            raise _unreadable(node) from None
+
+    def _mapping(self, node: yaml.MappingNode, depth: int) -> dict[str, Any]:
+        if depth >= DEEPEST:
+            raise _too_deep(node)
+        out: dict[str, Any] = {}
+        deeper = depth + 1
+        for key_node, value_node in node.value:
+            if key_node.tag is TEXT:
+                key = key_node.value
+            elif is_merge(key_node):
+                return self._merged(node, depth)
+            else:
+                key = key_of(key_node)
+            tag = value_node.tag
+            if tag is TEXT:
+                out[key] = value_node.value
+            elif tag is MAPPING:
+                out[key] = self._mapping(value_node, deeper)
+            elif tag is SEQUENCE:
+                out[key] = self._sequence(value_node, deeper)
+            else:
+                out[key] = self.value(value_node, deeper)
+        if len(out) != len(node.value):
+            self.doubled = True
+        return out
+
+    def _sequence(self, node: yaml.SequenceNode, depth: int) -> list[Any]:
+        if depth >= DEEPEST:
+            raise _too_deep(node)
+        deeper = depth + 1
+        return [item.value if item.tag is TEXT else self.value(item, deeper) for item in node.value]
+
+    def _merged(self, node: yaml.MappingNode, depth: int) -> dict[str, Any]:
+        """A mapping with `<<`: its entries in their order, each over those before, what is merged as well."""
+        out: dict[str, Any] = {}
+        own: set[str] = set()
+        for key_node, value_node in node.value:
+            if is_merge(key_node):
+                for source in reversed(merged(value_node)):
+                    out.update(self.value(source, depth + 1))
+                continue
+            key = key_of(key_node)
+            self.doubled = self.doubled or key in own
+            own.add(key)
+            out[key] = self.value(value_node, depth + 1)
+        return out
+
+
+class _Scalars(dict[tuple[str, str], Any]):
+    """Values by tag and text. Raises `ValueError` for what cannot be read so."""
+
+    def __init__(self, *, floats: bool) -> None:
+        super().__init__()
+        self._floats = floats
+
+    def __missing__(self, key: tuple[str, str]) -> Any:
+        tag, text = key
+        value = scalars.tagged(tag, text)
+        if tag == FLOAT:
+            if value - value != 0:
+                raise ValueError(text)
+            value = value if self._floats else scalars.in_json(value)
+        if len(text) <= _SHORT and len(self) < _REMEMBERED:
+            self[key] = value
+        return value
+
+
+_GO = _Scalars(floats=True)
+_JSON = _Scalars(floats=False)
+
+
+def is_merge(key: yaml.Node) -> bool:
+    """Whether a mapping's key is `<<` without quotes."""
+    return key.tag == MERGE and key.value == "<<"
+
+
+def merged(value: yaml.Node) -> list[yaml.MappingNode]:
+    """What `<<` merges with this value, what counts most first. Raises `Broken`."""
+    sources = value.value if isinstance(value, yaml.SequenceNode) else [value]
+    if not all(isinstance(source, yaml.MappingNode) for source in sources):
+        raise Broken(_line(value), "<< merges a mapping or a list of mappings: this is neither")
+    return list(sources)
+
+
+def key_of(node: yaml.Node) -> str:
+    """A mapping's key as JSON has it: a string. Raises `Broken` where JSON has none for it."""
+    if isinstance(node, yaml.ScalarNode):
+        try:
+            value = scalars.tagged(node.tag, node.value)
+        except ValueError:
+            raise _unreadable(node) from None
+        key = scalars.key(value)
+        if key is not None:
+            return key
+    raise Broken(_line(node), "this key is not a string: quote it, or write a name")
+
+
+def _unreadable(node: yaml.Node) -> Broken:
+    name = node.tag.rpartition(":")[2]
+    value = node.value[:40]
+    if node.tag == FLOAT and scalars.plain(node.value)[0] == FLOAT:
+        return Broken(_line(node), f"{value} cannot be sent to Kubernetes, as JSON has no such number: quote it")
+    return Broken(_line(node), f'"{value}" cannot be read as {name}: correct it, or leave the tag out')
+
+
+def _too_deep(node: yaml.Node) -> Broken:
+    return Broken(_line(node), f"nested more than {DEEPEST} levels deep: write fewer levels")
+
+
+def _line(node: yaml.Node) -> int:
+    return node.start_mark.line + 1 if node.start_mark is not None else 1
+
+
+def measure(root: yaml.Node) -> None:
+    """Make sure that a document with aliases stays small and finite when each is written out. Raises `Broken`."""
+    sizes: dict[int, int] = {}
+    stack = [(root, False)]
+    while stack:
+        node, done = stack.pop()
+        children = list(_children(node))
+        if done:
+            sizes[id(node)] = size = 1 + sum(sizes[id(child)] for child in children)
+            if size > MOST_VALUES:
+                raise Broken(_line(node), f"its aliases come to more than {MOST_VALUES} values: write fewer of them")
+        elif id(node) not in sizes:
+            sizes[id(node)] = 0
+            stack.append((node, True))
+            stack += [(child, False) for child in children]
+        elif sizes[id(node)] == 0:
+            raise Broken(_line(node), "this contains itself, by its own alias: write it out")
+
+
+def _children(node: yaml.Node) -> Iterator[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield key
+            yield value
+    elif isinstance(node, yaml.SequenceNode):
+        yield from node.value
