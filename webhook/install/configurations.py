@@ -15,6 +15,10 @@ JSON = dict[str, Any]
 NAME: Final = "linkerd-webhook"
 SELF_TEST: Final = "linkerd-webhook-self-test"
 SELF_TEST_LABEL: Final = "linkerd-webhook/self-test"
+# By these labels the self-test's configuration is found, and by this one it tells that the server has been reached: the
+# leader puts it there, and no manifest has it, so that nothing takes it away again.
+SELF_TEST_LABELS: Final = {"app.kubernetes.io/component": "self-test"}
+REACHED_LABEL: Final = "linkerd-webhook/reached"
 
 _DOMAIN: Final = "linkerd-webhook.linkerd.io"
 INJECTOR_WEBHOOK: Final = f"proxy-injector.{_DOMAIN}"

@@ -10,9 +10,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from webhook.install.configurations import REACHED_LABEL, SELF_TEST_LABELS
+
 JSON = dict[str, Any]
 
 NAME: Final = "linkerd-webhook-guard"
+# Speaks up for as long as the one that refuses is not in force yet.
+WAITING: Final = f"{NAME}-waiting"
 
 # An API server knows ValidatingAdmissionPolicies as v1 from here on; optional fields in CEL are older.
 KUBERNETES: Final = "1.30"
@@ -118,17 +122,19 @@ _MESSAGE: Final = _lines(
 )
 
 
-def policy(metadata: Any, selector: Any, conditions: Any, namespace: Any) -> JSON:
+def policy(metadata: Any, selector: Any, conditions: Any, namespace: Any, parameter: Any = None) -> JSON:
     """The ValidatingAdmissionPolicy.
 
     `selector` is the injector's namespaceSelector. `conditions` are the matchConditions: `CONDITIONS`, with
     `TOKEN_CONDITION` where the mesh projects no tokens. `namespace` is Linkerd's as a string in CEL, in quotes.
+    `parameter` is `PARAMETER` where a binding hangs on one.
     """
     return {
         "apiVersion": _API_VERSION,
         "kind": "ValidatingAdmissionPolicy",
         "metadata": metadata,
         "spec": {
+            **({} if parameter is None else {"paramKind": parameter}),
             "failurePolicy": "Ignore",
             "matchConstraints": {
                 "matchPolicy": "Equivalent",
@@ -160,11 +166,35 @@ def policy(metadata: Any, selector: Any, conditions: Any, namespace: Any) -> JSO
     }
 
 
-def binding(metadata: Any, actions: Any) -> JSON:
-    """The ValidatingAdmissionPolicyBinding. `actions` are its validationActions: Warn and Audit, or Deny."""
+def binding(metadata: Any, actions: Any, parameters: Any = None) -> JSON:
+    """The ValidatingAdmissionPolicyBinding. `actions` are its validationActions: Warn and Audit, or Deny.
+
+    `parameters` selects the objects of which one must be there for the binding to count; without it, it always does.
+    """
+    only = {} if parameters is None else {"paramRef": parameters}
     return {
         "apiVersion": _API_VERSION,
         "kind": "ValidatingAdmissionPolicyBinding",
         "metadata": metadata,
-        "spec": {"policyName": NAME, "validationActions": actions},
+        "spec": {"policyName": NAME, "validationActions": actions, **only},
     }
+
+
+# Refusing Pods before anything injects would stop a cluster, so that hangs on the self-test's configuration: on whether
+# the leader has marked it. Not on what the manifest says of a binding, which every apply would put back.
+PARAMETER: Final[JSON] = {"apiVersion": _API_VERSION, "kind": "MutatingWebhookConfiguration"}
+
+
+def once_reached() -> JSON:
+    """What lets a binding count only once the API server has reached the server."""
+    return _parameters({"matchLabels": {**SELF_TEST_LABELS, REACHED_LABEL: "true"}})
+
+
+def until_reached() -> JSON:
+    """What lets a binding count only until then."""
+    missing = {"key": REACHED_LABEL, "operator": "DoesNotExist"}
+    return _parameters({"matchLabels": dict(SELF_TEST_LABELS), "matchExpressions": [missing]})
+
+
+def _parameters(selector: JSON) -> JSON:
+    return {"selector": selector, "parameterNotFoundAction": "Allow"}

@@ -82,10 +82,12 @@ OWN_INJECTOR: Final = _admission("MutatingWebhookConfiguration")
 # All there may be, in the order in which it goes.
 THINGS: Final = (
     SELF_TEST,
+    # Before what injects: a guard that refuses would keep Pods out that nothing meshes any more.
+    _admission("ValidatingAdmissionPolicyBinding", f"{NAME}-guard"),
+    _admission("ValidatingAdmissionPolicyBinding", f"{NAME}-guard-waiting"),
+    _admission("ValidatingAdmissionPolicy", f"{NAME}-guard"),
     OWN_INJECTOR,
     _admission("ValidatingWebhookConfiguration"),
-    _admission("ValidatingAdmissionPolicyBinding", f"{NAME}-guard"),
-    _admission("ValidatingAdmissionPolicy", f"{NAME}-guard"),
     Thing(Stage.SERVER, "apps/v1", "Deployment", "deployments"),
     Thing(Stage.SERVER, "autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
     Thing(Stage.SERVER, "policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),

@@ -117,7 +117,7 @@ SETTINGS: Final = (
         "warn",
         _choice("off", "warn", "deny"),
         "A ValidatingAdmissionPolicy against Pods that should be meshed and come without a proxy (Kubernetes 1.30 on): "
-        "warn tells whoever creates them, deny refuses them.",
+        "warn tells whoever creates them; deny refuses them, from the moment on at which the server has been reached.",
         "--guard",
     ),
     Setting(

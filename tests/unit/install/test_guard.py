@@ -98,7 +98,26 @@ class TestBinding:
         assert "matchResources" not in found["spec"]
 
     def test_puts_its_arguments_in_untouched(self) -> None:
-        metadata, actions = object(), object()
-        found = guard.binding(metadata, actions)
+        metadata, actions, parameters = object(), object(), object()
+        found = guard.binding(metadata, actions, parameters)
         assert found["metadata"] is metadata
         assert found["spec"]["validationActions"] is actions
+        assert found["spec"]["paramRef"] is parameters
+
+    def test_counts_either_until_the_server_is_reached_or_from_then_on(self) -> None:
+        until, once = guard.until_reached(), guard.once_reached()
+        waiting = dict(configurations.SELF_TEST_LABELS)
+        reached = {**waiting, configurations.REACHED_LABEL: "true"}
+        assert [_selects(until, waiting), _selects(once, waiting)] == [True, False]
+        assert [_selects(until, reached), _selects(once, reached)] == [False, True]
+
+    @pytest.mark.parametrize("each", [guard.until_reached(), guard.once_reached()])
+    def test_counts_no_more_once_the_self_test_s_configuration_is_gone(self, each: guard.JSON) -> None:
+        assert each["parameterNotFoundAction"] == "Allow"
+        assert not _selects(each, {"app.kubernetes.io/name": "linkerd-webhook"})
+
+
+def _selects(parameters: guard.JSON, labels: dict[str, str]) -> bool:
+    selector = parameters["selector"]
+    found = all(labels.get(key) == value for key, value in selector["matchLabels"].items())
+    return found and all(each["key"] not in labels for each in selector.get("matchExpressions", ()))

@@ -12,6 +12,7 @@ import yaml
 
 from tests.unit.install.test_chart import CASES, rendered
 from webhook.cli.serve import serve
+from webhook.install import configurations, guard
 from webhook.install.configurations import RULES
 from webhook.install.objects.access import LINKERDS_MUTATING, LINKERDS_VALIDATING
 from webhook.install.output import write
@@ -160,6 +161,28 @@ class TestGuard:
     def test_acts_as_asked(self, mode: str, actions: list[str]) -> None:
         binding = rendered({"guard": mode})["ValidatingAdmissionPolicyBinding", f"{NAME}-guard"]
         assert binding["spec"]["validationActions"] == actions
+
+    def test_refuses_only_once_the_server_is_reached_and_warns_until_then(self) -> None:
+        found = rendered({"guard": "deny"})
+        policy = found["ValidatingAdmissionPolicy", f"{NAME}-guard"]["spec"]
+        refusing = found["ValidatingAdmissionPolicyBinding", f"{NAME}-guard"]["spec"]
+        waiting = found["ValidatingAdmissionPolicyBinding", f"{NAME}-guard-waiting"]["spec"]
+        assert policy["paramKind"]["kind"] == "MutatingWebhookConfiguration"
+        assert refusing["paramRef"] == guard.once_reached()
+        assert (waiting["validationActions"], waiting["paramRef"]) == (["Warn", "Audit"], guard.until_reached())
+
+    def test_that_only_warns_hangs_on_nothing(self) -> None:
+        found = rendered({"guard": "warn"})
+        assert "paramRef" not in found["ValidatingAdmissionPolicyBinding", f"{NAME}-guard"]["spec"]
+        assert "paramKind" not in found["ValidatingAdmissionPolicy", f"{NAME}-guard"]["spec"]
+        assert ("ValidatingAdmissionPolicyBinding", f"{NAME}-guard-waiting") not in found
+
+    def test_hangs_on_the_self_test_s_configuration_alone_and_no_manifest_marks_it(self) -> None:
+        for (_, name), each in rendered({"guard": "deny"}).items():
+            labels = each["metadata"]["labels"]
+            is_it = (each["kind"], name) == ("MutatingWebhookConfiguration", f"{NAME}-self-test")
+            assert (configurations.SELF_TEST_LABELS.items() <= labels.items()) == is_it
+            assert configurations.REACHED_LABEL not in labels
 
     def test_is_not_there_where_it_is_off(self) -> None:
         assert not [kind for kind, _ in rendered({"guard": "off"}) if kind.startswith("ValidatingAdmissionPolicy")]

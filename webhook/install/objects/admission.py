@@ -7,14 +7,16 @@ from typing import Any
 from webhook.install import configurations as conf
 from webhook.install import guard
 from webhook.install.configurations import NAME
-from webhook.install.objects.names import JSON, metadata
+from webhook.install.objects.names import DENYING, JSON, metadata
 from webhook.install.tree import Base64, Each, Equal, If, Kubernetes, Namespace, Node, Not, On, Value, text
 
 
 def self_test() -> JSON:
     """The configuration by which the leader sees that the API server reaches it."""
     webhook = conf.self_test(Namespace(), _client("/self-test"))
-    return _configuration("MutatingWebhookConfiguration", conf.SELF_TEST, [webhook])
+    found = _configuration("MutatingWebhookConfiguration", conf.SELF_TEST, [webhook])
+    found["metadata"]["labels"] |= conf.SELF_TEST_LABELS
+    return found
 
 
 def mutating() -> JSON:
@@ -37,14 +39,23 @@ def guard_policy() -> JSON:
     conditions = [*guard.CONDITIONS, If(Not(On("tokenProjection")), guard.TOKEN_CONDITION)]
     # A namespace has no quotes, so it may stand between them.
     return guard.policy(
-        metadata(guard.NAME, namespaced=False), _namespaces(may_opt_in=True), conditions, text("'", Namespace(), "'")
+        metadata(guard.NAME, namespaced=False),
+        _namespaces(may_opt_in=True),
+        conditions,
+        text("'", Namespace(), "'"),
+        If(DENYING, guard.PARAMETER),
     )
 
 
 def guard_binding() -> JSON:
-    """What the guard does about it."""
-    actions = If(Equal("guard", "deny"), ["Deny"], ["Warn", "Audit"])
-    return guard.binding(metadata(guard.NAME, namespaced=False), actions)
+    """What the guard does about it: it refuses only once the API server has reached the server."""
+    actions = If(DENYING, ["Deny"], ["Warn", "Audit"])
+    return guard.binding(metadata(guard.NAME, namespaced=False), actions, If(DENYING, guard.once_reached()))
+
+
+def guard_binding_until() -> JSON:
+    """What a guard that refuses does about it until then."""
+    return guard.binding(metadata(guard.WAITING, namespaced=False), ["Warn", "Audit"], guard.until_reached())
 
 
 def _configuration(kind: str, name: str, webhooks: list[JSON]) -> JSON:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from webhook.install.objects import access, admission, traffic, workload
-from webhook.install.objects.names import GUARDED, JSON, OWN_CONFIGURATIONS, SCALED
-from webhook.install.tree import Condition, More, On
+from webhook.install.objects.names import DENYING, GUARDED, JSON, OWN_CONFIGURATIONS, SCALED
+from webhook.install.tree import Condition, More, On, every
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,4 +37,5 @@ OBJECTS: Final = (
     Object("webhooks", admission.validating(), OWN_CONFIGURATIONS),
     Object("guard", admission.guard_policy(), GUARDED),
     Object("guard", admission.guard_binding(), GUARDED),
+    Object("guard", admission.guard_binding_until(), every(DENYING, GUARDED)),
 )

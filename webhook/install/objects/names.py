@@ -24,6 +24,7 @@ FROM_FILES: Final = On("certificates.existingSecret")
 SELF_MANAGED: Final = Not(FROM_FILES)
 OWN_CONFIGURATIONS: Final = Not(On("adopt"))
 SCALED: Final = every(On("autoscaling.enabled"), Kubernetes("1.23", "HorizontalPodAutoscaler (autoscaling/v2)"))
+DENYING: Final = Equal("guard", "deny")
 GUARDED: Final = every(
     Not(Equal("guard", "off")),
     Kubernetes("1.30", "the guard (ValidatingAdmissionPolicy): Pods that slip by are not told of"),

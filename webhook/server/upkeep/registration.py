@@ -11,7 +11,7 @@ import structlog
 from certs.bundle import encode
 from certs.configurations import FIELD_MANAGER, MUTATING, VALIDATING, Name, Service, path, pointing
 from webhook.cluster.api import JSON, ApiError, ApiServer
-from webhook.install.configurations import NAME
+from webhook.install.configurations import NAME, REACHED_LABEL
 from webhook.install.configurations import SELF_TEST as CONFIG_MAP
 from webhook.install.linkerd import LINKERDS
 from webhook.server.upkeep import adoption
@@ -20,6 +20,11 @@ from webhook.server.upkeep.configurations import Configurations
 from webhook.server.upkeep.rules import Rules, with_rules
 
 SELF_TEST: Final[Name] = (MUTATING, CONFIG_MAP)
+INJECTORS: Final[dict[bool, Name]] = {
+    False: (MUTATING, NAME),
+    True: next(name for name, where in PATHS.items() if where == "/proxy-injector"),
+}
+REACHED: Final = "true"
 OURS: Final[tuple[Name, ...]] = ((MUTATING, NAME), (VALIDATING, NAME), SELF_TEST)
 
 log = structlog.get_logger(__name__)
@@ -59,7 +64,12 @@ class Registration:
 
     def waiting(self) -> list[Name]:
         """The configurations that are yet to be put into force."""
-        return [name for name in (LINKERDS if self._adopt else OURS) if self._next(name) is not None]
+        found = [name for name in self._ours() if self._next(name) is not None]
+        # The mark last: a guard that refuses Pods counts from then on.
+        return found or ([SELF_TEST] if self._marked() is not None else [])
+
+    def _ours(self) -> tuple[Name, ...]:
+        return LINKERDS if self._adopt else OURS
 
     def overwritten(self) -> list[Name]:
         """Linkerd's configurations that were adopted once and point elsewhere now."""
@@ -68,9 +78,11 @@ class Registration:
     async def put_into_force(self) -> None:
         """Whatever waits, each in one write. The API server must have been seen to reach us just now."""
         for name in self.waiting():
-            body = self._next(name)
+            body, what = self._next(name), "adopted" if self._adopt else "put into force"
+            if body is None and name == SELF_TEST:
+                body, what = self._marked(), "marked: the API server has reached this webhook"
             if body is not None:
-                await self._write(name, body)
+                await self._write(name, body, what)
 
     def tell(self) -> None:
         """Say which of Linkerd's configurations are not adopted, and why."""
@@ -93,6 +105,18 @@ class Registration:
             return None
         return with_rules(body, self._rules)
 
+    def _marked(self) -> JSON | None:
+        """The self-test's configuration with the mark that the server has been reached; None where it has it, or where
+        the injector is not reached in the same way yet."""
+        body, bundle = self._configurations.get(SELF_TEST), self._bundle()
+        injector = self._configurations.get(INJECTORS[self._adopt])
+        if body is None or injector is None or not bundle or _labels(body).get(REACHED_LABEL) == REACHED:
+            return None
+        others = [found for name in self._ours() if (found := self._configurations.get(name)) is not None]
+        if any(entry.bundle != bundle for each in others for entry in pointing(each, self._service)):
+            return None
+        return {**body, "metadata": {**body["metadata"], "labels": {**_labels(body), REACHED_LABEL: REACHED}}}
+
     def _state(self, name: Name) -> State | None:
         body = self._configurations.get(name) if self._adopt else None
         return adoption.state(body, self._service) if body is not None else None
@@ -103,8 +127,7 @@ class Registration:
         entries = pointing(body, self._service) if body is not None else []
         return entries[0].bundle if entries else b""
 
-    async def _write(self, name: Name, body: JSON) -> None:
-        what = "adopted" if self._adopt else "put into force"
+    async def _write(self, name: Name, body: JSON, what: str) -> None:
         try:
             await self._api.send("PUT", path(name), body, query={"fieldManager": FIELD_MANAGER})
         except (ApiError, TimeoutError) as error:
@@ -116,6 +139,11 @@ class Registration:
             return
         self._say(name[1], "")
         log.info(f"the webhook configuration was {what}", kind=name[0], configuration=name[1])
+
+
+def _labels(body: JSON) -> JSON:
+    found = body["metadata"].get("labels")
+    return found if isinstance(found, dict) else {}
 
 
 def _why_not(name: Name, state: State | None) -> str:

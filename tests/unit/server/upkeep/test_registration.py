@@ -8,7 +8,7 @@ import pytest
 
 from certs.configurations import MUTATING, VALIDATING
 from certs.issue import Pair
-from webhook.install.configurations import INJECTOR_WEBHOOK, RULES
+from webhook.install.configurations import INJECTOR_WEBHOOK, REACHED_LABEL, RULES
 from webhook.install.linkerd import ADOPTED_FROM, LINKERDS
 from webhook.server.upkeep import adoption
 from webhook.server.upkeep.adoption import PATHS, State
@@ -41,6 +41,11 @@ def self_test(ca: Pair) -> JSON:
     return configuration(SELF_TEST, webhook("self-test.linkerd-webhook.linkerd.io", ca.certificate, rules=[{}]))
 
 
+def marked(body: JSON) -> JSON:
+    """A self-test's configuration that tells that the server has been reached."""
+    return {**body, "metadata": {**body["metadata"], "labels": {REACHED_LABEL: "true"}}}
+
+
 class TestRules:
     async def test_a_webhook_that_was_born_without_gets_its_own(self, ca: Pair) -> None:
         leader = Leader(self_test(ca), configuration(INJECTOR, webhook(INJECTOR_WEBHOOK, ca.certificate)))
@@ -54,13 +59,14 @@ class TestRules:
 
     async def test_rules_that_are_there_stay_as_they_are(self, ca: Pair) -> None:
         narrowed = webhook(INJECTOR_WEBHOOK, ca.certificate, rules=[{"operations": ["CREATE"]}])
-        leader = Leader(self_test(ca), configuration(INJECTOR, narrowed))
+        leader = Leader(marked(self_test(ca)), configuration(INJECTOR, narrowed))
         await leader.registration.put_into_force()
         assert leader.api.sent == []
         assert leader.registration.waiting() == []
 
     async def test_a_webhook_that_is_not_ours_gets_none(self, ca: Pair) -> None:
-        leader = Leader(self_test(ca), configuration(INJECTOR, webhook("somebody.example.org", ca.certificate)))
+        stranger = webhook("somebody.example.org", ca.certificate)
+        leader = Leader(marked(self_test(ca)), configuration(INJECTOR, stranger))
         await leader.registration.put_into_force()
         assert leader.api.sent == []
 
@@ -87,6 +93,57 @@ class TestRules:
         leader.api.error = None
         await leader.registration.put_into_force()
         assert leader.said[INJECTOR[1]] == ""
+
+
+class TestMark:
+    """The label by which a guard that refuses Pods comes into force."""
+
+    def in_force(self, ca: Pair) -> JSON:
+        return configuration(INJECTOR, webhook(INJECTOR_WEBHOOK, ca.certificate, rules=[{}]))
+
+    async def test_is_put_on_the_self_test_s_configuration_and_all_else_stays(self, ca: Pair) -> None:
+        before = self_test(ca)
+        before["metadata"]["labels"] = {"app.kubernetes.io/component": "self-test"}
+        leader = Leader(before, self.in_force(ca))
+        assert leader.registration.waiting() == [SELF_TEST]
+        await leader.registration.put_into_force()
+        [(method, path, body, _)] = leader.api.sent
+        assert (method, path.rpartition("/")[2]) == ("PUT", SELF_TEST[1])
+        assert body is not None
+        assert body["metadata"]["labels"] == {"app.kubernetes.io/component": "self-test", REACHED_LABEL: "true"}
+        assert body["metadata"]["resourceVersion"] == "1"
+        assert body["webhooks"] == before["webhooks"]
+        assert REACHED_LABEL not in before["metadata"]["labels"]
+
+    async def test_waits_for_the_rules_of_the_webhooks(self, ca: Pair) -> None:
+        leader = Leader(self_test(ca), configuration(INJECTOR, webhook(INJECTOR_WEBHOOK, ca.certificate)))
+        assert leader.registration.waiting() == [INJECTOR]
+        await leader.registration.put_into_force()
+        assert [path.rpartition("/")[2] for _, path, _, _ in leader.api.sent] == [INJECTOR[1]]
+
+    @pytest.mark.parametrize("held", [b"", b"other"])
+    def test_waits_for_the_ca_bundle_that_the_self_test_came_through_with(
+        self, ca: Pair, other_ca: Pair, held: bytes
+    ) -> None:
+        bundle = other_ca.certificate if held else b""
+        others = configuration(INJECTOR, webhook(INJECTOR_WEBHOOK, bundle, rules=[{}]))
+        assert Leader(self_test(ca), others).registration.waiting() == []
+
+    def test_waits_for_something_that_injects(self, ca: Pair) -> None:
+        assert Leader(self_test(ca)).registration.waiting() == []
+        assert Leader(self_test(ca), adopt=True).registration.waiting() == []
+
+    def test_waits_for_the_adoption_of_linkerd_s_configurations(self, ca: Pair, other_ca: Pair) -> None:
+        foreign = configuration(LINKERDS_INJECTOR, webhook("w", other_ca.certificate, "linkerd-proxy-injector"))
+        assert Leader(self_test(ca), foreign, adopt=True).registration.waiting() == [LINKERDS_INJECTOR]
+        adopted = configuration(LINKERDS_INJECTOR, webhook("w", ca.certificate), annotations={ADOPTED_FROM: "{}"})
+        assert Leader(self_test(ca), adopted, adopt=True).registration.waiting() == [SELF_TEST]
+
+    async def test_that_is_there_is_not_written_again(self, ca: Pair) -> None:
+        leader = Leader(marked(self_test(ca)), self.in_force(ca))
+        await leader.registration.put_into_force()
+        assert leader.api.sent == []
+        assert leader.registration.waiting() == []
 
 
 class TestAdoption:
@@ -152,7 +209,7 @@ class TestAdoption:
     def test_an_adopted_configuration_has_nothing_left_to_do(self, ca: Pair) -> None:
         adopted = configuration(LINKERDS_PROFILES, webhook("w", ca.certificate), annotations={ADOPTED_FROM: "{}"})
         assert adoption.state(adopted, SERVICE) is State.ADOPTED
-        assert Leader(self_test(ca), adopted, adopt=True).registration.waiting() == []
+        assert Leader(marked(self_test(ca)), adopted, adopt=True).registration.waiting() == []
 
     def test_one_of_two_webhooks_pointed_elsewhere_is_overwritten(self, ca: Pair) -> None:
         half = configuration(
