@@ -8,6 +8,7 @@ brings the client's models with it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
@@ -42,9 +43,11 @@ class Election:
         deadline: float = 10.0,
         renew: float = 5.0,
         retry: float = 2.0,
+        wake: asyncio.Event | None = None,
     ) -> None:
         """Seconds: others take over when nothing was heard for `duration`; this one gives up leading when it could not
-        renew for `deadline`, which is less; `renew` lies between two renewals, `retry` between two attempts."""
+        renew for `deadline`, which is less; `renew` lies between two renewals, `retry` between two attempts.
+        `wake` is set by whoever sees that somebody let go of the Lease: then the next attempt follows at once."""
         self.identity = identity
         self.leading = False
         self.holder = ""
@@ -58,6 +61,7 @@ class Election:
         self._deadline = deadline
         self._renew = renew
         self._retry = retry
+        self._wake = wake or asyncio.Event()
         self._lease: JSON | None = None
         self._seen: tuple[object, ...] | None = None
         # When the Lease was last seen to change; None as long as nobody was ever seen to hold it.
@@ -84,12 +88,18 @@ class Election:
                 pause = (self._renew if ours else self._retry) * random.uniform(0.8, 1.0)  # noqa: S311
                 if self.leading:
                     pause = min(pause, max(0.0, renewed + self._deadline - _now()))
-                await asyncio.sleep(pause)
+                await self._sleep(pause)
         finally:
             held = self._taking or self.holder == self.identity
             await self._end(work)
             if held:
                 await self._release()
+
+    async def _sleep(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        self._wake.clear()
 
     def _begin(
         self, work: asyncio.Task[None] | None, lead: Callable[[], Coroutine[Any, Any, None]]

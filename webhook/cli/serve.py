@@ -6,7 +6,7 @@ import os
 import socket
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NoReturn
 
 import click
 from click.core import ParameterSource
@@ -81,6 +81,13 @@ def serve(
     **later: str,
 ) -> None:
     """Answer admission requests over HTTPS until SIGTERM."""
+    from webhook.server import listen
+
+    try:
+        # Before anything else: a probe that comes early waits for its answer, and is not refused.
+        admin_socket = listen.bind(listen.parse(admin_addr), "--admin-addr")
+    except listen.AddressError as error:
+        _fail(str(error))
     # The server's libraries take a second to import: not for `--help`, nor for a wrong flag.
     from webhook.server import log as logs
     from webhook.server.options import Options, StartError
@@ -90,6 +97,7 @@ def serve(
     options = Options(
         addr=addr,
         admin_addr=admin_addr,
+        admin_socket=admin_socket,
         tls_dir=tls_dir,
         values=Path(values),
         trust_anchors=Path(trust_anchors),
@@ -115,9 +123,15 @@ def serve(
         run(options, lines, notes)
     except StartError as error:
         lines.flush()
-        for line in str(error).splitlines():
-            click.echo(f"linkerd-webhook: {line}", err=True)
-        sys.exit(2)
+        _fail(str(error))
+    finally:
+        admin_socket.close()
+
+
+def _fail(error: str) -> NoReturn:
+    for line in error.splitlines():
+        click.echo(f"linkerd-webhook: {line}", err=True)
+    sys.exit(2)
 
 
 def _given(context: click.Context, name: str) -> bool:

@@ -22,6 +22,10 @@ from webhook.server.tls import Certificate
 
 JSON = dict[str, Any]
 
+# Seconds after its start for which a server that is not ready yet lets its startup probe wait, and between two looks.
+STARTUP = 20.0
+LOOK = 0.05
+
 
 @dataclass(frozen=True, slots=True)
 class Cache:
@@ -59,7 +63,11 @@ class Status:
     @property
     def ready(self) -> bool:
         """Whether requests should come here. An old cache or a refused file is no reason against: answers go on."""
-        return _ready(self.conditions())
+        return not self.failing()
+
+    def failing(self) -> list[JSON]:
+        """The conditions that keep requests away."""
+        return _failing(self.conditions())
 
     def conditions(self) -> list[JSON]:
         """Each thing that matters: its name, whether it is well, whether readiness hangs on it, and a sentence."""
@@ -68,7 +76,7 @@ class Status:
         expiry = f"{leaf.not_after:%Y-%m-%dT%H:%M:%SZ}" if leaf else "never loaded"
         found = [
             condition("namespaces", cache.synced, True, _cache_text(cache)),
-            condition("draining", not self.draining, True, "shutting down" if self.draining else "serving"),
+            condition(SERVING, not self.draining, True, "shutting down" if self.draining else "requests are answered"),
             condition("cache", not cache.problem, False, cache.problem or "up to date"),
             condition("certificate", leaf is not None and not self.certificate.expired, False, f"expires {expiry}"),
         ]
@@ -84,18 +92,23 @@ class Status:
         return found + self.more()
 
 
+# The condition that fails while the server shuts down.
+SERVING = "serving"
+
+
 def condition(name: str, ok: bool, required: bool, message: str) -> JSON:
     """One thing that matters: whether it is well, and whether readiness hangs on it."""
     return {"name": name, "ok": ok, "required": required, "message": message}
 
 
-def _ready(conditions: list[JSON]) -> bool:
-    return all(each["ok"] for each in conditions if each["required"])
+def _failing(conditions: list[JSON]) -> list[JSON]:
+    return [each for each in conditions if each["required"] and not each["ok"]]
 
 
 def _cache_text(cache: Cache) -> str:
     if not cache.synced:
-        return f"the first list of Namespaces is not complete ({cache.source})"
+        why = f": {cache.problem}" if cache.problem else ""
+        return f"the first list of Namespaces is not complete ({cache.source}){why}"
     return f"{cache.namespaces} Namespaces known from {cache.source}"
 
 
@@ -113,12 +126,24 @@ def create(status: Status, metrics: Metrics) -> FastAPI:
         """As the reference answers its liveness probe."""
         return "pong\n"
 
+    @app.get("/startup", response_class=PlainTextResponse)
+    async def startup() -> str:
+        """200, once the server is ready or has had its time: a probe that waits does not fail meanwhile."""
+        while status.uptime < STARTUP and not status.draining and not status.ready:  # noqa: ASYNC110 - see `Status`
+            await asyncio.sleep(LOOK)
+        return "started\n"
+
     @app.get("/ready")
-    async def ready() -> Response:
-        """200 or 503, and why."""
+    async def ready(draining: str = "") -> Response:
+        """200 or 503, and why.
+
+        With `draining=ok` a server that shuts down stays ready: for a kubelet, whose Pod gets no requests from then on
+        whatever its probe says, and which tells of each failed probe in an Event.
+        """
         conditions = status.conditions()
+        failing = [each for each in _failing(conditions) if draining != "ok" or each["name"] != SERVING]
         body = {
-            "ready": _ready(conditions),
+            "ready": not failing,
             "conditions": conditions,
             "cacheAgeSeconds": round(status.cache().age, 1),
             "certificateExpiry": _time(status.certificate.not_after),
@@ -161,13 +186,14 @@ def render_page(status: Status, metrics: Metrics) -> str:
         ("In flight", str(metrics.admissions.in_flight)),
     ]
     states = [("ok" if each["ok"] else "bad", each["name"], each["message"]) for each in status.conditions()]
+    ready = status.ready
     decisions = sorted(metrics.admissions.decisions.items())
     return _PAGE.format(
-        state="ready" if status.ready else "not ready",
-        css="ok" if status.ready else "bad",
+        state="ready" if ready else "not ready",
+        css="ok" if ready else "bad",
         facts="".join(f"<tr><th>{escape(name)}<td>{escape(value)}" for name, value in facts),
         conditions="".join(
-            f'<tr><th>{escape(name)}<td class="{css}">{"yes" if css == "ok" else "no"}<td>{escape(text)}'
+            f'<tr><th>{escape(name)}<td class="{css}">{"ok" if css == "ok" else "not ok"}<td>{escape(text)}'
             for css, name, text in states
         ),
         decisions="".join(

@@ -17,12 +17,14 @@ from webhook.server.run import Times
 class Options:
     """What `serve` was asked for; the defaults are where Linkerd's own Deployments mount things.
 
-    `service` is the Service in front of this server, in Linkerd's namespace: with it, the configurations that point
-    there are looked after. `identity` names this replica among others.
+    `admin_socket` listens at `admin_addr` already, for who comes before the server is there. `service` is the Service
+    in front of this server, in Linkerd's namespace: with it, the configurations that point there are looked after.
+    `identity` names this replica among others.
     """
 
     addr: str = ":8443"
     admin_addr: str = ":9995"
+    admin_socket: socket.socket | None = None
     tls_dir: Path = Path("/var/run/linkerd/tls")
     values: Path = Path("/var/run/linkerd/config/values")
     trust_anchors: Path = Path("/var/run/linkerd/identity/trust-roots/ca-bundle.crt")

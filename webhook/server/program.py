@@ -25,6 +25,7 @@ from webhook.server.listen import AddressError
 from webhook.server.metrics import Metrics
 from webhook.server.options import Options, StartError, check
 from webhook.server.pattern_worker.judge import PatternJudge
+from webhook.server.readiness import Readiness
 from webhook.server.reload import Group, Refused, Reloader
 from webhook.server.run import Server, Signals, serve_until
 from webhook.server.surroundings import Surroundings, surroundings, validates
@@ -120,6 +121,8 @@ async def serve(
             waiting.append(upkeep.trust.refuses)
             upkeep.start()
             stack.push_async_callback(upkeep.stop)
+        looking = asyncio.create_task(Readiness(status).run(), name="readiness")
+        stack.callback(looking.cancel)
         log.info(
             "serving",
             version=__version__,
@@ -208,10 +211,9 @@ def _servers(
     endpoint = Admission(registry, metrics, lines, max_in_flight=options.max_in_flight)
     policy = Policy(rejected=metrics.reject, hung_up=metrics.hang_ups.inc)
     try:
-        address, admin_address = listen.parse(options.addr), listen.parse(options.admin_addr)
-        sock = listen.bind(address, "--addr")
+        sock = listen.bind(listen.parse(options.addr), "--addr")
         try:
-            admin_sock = listen.bind(admin_address, "--admin-addr")
+            admin_sock = options.admin_socket or listen.bind(listen.parse(options.admin_addr), "--admin-addr")
         except AddressError:
             sock.close()
             raise

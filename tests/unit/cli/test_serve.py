@@ -171,6 +171,28 @@ def test_it_starts_with_linkerd_s_own_command_line_answers_and_ends_with_0(
     assert messages[-1] == "stopped"
 
 
+def test_a_probe_that_comes_before_the_server_is_there_waits_and_is_not_refused(
+    mounts: Mounts, processes: list[Process]
+) -> None:
+    """A refused probe is a warning Event at each start."""
+    serve = Process(mounts)
+    processes.append(serve)
+    begin = time.monotonic()
+    while True:
+        try:
+            connection = socket.create_connection(("127.0.0.1", serve.admin_port), timeout=10)
+            break
+        except ConnectionRefusedError:
+            assert time.monotonic() - begin < 10
+            time.sleep(0.005)
+    with connection:
+        connection.sendall(b"GET /startup HTTP/1.1\r\nHost: x\r\n\r\n")
+        accepted = time.monotonic()
+        assert connection.recv(15) == b"HTTP/1.1 200 OK"
+    # Nothing but a bound port answers that early.
+    assert time.monotonic() - accepted > 0.05, "the port is open before the server's libraries are imported"
+
+
 def test_a_second_sigterm_ends_it_at_once(mounts: Mounts, processes: list[Process]) -> None:
     """Whatever is still to be done."""
     serve = Process(mounts, "-shutdown-delay=10")

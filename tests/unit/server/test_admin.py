@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -67,7 +68,23 @@ class TestProbes:
         """So that no new connections come."""
         port.status.drain()
         status, conditions = await port.ready()
-        assert (status, conditions["draining"]) == (503, (False, "shutting down"))
+        assert (status, conditions["serving"]) == (503, (False, "shutting down"))
+
+    async def test_a_kubelet_is_told_that_it_is_ready_while_it_drains_unless_something_else_is_wrong(
+        self, port: Port
+    ) -> None:
+        """Each failed probe is a warning Event, and a Pod that is being deleted gets no requests anyway."""
+        port.status.drain()
+        assert (await port.client.get("/ready?draining=ok")).status_code == 200
+        assert (await port.client.get("/ready?draining=no")).status_code == 503
+        port.cache = admin.Cache(synced=False)
+        assert (await port.client.get("/ready?draining=ok")).status_code == 503
+
+    async def test_why_namespaces_are_not_listed_is_told(self, port: Port) -> None:
+        """What to grant, say."""
+        port.cache = admin.Cache(synced=False, problem="grant list and watch on namespaces")
+        _, conditions = await port.ready()
+        assert conditions["namespaces"][1].endswith("(API server): grant list and watch on namespaces")
 
     async def test_an_old_cache_is_told_and_no_reason_to_be_unready(self, port: Port) -> None:
         """All replicas would go at once when the API server does."""
@@ -93,6 +110,34 @@ class TestProbes:
         assert body["certificateExpiry"] in str(body["conditions"])
 
 
+class TestStartup:
+    """The startup probe waits for readiness: a probe that fails is a warning Event."""
+
+    async def test_is_answered_once_the_server_is_ready(self, port: Port) -> None:
+        port.cache = admin.Cache(synced=False)
+        waiting = asyncio.create_task(port.client.get("/startup"))
+        await asyncio.sleep(3 * admin.LOOK)
+        assert not waiting.done()
+        port.cache = admin.Cache(synced=True)
+        async with asyncio.timeout(2):
+            assert (await waiting).status_code == 200
+
+    async def test_is_answered_in_any_case_after_a_while_so_that_nobody_restarts_the_server(
+        self, port: Port, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(admin, "STARTUP", 0.1)
+        port.cache = admin.Cache(synced=False)
+        port.status.started -= 0.2
+        async with asyncio.timeout(2):
+            assert (await port.client.get("/startup")).status_code == 200
+
+    async def test_does_not_hold_up_a_server_that_shuts_down(self, port: Port) -> None:
+        port.cache = admin.Cache(synced=False)
+        port.status.drain()
+        async with asyncio.timeout(2):
+            assert (await port.client.get("/startup")).status_code == 200
+
+
 class TestPage:
     """The status page."""
 
@@ -106,6 +151,14 @@ class TestPage:
         assert "http://" not in response.text
         assert "https://" not in response.text
         assert "<script" not in response.text
+
+    async def test_a_server_that_shuts_down_is_not_shown_as_well(self, port: Port) -> None:
+        """What is well is green, whatever its name sounds like."""
+        assert '<th>serving<td class="ok">ok<td>requests are answered' in (await port.client.get("/")).text
+        port.status.drain()
+        text = (await port.client.get("/")).text
+        assert '<th>serving<td class="bad">not ok<td>shutting down' in text
+        assert 'class="bad">not ready<' in text
 
     async def test_what_it_shows_cannot_become_markup(self, port: Port) -> None:
         """Messages may quote files that others write."""

@@ -67,7 +67,8 @@ def role() -> JSON:
         "rules": [
             # Where something is to be created, RBAC knows no names.
             _allow("coordination.k8s.io", ["leases"], ["create"]),
-            _allow("coordination.k8s.io", ["leases"], ["get", "update"], [NAME]),
+            # Seen to be free, it is taken at once.
+            _allow("coordination.k8s.io", ["leases"], [*_READ, "update"], [NAME]),
             _allow("", ["configmaps"], ["patch"], [SELF_TEST]),
             _allow("discovery.k8s.io", ["endpointslices"], ["list"]),
             If(SELF_MANAGED, _allow("", ["secrets"], ["create"])),

@@ -123,9 +123,11 @@ def _container() -> JSON:
             {"name": "https", "containerPort": Value("port"), "protocol": "TCP"},
             {"name": "admin", "containerPort": Value("adminPort"), "protocol": "TCP"},
         ],
-        "startupProbe": _probe("/live", period=1, failures=60),
+        # It waits until the server is ready, so that no probe fails at a start; the server answers it in any case.
+        "startupProbe": {**_probe("/startup", period=1, failures=60, within=30), "initialDelaySeconds": 1},
         "livenessProbe": _probe("/live", period=10, failures=3),
-        "readinessProbe": _probe("/ready", period=2, failures=3),
+        # A Pod that is being deleted gets no requests any more: its probe need not fail for that.
+        "readinessProbe": _probe("/ready?draining=ok", period=2, failures=3),
         "lifecycle": If(_SLEEP, {"preStop": {"sleep": {"seconds": PRE_STOP}}}),
         "resources": Value("resources"),
         "securityContext": {
@@ -172,10 +174,10 @@ def _arguments() -> list[Node]:
     ]
 
 
-def _probe(path: str, *, period: int, failures: int) -> JSON:
+def _probe(path: str, *, period: int, failures: int, within: int = 3) -> JSON:
     return {
         "httpGet": {"path": path, "port": "admin"},
         "periodSeconds": period,
-        "timeoutSeconds": 3,
+        "timeoutSeconds": within,
         "failureThreshold": failures,
     }

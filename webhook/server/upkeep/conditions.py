@@ -12,7 +12,8 @@ def conditions(upkeep: Upkeep) -> list[JSON]:
     """How things stand, for `/ready`: a replica is ready only when what it serves is trusted by who is sent to it."""
     problem = upkeep.trust.problem()
     service = upkeep.duties.service
-    found = [condition("trusted", not problem, True, problem or f"by the caBundles that point at {service.dns_name}")]
+    trusted = f"{problem}; {_advice(upkeep)}" if problem else f"by the caBundles that point at {service.dns_name}"
+    found = [condition("trusted", not problem, True, trusted)]
     spoilt = "; ".join(upkeep.trust.others())
     found.append(condition("caBundles", not spoilt, False, spoilt or "all that point here trust what is served"))
     if upkeep.secret is not None:
@@ -30,6 +31,24 @@ def conditions(upkeep: Upkeep) -> list[JSON]:
     if upkeep.leading:
         found += _as_leader(upkeep)
     return found
+
+
+def _advice(upkeep: Upkeep) -> str:
+    """What to do where who calls would not trust what is served."""
+    if not upkeep.duties.self_managed:
+        if upkeep.duties.ca() is None:
+            return (
+                "nobody writes that caBundle, as there is no ca.crt beside the certificate: put the CA certificates "
+                "into the Secret as ca.crt, or install again with --ca-bundle FILE, or with --inject-ca-from where "
+                "cert-manager keeps the Secret"
+            )
+        return f"the caBundles are written from the Secret's ca.crt: see that it signs tls.crt; {_leader(upkeep)}"
+    return f"the leader issues the certificate and writes the caBundles, which takes some seconds; {_leader(upkeep)}"
+
+
+def _leader(upkeep: Upkeep) -> str:
+    election = upkeep.election
+    return election.problem or (f"its log is that of {election.holder}" if election.holder else "nobody leads yet")
 
 
 def _as_leader(upkeep: Upkeep) -> list[JSON]:

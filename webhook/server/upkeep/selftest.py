@@ -18,8 +18,8 @@ from webhook.review import AdmissionRequest, Answer
 
 ANSWERED_BY: Final = "linkerd-webhook/answered-by"
 
-# Seconds: the API server waits five for the webhook.
-WITHIN: Final = 15.0
+# Seconds: the API server waits two for the webhook.
+WITHIN: Final = 10.0
 
 _MERGE: Final = "application/merge-patch+json"
 
@@ -83,6 +83,7 @@ def _why(error: ApiError, service: Service) -> str:
     if error.status == 0:
         return f"no connection to the API server: {error.message}"
     return (
-        f"the API server cannot call Service {service.namespace}/{service.name}: {error.message}; until it can, no "
-        "configuration is put into force (a firewall between API server and Pods? see --port and --host-network)"
+        f"the API server cannot call Service {service.namespace}/{service.name}: {error.message}. Until it can, no "
+        "configuration is put into force. Where this lasts, a firewall may stand between API server and Pods: see "
+        "--port and --host-network of `linkerd-webhook install`"
     )

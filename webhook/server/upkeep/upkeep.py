@@ -25,13 +25,17 @@ from webhook.install.objects.names import LEAF_SECRET
 from webhook.server.tls import Certificate
 from webhook.server.upkeep import selftest
 from webhook.server.upkeep.configurations import Configurations
+from webhook.server.upkeep.leases import LeaseWatch
 from webhook.server.upkeep.registration import OURS, SELF_TEST, Duties, Registration
 from webhook.server.upkeep.served import ServedSecret
 from webhook.server.upkeep.trust import Trust
 
-# Seconds between two self-tests: while nobody gets through, and once somebody did.
+# Seconds between two self-tests: after a start, while nobody gets through, and once somebody did.
+SELF_TEST_AT_ONCE: Final = 0.5
 SELF_TEST_SOON: Final = 2.0
 SELF_TEST_LATER: Final = 60.0
+# Seconds for which nobody need get through: every node has to hear of a new Service and of its replicas first.
+SELF_TEST_GRACE: Final = 20.0
 
 # Seconds between two times that the same problem of a round is logged.
 WARN_AGAIN: Final = 60.0
@@ -64,7 +68,9 @@ class Upkeep:
         self.reach: selftest.Reach | None = None
         self.round = Round(pause=0.0)
         self._api = api
-        self.election = Election(api, service.namespace, NAME, duties.identity)
+        free = asyncio.Event()
+        self.election = Election(api, service.namespace, NAME, duties.identity, wake=free)
+        self._lease = LeaseWatch(api, service.namespace, NAME, free.set)
         self._keeper = Keeper(
             api,
             Authority(api, service, service.dns_names(duties.cluster_domain))
@@ -77,6 +83,10 @@ class Upkeep:
         self._registration = Registration(api, duties, self.configurations, self._say)
         self._next_test = 0.0
         self._tested = 0.0
+        # Since when no self-test came through, though a replica is ready; None while all is well.
+        self._unreached: float | None = None
+        # Until when the next self-test follows at once.
+        self._quick = 0.0
         self._said: dict[str, str] = {}
         self._warned: dict[str, float] = {}
         self._task: asyncio.Task[None] | None = None
@@ -88,10 +98,13 @@ class Upkeep:
         self.configurations.start()
         if self.secret is not None:
             self.secret.start()
+        self._lease.start()
         self._task = asyncio.create_task(self.election.run(self._lead), name="leader election")
 
     async def resign(self) -> None:
         """Lead no more, and let go of the Lease."""
+        # Nobody who is about to end is to take it again.
+        await self._lease.stop()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -140,6 +153,7 @@ class Upkeep:
         )
         loop = asyncio.get_running_loop()
         self._next_test = 0.0
+        self._quick = loop.time() + SELF_TEST_GRACE
         while True:
             self.configurations.changed.clear()
             pause = SELF_TEST_SOON
@@ -174,7 +188,8 @@ class Upkeep:
             self._tested = now
             await self._test()
             ok = self.reach is not None and self.reach.answered_by
-            self._next_test = now + (SELF_TEST_LATER if ok else SELF_TEST_SOON)
+            soon = SELF_TEST_AT_ONCE if now < self._quick else SELF_TEST_SOON
+            self._next_test = now + (SELF_TEST_LATER if ok else soon)
 
     async def _test(self) -> None:
         """Have the API server call us, and put into force what waits for that."""
@@ -182,10 +197,19 @@ class Upkeep:
             # As after each start, while the kubelet has not asked yet: no news.
             self.reach = selftest.Reach(problem="the Service has no ready replica that could be reached")
             return
+        now = asyncio.get_running_loop().time()
         self.reach = await selftest.reach(self._api, self.duties.service)
-        self._say("self-test", self.reach.problem)
         if self.reach.answered_by:
+            self._unreached = None
+            self._say("self-test", "")
             await self._registration.put_into_force()
+            return
+        if self._unreached is None:
+            self._unreached, self._quick = now, now + SELF_TEST_GRACE
+        if now - self._unreached >= SELF_TEST_GRACE:
+            self._say("self-test", self.reach.problem)
+        else:
+            log.debug("the self-test did not come through yet", problem=self.reach.problem)
 
     async def _nobody_is_ready(self) -> bool:
         try:

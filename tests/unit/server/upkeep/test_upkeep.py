@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from certs.keeper import Round
 from webhook.install.configurations import RULES
 from webhook.server.tls import Certificate
 from webhook.server.upkeep import selftest
@@ -78,6 +79,70 @@ class TestSelfTest:
         assert reached == [1]
 
 
+class TestSelfTestThatFails:
+    @pytest.fixture
+    def unreached(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """Self-tests fail with the first of these until it is empty; what is warned of."""
+
+        async def reach(*_: Any) -> Reach:
+            return Reach(problem="connection refused")
+
+        monkeypatch.setattr(selftest, "reach", reach)
+        said: list[str] = []
+        monkeypatch.setattr("webhook.server.upkeep.upkeep.log.warning", said.append)
+        return said
+
+    @pytest.fixture
+    def now(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+        """The loop's time, as the test sets it."""
+        now = [1000.0]
+
+        class Loop:
+            def time(self) -> float:
+                return now[0]
+
+        monkeypatch.setattr("webhook.server.upkeep.upkeep.asyncio.get_running_loop", Loop)
+        return now
+
+    async def test_right_after_a_start_is_no_warning_as_the_service_has_to_get_around_first(
+        self, unreached: list[str], now: list[float]
+    ) -> None:
+        found = upkeep(Slices(PIECE))
+        for now[0] in (1000.0, 1010.0, 1019.9):
+            await found._test()
+        assert unreached == []
+        assert found.reach == Reach(problem="connection refused"), "it is told to whoever asks"
+        now[0] = 1020.0
+        await found._test()
+        assert unreached == ["connection refused"]
+
+    async def test_while_no_replica_is_ready_does_not_count(self, unreached: list[str], now: list[float]) -> None:
+        api = Slices()
+        found = upkeep(api)
+        await found._test()
+        api.items = [PIECE]
+        now[0] = 1100.0
+        await found._test()
+        assert unreached == []
+
+    async def test_is_tried_again_at_once_at_first_and_more_slowly_later(
+        self, unreached: list[str], now: list[float], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        found = upkeep(Slices(PIECE))
+
+        async def nothing(_: Any) -> Round:
+            return Round(10.0)
+
+        monkeypatch.setattr(found._keeper, "round", nothing)
+        await found._keep()
+        now[0] += 0.5
+        await found._keep()
+        assert found._next_test == pytest.approx(now[0] + 0.5)
+        now[0] += 30
+        await found._keep()
+        assert found._next_test == pytest.approx(now[0] + 2.0)
+
+
 class TestEndpoints:
     async def test_are_those_that_do_not_say_that_they_are_not_ready(self) -> None:
         assert await upkeep(Slices(PIECE))._endpoints() == [("10.0.0.1", 8443), ("10.0.0.3", 8443)]
@@ -93,6 +158,24 @@ class TestConditions:
         assert _by_name(found)["leader"]["ok"]
         found.election.problem = "Lease linkerd/linkerd-webhook: not allowed"
         assert _by_name(found)["leader"]["message"] == "Lease linkerd/linkerd-webhook: not allowed"
+
+    def test_a_certificate_from_files_without_a_ca_says_that_nobody_writes_the_ca_bundle_and_what_to_do(self) -> None:
+        def message(duties: Duties) -> str:
+            found = Upkeep(Slices(), duties, Certificate())  # type: ignore[arg-type]
+            return str(_by_name(found)["trusted"]["message"])
+
+        lacking = message(Duties(SERVICE, "me", RULES, self_managed=False))
+        for part in ("no ca.crt", "into the Secret as ca.crt", "--ca-bundle FILE", "--inject-ca-from"):
+            assert part in lacking
+        there = message(Duties(SERVICE, "me", RULES, self_managed=False, ca=lambda: b"PEM"))
+        assert "see that it signs tls.crt; nobody leads yet" in there
+
+    def test_a_certificate_that_is_not_issued_yet_leads_to_the_leader_and_its_log(self) -> None:
+        found = upkeep(Slices())
+        found.election.holder = "linkerd-webhook-abc"
+        assert _by_name(found)["trusted"]["message"].endswith("its log is that of linkerd-webhook-abc")
+        found.election.problem = "Lease linkerd/linkerd-webhook: not allowed"
+        assert _by_name(found)["trusted"]["message"].endswith("not allowed")
 
     def test_only_trust_keeps_a_replica_from_being_ready(self) -> None:
         required = {name for name, each in _by_name(upkeep(Slices())).items() if each["required"]}
