@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from certs.api import JSON
 from certs.configurations import Service
+
+
+class Endpoint(NamedTuple):
+    """A ready replica: where it listens, and its Pod's name, "" where the EndpointSlice names none."""
+
+    host: str
+    port: int
+    pod: str = ""
+
+    @property
+    def address(self) -> str:
+        """Host and port as URLs have them."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 def listing(service: Service) -> tuple[str, dict[str, str]]:
@@ -14,8 +28,8 @@ def listing(service: Service) -> tuple[str, dict[str, str]]:
     return path, {"labelSelector": f"kubernetes.io/service-name={service.name}"}
 
 
-def ready(piece: JSON) -> Iterator[tuple[str, int, str]]:
-    """Host, port and Pod ("" for none) of each ready endpoint in an EndpointSlice."""
+def ready(piece: JSON) -> Iterator[Endpoint]:
+    """Each ready endpoint in an EndpointSlice."""
     ports = [each for each in piece.get("ports") or () if isinstance(each.get("port"), int)]
     # A Service may have further ports; the one of admission has a name.
     port = next((each["port"] for each in ports if each.get("name") == "https"), ports[0]["port"] if ports else None)
@@ -24,4 +38,4 @@ def ready(piece: JSON) -> Iterator[tuple[str, int, str]]:
             continue
         target = endpoint.get("targetRef") or {}
         for address in (endpoint.get("addresses") or ())[:1]:
-            yield address, port, str(target.get("name", "")) if target.get("kind") == "Pod" else ""
+            yield Endpoint(address, port, str(target.get("name", "")) if target.get("kind") == "Pod" else "")

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import ssl
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, Protocol
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -29,6 +29,16 @@ class ProbeError(Exception):
         super().__init__(message)
         self.kind = kind
         self.message = message
+
+
+class Stream(Protocol):
+    """Bytes to and from a server, however they get there."""
+
+    async def send(self, data: bytes) -> None:
+        """Send all of it. Raises `ProbeError` or `OSError`."""
+
+    async def receive(self) -> bytes:
+        """The next bytes, none at the end. Raises `ProbeError` or `OSError`."""
 
 
 def trusted(context: ssl.SSLContext, bundle: bytes, name: str) -> str:
@@ -86,6 +96,50 @@ async def probe(host: str, port: int, name: str, bundle: bytes | None, within: f
         raise ProbeError("untrusted", f"{host}:{port}: the certificate cannot be read: {error}") from None
     finally:
         writer.transport.abort()
+
+
+async def probe_over(stream: Stream, name: str, bundle: bytes | None) -> Leaf:
+    """As `probe`, over a stream that is open already and without a bound in time. Raises `ProbeError`."""
+    try:
+        context = _anything() if bundle is None else _client(bundle)
+    except BundleError as error:
+        raise ProbeError("untrusted", str(error)) from None
+    received, sent = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = context.wrap_bio(received, sent, server_hostname=name)
+    try:
+        while not await _step(client, stream, received, sent):
+            pass
+    except ssl.SSLCertVerificationError as error:
+        raise ProbeError("untrusted", _why(error)) from None
+    except (OSError, ValueError) as error:
+        raise ProbeError("unreachable", str(error)) from None
+    return _leaf(client)
+
+
+async def _step(client: ssl.SSLObject, stream: Stream, received: ssl.MemoryBIO, sent: ssl.MemoryBIO) -> bool:
+    """Take a handshake as far as what was received goes, and wait for more; whether it is done."""
+    try:
+        client.do_handshake()
+        done = True
+    except ssl.SSLWantReadError:
+        done = False
+    # The server waits for what ends the handshake, too.
+    if data := sent.read():
+        await stream.send(data)
+    if not done:
+        data = await stream.receive()
+        if not data:
+            raise ConnectionResetError("the connection was closed during the TLS handshake")
+        received.write(data)
+    return done
+
+
+def _leaf(client: ssl.SSLObject) -> Leaf:
+    der = client.getpeercert(binary_form=True)
+    try:
+        return describe(x509.load_der_x509_certificate(der or b""))
+    except ValueError as error:
+        raise ProbeError("untrusted", f"the certificate cannot be read: {error}") from None
 
 
 def _client(bundle: bytes) -> ssl.SSLContext:

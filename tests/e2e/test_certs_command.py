@@ -121,7 +121,9 @@ class Site:
 
     def line(self, *arguments: str, kubeconfig: Path | None = None) -> list[str]:
         """The command line."""
+        # Replicas are processes here, and no Pods.
         where = f"--linkerd-namespace={self.service.namespace}", f"--kubeconfig={kubeconfig or self._kubeconfig}"
+        where = (*where, "--direct")
         return [sys.executable, "-m", "webhook.cli", "certs", *arguments, *where]
 
     def inspect(self) -> tuple[int, JSON]:
@@ -223,13 +225,13 @@ class TestInspect:
             (f"Secret {site.service.namespace}/{NAME}-tls", "there is none")
         ]
 
-    def test_an_endpoint_out_of_reach_is_judged_by_the_secret(self, site: Site) -> None:
+    def test_with_an_endpoint_out_of_reach_it_is_not_known_to_fit(self, site: Site) -> None:
         leaf = site.leaf()
         site.self_managed(leaf)
         site.configure(site.ca.certificate)
         site.route(1)
         code, found = site.inspect()
-        assert code == 0
+        assert (code, found["fits"]) == (2, None)
         assert found["replicas"][0]["unreachable"]
         assert any("judged by Secret" in each for each in found["remarks"])
 

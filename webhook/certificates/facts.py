@@ -16,6 +16,7 @@ from certs.bundle import write
 from certs.configurations import Service
 from certs.decision import due
 from certs.inspect import Leaf, describe
+from webhook.certificates.server import Server
 
 _CURVES: Final = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 _BLOCK: Final = re.compile(
@@ -129,8 +130,23 @@ class State:
     asked: str = ""
     # The names that a self-managed leaf should have, where that is known.
     names: tuple[str, ...] = ()
+    # The Deployment behind the Service, None where there is none or it may not be read.
+    server: Server | None = None
+    # Whether the leaf's Secret says by `ca.crt` what to trust.
+    authority: bool = False
+    # How replicas were asked: `direct` or `port-forward`.
+    way: str = ""
     # Files are looked at, and no cluster.
     files: bool = False
+
+    def hidden(self, resource: str) -> bool:
+        """Whether objects of a resource could not be looked at."""
+        return any(resource in each for each in self.unseen)
+
+    @property
+    def unreachable(self) -> tuple[Replica, ...]:
+        """The ready replicas of which is not known what they serve."""
+        return tuple(each for each in self.replicas if each.unreachable)
 
     def one(self, role: Role) -> Kept | None:
         """What is kept in a role."""

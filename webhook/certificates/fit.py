@@ -28,7 +28,7 @@ class Finding:
 
 def findings(state: State) -> list[Finding]:
     """Everything that does not fit; none where it does."""
-    found = [*_kept(state), *_nobody(state)]
+    found = [*_serving(state), *_kept(state), *_nobody(state)]
     for bundle in state.bundles:
         found += _empty(state, bundle)
     judged: list[Replica | Kept] = [*state.replicas, *(each for each in state.kept if each.role == "leaf")]
@@ -49,17 +49,50 @@ def remarks(state: State) -> list[str]:
         ]
     leaf = state.one("leaf")
     by = f": judged by {leaf.where}" if leaf and leaf.certificate else ""
-    found += [
-        f"{each.where} cannot be reached from here ({each.unreachable}){by}"
-        for each in state.replicas
-        if each.unreachable
-    ]
+    found += [f"{each.where} cannot be reached from here ({each.unreachable}){by}" for each in state.unreachable]
     missing = [each for each in state.names if leaf and leaf.certificate and each not in leaf.certificate.names]
     if leaf and missing and state.self_managed:
         found.append(f"{leaf.where}: {leaf.field} is not for {', '.join(missing)}: the leader issues a new one")
-    if not state.replicas and not state.files and not any("endpointslices" in each for each in state.unseen):
-        found.append(f"no replica is ready{by}")
     return found
+
+
+def _nobody_serves(state: State) -> bool:
+    return not state.replicas and not state.files and not state.hidden("endpointslices")
+
+
+def _serving(state: State) -> Iterator[Finding]:
+    """That no replica is ready: then nothing is served, whatever is stored."""
+    if not _nobody_serves(state):
+        return
+    server, namespace = state.server, state.service.namespace
+    if server is None:
+        if state.bundles and not state.hidden("deployments"):
+            yield Finding(
+                f"Service {namespace}/{state.service.name}",
+                "spec.selector",
+                "",
+                "no Deployment has Pods that it selects, and no replica is ready: nothing is served",
+                f"{_install(state)} | kubectl apply -f - (or name another --service or --linkerd-namespace)",
+            )
+        return
+    if server.wanted == 0:
+        fix = f"kubectl -n {namespace} scale deploy/{server.name} --replicas=2"
+        yield Finding(server.where, "spec.replicas", "0", "no replica is wanted: nothing is served", fix)
+        return
+    why = f" ({server.why})" if server.why else ""
+    yield Finding(
+        server.where,
+        "status.readyReplicas",
+        str(server.ready),
+        f"no replica is ready yet, of {server.wanted} wanted: nothing is served{why}",
+        f"wait for kubectl -n {namespace} rollout status deploy/{server.name}; why it takes long: "
+        f"kubectl -n {namespace} describe pods -l {server.selector}, and {_logs(state)}",
+    )
+
+
+def _awaited(state: State) -> bool:
+    """Whether what is missing comes once a replica runs, so that it is no fault of its own."""
+    return state.self_managed and _nobody_serves(state)
 
 
 def _kept(state: State) -> Iterator[Finding]:
@@ -68,7 +101,9 @@ def _kept(state: State) -> Iterator[Finding]:
         if not kept.why_not:
             continue
         missing = kept.certificate is None and kept.why_not == "there is none"
-        if missing and kept.role == "leaf" and not state.self_managed and _all_seen(state):
+        if missing and _awaited(state):
+            continue
+        if missing and kept.role == "leaf" and not state.self_managed and not _mounted(state) and _all_seen(state):
             # The replicas have theirs from somewhere else, and that was looked at.
             continue
         if missing and kept.role == "CA" and not (leaf and leaf.certificate and state.self_managed):
@@ -77,12 +112,17 @@ def _kept(state: State) -> Iterator[Finding]:
         yield Finding(kept.where, kept.field, value, kept.why_not, _fix_kept(state, kept))
 
 
+def _mounted(state: State) -> bool:
+    """Whether the leaf's Secret is known to be the one that replicas mount."""
+    return state.server is not None and bool(state.server.secret)
+
+
 def _all_seen(state: State) -> bool:
-    return bool(state.replicas) and not any(each.unreachable for each in state.replicas)
+    return bool(state.replicas) and not state.unreachable
 
 
 def _nobody(state: State) -> Iterator[Finding]:
-    if state.bundles or any("webhookconfigurations" in each for each in state.unseen):
+    if state.bundles or state.hidden("webhookconfigurations"):
         return
     service = state.service
     if state.files:
@@ -95,13 +135,12 @@ def _nobody(state: State) -> Iterator[Finding]:
         "webhooks[].clientConfig.service",
         "",
         "no webhook configuration points at it",
-        f"linkerd-webhook install --linkerd-namespace {service.namespace} | kubectl apply -f - "
-        "(or name another --service or --linkerd-namespace)",
+        f"{_install(state)} | kubectl apply -f - (or name another --service or --linkerd-namespace)",
     )
 
 
 def _empty(state: State, bundle: Bundle) -> Iterator[Finding]:
-    if not bundle.anchors:
+    if not bundle.anchors and not (_awaited(state) and not bundle.junk):
         says = f"holds no certificate ({'; '.join(bundle.junk)})" if bundle.junk else "is empty: nothing is trusted"
         yield Finding(bundle.where, bundle.field, "", says, _fix_bundle(state, bundle))
 
@@ -156,9 +195,13 @@ def _fix_kept(state: State, kept: Kept) -> str:
     if state.files:
         return _fix_leaf(state)
     if state.self_managed:
-        return f"the leader makes a new one by itself within a minute; if not, {_logs(state.service)} says why"
+        return f"the leader makes a new one by itself within a minute; if not, {_logs(state)} says why"
     if kept.certificate is None and kept.why_not == "there is none":
-        return "if it has another name, pass --secret NAME; else run this where Pods can be reached, or store it"
+        if _mounted(state):
+            return (
+                "create it: Pods start once it is there (linkerd-webhook certs issue --out DIR makes one, and says how)"
+            )
+        return "pass --secret NAME where the certificate is in another Secret"
     return _fix_leaf(state)
 
 
@@ -171,7 +214,7 @@ def _fix_leaf(state: State) -> str:
     if by_cert_manager:
         namespace, _, name = by_cert_manager.rpartition("/")
         return f"cmctl renew -n {namespace or state.service.namespace} {name}"
-    return "linkerd-webhook certs issue --out DIR, and put that into the Secret that the replicas mount"
+    return f"linkerd-webhook certs issue --out DIR, and put that into {_secret(state)}"
 
 
 def _fix_bundle(state: State, bundle: Bundle) -> str:
@@ -183,12 +226,35 @@ def _fix_bundle(state: State, bundle: Bundle) -> str:
         of = f" for {bundle.certificate_of}" if bundle.certificate_of else ""
         return f"cert-manager's cainjector writes it{of} ({bundle.cert_manager}): its log says why it does not"
     if state.self_managed:
-        return f"the leader writes it by itself within a minute; if it does not, {_logs(state.service)} says why"
+        return f"the leader writes it by itself within a minute; if it does not, {_logs(state)} says why"
+    if state.service.name in _LINKERDS:
+        return "write Linkerd's CA there again: linkerd upgrade | kubectl apply -f -, or helm upgrade"
+    if state.authority:
+        return (
+            f"the leader writes ca.crt of {_secret(state)} there within a minute: see that this is the CA of tls.crt; "
+            f"if it is, {_logs(state)} says why it is not written"
+        )
+    name = state.server.secret if state.server and state.server.secret else "NAME"
     return (
-        f"put the CA of what is served there: linkerd-webhook install --existing-secret {state.service.name}-tls "
-        "--ca-bundle ca.crt | kubectl apply -f -"
+        f"add the CA's certificate to {_secret(state)} as ca.crt; or apply the installation again with "
+        f"--existing-secret {name} --ca-bundle FILE"
     )
 
 
-def _logs(service: Service) -> str:
-    return f"kubectl -n {service.namespace} logs deploy/{service.name}"
+# Services of Linkerd's own, whose caBundles come with Linkerd's manifests.
+_LINKERDS = frozenset({"linkerd-proxy-injector", "linkerd-sp-validator", "linkerd-policy-validator"})
+
+
+def _secret(state: State) -> str:
+    if state.server is not None and state.server.secret:
+        return f"Secret {state.service.namespace}/{state.server.secret}"
+    return "the Secret that the replicas mount"
+
+
+def _install(state: State) -> str:
+    return f"linkerd-webhook install --linkerd-namespace {state.service.namespace} --image REPOSITORY:TAG"
+
+
+def _logs(state: State) -> str:
+    name = state.server.name if state.server is not None else state.service.name
+    return f"kubectl -n {state.service.namespace} logs deploy/{name}"

@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from certs.api import JSON, Api, ApiFailure
 from certs.configurations import RESOURCES, ROOT, Service, pointing
-from certs.endpoints import listing, ready
+from certs.endpoints import Endpoint, listing, ready
 from certs.handshake import ProbeError
 from certs.inspect import Leaf, signed_by
-from certs.secrets import CERTIFICATE, Stored, read_ca, read_leaf
+from certs.secrets import CA, CERTIFICATE, Stored, read_ca, read_leaf
 from webhook.certificates.facts import Bundle, Kept, Replica, Role, State, Summary, bundle, first
 from webhook.certificates.offer import plain, verdicts
+from webhook.certificates.server import Server, server
+from webhook.cluster.reach import NotAllowed
 
 _FIELD: Final = re.compile(r"(data\[[^\]]+\]):? *(.*)", re.DOTALL)
 _USER: Final = re.compile(r'User "([^"]+)"')
@@ -25,8 +27,16 @@ _USER: Final = re.compile(r'User "([^"]+)"')
 # Handshakes at a time: a Service may have many replicas.
 AT_ONCE: Final = 32
 
-# Host, port, DNS name, bundle (None: anything is trusted).
-Probe = Callable[[str, int, str, bytes | None], Awaitable[Leaf]]
+
+class Reach(Protocol):
+    """How replicas are reached: `webhook.cluster.reach.Reach`."""
+
+    @property
+    def way(self) -> str:
+        """`direct` or `port-forward`."""
+
+    async def probe(self, endpoint: Endpoint, name: str, bundle: bytes | None) -> Leaf:
+        """What an endpoint serves to who trusts this bundle, or anything for None."""
 
 
 class CannotReach(Exception):
@@ -34,35 +44,56 @@ class CannotReach(Exception):
 
 
 async def look(
-    api: Api, service: Service, probe: Probe, now: datetime, secret: str = "", cluster_domain: str = ""
+    api: Api, service: Service, reach: Reach, now: datetime, secret: str = "", cluster_domain: str = ""
 ) -> State:
     """Everything at this moment. Raises `CannotReach`.
 
-    `secret` is the name of the leaf's Secret, where it is another; with `cluster_domain` the state knows which names a
-    self-managed leaf should have. What is forbidden is said in the state, and the rest is looked at all the same.
+    `secret` is the name of the leaf's Secret, where it is another than the Deployment says; with `cluster_domain` the
+    state knows which names a self-managed leaf should have. What is forbidden is said in the state, and the rest is
+    looked at all the same.
     """
     unseen: list[str] = []
     bundles = await _bundles(api, service, unseen)
-    ca, leaf = await _secrets(api, service, secret or f"{service.name}-tls", now, unseen)
+    behind = await _server(api, service, unseen)
+    ca, leaf = await _secrets(api, service, _leaf_name(service, behind, secret), now, unseen)
     tried = list(dict.fromkeys(each.pem for each in bundles if each.anchors))
-    replicas, trust = await _replicas(await _endpoints(api, service, unseen), service.dns_name, tried, probe)
+    endpoints = await _endpoints(api, service, unseen)
+    replicas, trust = await _Asked(reach, service, tried, unseen).ask(endpoints)
     if leaf.held is not None:
         pair = leaf.held.pair
         found = verdicts(pair.certificate, pair.key, tried, service.dns_name)
         trust |= {(_where(service, leaf.name), pem): why for pem, why in found.items()}
+    kept = _kept(service, ca, leaf, behind) if not any(" secrets/" in each for each in unseen) else ()
     return State(
         service=service,
         at=now,
-        kept=_kept(service, ca, leaf) if not any(" secrets/" in each for each in unseen) else (),
+        kept=kept,
         replicas=tuple(replicas),
         bundles=tuple(bundles),
         trust=trust,
         unseen=tuple(unseen),
-        self_managed=ca.body is not None or (leaf.body is not None and leaf.ours),
+        self_managed=_self_managed(behind, ca, leaf),
         leaf_of_ca=bool(ca.held and leaf.held and signed_by(leaf.held.certificate, ca.held.certificate)),
         asked=ca.asked,
         names=service.dns_names(cluster_domain) if cluster_domain else (),
+        server=behind,
+        authority=bool(leaf.body and (leaf.body.get("data") or {}).get(CA)),
+        way=reach.way,
     )
+
+
+def _leaf_name(service: Service, behind: Server | None, given: str) -> str:
+    """Where the leaf is kept, "" for in no Secret that is known."""
+    if given or behind is None or behind.mode == "self-managed":
+        return given or f"{service.name}-tls"
+    return behind.secret
+
+
+def _self_managed(behind: Server | None, ca: Stored, leaf: Stored) -> bool:
+    """As the Deployment says; where that is not known, as the Secrets look."""
+    if behind is not None:
+        return behind.mode == "self-managed"
+    return ca.body is not None or (leaf.body is not None and leaf.ours)
 
 
 async def ask(
@@ -123,21 +154,35 @@ async def _bundles(api: Api, service: Service, unseen: list[str]) -> list[Bundle
     return found
 
 
+async def _server(api: Api, service: Service, unseen: list[str]) -> Server | None:
+    within = f"namespaces/{service.namespace}"
+    where = f"/api/v1/{within}/services/{service.name}"
+    body = await _get(api, where, f"services/{service.name}", "get", service.namespace, unseen)
+    where = f"/apis/apps/v1/{within}/deployments"
+    deployments = await _get(api, where, "deployments.apps", "list", service.namespace, unseen)
+    return server(_items(deployments), body, service)
+
+
 async def _secrets(
     api: Api, service: Service, leaf_name: str, now: datetime, unseen: list[str]
 ) -> tuple[Stored, Stored]:
     root = f"/api/v1/namespaces/{service.namespace}/secrets"
     ca_name = f"{service.name}-ca"
     ca = await _get(api, f"{root}/{ca_name}", f"secrets/{ca_name}", "get", service.namespace, unseen)
+    if not leaf_name:
+        return read_ca(ca_name, ca, now), Stored("")
     leaf = await _get(api, f"{root}/{leaf_name}", f"secrets/{leaf_name}", "get", service.namespace, unseen)
     return read_ca(ca_name, ca, now), read_leaf(leaf_name, leaf, now)
 
 
-def _kept(service: Service, ca: Stored, leaf: Stored) -> tuple[Kept, ...]:
-    found = [_one(service, ca, "CA", CERTIFICATE, ca.why_not)]
-    if ca.has_next:
-        found.append(_one(service, ca, "next CA", "next.crt", ca.next_why_not))
-    return (*found, _one(service, leaf, "leaf", CERTIFICATE, leaf.why_not))
+def _kept(service: Service, ca: Stored, leaf: Stored, behind: Server | None) -> tuple[Kept, ...]:
+    found = []
+    # A server that reads files has no CA, and one that is left of before is not of use to it.
+    if behind is None or behind.mode == "self-managed":
+        found.append(_one(service, ca, "CA", CERTIFICATE, ca.why_not))
+        if ca.has_next:
+            found.append(_one(service, ca, "next CA", "next.crt", ca.next_why_not))
+    return (*found, _one(service, leaf, "leaf", CERTIFICATE, leaf.why_not)) if leaf.name else tuple(found)
 
 
 def _one(service: Service, stored: Stored, role: Role, key: str, why_not: str) -> Kept:
@@ -161,50 +206,64 @@ def _where(service: Service, name: str) -> str:
     return f"Secret {service.namespace}/{name}"
 
 
-async def _endpoints(api: Api, service: Service, unseen: list[str]) -> list[tuple[str, int, str]]:
-    """Host, port and Pod of each ready endpoint, each once."""
+async def _endpoints(api: Api, service: Service, unseen: list[str]) -> list[Endpoint]:
+    """Each ready endpoint, each once."""
     root, query = listing(service)
     body = await _get(api, root, "endpointslices.discovery.k8s.io", "list", service.namespace, unseen, query)
     return list(dict.fromkeys(each for item in _items(body) for each in ready(item)))
 
 
-async def _replicas(
-    endpoints: list[tuple[str, int, str]], name: str, bundles: list[bytes], probe: Probe
-) -> tuple[list[Replica], dict[tuple[str, bytes], str]]:
-    gate = asyncio.Semaphore(AT_ONCE)
+class _Asked:
+    """Asks replicas what they serve, and notes once what may not be asked."""
 
-    async def one(host: str, port: int, pod: str) -> tuple[Replica, dict[bytes, str]]:
-        async with gate:
-            return await _replica(host, port, pod, name, bundles, probe)
+    def __init__(self, reach: Reach, service: Service, bundles: list[bytes], unseen: list[str]) -> None:
+        self._reach = reach
+        self._service = service
+        self._bundles = bundles
+        self._unseen = unseen
+        self._gate = asyncio.Semaphore(AT_ONCE)
 
-    found = await asyncio.gather(*(one(*each) for each in endpoints))
-    trust = {(replica.where, pem): why for replica, verdict in found for pem, why in verdict.items()}
-    return [replica for replica, _ in found], trust
+    async def ask(self, endpoints: list[Endpoint]) -> tuple[list[Replica], dict[tuple[str, bytes], str]]:
+        """The replicas, and by who serves and bundle why that does not trust it."""
+        found = await asyncio.gather(*map(self._one, endpoints))
+        trust = {(replica.where, pem): why for replica, verdict in found for pem, why in verdict.items()}
+        return [replica for replica, _ in found], trust
 
-
-async def _replica(
-    host: str, port: int, pod: str, name: str, bundles: list[bytes], probe: Probe
-) -> tuple[Replica, dict[bytes, str]]:
-    """What one endpoint serves, and what each bundle makes of that."""
-    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    verdict: dict[bytes, str] = {}
-    try:
-        leaf = await probe(host, port, name, None)
-        for pem in bundles:
+    async def _one(self, endpoint: Endpoint) -> tuple[Replica, dict[bytes, str]]:
+        async with self._gate:
             try:
-                await probe(host, port, name, pem)
+                return await self._replica(endpoint)
+            except ProbeError as error:
+                return Replica(endpoint.address, endpoint.pod, unreachable=_bare(error, endpoint)), {}
+            except NotAllowed as error:
+                self._forbidden(str(error))
+                return Replica(endpoint.address, endpoint.pod, unreachable="pods/portforward is forbidden"), {}
+
+    async def _replica(self, endpoint: Endpoint) -> tuple[Replica, dict[bytes, str]]:
+        """What one endpoint serves, and what each bundle makes of that."""
+        name = self._service.dns_name
+        verdict: dict[bytes, str] = {}
+        leaf = await self._reach.probe(endpoint, name, None)
+        for pem in self._bundles:
+            try:
+                await self._reach.probe(endpoint, name, pem)
                 verdict[pem] = ""
             except ProbeError as error:
                 if error.kind == "unreachable":
                     raise
-                verdict[pem] = _bare(error, host, port)
-    except ProbeError as error:
-        return Replica(address, pod, unreachable=_bare(error, host, port)), {}
-    return Replica(address, pod, leaf), verdict
+                verdict[pem] = _bare(error, endpoint)
+        return Replica(endpoint.address, endpoint.pod, leaf), verdict
+
+    def _forbidden(self, message: str) -> None:
+        # Since Kubernetes 1.35 a WebSocket needs `create` as well.
+        what = grant(ApiFailure(403, message), "get and create", "pods/portforward", self._service.namespace)
+        text = f"may not forward ports to Pods, so what replicas serve is not seen: {what}"
+        if text not in self._unseen:
+            self._unseen.append(text)
 
 
-def _bare(error: ProbeError, host: str, port: int) -> str:
-    return plain(error.message.removeprefix(f"{host}:{port}: "))
+def _bare(error: ProbeError, endpoint: Endpoint) -> str:
+    return plain(error.message.removeprefix(f"{endpoint.host}:{endpoint.port}: "))
 
 
 def _items(body: JSON | None) -> list[JSON]:

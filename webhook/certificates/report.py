@@ -25,7 +25,7 @@ def as_json(state: State) -> JSON:
         "service": f"{state.service.namespace}/{state.service.name}",
         "dnsName": state.service.dns_name,
         "time": stamp(state.at),
-        "fits": False if found else (None if state.unseen else True),
+        "fits": False if found else (None if state.unseen or state.unreachable else True),
         "selfManaged": state.self_managed,
         "rotationAsked": state.asked or None,
         "certificates": [
@@ -38,6 +38,7 @@ def as_json(state: State) -> JSON:
             }
             for each in state.kept
         ],
+        "replicasAskedBy": state.way or None,
         "replicas": [
             {
                 "address": each.address,
@@ -106,24 +107,30 @@ def _of(kept: Kept, now: datetime, due: str) -> tuple[str, ...]:
     return found.subject, f"serial {_short(found.serial)}", found.key, _from_until(found, now), why
 
 
+_WAYS = {
+    "direct": "dialled directly, as this runs in the cluster's network",
+    "port-forward": "asked through the API server, by port-forward to each Pod",
+}
+
+
 def _replicas(state: State) -> Iterator[str]:
     if state.files:
         return
     yield ""
-    yield "Replicas"
+    yield f"Replicas ({_WAYS[state.way]})" if state.way in _WAYS else "Replicas"
     rows = [
         (
             each.where.removeprefix("replica "),
             *(
                 (each.leaf.subject, f"serial {_short(serial(each.leaf.serial))}", _from_until(each.leaf, state.at))
                 if each.leaf
-                else ("cannot be reached from here",)
+                else (f"cannot be reached from here: {each.unreachable}",)
             ),
         )
         for each in state.replicas
     ]
-    hidden = any("endpointslices" in each for each in state.unseen)
-    yield from table(rows) if rows else ("  not seen" if hidden else "  none is ready",)
+    nothing = "  not seen" if state.hidden("endpointslices") else "  none is ready"
+    yield from table(rows) if rows else (nothing,)
 
 
 def _bundles(state: State) -> Iterator[str]:
@@ -138,8 +145,8 @@ def _bundles(state: State) -> Iterator[str]:
         ]
         if not each.anchors:
             rows.append((*about, "no certificate"))
-    hidden = any("webhookconfigurations" in each for each in state.unseen)
-    yield from table(rows) if rows else ("  not seen" if hidden else "  none",)
+    nothing = "  not seen" if state.hidden("webhookconfigurations") else "  none"
+    yield from table(rows) if rows else (nothing,)
 
 
 def _verdict(state: State) -> Iterator[str]:
@@ -147,7 +154,10 @@ def _verdict(state: State) -> Iterator[str]:
         yield f"note: {each}"
     found = findings(state)
     if not found:
-        if not state.unseen:
+        if state.unreachable:
+            count = f"{len(state.unreachable)} of {len(state.replicas)}"
+            yield f"not known whether it fits: what {count} replicas serve could not be seen from here"
+        elif not state.unseen:
             yield f"fits: what is served is trusted by every caBundle for {state.service.dns_name}"
         return
     yield f"does not fit, {len(found)} {'finding' if len(found) == 1 else 'findings'}:"

@@ -18,10 +18,10 @@ import click
 from webhook.grammar import GrammarError, parse_duration
 
 if TYPE_CHECKING:
-    from certs.api import Api
     from certs.configurations import Service
     from webhook.certificates.facts import State
     from webhook.certificates.rotation import Kind
+    from webhook.cluster.api import ApiServer
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -68,8 +68,14 @@ def cluster_options(command: F) -> F:
         click.option(
             "--secret",
             metavar="NAME",
-            help="The Secret of the serving certificate.  [default: SERVICE-tls]",
+            help="The Secret of the serving certificate.  [default: the one that the Deployment uses]",
             default="",
+        ),
+        click.option(
+            "--direct",
+            is_flag=True,
+            help="Dial the replicas' addresses, in place of port-forward through the API server: only from within the "
+            "Pods' network. In a Pod of the cluster this is so without the flag.",
         ),
     ):
         command = option(command)
@@ -100,13 +106,17 @@ def inspect(
     cluster_domain: str,
     kubeconfig: Path | None,
     secret: str,
+    direct: bool,
     tls_dir: Path | None,
     ca_bundle: Path | None,
     output: Output,
 ) -> None:
     """Show what is stored and served, what each caBundle trusts, and whether that fits.
 
-    Exit code: 0 it fits, 1 it does not, 2 something could not be looked at.
+    Replicas are asked through the API server, by port-forward to each Pod (get and create on pods/portforward); from
+    within a Pod of the cluster they are dialled directly.
+
+    Exit code: 0 it fits, 1 it does not, or nothing is served, 2 something could not be looked at.
     """
     from certs.configurations import Service
 
@@ -116,8 +126,8 @@ def inspect(
     if tls_dir is not None:
         sys.exit(_show(_look_at_files(tls_dir, ca_bundle, what), output))
 
-    async def run(api: Api) -> int:
-        return _show(await _looker(api, what, secret, cluster_domain)(), output)
+    async def run(api: ApiServer) -> int:
+        return _show(await _looker(api, what, secret, cluster_domain, direct=direct)(), output)
 
     sys.exit(_in_cluster(kubeconfig, run))
 
@@ -221,6 +231,7 @@ def rotate(
     service: str,
     kubeconfig: Path | None,
     secret: str,
+    direct: bool,
     kind: Kind,
     no_wait: bool,
     timeout: timedelta,
@@ -235,8 +246,8 @@ def rotate(
 
     what = Service(linkerd_namespace, service)
 
-    async def run(api: Api) -> int:
-        look = _looker(api, what, secret)
+    async def run(api: ApiServer) -> int:
+        look = _looker(api, what, secret, direct=direct)
         before = await look()
         if before.unseen and not no_wait:
             for each in before.unseen:
@@ -258,7 +269,9 @@ def rotate(
     sys.exit(_in_cluster(kubeconfig, run))
 
 
-async def _follow(api: Api, before: State, kind: Kind, look: Callable[[], Awaitable[State]], within: timedelta) -> int:
+async def _follow(
+    api: ApiServer, before: State, kind: Kind, look: Callable[[], Awaitable[State]], within: timedelta
+) -> int:
     """Print each step as it is done. The exit code comes out."""
     from webhook.certificates import rotation
 
@@ -292,6 +305,7 @@ def watch(
     service: str,
     kubeconfig: Path | None,
     secret: str,
+    direct: bool,
     interval: timedelta,
     output: Output,
 ) -> None:
@@ -301,8 +315,8 @@ def watch(
     """
     from certs.configurations import Service
 
-    async def run(api: Api) -> int:
-        look = _looker(api, Service(linkerd_namespace, service), secret)
+    async def run(api: ApiServer) -> int:
+        look = _looker(api, Service(linkerd_namespace, service), secret, direct=direct)
         return await _watch(look, interval.total_seconds(), output)
 
     # Ctrl-C is how it ends.
@@ -351,12 +365,15 @@ def _look_at_files(tls_dir: Path, ca_bundle: Path | None, service: Service) -> S
         sys.exit(CANNOT_LOOK)
 
 
-def _looker(api: Api, service: Service, secret: str, cluster_domain: str = "") -> Callable[[], Awaitable[State]]:
+def _looker(
+    api: ApiServer, service: Service, secret: str, cluster_domain: str = "", *, direct: bool
+) -> Callable[[], Awaitable[State]]:
     """What takes one look at everything."""
-    from certs.handshake import probe
     from webhook.certificates.gather import look
+    from webhook.cluster.reach import Reach
 
-    return lambda: look(api, service, probe, _now(), secret, cluster_domain)
+    reach = Reach(api, service.namespace, direct=direct)
+    return lambda: look(api, service, reach, _now(), secret, cluster_domain)
 
 
 def _show(state: State, output: Output, *, indent: bool = True) -> int:
@@ -369,10 +386,12 @@ def _show(state: State, output: Output, *, indent: bool = True) -> int:
         _say(each)
     if state.unseen:
         return CANNOT_LOOK
-    return NOT_FIT if findings(state) else FIT
+    if findings(state):
+        return NOT_FIT
+    return CANNOT_LOOK if state.unreachable else FIT
 
 
-def _in_cluster(kubeconfig: Path | None, run: Callable[[Api], Coroutine[Any, Any, int]]) -> int:
+def _in_cluster(kubeconfig: Path | None, run: Callable[[ApiServer], Coroutine[Any, Any, int]]) -> int:
     """Run with a connection to the API server. The exit code comes out."""
     from webhook.certificates.gather import CannotReach
     from webhook.cli.cluster import connect

@@ -74,8 +74,9 @@ class ApiError(ApiFailure):
 class ApiServer:
     """One API server. Share it: it holds the connections. Made and used in one event loop; `close` it at the end."""
 
-    def __init__(self, configuration: Configuration, loader: Any = None) -> None:
-        """`loader`: a kubeconfig's, to read its credentials again from time to time."""
+    def __init__(self, configuration: Configuration, loader: Any = None, *, inside: bool = False) -> None:
+        """`loader`: a kubeconfig's, to read its credentials again from time to time. `inside`: this runs in a Pod."""
+        self.inside = inside
         # Go's TLS does not insist on RFC 5280 to the letter, and many clusters' CAs would not pass from Python 3.13 on.
         configuration.disable_strict_ssl_verification = True
         self._configuration = configuration
@@ -120,7 +121,7 @@ class ApiServer:
         try:
             loader = InClusterConfigLoader(token_file, ca_file, environ=environment)  # type: ignore[no-untyped-call]
             loader.load_and_set(configuration)  # type: ignore[no-untyped-call]
-            return cls(configuration)
+            return cls(configuration, inside=True)
         except (ConfigException, OSError, ValueError) as error:
             raise ConfigurationError(
                 f"no service account to use ({_one_line(error)}; looked for {token_file} and {ca_file}): "
@@ -228,6 +229,36 @@ class ApiServer:
             if error.status == 0 or error.status >= 500:
                 raise
         self._answered = asyncio.get_running_loop().time()
+
+    @contextlib.asynccontextmanager
+    async def socket(
+        self, path: str, query: Mapping[str, str], protocol: str, *, within: float
+    ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """A WebSocket of a subprotocol, opened within so many seconds. Raises `ApiError` and `TimeoutError`."""
+        session = self._rest.pool_manager
+        if session is None:
+            session = self._rest.pool_manager = self._rest._create_pool_manager()
+        url = f"{self.host}{path}?{urlencode(query)}"
+        headers = {"User-Agent": "linkerd-webhook", **await self._authorization()}
+        options: dict[str, Any] = {"proxy": self._rest.proxy, "proxy_headers": self._rest.proxy_headers}
+        # The other side's goodbye is not worth a wait.
+        options["timeout"] = aiohttp.ClientWSTimeout(ws_close=0.5)
+        try:
+            async with asyncio.timeout(within):
+                opened = await session.ws_connect(url, headers=headers, protocols=(protocol,), **options)
+        except TimeoutError:
+            raise
+        except aiohttp.WSServerHandshakeError as error:
+            # What the API server says of it is in the body, which a WebSocket's client does not read.
+            with contextlib.suppress(TimeoutError):
+                await self.get(path, query, PLAIN)
+            raise ApiError(error.status, f"HTTP {error.status} {error.message}") from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise ApiError(0, _one_line(error)) from error
+        try:
+            yield opened
+        finally:
+            await opened.close()
 
     @contextlib.asynccontextmanager
     async def _request(

@@ -10,6 +10,7 @@ from typing import Any
 
 from certs.api import ApiFailure
 from certs.configurations import ROOT, Service
+from certs.endpoints import Endpoint
 from certs.handshake import ProbeError
 from certs.inspect import Leaf, describe
 from certs.issue import Pair, issue_ca, issue_leaf
@@ -28,6 +29,9 @@ LEAF_PATH = f"{SECRETS}/linkerd-webhook-tls"
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/linkerd/endpointslices"
 MUTATING = f"{ROOT}/mutatingwebhookconfigurations"
 VALIDATING = f"{ROOT}/validatingwebhookconfigurations"
+SERVICES = "/api/v1/namespaces/linkerd/services/linkerd-webhook"
+DEPLOYMENTS = "/apis/apps/v1/namespaces/linkerd/deployments"
+LABELS = {"app.kubernetes.io/name": "linkerd-webhook"}
 LEASE = "/apis/coordination.k8s.io/v1/namespaces/linkerd/leases/linkerd-webhook"
 
 
@@ -44,6 +48,10 @@ def new_leaf(ca: Pair, lifetime: timedelta = timedelta(days=30), names: tuple[st
 class Site:
     """What is there; change it as it pleases. `failures` are by path."""
 
+    # As a connection of a Pod: replicas are dialled, by `dial`.
+    inside = True
+    way = "direct"
+
     def __init__(self) -> None:
         self.ca = new_ca()
         self.leaf = new_leaf(self.ca)
@@ -59,7 +67,27 @@ class Site:
         self.store(self.leaf)
         self.configure("linkerd-webhook", self.ca.certificate)
         self.replicas(self.leaf)
+        self.deploy("--certs=self-managed")
         return self
+
+    def deploy(
+        self, *arguments: str, secret: str = "", replicas: int = 1, conditions: list[JSON] | None = None
+    ) -> None:
+        """The Deployment behind the Service, with a Secret mounted where its certificate is expected."""
+        container: JSON = {
+            "name": "linkerd-webhook",
+            "args": ["serve", *arguments],
+            "ports": [{"name": "https", "containerPort": 8443}],
+            "volumeMounts": [{"name": "tls", "mountPath": "/var/run/linkerd/tls"}] if secret else [],
+        }
+        pod = {"containers": [container], "volumes": [{"name": "tls", "secret": {"secretName": secret}}]}
+        spec = {"replicas": replicas, "selector": {"matchLabels": LABELS}}
+        template = {"metadata": {"labels": LABELS}, "spec": pod}
+        status = {"readyReplicas": len(self.served), "conditions": conditions or []}
+        deployment = {"metadata": {"name": SERVICE.name}, "spec": {**spec, "template": template}, "status": status}
+        self.objects[DEPLOYMENTS] = {"items": [deployment]}
+        ports = [{"port": 443, "targetPort": "https"}]
+        self.objects[SERVICES] = {"metadata": {"name": SERVICE.name}, "spec": {"selector": LABELS, "ports": ports}}
 
     def secret(self, path: str, **data: bytes) -> None:
         """A Secret of ours."""
@@ -122,7 +150,11 @@ class Site:
     async def close(self) -> None:
         """As a connection's."""
 
-    async def probe(self, host: str, port: int, name: str, bundle: bytes | None) -> Leaf:
+    async def probe(self, endpoint: Endpoint, name: str, bundle: bytes | None) -> Leaf:
+        """As `webhook.cluster.reach.Reach`."""
+        return await self.dial(endpoint.host, endpoint.port, name, bundle)
+
+    async def dial(self, host: str, port: int, name: str, bundle: bytes | None, within: float = 2.0) -> Leaf:
         """As `certs.handshake.probe`."""
         pair = self.served[host, port]
         if pair is None:
@@ -137,7 +169,7 @@ class Site:
 
     async def look(self, now: datetime = NOW, secret: str = "") -> State:
         """What the command would see."""
-        return await look(self, SERVICE, self.probe, now, secret, "cluster.local")
+        return await look(self, SERVICE, self, now, secret, "cluster.local")
 
 
 def forbidden(what: str) -> ApiFailure:

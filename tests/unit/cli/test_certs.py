@@ -15,9 +15,12 @@ from click.testing import CliRunner, Result
 from cryptography import x509
 
 from certs.api import ApiFailure
+from certs.endpoints import Endpoint
+from certs.inspect import Leaf
 from tests.unit.certificates.site import CA_PATH, LEAF_PATH, MUTATING, Site, forbidden, new_ca, new_leaf
 from webhook.cli.certs import certs
 from webhook.cluster.api import ConfigurationError
+from webhook.cluster.reach import NotAllowed, Reach
 
 Run = Callable[..., Result]
 
@@ -38,7 +41,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Site:
         return found
 
     monkeypatch.setattr("webhook.cli.cluster.connect", connect)
-    monkeypatch.setattr("certs.handshake.probe", found.probe)
+    monkeypatch.setattr("certs.handshake.probe", found.dial)
     return found
 
 
@@ -103,6 +106,48 @@ class TestInspect:
         assert "replica" not in found.stderr
         assert "10.0.0.1:8443" in found.stdout
         assert "fits:" not in found.stdout
+
+    def test_what_nobody_could_ask_is_not_known_to_fit(self, run: Run, site: Site) -> None:
+        site.replicas(site.leaf, None)
+        found = run("inspect")
+        assert found.exit_code == 2
+        assert "not known whether it fits: what 1 of 2 replicas serve could not be seen from here" in found.stdout
+        assert json.loads(run("inspect", "-o", "json").stdout)["fits"] is None
+
+    def test_it_does_not_fit_while_nothing_is_served(self, run: Run, site: Site) -> None:
+        site.replicas()
+        found = run("inspect")
+        assert found.exit_code == 1
+        assert "no replica is ready yet" in found.stdout
+        assert "fits:" not in found.stdout
+
+    def test_it_says_which_way_replicas_were_asked(self, run: Run, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert "Replicas (dialled directly, as this runs in the cluster's network)" in run("inspect").stdout
+        assert json.loads(run("inspect", "-o", "json").stdout)["replicasAskedBy"] == "direct"
+        site.inside = False
+
+        async def forward(self: Reach, endpoint: Endpoint, name: str, bundle: bytes | None) -> Leaf:
+            assert self.way == "port-forward"
+            return await site.probe(endpoint, name, bundle)
+
+        monkeypatch.setattr(Reach, "probe", forward)
+        assert "Replicas (asked through the API server, by port-forward to each Pod)" in run("inspect").stdout
+        assert json.loads(run("inspect", "-o", "json").stdout)["replicasAskedBy"] == "port-forward"
+
+    def test_who_may_not_forward_ports_is_told_what_to_grant_once(
+        self, run: Run, site: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def forbid(*_: object) -> Leaf:
+            raise NotAllowed('pods "a" is forbidden: User "jane" cannot get resource "pods/portforward"')
+
+        site.replicas(site.leaf, site.leaf)
+        monkeypatch.setattr(Reach, "probe", forbid)
+        found = run("inspect")
+        assert found.exit_code == 2
+        assert found.stderr == (
+            "linkerd-webhook: may not forward ports to Pods, so what replicas serve is not seen: grant get and create "
+            'on pods/portforward in namespace linkerd to user "jane"\n'
+        )
 
     def test_an_api_server_out_of_reach(self, run: Run, site: Site) -> None:
         site.failures[MUTATING] = ApiFailure(0, "connection refused")

@@ -1,0 +1,123 @@
+"""The Deployment behind the Service: where it gets its certificate from, and how many replicas are ready. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from certs.api import JSON
+from certs.configurations import Service
+
+Mode = Literal["self-managed", "files"]
+
+# Where `serve` and Linkerd's own programs look for their certificate unless they are told otherwise.
+_TLS_DIR: Final = "/var/run/linkerd/tls"
+
+# Conditions of a Deployment that say why its replicas do not get ready, and the status with which they do.
+_TELLING: Final = (("ReplicaFailure", "True"), ("Progressing", "False"))
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """`mode`: whether the server issues its certificate itself or reads files; `secret`: the Secret that is mounted
+    there, "" for none. `wanted` and `ready` count replicas, `why` is what the Deployment says of those that are
+    missing.
+    """
+
+    name: str
+    namespace: str
+    mode: Mode
+    secret: str
+    wanted: int
+    ready: int
+    selector: str = ""
+    why: str = ""
+
+    @property
+    def where(self) -> str:
+        """How people find it."""
+        return f"Deployment {self.namespace}/{self.name}"
+
+
+def server(deployments: Iterable[JSON], body: JSON | None, service: Service) -> Server | None:
+    """The Deployment whose Pods a Service (`body`, None where there is none) selects; else the one of its name."""
+    spec = _dict(_dict(body).get("spec"))
+    selector = _dict(spec.get("selector"))
+    for deployment in deployments:
+        template = _dict(_dict(deployment.get("spec")).get("template"))
+        labels = _dict(_dict(template.get("metadata")).get("labels"))
+        named = _dict(deployment.get("metadata")).get("name") == service.name
+        selected = bool(selector) and selector.items() <= labels.items()
+        if selected or (named and not selector):
+            return _server(deployment, _dict(template.get("spec")), _targets(spec), service)
+    return None
+
+
+def _server(deployment: JSON, pod: JSON, targets: list[Any], service: Service) -> Server:
+    spec, status = _dict(deployment.get("spec")), _dict(deployment.get("status"))
+    container = _container(pod, targets)
+    arguments = [*_list(container.get("command")), *_list(container.get("args"))]
+    labels = _dict(_dict(spec.get("selector")).get("matchLabels"))
+    return Server(
+        name=str(_dict(deployment.get("metadata")).get("name", "")),
+        namespace=service.namespace,
+        mode="self-managed" if _flag(arguments, "certs") == "self-managed" else "files",
+        secret=_mounted(pod, container, _flag(arguments, "tls-dir") or _TLS_DIR),
+        wanted=_number(spec.get("replicas"), 1),
+        ready=_number(status.get("readyReplicas"), 0),
+        selector=",".join(f"{key}={value}" for key, value in sorted(labels.items())),
+        why="; ".join(_why(status)),
+    )
+
+
+def _targets(service: JSON) -> list[Any]:
+    return [each.get("targetPort", each.get("port")) for each in map(_dict, _list(service.get("ports")))]
+
+
+def _container(pod: JSON, targets: list[Any]) -> JSON:
+    """The container that listens where the Service leads, else the first."""
+    containers = [_dict(each) for each in _list(pod.get("containers"))]
+    for each in containers:
+        ports = [_dict(port) for port in _list(each.get("ports"))]
+        if any(port.get(key) in targets for port in ports for key in ("name", "containerPort")):
+            return each
+    return containers[0] if containers else {}
+
+
+def _flag(arguments: list[Any], name: str) -> str:
+    """A flag's value, in each form in which it is given: `--name=x`, `--name x`, and with one dash; the last counts."""
+    found = ""
+    for index, each in enumerate(map(str, arguments)):
+        flag, equals, value = each.partition("=")
+        if flag in (f"--{name}", f"-{name}"):
+            found = value if equals else str(arguments[index + 1]) if index + 1 < len(arguments) else ""
+    return found
+
+
+def _mounted(pod: JSON, container: JSON, folder: str) -> str:
+    """The Secret that is mounted as a folder."""
+    mounts = [_dict(each) for each in _list(container.get("volumeMounts"))]
+    name = next((each.get("name") for each in mounts if str(each.get("mountPath")).rstrip("/") == folder), None)
+    volume = next((each for each in map(_dict, _list(pod.get("volumes"))) if name and each.get("name") == name), {})
+    projected = [_dict(_dict(each).get("secret")) for each in _list(_dict(volume.get("projected")).get("sources"))]
+    names = [_dict(volume.get("secret")).get("secretName"), *(each.get("name") for each in projected)]
+    return str(next((each for each in names if each), ""))
+
+
+def _why(status: JSON) -> Iterator[str]:
+    for condition in map(_dict, _list(status.get("conditions"))):
+        if (condition.get("type"), condition.get("status")) in _TELLING:
+            yield str(condition.get("message") or condition.get("reason"))
+
+
+def _number(value: object, default: int) -> int:
+    return value if isinstance(value, int) else default
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _dict(value: object) -> JSON:
+    return value if isinstance(value, dict) else {}
