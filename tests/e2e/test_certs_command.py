@@ -123,8 +123,7 @@ class Site:
         """The command line."""
         # Replicas are processes here, and no Pods.
         where = f"--linkerd-namespace={self.service.namespace}", f"--kubeconfig={kubeconfig or self._kubeconfig}"
-        where = (*where, "--direct")
-        return [sys.executable, "-m", "webhook.cli", "certs", *arguments, *where]
+        return [sys.executable, "-m", "webhook.cli", "certs", *arguments, *where, "--direct"]
 
     def inspect(self) -> tuple[int, JSON]:
         """The exit code and what is found."""

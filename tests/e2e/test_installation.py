@@ -104,9 +104,9 @@ class TestOtherHands:
         self, ours: Installation, kubeconfig: Path, what: str
     ) -> None:
         before = {replica.served().serial_number for replica in ours.replicas}
-        command("certs", "rotate", what, f"--kubeconfig={kubeconfig}")
+        command("certs", "rotate", what, "--direct", f"--kubeconfig={kubeconfig}")
         assert not before & {replica.served().serial_number for replica in ours.replicas}
-        command("certs", "inspect", f"--kubeconfig={kubeconfig}")
+        command("certs", "inspect", "--direct", f"--kubeconfig={kubeconfig}")
 
     def test_a_stranger_s_configuration_is_told_and_keeps_nobody_from_being_ready(
         self, ours: Installation, api: ApiServer
