@@ -10,7 +10,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 run: $(VENV)/.run ## serve with built-in settings, and show what three sample Pods become
 	$(BIN)/linkerd-webhook demo
 
-test: check unit ## everything: style, types, contracts, all tests
+test: override PYTEST_ARGS += --cov --cov-report=
+test: check unit ## everything: style, types, contracts, all tests, and how much of the program they run
 
 check: lint types ## style, types and the contract between the rooms
 
@@ -22,7 +23,7 @@ types: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-unit: $(VENV)/.dev
+unit: $(VENV)/.dev ## only tests: make unit PYTEST_ARGS=tests/unit/policy
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lock: $(VENV)/.dev ## resolve the dependencies anew
@@ -59,7 +60,7 @@ bench: $(VENV)/.dev ## what it costs, beside a floor in the same run (needs a fe
 	$(BIN)/python -m bench.memory
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
