@@ -69,27 +69,27 @@ TOKEN_CONDITION: Final[JSON] = {
 
 _VARIABLES: Final[tuple[JSON, ...]] = (
     {
-        "name": "pod",
+        "name": "podInject",
         "expression": "object.metadata.?annotations[?'linkerd.io/inject'].orValue('')",
     },
     {
-        "name": "namespace",
+        "name": "namespaceInject",
         "expression": "namespaceObject.metadata.?annotations[?'linkerd.io/inject'].orValue('')",
     },
     {
         "name": "valid",
         "expression": _lines(
-            "variables.namespace in ['', 'enabled', 'disabled', 'ingress'] &&",
-            "variables.pod in ['', 'enabled', 'disabled', 'ingress']",
+            "variables.namespaceInject in ['', 'enabled', 'disabled', 'ingress'] &&",
+            "variables.podInject in ['', 'enabled', 'disabled', 'ingress']",
         ),
     },
     {
         "name": "asked",
         "expression": _lines(
             "variables.valid && (",
-            "  variables.namespace in ['enabled', 'ingress']",
-            "    ? variables.pod != 'disabled'",
-            "    : variables.pod in ['enabled', 'ingress'])",
+            "  variables.namespaceInject in ['enabled', 'ingress']",
+            "    ? variables.podInject != 'disabled'",
+            "    : variables.podInject in ['enabled', 'ingress'])",
         ),
     },
     {"name": "containers", "expression": "object.spec.containers.map(c, c.name)"},
@@ -114,9 +114,10 @@ _MESSAGE: Final = _lines(
     "' is not meshed: it has no ' + (variables.proxy",
     "  ? 'init container linkerd-init or linkerd-network-validator'",
     "  : 'container linkerd-proxy') +",
-    "', though ' + (variables.namespace in ['enabled', 'ingress']",
-    "  ? 'Namespace ' + namespaceObject.metadata.name + ' asks for it with linkerd.io/inject: ' + variables.namespace",
-    "  : 'it asks for it with linkerd.io/inject: ' + variables.pod) +",
+    "', though ' + (variables.namespaceInject in ['enabled', 'ingress']",
+    "  ? 'Namespace ' + namespaceObject.metadata.name +",
+    "    ' asks for it with linkerd.io/inject: ' + variables.namespaceInject",
+    "  : 'it asks for it with linkerd.io/inject: ' + variables.podInject) +",
     "'. See whether the webhook is up (kubectl -n ' + variables.linkerdNamespace +",
     "' get deploy linkerd-webhook), then create the Pod anew (kubectl rollout restart what it belongs to)'",
 )

@@ -13,6 +13,15 @@ from webhook.install import configurations, guard
 # What an API server takes at most: https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
 MOST_CONDITIONS = 64
 
+# What no name in CEL may be: https://github.com/google/cel-spec/blob/master/doc/langdef.md#syntax
+RESERVED = set(
+    re.findall(
+        r"\w+",
+        "in true false null as break const continue else for function if import let loop namespace package return var"
+        " void while",
+    )
+)
+
 
 def policy(namespace: object = "'linkerd'") -> guard.JSON:
     """The policy of a mesh that projects tokens."""
@@ -56,6 +65,11 @@ class TestPolicy:
         for each in policy()["spec"]["variables"]:
             assert f"variables.{each['name']}" in text
 
+    def test_names_its_variables_as_an_api_server_takes_them(self) -> None:
+        for each in policy()["spec"]["variables"]:
+            assert re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", each["name"])
+            assert each["name"] not in RESERVED
+
     def test_has_variables_only_of_those_before_them(self) -> None:
         known: set[str] = set()
         for each in policy()["spec"]["variables"]:
@@ -71,6 +85,11 @@ class TestExpressions:
         for each in expressions():
             assert each.count("(") == each.count(")")
             assert each.count("[") == each.count("]")
+
+    def test_name_what_they_walk_over_with_no_word_that_cel_reserves(self) -> None:
+        names = {name for each in expressions() for name in re.findall(r"\.(?:exists|map)\((\w+),", each)}
+        assert names
+        assert not names & RESERVED
 
     def test_know_every_value_of_the_annotation_that_the_injector_knows(self) -> None:
         values = {each["name"]: each["expression"] for each in policy()["spec"]["variables"]}
