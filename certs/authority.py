@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes
 
 from certs import secrets
 from certs.api import JSON, Api, ApiFailure, explain
-from certs.bundle import read, write
+from certs.bundle import salvage, write
 from certs.configurations import FIELD_MANAGER, Service
 from certs.decision import CABundles, Do, Observed, Step, decide, due, time
 from certs.inspect import signed_by
@@ -68,7 +68,7 @@ class Authority:
 
     def wanted(self) -> bytes:
         """The CAs that every caBundle has to hold, as PEM: the one that signs, the next one, and the leaf's."""
-        found = [each for held in (self.ca.held, self.ca.next) if held for each in read(held.pair.certificate)]
+        found = [each for held in (self.ca.held, self.ca.next) if held for each in salvage(held.pair.certificate)[0]]
         if self.leaf.issuer is not None and not self._of_signing_ca():
             found.append(self.leaf.issuer)
         return write(found)

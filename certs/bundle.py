@@ -5,18 +5,31 @@ from __future__ import annotations
 import base64
 import binascii
 import functools
-import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-_BLOCK: Final = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+from certs.pem import blocks
+
+CERTIFICATE: Final = "CERTIFICATE"
 
 
 class BundleError(ValueError):
-    """What is no CA bundle: the message says what is wrong with it."""
+    """What is not a CA bundle: the message says what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a bundle holds: certificates in their order; blocks that are passed over, each with its number (from 1)
+    and what it is; and whether there is text outside of them. `broken` are those that were to be certificates."""
+
+    certificates: tuple[x509.Certificate, ...] = ()
+    broken: tuple[tuple[int, str], ...] = ()
+    others: tuple[tuple[int, str], ...] = ()
+    text: bool = False
 
 
 def read(pem: bytes) -> tuple[x509.Certificate, ...]:
@@ -27,7 +40,6 @@ def read(pem: bytes) -> tuple[x509.Certificate, ...]:
     return found
 
 
-@functools.lru_cache(maxsize=64)
 def salvage(pem: bytes) -> tuple[tuple[x509.Certificate, ...], str]:
     """The certificates of a bundle that can be read, and what is wrong with the rest, "" for nothing.
 
@@ -35,18 +47,40 @@ def salvage(pem: bytes) -> tuple[tuple[x509.Certificate, ...], str]:
     """
     if not pem.strip():
         return (), ""
-    blocks = _BLOCK.findall(pem)
-    if not blocks:
-        return (), "holds no certificate, want certificates in PEM"
-    found, junk = [], ""
-    for number, block in enumerate(blocks, 1):
-        try:
-            found.append(x509.load_pem_x509_certificate(block))
-        except ValueError as error:
-            junk = junk or f"holds a certificate that cannot be read (number {number}): {error}"
-    if not junk and pem.count(b"-----BEGIN CERTIFICATE-----") > len(blocks):
-        junk = "holds a certificate that cannot be read: it has no end"
-    return tuple(found), junk
+    found = contents(pem)
+    if not found.certificates and not found.broken:
+        return (), "does not hold a certificate: write certificates in PEM"
+    why = ""
+    if found.broken:
+        number, what = found.broken[0]
+        why = f"holds a certificate that cannot be read (number {number}): {what}"
+    return found.certificates, why
+
+
+@functools.lru_cache(maxsize=64)
+def contents(pem: bytes) -> Contents:
+    """What a bundle holds, as Go's `AppendCertsFromPEM` takes and leaves it."""
+    certificates: list[x509.Certificate] = []
+    broken: list[tuple[int, str]] = []
+    others: list[tuple[int, str]] = []
+    number, text = 0, False
+    for part in blocks(pem):
+        if isinstance(part, bytes):
+            text = True
+            continue
+        number += 1
+        if part.type != CERTIFICATE:
+            others.append((number, part.type))
+        elif part.content is None:
+            broken.append((number, "its text is damaged" if b"\n-----END " in part.text else "it has no end"))
+        elif part.headers:
+            broken.append((number, "it has headers: leave them out"))
+        else:
+            try:
+                certificates.append(x509.load_der_x509_certificate(part.content))
+            except ValueError as error:
+                broken.append((number, str(error)))
+    return Contents(tuple(certificates), tuple(broken), tuple(others), text)
 
 
 def write(certificates: Iterable[x509.Certificate]) -> bytes:
@@ -64,11 +98,11 @@ def decode(text: object) -> bytes:
     if text is None or text == "":
         return b""
     if not isinstance(text, str):
-        raise BundleError(f"is {type(text).__name__}, want PEM in base64")
+        raise BundleError(f"is {type(text).__name__}: write PEM in base64")
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise BundleError(f"is no base64: {error}") from None
+        raise BundleError(f"is not base64: {error}") from None
 
 
 def encode(pem: bytes) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from cryptography import x509
 
-from certs.bundle import BundleError, merge, read
+from certs.bundle import read, salvage, write
 from certs.decision import CABundles
 
 
@@ -20,13 +20,17 @@ class FileTrust:
         self.problems: list[str] = []
 
     async def look(self) -> None:
-        """Read the file again. What is no CA bundle leaves the one before."""
+        """Read the file again. What holds no certificate that can be read leaves the one before."""
         self.problems = []
         try:
-            found = self._read()
-            self._wanted = merge(found) if found else b""
-        except (BundleError, OSError) as error:
-            self.problems = [f"ca.crt {error}: the CAs before it count on; put the CA certificates there, in PEM"]
+            found, why = salvage(self._read() or b"")
+        except OSError as error:
+            found, why = (), str(error)
+        if found or not why:
+            self._wanted = write(found)
+        if why:
+            counts = "the other CAs in it count" if found else "the CAs before it count on"
+            self.problems = [f"ca.crt {why}: {counts}; put the CA certificates there, in PEM"]
 
     def wanted(self) -> bytes:
         """The CAs that every caBundle has to hold, as PEM."""

@@ -13,6 +13,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
+from certs.bundle import contents
+from certs.pem import Block, blocks
+
 # The issuer's clock may be ahead of ours by this much.
 CLOCK_SKEW = timedelta(minutes=5)
 
@@ -81,7 +84,7 @@ def check_ca(certificate_pem: bytes, key_pem: bytes, now: datetime) -> x509.Cert
     except (x509.ExtensionNotFound, ValueError):
         constraints = None
     if constraints is None or not constraints.ca:
-        raise CertificateError("certificate", "the certificate is no CA (basicConstraints CA:TRUE is missing)")
+        raise CertificateError("certificate", "the certificate is not a CA (basicConstraints CA:TRUE is missing)")
     try:
         usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
     except (x509.ExtensionNotFound, ValueError):
@@ -100,7 +103,7 @@ def _check_key(certificate: x509.Certificate) -> None:
         return
     raise CertificateError(
         "certificate",
-        f"the CA's key cannot be used, want an elliptic curve key (P-256, P-384 or P-521) or RSA with {RSA_BITS} bits",
+        f"the CA's key cannot be used: make an elliptic curve key (P-256, P-384 or P-521) or RSA with {RSA_BITS} bits",
     )
 
 
@@ -115,30 +118,44 @@ def signed_by(leaf: x509.Certificate, ca: x509.Certificate) -> bool:
     return True
 
 
+def chain(pem: bytes) -> tuple[x509.Certificate, ...]:
+    """The certificates of a chain, at least one, the leaf first. Raises `CertificateError`.
+
+    What Go passes over in a bundle is passed over here.
+    """
+    found = contents(pem)
+    if found.certificates:
+        return found.certificates
+    if found.broken:
+        raise CertificateError("certificate", f"the certificate cannot be read: {found.broken[0][1]}")
+    what = "PEM without a certificate" if found.others else "not PEM" if pem.strip() else "empty"
+    raise CertificateError("certificate", f"the file is {what}: write a certificate chain in PEM, the leaf first")
+
+
+def key_text(pem: bytes) -> bytes:
+    """The first private key of a file, as PEM and without anything else. Raises `CertificateError`."""
+    found = [each for each in blocks(pem) if isinstance(each, Block)]
+    for block in found:
+        if block.content is not None and (block.type == "PRIVATE KEY" or block.type.endswith(" PRIVATE KEY")):
+            return block.text
+    if found:
+        raise CertificateError("key", "the file does not hold a private key that can be read")
+    what = "not PEM" if pem.strip() else "empty"
+    raise CertificateError("key", f"the file is {what}: write a private key in PEM")
+
+
 def _leaf(chain_pem: bytes) -> x509.Certificate:
-    if not chain_pem.strip():
-        raise CertificateError("certificate", "the file is empty, want a certificate chain in PEM, the leaf first")
-    if b"-----BEGIN CERTIFICATE-----" not in chain_pem:
-        what = "PEM without a certificate" if b"-----BEGIN " in chain_pem else "not PEM"
-        raise CertificateError("certificate", f"the file is {what}, want a certificate chain in PEM, the leaf first")
-    try:
-        return x509.load_pem_x509_certificates(chain_pem)[0]
-    except ValueError as error:
-        raise CertificateError("certificate", f"the certificate cannot be read: {error}") from None
+    return chain(chain_pem)[0]
 
 
 def _key(key_pem: bytes) -> PrivateKeyTypes:
-    if not key_pem.strip():
-        raise CertificateError("key", "the file is empty, want a private key in PEM")
-    if b"-----BEGIN " not in key_pem:
-        raise CertificateError("key", "the file is not PEM, want a private key in PEM")
     try:
-        return serialization.load_pem_private_key(key_pem, password=None)
+        return serialization.load_pem_private_key(key_text(key_pem), password=None)
     except TypeError:
-        raise CertificateError("key", "the private key is encrypted, want one without a password") from None
+        raise CertificateError("key", "the private key is encrypted: write one without a password") from None
     except (ValueError, UnsupportedAlgorithm):
         # The library's text may quote the input, and a key belongs in no log.
-        raise CertificateError("key", "the file holds no private key that can be read") from None
+        raise CertificateError("key", "the file does not hold a private key that can be read") from None
 
 
 def _public_bytes(key: PrivateKeyTypes) -> bytes:

@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from certs.inspect import chain, key_text
+
 # A clock that is behind ours must not see a certificate from the future.
 CLOCK_SKEW = timedelta(minutes=5)
 
@@ -53,8 +55,8 @@ def issue_leaf(
     """
     if not dns_names:
         raise ValueError("a serving certificate needs at least one DNS name")
-    authority = x509.load_pem_x509_certificate(ca.certificate)
-    signer = serialization.load_pem_private_key(ca.key, password=None)
+    authority = chain(ca.certificate)[0]
+    signer = serialization.load_pem_private_key(key_text(ca.key), password=None)
     if not isinstance(signer, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
         raise TypeError(f"the CA's key is {type(signer).__name__}, want an elliptic curve or RSA key")
     now = now or datetime.now(UTC)

@@ -17,7 +17,7 @@ from cryptography import x509
 
 from certs.api import JSON
 from certs.bundle import BundleError, decode, salvage
-from certs.inspect import CertificateError, check_ca, check_pair, signed_by
+from certs.inspect import CertificateError, chain, check_ca, check_pair, signed_by
 from certs.issue import Pair
 
 _Check = Callable[[bytes, bytes, datetime], x509.Certificate]
@@ -112,7 +112,7 @@ def read_leaf(name: str, body: JSON | None, now: datetime) -> Stored:
 
 def _check_leaf(certificate: bytes, key: bytes, now: datetime) -> x509.Certificate:
     check_pair(certificate, key, now)
-    return x509.load_pem_x509_certificates(certificate)[0]
+    return chain(certificate)[0]
 
 
 def _read(name: str, body: JSON | None, now: datetime, check: _Check) -> Stored:

@@ -7,12 +7,18 @@ import ssl
 import tempfile
 from typing import BinaryIO
 
+from certs import inspect
+from certs.bundle import write
 from certs.inspect import CertificateError
 
 
 def load(context: ssl.SSLContext, chain: bytes, key: bytes) -> None:
-    """Have a context serve exactly this pair, both PEM. Raises `CertificateError` where OpenSSL refuses it."""
-    with _memory(chain) as chain_file, _memory(key) as key_file:
+    """Have a context serve exactly this pair, both PEM. Raises `CertificateError` where OpenSSL refuses it.
+
+    OpenSSL stumbles over what others pass over, so it gets the certificates and the key alone.
+    """
+    certificates = write(inspect.chain(chain))
+    with _memory(certificates) as chain_file, _memory(inspect.key_text(key)) as key_file:
         try:
             context.load_cert_chain(f"/dev/fd/{chain_file.fileno()}", f"/dev/fd/{key_file.fileno()}")
         except ssl.SSLError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,16 +11,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from certs.bundle import write
+from certs.bundle import contents, write
 from certs.configurations import Service
 from certs.decision import due
 from certs.inspect import Leaf, describe
 from webhook.certificates.server import Server
 
 _CURVES: Final = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
-_BLOCK: Final = re.compile(
-    rb"-----BEGIN ([A-Z0-9 ]+)-----(?:(?!-----BEGIN ).)*?(?:-----END \1-----|(?=-----BEGIN )|\Z)", re.DOTALL
-)
 
 Role = Literal["CA", "next CA", "leaf"]
 
@@ -166,20 +162,11 @@ def serial(number: int) -> str:
 
 def read_bundle(pem: bytes) -> tuple[tuple[x509.Certificate, ...], tuple[str, ...]]:
     """The certificates of a bundle as the API server reads them, and what it passes over, in words."""
-    found: list[x509.Certificate] = []
-    junk: list[str] = []
-    for number, block in enumerate(_BLOCK.finditer(pem), 1):
-        what = block[1].decode()
-        if what != "CERTIFICATE":
-            junk.append(f"block {number} is {what}, want CERTIFICATE")
-            continue
-        try:
-            found.append(x509.load_pem_x509_certificate(block[0]))
-        except ValueError:
-            junk.append(f"block {number} is a certificate that cannot be read")
-    if _BLOCK.sub(b"", pem).strip():
-        junk.append("text outside of PEM blocks")
-    return tuple(dict.fromkeys(found)), tuple(junk)
+    found = contents(pem)
+    junk = {number: f"block {number} is a certificate that cannot be read" for number, _ in found.broken}
+    junk |= {number: f"block {number} is {what}: only CERTIFICATE counts" for number, what in found.others}
+    text = ("text outside of PEM blocks",) if found.text else ()
+    return tuple(dict.fromkeys(found.certificates)), (*(junk[number] for number in sorted(junk)), *text)
 
 
 def bundle(where: str, place: str, webhook: str, pem: bytes, **more: str) -> Bundle:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
-from cryptography import x509
 
+from certs.bundle import salvage
 from webhook.injector.inject import Injector
 from webhook.mesh.config import ConfigError, Mesh
 from webhook.mesh.releases import LINES, Line, line
@@ -84,10 +84,11 @@ def only_line(release_line: str | None) -> Line:
 
 def _check_trust_anchors(path: Path, content: bytes) -> None:
     """No proxy gets an identity without at least one certificate that still holds. Raises `Refused`."""
-    try:
-        anchors = x509.load_pem_x509_certificates(content)
-    except ValueError as error:
-        raise Refused(f"{path}: no trust anchor: want at least one PEM certificate") from error
+    anchors, why = salvage(content)
+    if not anchors:
+        raise Refused(f"{path}: no trust anchor: the file {why or 'is empty'}: write at least one certificate in PEM")
+    if why:
+        log.warning("trust anchors", problem=f"{path}: {why}; it is passed over, and the other anchors count")
     now = datetime.now(UTC)
     if all(anchor.not_valid_after_utc <= now for anchor in anchors):
         expired = max(anchor.not_valid_after_utc for anchor in anchors)

@@ -86,7 +86,7 @@ class TestBundles:
         found, junk = read_bundle(b"hello\n" + one.key + damaged + endless + two.certificate + two.certificate)
         assert [each.subject.rfc4514_string() for each in found] == ["CN=two"]
         assert junk == (
-            "block 1 is PRIVATE KEY, want CERTIFICATE",
+            "block 1 is PRIVATE KEY: only CERTIFICATE counts",
             "block 2 is a certificate that cannot be read",
             "block 3 is a certificate that cannot be read",
             "text outside of PEM blocks",

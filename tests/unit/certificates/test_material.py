@@ -90,7 +90,7 @@ class TestIssuing:
 
     def test_a_leaf_is_no_ca(self, tmp_path: Path) -> None:
         files = material.issue(NAMES, DAY, NOW)
-        with pytest.raises(material.Refused, match="is no CA"):
+        with pytest.raises(material.Refused, match="is not a CA"):
             material.signer(*written(tmp_path, Pair(files["tls.crt"], files["tls.key"])), NOW)
 
     def test_a_file_that_is_not_there(self, tmp_path: Path) -> None:

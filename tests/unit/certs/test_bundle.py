@@ -28,8 +28,8 @@ class TestRead:
     @pytest.mark.parametrize(
         ("pem", "says"),
         [
-            (b"hello", "holds no certificate"),
-            (ONE[:100], "holds no certificate"),
+            (b"hello", "does not hold a certificate"),
+            (ONE[:100], "it has no end"),
             (ONE + TWO[:100], "it has no end"),
             (ONE + ONE[:60] + b"\n-----END CERTIFICATE-----\n", r"cannot be read \(number 2\)"),
         ],
@@ -43,6 +43,19 @@ class TestRead:
         found, why = salvage(ONE + junk + TWO)
         assert write(found) == ONE + TWO
         assert "number 2" in why
+
+    def test_a_beginning_without_an_end_takes_no_certificate_along(self) -> None:
+        found, why = salvage(ONE[:200] + b"\n" + TWO)
+        assert write(found) == TWO
+        assert "(number 1): it has no end" in why
+
+    def test_blocks_of_other_types_are_passed_over(self) -> None:
+        assert subjects(issue_ca("three").key + ONE) == ["CN=one"]
+
+    def test_a_certificate_with_headers_does_not_count(self) -> None:
+        found, why = salvage(ONE.replace(b"-----\n", b"-----\nA: b\n\n", 1) + TWO)
+        assert write(found) == TWO
+        assert "headers" in why
 
 
 class TestMerge:
@@ -67,7 +80,7 @@ class TestBase64:
     def test_none_is_empty(self, none: object) -> None:
         assert decode(none) == b""
 
-    @pytest.mark.parametrize(("value", "says"), [("%%", "is no base64"), ("AAA", "is no base64"), (7, "is int")])
+    @pytest.mark.parametrize(("value", "says"), [("%%", "is not base64"), ("AAA", "is not base64"), (7, "is int")])
     def test_what_is_no_base64_is_said(self, value: object, says: str) -> None:
         with pytest.raises(BundleError, match=says):
             decode(value)

@@ -43,7 +43,7 @@ class TestPointing:
         body = configuration(MUTATING, "x")
         body["webhooks"][0]["clientConfig"]["caBundle"] = "%"
         (found,) = pointing(body, SERVICE)
-        assert (found.bundle, found.junk[:12]) == (b"", "is no base64")
+        assert (found.bundle, found.junk[:13]) == (b"", "is not base64")
 
     @pytest.mark.parametrize("annotation", ["inject-ca-from", "inject-ca-from-secret", "inject-apiserver-ca"])
     def test_cert_manager_s_annotation_is_named(self, annotation: str) -> None:
@@ -72,7 +72,7 @@ class TestPointing:
         service = {"namespace": "linkerd", "name": "linkerd-webhook"}
         body: Any = {"metadata": None, "webhooks": [{"name": 7, "clientConfig": {"service": service, "caBundle": []}}]}
         (found,) = pointing(body, SERVICE)
-        assert (found.webhook, found.configuration, found.junk) == ("7", "", "is list, want PEM in base64")
+        assert (found.webhook, found.configuration, found.junk) == ("7", "", "is list: write PEM in base64")
 
 
 class TestChange:

@@ -91,3 +91,10 @@ async def test_junk_and_a_file_that_cannot_be_read_are_said_and_change_nothing()
         problems = await desk.rounds(2)
         assert problems[0].startswith("ca.crt ")
         assert desk.bundle == OLD
+
+
+async def test_a_certificate_that_can_be_read_counts_beside_one_that_cannot() -> None:
+    desk = Desk(lambda: OLD[:100] + b"\n" + NEW)
+    problems = await desk.rounds(4)
+    assert desk.bundle == NEW
+    assert "it has no end: the other CAs in it count" in problems[-1]

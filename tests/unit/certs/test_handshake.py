@@ -77,7 +77,7 @@ class TestTrusted:
             (OTHER.certificate, NAME, "certificate signature failure|unable to get local issuer"),
             (CA.certificate, "other.svc", "Hostname mismatch"),
             (b"", NAME, "is empty: nothing is trusted"),
-            (b"hello", NAME, "holds no certificate"),
+            (b"hello", NAME, "does not hold a certificate"),
             (JUNK, NAME, "cannot be read"),
         ],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from cryptography.hazmat.primitives import serialization
 
 from certs.inspect import CertificateError, check_pair
 from certs.issue import issue_ca, issue_leaf
+from certs.serving import load
 
 NOW = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
 CA = issue_ca("root", now=NOW)
@@ -60,8 +62,8 @@ def test_a_file_without_a_certificate_is_the_certificate_s_fault(chain: bytes, s
     [
         (b"", "empty"),
         (b"hello", "not PEM"),
-        (LEAF.certificate, "no private key"),
-        (LEAF.key[:100], "no private key"),
+        (LEAF.certificate, "does not hold a private key"),
+        (LEAF.key[:100], "does not hold a private key"),
     ],
     ids=["empty", "no PEM", "a certificate", "half"],
 )
@@ -72,6 +74,16 @@ def test_a_file_without_a_key_is_the_key_s_fault(key: bytes, says: str) -> None:
     assert says in message
 
 
+def test_what_go_passes_over_in_the_two_files_does_no_harm() -> None:
+    """Remarks, parameters and halves of certificates, as copying and `openssl ecparam -genkey` leave them."""
+    chain = b"a remark\n" + CA.certificate[:200] + b"\n" + LEAF.certificate + CA.certificate
+    parameters = b"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
+    key = parameters + LEAF.key
+    assert check_pair(chain, key, NOW).subject == "CN=a.b.svc"
+    # Raises where OpenSSL refuses them.
+    load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), chain, key)
+
+
 def test_an_encrypted_key_is_named_as_such() -> None:
     """Nobody is there to type a password."""
     key = serialization.load_pem_private_key(LEAF.key, None)
@@ -80,7 +92,7 @@ def test_an_encrypted_key_is_named_as_such() -> None:
         serialization.PrivateFormat.PKCS8,
         serialization.BestAvailableEncryption(b"secret"),
     )
-    assert problem(LEAF.certificate, encrypted) == ("key", "the private key is encrypted, want one without a password")
+    assert problem(LEAF.certificate, encrypted) == ("key", "the private key is encrypted: write one without a password")
 
 
 def test_a_key_of_another_certificate_is_the_key_s_fault() -> None:

@@ -285,7 +285,7 @@ class TestDamage:
         world.watch()
         world.store(CA, issue_leaf(issue_ca("x", now=world.now), ["x"], now=world.now))
         found = await world.run(60)
-        assert "is no CA" in found[0].steps[0]
+        assert "is not a CA" in found[0].steps[0]
         assert world.settled()
 
     async def test_an_expired_ca_is_replaced_though_the_leaf_is_valid(self) -> None:

@@ -42,7 +42,7 @@ class TestReading:
             (body(CA, tls_crt=b""), "data[tls.crt] is missing"),
             (body(CA, tls_crt=b"x"), "data[tls.crt]: the file is not PEM"),
             (body(CA, tls_key=LEAF.key), "data[tls.key]: the private key does not belong to the certificate"),
-            (body(LEAF), "data[tls.crt]: the certificate is no CA (basicConstraints CA:TRUE is missing)"),
+            (body(LEAF), "data[tls.crt]: the certificate is not a CA (basicConstraints CA:TRUE is missing)"),
             (body(issue_ca("x", now=NOW - timedelta(days=366))), "data[tls.crt]: the certificate has expired since"),
             (
                 body(issue_ca("x", now=NOW + timedelta(minutes=11))),

@@ -70,8 +70,15 @@ def test_values_that_could_inject_nothing_are_refused_with_the_file_and_the_reas
 @pytest.mark.parametrize("content", [b"", b"  \n", b"not a certificate", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
 def test_trust_anchors_without_a_certificate_are_refused(configuration: Configuration, content: bytes) -> None:
     configuration.group.files[TRUST_ANCHORS].write_bytes(content)
-    with pytest.raises(Refused, match="no trust anchor: want at least one PEM certificate"):
+    with pytest.raises(Refused, match=r"no trust anchor: .*write at least one certificate in PEM"):
         configuration.group.load()
+
+
+def test_half_a_trust_anchor_takes_no_other_along(configuration: Configuration) -> None:
+    file = configuration.group.files[TRUST_ANCHORS]
+    file.write_bytes(default_trust_anchors()[:100] + b"\n" + default_trust_anchors())
+    configuration.group.load()
+    assert configuration.mesh.problems == []
 
 
 def test_trust_anchors_that_have_all_expired_are_refused_and_one_that_holds_will_do(
