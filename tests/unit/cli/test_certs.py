@@ -262,7 +262,7 @@ class TestIssue:
         run("issue", "--out=a")
         found = run("issue", "--out=b", "--ca-cert=a/tls.crt", "--ca-key=a/tls.key")
         assert found.exit_code == 2
-        assert "--ca-cert a/tls.crt: the certificate is no CA" in found.stderr
+        assert "--ca-cert a/tls.crt: the certificate is not a CA" in found.stderr
         assert not Path("b").exists()
 
 
