@@ -29,6 +29,12 @@ OBJECT_DIFFERS = declare(
     "FieldValueInvalid",
     "A request's kind, resource and object are not of one kind; the request's kind decides.",
 )
+PATTERN_LATE = declare(
+    "regex-unchecked",
+    Severity.WARNING,
+    "FieldValueInvalid",
+    "A regular expression that takes so long to judge that the server lets it in unchecked; `validate` judges it.",
+)
 NO_OBJECT = declare("object-missing", Severity.ERROR, "FieldValueRequired", "A request about no object.")
 DEPTH = declare("object-depth", Severity.ERROR, "FieldValueInvalid", "An object that is nested too deeply to be read.")
 LENIENT = declare(

@@ -133,6 +133,8 @@ async def serve(
         )
         _settle_memory()
         started(Ports(admissions.port, operators.port))
+        if validates(options):
+            patterns.start()
         resigning = []
 
         def drain() -> None:

@@ -9,6 +9,7 @@ from webhook.cluster.interface import Catalog
 from webhook.findings.finding import Finding, Severity, show
 from webhook.mesh.releases import Line
 from webhook.policy import registry
+from webhook.policy.pattern_tokens import shown
 from webhook.policy.patterns import Judge, judge_for
 from webhook.policy.targets import fold
 from webhook.review import JSON, AdmissionRequest, Answer, GroupVersionKind, ReviewError, deny
@@ -28,6 +29,10 @@ class Asking(Protocol):
     def unknown(self) -> Collection[str]:
         """The patterns that it was asked about and does not know yet."""
 
+    @property
+    def late(self) -> Collection[str]:
+        """The patterns that it was asked about and that could not be judged in time."""
+
     def __call__(self, pattern: str) -> str | None:
         """What is wrong with a pattern, None for what is not known yet."""
 
@@ -39,6 +44,7 @@ class _Knowing:
     """An `Asking` that knows everything, for commands."""
 
     unknown: Collection[str] = ()
+    late: Collection[str] = ()
 
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
@@ -90,7 +96,9 @@ class Validator:
         if ask.unknown:
             await ask.settle()
             findings = registry.check(group, kind, body, line=line, catalog=self._catalog, judge=ask, others=others)
-        return _answer(request, findings + _compare(request, body))
+        # Nobody is refused for a busy machine.
+        late = [registry.PATTERN_LATE.at((), _unchecked(pattern)) for pattern in ask.late]
+        return _answer(request, findings + late + _compare(request, body))
 
     def _kind(self, kind: GroupVersionKind) -> tuple[str, str]:
         # Linkerd's ServiceProfile validator takes whatever comes for one.
@@ -105,6 +113,13 @@ class Validator:
             "take others out of the webhook configuration's rules",
             reason="unsupported_kind",
         )
+
+
+def _unchecked(pattern: str) -> str:
+    return (
+        f"the regular expression {shown(pattern)} is let in unchecked, as judging it takes too long: lower its counted "
+        "repetitions, or simplify it"
+    )
 
 
 def _is_deleted(body: Any) -> bool:

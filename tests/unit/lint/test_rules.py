@@ -76,6 +76,7 @@ LACKING: frozenset[str] = frozenset(
         "reference-client-missing",
         "reference-parent-missing",
         "reference-target-missing",
+        "regex-unchecked",
         "review-object-differs",
         "route-annotation-invalid",
         "route-annotation-no-effect",

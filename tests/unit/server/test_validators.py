@@ -353,6 +353,8 @@ class TestBrokenText:
 class Slow:
     """A judge that knows nothing until it is settled."""
 
+    late: Collection[str] = ()
+
     def __init__(self, line: Line) -> None:
         self._judge = judge_for(line)
         self._asked: set[str] = set()
@@ -380,6 +382,7 @@ class Helpless(Slow):
     async def settle(self) -> None:
         """Give up."""
         self.settled += 1
+        self.late = set(self._asked)
 
 
 def matching(*patterns: str) -> JSON:
@@ -411,10 +414,22 @@ class TestPatterns:
         assert (await self.ask(judge, manifest("HTTPRoute", {}))).allowed
         assert judge.settled == 0
 
-    async def test_that_stay_unknown_are_allowed(self) -> None:
+    async def test_that_nobody_judges_in_time_are_allowed_with_a_warning_as_a_busy_machine_is_nobody_s_fault(
+        self,
+    ) -> None:
         judge = Helpless(EDGE)
-        assert (await self.ask(judge, matching("/("))).allowed
-        assert judge.settled == 1
+        answer = await self.ask(judge, matching("/("))
+        assert (answer.allowed, answer.reason, judge.settled) == (True, "regex-unchecked", 1)
+        [warning] = answer.warnings
+        assert warning.startswith("the regular expression `/(` is let in unchecked")
+        assert warning.endswith("(regex-unchecked)")
+
+    async def test_that_nobody_judges_in_time_do_not_hide_what_is_wrong_elsewhere(self) -> None:
+        body = matching("/(")
+        body["spec"]["rules"][0]["matches"].append({"method": "NONSENSE"})
+        answer = await self.ask(Helpless(EDGE), body)
+        assert not answer.allowed
+        assert len(answer.warnings) == 1
 
     @pytest.mark.parametrize(("line", "good"), [(EDGE, True), (STABLE, False)])
     async def test_are_judged_as_the_line_does(self, line: Line, good: bool) -> None:

@@ -62,7 +62,8 @@ class _Job:
         self.pattern = pattern
         self.old = old
         self.effort = effort(pattern)
-        self.verdict: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        # None for one that could not be found in time.
+        self.verdict: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         self.waiters = 0
 
 
@@ -88,6 +89,15 @@ class PatternJudge:
         """A `Judge` for one request to an injector of this release line."""
         return Asking(self, old=not line.has(ROW))
 
+    def start(self) -> None:
+        """Start the worker before it is needed: a busy machine may take longer for that than a request can wait."""
+        if self._runner is None:
+            self._runner = asyncio.create_task(self._begin(), name="judging of patterns")
+
+    async def _begin(self) -> None:
+        await self._renew()
+        await self._run()
+
     async def close(self) -> None:
         """End the worker. Who still waits hears that there was no time."""
         if self._runner is not None:
@@ -99,12 +109,17 @@ class PatternJudge:
 
     def known(self, pattern: str, old: bool) -> str | None:
         """A verdict from memory."""
-        known = self._known.get(pattern, old)
-        if known is None and (until := self._late.get(pattern, old)) is not None:
-            if time.monotonic() < until:
-                return _late(pattern)
+        return self._known.get(pattern, old)
+
+    def is_late(self, pattern: str, old: bool) -> bool:
+        """Whether a pattern took too long, and is not tried again yet."""
+        until = self._late.get(pattern, old)
+        if until is None:
+            return False
+        if time.monotonic() >= until:
             self._late.drop(pattern, old)
-        return known
+            return False
+        return True
 
     def compile(self, pattern: str, old: bool) -> str:
         """A verdict here and now: for a cheap pattern."""
@@ -112,9 +127,9 @@ class PatternJudge:
         self._known.put(pattern, old, message)
         return message
 
-    async def settle(self, patterns: Iterable[str], old: bool) -> dict[str, str]:
-        """Verdicts on all these patterns within the bound of a request: what takes longer is said to be late."""
-        answers: dict[str, str] = {}
+    async def settle(self, patterns: Iterable[str], old: bool) -> dict[str, str | None]:
+        """Verdicts on all these patterns within the bound of a request: None for what takes longer."""
+        answers: dict[str, str | None] = {}
         jobs: dict[str, _Job] = {}
         for pattern in patterns:
             known = self.known(pattern, old)
@@ -122,7 +137,7 @@ class PatternJudge:
             if job is not None:
                 jobs[pattern] = job
             else:
-                answers[pattern] = known if known is not None else _late(pattern)
+                answers[pattern] = known
         try:
             if jobs:
                 await asyncio.wait([job.verdict for job in jobs.values()], timeout=self._bounds.request)
@@ -130,7 +145,7 @@ class PatternJudge:
             for job in jobs.values():
                 self._leave(job)
         for pattern, job in jobs.items():
-            answers[pattern] = job.verdict.result() if job.verdict.done() else _late(pattern)
+            answers[pattern] = job.verdict.result() if job.verdict.done() else None
         return answers
 
     def _join(self, pattern: str, old: bool) -> _Job | None:
@@ -170,20 +185,20 @@ class PatternJudge:
             with contextlib.suppress(Unavailable):
                 await self._worker.start()
 
-    async def _judge(self, pattern: str, old: bool) -> str:
+    async def _judge(self, pattern: str, old: bool) -> str | None:
         """The verdict on one pattern, which never fails, and what is to be remembered of it."""
         known = self.known(pattern, old)
-        if known is not None:
+        if known is not None or self.is_late(pattern, old):
             return known
         try:
             message = await self._have_judged(pattern, old)
         except (TimeoutError, Died) as error:
             log.warning("a regular expression was not judged", pattern=shown(pattern), reason=str(error) or "no time")
             self._late.put(pattern, old, time.monotonic() + self._bounds.refrain)
-            return _late(pattern)
+            return None
         except Exception as error:
             log.error("judging a regular expression failed: this is a bug", pattern=shown(pattern), exc_info=error)
-            return _late(pattern)
+            return None
         self._known.put(pattern, old, message)
         return message
 
@@ -218,7 +233,10 @@ class PatternJudge:
 
 
 class Asking:
-    """The `Judge` of one request: it answers at once, and collects what it does not know in `unknown`."""
+    """The `Judge` of one request: it answers at once, and collects what it does not know in `unknown`.
+
+    `late` are the patterns that nobody could judge in time: about these it does not know, and goes on not knowing.
+    """
 
     def __init__(self, judge: PatternJudge, old: bool) -> None:
         self._judge = judge
@@ -226,14 +244,20 @@ class Asking:
         self._answers: dict[str, str] = {}
         self._left = _CHEAP_TOGETHER
         self.unknown: dict[str, None] = {}
+        self.late: dict[str, None] = {}
 
     def __call__(self, pattern: str) -> str | None:
         """The verdict, or None where that takes a `settle`."""
         if is_plain(pattern):
             return ""
+        if pattern in self.late:
+            return None
         answer = self._answers.get(pattern)
         if answer is None:
             answer = self._judge.known(pattern, self._old)
+            if answer is None and self._judge.is_late(pattern, self._old):
+                self.late[pattern] = None
+                return None
             if answer is None and self._affords(pattern):
                 answer = self._judge.compile(pattern, self._old)
             if answer is None:
@@ -243,9 +267,13 @@ class Asking:
         return answer
 
     async def settle(self) -> None:
-        """Find out what is unknown, within a bound: after this every pattern that was asked about has a verdict."""
+        """Find out what is unknown, within a bound: after this each pattern has a verdict, or is late."""
         unknown, self.unknown = self.unknown, {}
-        self._answers.update(await self._judge.settle(unknown, self._old))
+        for pattern, answer in (await self._judge.settle(unknown, self._old)).items():
+            if answer is None:
+                self.late[pattern] = None
+            else:
+                self._answers[pattern] = answer
 
     def _affords(self, pattern: str) -> bool:
         # Whether a class is empty, which the older engine does not allow, can only be found out at some cost.
@@ -257,7 +285,3 @@ class Asking:
             return False
         self._left -= cost
         return True
-
-
-def _late(pattern: str) -> str:
-    return f"{shown(pattern)} could not be judged in time: lower its counted repetitions, simplify it, or try again"
