@@ -166,8 +166,10 @@ class Election:
         """Note who holds it, and since when it has not changed."""
         self._lease = lease
         spec = _spec(lease)
-        holder = spec.get("holderIdentity")
+        before, holder = self.holder, spec.get("holderIdentity")
         self.holder = holder if isinstance(holder, str) else ""
+        if self.holder not in ("", before, self.identity):
+            log.info("another replica leads", lease=self._name, holder=self.holder)
         seen = None if lease is None else (self.holder, spec.get("renewTime"), spec.get("leaseTransitions"))
         # Where nobody's name is read, somebody may have come and gone since the last look.
         missed = self.holder == "" and _now() - self._looked > 2 * self._retry

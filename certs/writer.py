@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
+import structlog
 from cryptography import x509
 
 from certs.api import JSON, Api, ApiFailure, explain
@@ -20,6 +21,9 @@ CALM: Final = 600.0
 CONFLICT: Final = 0.5
 # CAs that are kept in a caBundle although nobody asks for them: an object has its limits.
 MOST_KEPT: Final = 32
+
+
+log = structlog.get_logger(__name__)
 
 
 class BundleWriter:
@@ -167,6 +171,12 @@ class BundleWriter:
             self.blocked.add(name)
             self._say(f"{entries[0].field}: {explain(failure)}")
             return configuration
+        log.info(
+            "the caBundle was put back" if again else "the caBundle was written",
+            kind=name[0],
+            configuration=name[1],
+            CAs=len(read(bundle)),
+        )
         if again:
             self.restored[name[1]] += 1
             self._streak[name] = self._streak.get(name, 0) + 1

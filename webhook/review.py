@@ -167,7 +167,8 @@ class Answer:
     `patch` holds RFC 6902 operations, None or empty for no change. `warnings` are whole sentences: `render` shortens
     them for the client and keeps them whole for the audit log. `decision` is a short identifier (`injected`, `skipped`,
     `annotated`, `unchanged`, `denied`), `reason` the identifiers of why, `message` a sentence for people. `facts` are
-    what metrics and logs want to know beside that. `effects` run once the answer is settled, and never for a dry run.
+    what metrics want to know beside that, `workload` (`Deployment/web`) is for the log. `effects` run once the answer
+    is settled, and never for a dry run.
     """
 
     allowed: bool = True
@@ -181,6 +182,7 @@ class Answer:
     status_reason: str = ""
     details: JSON | None = None
     facts: dict[str, str] = field(default_factory=dict)
+    workload: str = ""
     effects: list[Callable[[], None]] = field(default_factory=list)
 
 

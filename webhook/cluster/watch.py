@@ -32,6 +32,8 @@ GRACE = 15.0
 BACKOFF = (0.1, 30.0)
 # Between two questions whether something optional may be watched by now.
 FORBIDDEN = 300.0
+# Why watches end.
+REASONS = ("timeout", "closed", "dropped", "silent", "gone", "forbidden", "not_served", "malformed", "error")
 # A watch that was open this long was no failure.
 HEALTHY = 5.0
 

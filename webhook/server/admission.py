@@ -34,6 +34,9 @@ _CLOSE = (b"connection", b"close")
 # Where a body is no review, nobody knows which webhook was meant.
 _NO_WEBHOOK = "none"
 
+# What the leader asks the API server for, again and again, is no news.
+_ROUTINE = "answered"
+
 
 class Rejection(Exception):
     """A request that gets an HTTP error and no AdmissionReview."""
@@ -201,13 +204,18 @@ class Admission:
             "reason": answer.reason,
             "ms": round(seconds * 1000, 3),
         }
+        if answer.workload:
+            event["workload"] = answer.workload
         if answer.warnings:
             event["warnings"] = answer.warnings
         if not answer.allowed:
             event["message"] = answer.message
         if request.dry_run:
             event["dry_run"] = True
-        self._lines.info(event)
+        if answer.decision == _ROUTINE:
+            self._lines.debug(event)
+        else:
+            self._lines.info(event)
 
     async def _reject(self, rejection: Rejection, send: Send) -> None:
         self._metrics.reject(rejection.status)

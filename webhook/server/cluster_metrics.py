@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from webhook.cluster.watch import REASONS
 from webhook.server.metrics import counter
 
 if TYPE_CHECKING:
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
     from webhook.cluster.events import EventRecorder
     from webhook.cluster.live import LiveCluster
     from webhook.cluster.live_catalog import LiveCatalog
+
+
+# What is read inside a request, and what may come of it.
+KINDS: Final = ("namespace", "replicaset", "job")
+OUTCOMES: Final = ("found", "not_found", "forbidden", "timed_out", "unavailable")
 
 
 class ClusterMetrics(Collector):
@@ -46,14 +52,19 @@ class ClusterMetrics(Collector):
             "linkerd_webhook_direct_reads",
             "Objects read from the API server inside a request.",
             ("kind", "outcome"),
-            dict(stats.reads),
+            dict.fromkeys(((kind, outcome) for kind in KINDS for outcome in OUTCOMES), 0) | dict(stats.reads),
         )
-        restarts = {(reason,): count for reason, count in dict(stats.watch_restarts).items()}
+        restarts = {(reason,): count for reason, count in _restarts(stats.watch_restarts).items()}
         yield counter("linkerd_webhook_watch_restarts", "Watches begun anew, by why.", ("reason",), restarts)
         if self._events is not None:
             yield from _events(self._events)
         if self._catalog is not None:
             yield from _catalog(self._catalog)
+
+
+def _restarts(counted: Mapping[str, int]) -> dict[str, int]:
+    """Each reason, also those that there was no occasion for yet: what is not there cannot be alerted on."""
+    return dict.fromkeys(REASONS, 0) | dict(counted)
 
 
 def _events(events: EventRecorder) -> Iterator[Metric]:
@@ -73,7 +84,7 @@ def _catalog(catalog: LiveCatalog) -> Iterator[Metric]:
     for state in catalog.states():
         objects.add_metric((state.resource,), state.objects)
         fresh.add_metric((state.resource,), float(state.fresh))
-        restarts |= {(state.resource, reason): count for reason, count in state.restarts.items()}
+        restarts |= {(state.resource, reason): count for reason, count in _restarts(state.restarts).items()}
     yield objects
     yield fresh
     yield counter(

@@ -121,7 +121,7 @@ class Writer:
 
 
 class Lines:
-    """The log as a hot path writes to it: the same lines at level info as structlog's, without its machinery.
+    """The log as a hot path writes to it: the same lines as structlog's, without its machinery.
 
     A line is rendered together with others after the answers have gone out, and costs half as much that way.
     """
@@ -129,6 +129,7 @@ class Lines:
     def __init__(self, writer: Writer, level: str = "info", form: str = "plain") -> None:
         self._writer = writer
         self._enabled = LEVELS[level] <= logging.INFO
+        self._all = LEVELS[level] <= logging.DEBUG
         self._render = RENDERERS[form]
 
     @property
@@ -141,6 +142,12 @@ class Lines:
         if self._enabled:
             event["time"] = _now()
             self._writer.defer(partial(self._render, None, "info", event))
+
+    def debug(self, event: Event) -> None:
+        """As `info`, at level debug."""
+        if self._all:
+            event["time"] = _now()
+            self._writer.defer(partial(self._render, None, "debug", event))
 
     def flush(self) -> None:
         """Write what is left, however long it takes: at the end."""

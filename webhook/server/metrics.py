@@ -7,7 +7,7 @@ prometheus_client's costs up to two microseconds, and there are seven a request.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import accumulate
 from typing import Any
 
@@ -23,6 +23,19 @@ from webhook.review import Answer
 # Seconds: an answer takes a tenth of a millisecond where nothing needs to be asked, and lookups end at half a second.
 BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 _LE = (*(str(bound) for bound in BOUNDS), "+Inf")
+
+
+# What each webhook may decide; validators, and those that are not named, give a verdict.
+DECISIONS: Mapping[str, tuple[str, ...]] = {
+    "proxy-injector": ("injected", "skipped", "annotated", "unchanged", "denied"),
+    "self-test": ("answered",),
+    "none": ("denied",),
+}
+_VERDICTS = ("allowed", "denied")
+
+# The HTTP errors that a client may be given, and the files that are read again (`secret`: the certificate's Secret).
+STATUSES = (400, 404, 405, 408, 413, 415, 429, 431)
+FILES = ("tls.crt", "tls.key", "values", "trust-anchors", "secret")
 
 
 # A second sample a counter, for when it was made: nobody asks for that.
@@ -50,6 +63,13 @@ class Admissions(Collector):
         self._decisions: dict[tuple[str, str], int] = {}
         self._requests: dict[tuple[str, str, str], int] = {}
         self._responses: dict[tuple[str, str, str, str, str], int] = {}
+
+    def expect(self, webhooks: Iterable[str]) -> None:
+        """Show these webhooks with 0 before the first request: what is not there cannot be alerted on."""
+        for webhook in webhooks:
+            self._loads.setdefault(webhook, _Load())
+            for decision in DECISIONS.get(webhook, _VERDICTS):
+                self._decisions.setdefault((webhook, decision), 0)
 
     def count(self, webhook: str, namespace: str, answer: Answer, seconds: float, received: int, sent: int) -> None:
         """Count one answered admission: how long it took in seconds, and the bytes of the bodies in and out."""
@@ -162,6 +182,18 @@ class Metrics:
         Gauge("linkerd_webhook_build_info", "The version that runs.", ("version",), registry=self.registry).labels(
             __version__
         ).set(1)
+
+    def expect(self, webhooks: Iterable[str]) -> None:
+        """Show what may happen with 0 before it happens. `webhooks`: the names of those that are served."""
+        names = [*webhooks]
+        self.admissions.expect([*names, "none"])
+        for name in names:
+            self.internal_errors.labels(name)
+        for status in STATUSES:
+            self._rejected.labels(str(status))
+        for file in FILES:
+            self.reloads.labels(file)
+            self.reload_failures.labels(file)
 
     def reject(self, status: int) -> None:
         """Count a request that got an HTTP error."""

@@ -101,6 +101,7 @@ async def serve(
         stack.push_async_callback(patterns.close)
         upkeep = upkeep_of(options, around.api, certificate, metrics)
         registry = _registry(options, configuration, line, around, patterns)
+        metrics.expect(registry.names)
         status = admin.Status(certificate, groups, around.cache, release_line=lambda: line().name)
         _watch(metrics, certificate, configuration, lines)
         admissions, operators = _servers(options, lines, registry, metrics, status, certificate)

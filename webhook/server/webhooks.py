@@ -89,6 +89,8 @@ class ProxyInjector:
         workload = (owner.kind.lower(), owner.name) if owner is not None else None
         injector = self._injector.value
         answer = injector.decide(request, namespace, workload)
+        if owner is not None:
+            answer.workload = f"{owner.kind}/{owner.name}"
         if problem:
             answer.warnings.append(OWNER_UNKNOWN.at((), problem).warning)
         answer.warnings += _about_service(injector, request, namespace)

@@ -125,6 +125,9 @@ class TestOwners:
         labels = patched(body, given)["metadata"]["labels"]
         found = {key: value for key, value in labels.items() if key.startswith("linkerd.io/proxy-")}
         assert found == ({f"linkerd.io/proxy-{label[0]}": label[1]} if label else {})
+        if label:
+            kind, _, name = given.workload.partition("/")
+            assert (kind.lower(), name) == label, "the log names it, too"
 
     @pytest.mark.parametrize("reason", ["not_found", "forbidden", "timed_out", "unavailable"])
     async def test_one_that_cannot_be_looked_up_costs_no_sidecar(self, reason: str) -> None:

@@ -206,6 +206,27 @@ class TestMetrics:
         text = port.metrics.render().decode()
         assert "proxy_inject_admission_responses_total{" not in text
 
+    async def test_what_did_not_happen_yet_is_told_with_0(self, port: Port) -> None:
+        """An alert on the growth of what is not there never fires the first time."""
+        port.metrics.expect(["proxy-injector", "sp-validator"])
+        text = (await port.client.get("/metrics")).text
+        for line in (
+            'linkerd_webhook_decisions_total{decision="denied",webhook="proxy-injector"} 0.0',
+            'linkerd_webhook_decisions_total{decision="allowed",webhook="sp-validator"} 0.0',
+            'linkerd_webhook_decisions_total{decision="denied",webhook="none"} 0.0',
+            'linkerd_webhook_internal_errors_total{webhook="sp-validator"} 0.0',
+            'linkerd_webhook_rejected_requests_total{status="429"} 0.0',
+            'linkerd_webhook_reload_failures_total{file="values"} 0.0',
+            'linkerd_webhook_reload_failures_total{file="secret"} 0.0',
+            'linkerd_webhook_reloads_total{file="tls.crt"} 0.0',
+            'linkerd_webhook_duration_seconds_count{webhook="proxy-injector"} 0.0',
+        ):
+            assert f"\n{line}\n" in text, line
+        port.metrics.admissions.count("proxy-injector", "ns", Answer(decision="denied"), 0.001, 1, 1)
+        port.metrics.expect(["proxy-injector"])
+        labels = {"webhook": "proxy-injector", "decision": "denied"}
+        assert port.metrics.registry.get_sample_value("linkerd_webhook_decisions_total", labels) == 1
+
     async def test_latency_and_bytes_are_told_by_webhook(self, port: Port) -> None:
         """A histogram's buckets add up."""
         for seconds in (0.0001, 0.0002, 0.02, 5.0):

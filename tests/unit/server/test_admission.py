@@ -330,3 +330,22 @@ class TestLog:
         assert (event["decision"], event["reason"], event["warnings"]) == ("skipped", "host_network", ["w"])
         assert 0 < event["ms"] < 1000
         assert "hush" not in str(event)
+        assert "workload" not in event
+
+    async def test_a_pod_s_workload_is_named_as_the_pod_has_no_name_yet(
+        self, serving: Serving, log_file: LogFile
+    ) -> None:
+        """By kind and name, as kubectl takes it."""
+        site = await serving()
+        site.webhook.respond = lambda _: Answer(decision="injected", workload="Deployment/web")
+        await site.post()
+        [event] = [event for event in await log_file.events() if event["msg"] == "admission"]
+        assert event["workload"] == "Deployment/web"
+
+    async def test_the_self_test_s_is_for_who_debugs(self, serving: Serving, log_file: LogFile) -> None:
+        """It comes once a minute for ever."""
+        site = await serving()
+        site.webhook.respond = lambda _: Answer(decision="answered")
+        await site.post()
+        [event] = [event for event in await log_file.events() if event["msg"] == "admission"]
+        assert event["level"] == "debug"

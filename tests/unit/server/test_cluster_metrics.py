@@ -6,8 +6,10 @@ from collections import Counter
 from types import SimpleNamespace
 from typing import Any, cast
 
+from webhook.cluster.api import ApiError
 from webhook.cluster.live import Stats
 from webhook.cluster.live_catalog import State
+from webhook.cluster.watch import REASONS, Subject, _ended
 from webhook.server.cluster_metrics import ClusterMetrics
 from webhook.server.metrics import Metrics
 
@@ -36,6 +38,29 @@ def test_the_cache_the_reads_the_watch_and_the_events_are_told() -> None:
         "linkerd_webhook_event_queue_length 6.0",
     ):
         assert f"\n{line}\n" in text, line
+
+
+def test_what_did_not_happen_yet_is_told_with_0() -> None:
+    """An alert on the growth of what is not there never fires the first time."""
+    cluster = SimpleNamespace(stats=Stats(), synced=False, age=0.0, namespaces=0, owners=0)
+    state = State("servers.policy.linkerd.io", 0, False, {})
+    catalog = SimpleNamespace(states=lambda: [state])
+    metrics = Metrics()
+    metrics.registry.register(ClusterMetrics(cast(Any, cluster), None, cast(Any, catalog)))
+    text = metrics.render().decode()
+    for line in (
+        'linkerd_webhook_direct_reads_total{kind="replicaset",outcome="forbidden"} 0.0',
+        'linkerd_webhook_watch_restarts_total{reason="dropped"} 0.0',
+        'linkerd_webhook_catalog_watch_restarts_total{reason="forbidden",resource="servers.policy.linkerd.io"} 0.0',
+    ):
+        assert f"\n{line}\n" in text, line
+
+
+async def test_every_reason_that_a_watch_ends_for_is_told_from_the_start() -> None:
+    """Whatever the API server says, its reason is one of those."""
+    subject = Subject("/x", "Xs", "xs")
+    errors = [ApiError(status, "?") for status in (0, 403, 404, 410, 500)]
+    assert {_ended(error, subject).reason for error in errors} <= set(REASONS)
 
 
 def test_without_events_none_are_told() -> None:

@@ -141,3 +141,6 @@ class TestConfiguration:
         lines.info({"event": "h"})
         await asyncio.sleep(0)
         assert len(pipe.read().splitlines()) == (1 if said == 2 else 0)
+        lines.debug({"event": "d"})
+        await asyncio.sleep(0)
+        assert len(pipe.read().splitlines()) == (1 if level == "debug" else 0)

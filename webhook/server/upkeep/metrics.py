@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from webhook.install.linkerd import LINKERDS
 from webhook.server.metrics import counter
 from webhook.server.upkeep.upkeep import Upkeep
 
@@ -25,15 +26,16 @@ class UpkeepMetrics(Collector):
             "linkerd_webhook_ca_bundle_restored",
             "caBundles put back after somebody else had written them.",
             ("configuration",),
-            {(name,): count for name, count in dict(upkeep.restored).items()},
+            {(name,): 0 for _, name in upkeep.counted()} | {(name,): n for name, n in dict(upkeep.restored).items()},
         )
         overwritten = GaugeMetricFamily(
             "linkerd_webhook_adoption_overwritten",
             "1 where a configuration that was adopted points elsewhere now.",
             labels=("configuration",),
         )
-        for _, name in upkeep.overwritten():
-            overwritten.add_metric((name,), 1.0)
+        found = upkeep.overwritten()
+        for each in LINKERDS if upkeep.duties.adopt else ():
+            overwritten.add_metric((each[1],), float(each in found))
         yield overwritten
         if upkeep.leading and upkeep.reach is not None:
             yield GaugeMetricFamily(

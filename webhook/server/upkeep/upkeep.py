@@ -59,7 +59,7 @@ class Upkeep:
         service = duties.service
         self.duties = duties
         self.configurations = Configurations(api, service, [*OURS, *(LINKERDS if duties.adopt else ())])
-        self.trust = Trust(certificate, self.configurations, self._counted)
+        self.trust = Trust(certificate, self.configurations, self.counted)
         self.secret = (
             ServedSecret(api, service.namespace, LEAF_SECRET, certificate, loaded, self.trust.refuses)
             if duties.self_managed
@@ -131,7 +131,7 @@ class Upkeep:
         """Linkerd's configurations that were adopted once and point elsewhere now."""
         return self._registration.overwritten()
 
-    def _counted(self) -> list[Name]:
+    def counted(self) -> list[Name]:
         """The configurations that readiness hangs on: those of this way to be installed."""
         return [SELF_TEST, *LINKERDS] if self.duties.adopt else list(OURS)
 
