@@ -23,6 +23,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 from webhook import __version__
 from webhook.cli.serve import serve
+from webhook.mesh.releases import LINES
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ("webhook", "certs", "deploy/samples", "pyproject.toml", "README.md")
@@ -72,7 +73,7 @@ class TestWheel:
         with zipfile.ZipFile(wheel) as archive:
             names = {each for each in archive.namelist() if ".dist-info/" not in each}
         assert names == here | samples
-        assert "webhook/mesh/data/values.yaml" in names
+        assert {f"webhook/mesh/data/{line}.yaml" for line in LINES} <= names
 
     def test_install_prints_the_same_from_the_wheel_alone(self, wheel: Path, tmp_path: Path) -> None:
         """Nothing is read beside the package."""

@@ -19,6 +19,7 @@ from webhook.injector.inject import Injector
 from webhook.manifest import files, load
 from webhook.mesh.config import ConfigError, Mesh
 from webhook.mesh.defaults import default_trust_anchors, default_values
+from webhook.mesh.releases import choose
 from webhook.review import JSON, AdmissionRequest, ReviewError
 from webhook.server.validators import VALIDATORS, Validator
 from webhook.server.webhooks import Current, ProxyInjector, Registry, Webhook
@@ -52,7 +53,7 @@ def review(
 ) -> None:
     """Answer AdmissionReviews, one line each, in order: JSON, JSON Lines or YAML; `-` or no FILE is standard input.
 
-    Without --values and --trust-anchors, Linkerd's defaults stand in for the mesh's configuration.
+    Without --values and --trust-anchors, the defaults of Linkerd's release line stand in for the mesh's configuration.
 
     Exit code: 0 all were allowed, 1 some were denied, 2 some input was no AdmissionReview (the others are answered).
     """
@@ -78,7 +79,7 @@ def _webhooks(injector: Injector, objects: list[JSON]) -> list[Webhook]:
 def _injector(values: str | None, trust_anchors: str | None, namespace: str, line: str | None) -> Injector:
     try:
         mesh = Mesh.load(
-            _read(values, "values") if values else default_values(),
+            _read(values, "values") if values else _defaults(line),
             _read(trust_anchors, "trust anchors") if trust_anchors else default_trust_anchors(),
             linkerd_namespace=namespace,
             release_line=line,
@@ -93,6 +94,11 @@ def _injector(values: str | None, trust_anchors: str | None, namespace: str, lin
     if injector.refusal is not None:
         _say(f"every injection will be refused: {injector.refusal.message}")
     return injector
+
+
+def _defaults(line: str | None) -> bytes:
+    """The values of a control plane of this line without any setting of its own."""
+    return default_values(choose(line).line.name) if line else default_values()
 
 
 def _read(path: str, what: str) -> bytes:

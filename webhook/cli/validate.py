@@ -110,11 +110,12 @@ def _line(name: str | None) -> Line:
     if name is None:
         return releases.line(releases.LINES[-1])
     try:
-        return releases.line(name)
-    except ValueError:
-        nearest = releases.detect({"linkerdVersion": name}).line
-        _say(f'--release-line "{name}" is none of {", ".join(releases.LINES)}: going on as {nearest.name}')
-        return nearest
+        chosen = releases.choose(name)
+    except ValueError as error:
+        raise click.UsageError(f"--release-line: {error}") from None
+    if chosen.warning:
+        _say(chosen.warning)
+    return chosen.line
 
 
 def _mesh(values: str | None, release_line: str | None) -> Mesh:
@@ -126,7 +127,7 @@ def _mesh(values: str | None, release_line: str | None) -> Mesh:
 
     line = _line(release_line).name if release_line else None
     try:
-        content = Path(values).read_bytes() if values else default_values()
+        content = Path(values).read_bytes() if values else default_values(*([line] if line else ()))
         mesh = Mesh.load(content, default_trust_anchors(), release_line=line)
     except OSError as error:
         raise _Unusable(f"cannot read the values from {values}: {error.strerror}") from None

@@ -43,11 +43,12 @@ class Mesh:
     ) -> Mesh:
         """Read the `values` of the linkerd-config ConfigMap (YAML) and the trust anchors (PEM).
 
+        `release_line` overrules what the values say of themselves (`releases.choose`, whose `ValueError` it raises).
         Raises `ConfigError` for values that the reference refuses to read. What it reads and then refuses to inject
         with (an unknown iptables mode, no trust anchors) is in `problems`.
         """
         raw = _read_yaml(values)
-        detected = releases.Detected(releases.line(release_line)) if release_line else releases.detect(raw)
+        detected = releases.choose(release_line) if release_line else releases.detect(raw)
         try:
             model = Values.model_validate(known_to(detected.line, raw), context=YAML)
         except ValidationError as error:

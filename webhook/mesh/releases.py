@@ -140,7 +140,7 @@ class Line:
 def line(name: str) -> Line:
     """The line of this name. Raises `ValueError` with the known names."""
     if name not in LINES:
-        raise ValueError(f'unknown release line "{name}": want one of {", ".join(LINES)}')
+        raise ValueError(f'unknown release line "{name}": write {" or ".join(LINES)}')
     position = LINES.index(name)
     return Line(name, frozenset(row for row, span in ROWS.items() if span.covers(position)))
 
@@ -159,19 +159,47 @@ class Detected:
 
 
 _VERSION = re.compile(r"(stable|edge|version|enterprise|preview|v)?-?([0-9]+)\.([0-9]+)")
+# The versions whose line is known to be theirs: edge-22.8 became 2.12.
+_EXACT = {(False, 2, 12), (True, 22, 8), (True, 26, 8)}
+
+
+def choose(name: str) -> Detected:
+    """The line that `--release-line` names: any version will do, and one between the lines goes by the nearest.
+
+    Raises `ValueError`, with the known names, for what is not a version of Linkerd's.
+    """
+    version = _version(name)
+    if name in LINES or version is None:
+        return Detected(line(name))
+    nearest = detect({"linkerdVersion": name}).line
+    if version in _EXACT:
+        return Detected(nearest)
+    return Detected(
+        nearest,
+        f'--release-line: "{name}" is not one of the known release lines ({", ".join(LINES)}): going on as '
+        f"{nearest.name}, the nearest",
+    )
+
+
+def _version(text: object) -> tuple[bool, int, int] | None:
+    """Whether a version is an edge release's, which is dated: year and month; and its first two numbers.
+
+    Stable releases, and the lines since 2.15, count from 2.12. None for what is not a version of Linkerd's.
+    """
+    match = _VERSION.match(text) if isinstance(text, str) else None
+    if match is None:
+        return None
+    version = (match[1] == "edge", int(match[2]), int(match[3]))
+    return version if version[0] or version[1] == 2 else None
 
 
 def detect(values: Mapping[str, Any]) -> Detected:
     """Which line values belong to: by `linkerdVersion`, and by their shape where that names none."""
     text = values.get("linkerdVersion")
-    match = _VERSION.match(text) if isinstance(text, str) else None
-    if match is None:
+    version = _version(text)
+    if version is None:
         return Detected(_by_shape(values))
-    channel, major, minor = match[1] or "", int(match[2]), int(match[3])
-    # Edge releases are dated: the year and the month. Stable ones and the lines since 2.15 count from 2.12.
-    dated = channel == "edge"
-    if not dated and major != 2:
-        return Detected(_by_shape(values))
+    dated, major, minor = version
     if (not dated and minor <= 12) or (dated and (major, minor) <= (22, 8)):
         return Detected(line(STABLE_2_12))
     if dated and (major, minor) == (26, 8):
@@ -179,8 +207,8 @@ def detect(values: Mapping[str, Any]) -> Detected:
     nearest = _by_shape(values) if _has_shape(values) else line(LINES[-1])
     return Detected(
         nearest,
-        f'linkerdVersion "{text}" is none of the release lines {", ".join(LINES)}: going on as {nearest.name}; '
-        "compare a few Pods before you rely on it, or choose with --release-line",
+        f'linkerdVersion "{text}" is not one of the known release lines ({", ".join(LINES)}): going on as '
+        f"{nearest.name}; compare a few Pods before you rely on it, or choose with --release-line",
     )
 
 

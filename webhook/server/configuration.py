@@ -11,7 +11,7 @@ import structlog
 from certs.bundle import salvage
 from webhook.injector.inject import Injector
 from webhook.mesh.config import ConfigError, Mesh
-from webhook.mesh.releases import LINES, Line, line
+from webhook.mesh.releases import LINES, Line, choose, line
 from webhook.server.reload import Contents, Group, Refused
 from webhook.server.webhooks import Current
 
@@ -71,10 +71,13 @@ class Configuration:
 def only_line(release_line: str | None) -> Line:
     """The release line of a validator that nobody gives the mesh's values, as in Linkerd's own Deployments.
 
-    Raises `ValueError` for an unknown name.
+    Raises `ValueError` for a name that is not a version.
     """
     if release_line is not None:
-        return line(release_line)
+        chosen = choose(release_line)
+        if chosen.warning:
+            log.warning("release line", problem=chosen.warning)
+        return chosen.line
     found = line(LINES[-1])
     log.info(
         "there are no values to tell the release line: --release-line, or --values, says which it is", line=found.name

@@ -244,7 +244,7 @@ class TestConfiguration:
         values = self.values(folder, linkerdVersion="edge-99.1.1")
         result = run("--values", values, given=json.dumps(asked("a")))
         assert result.exit_code == 0
-        assert result.stderr.startswith('linkerdVersion "edge-99.1.1" is none of the release lines')
+        assert result.stderr.startswith('linkerdVersion "edge-99.1.1" is not one of the known release lines')
         assert run("--values", values, "--release-line", "edge-26.8", given=json.dumps(asked("a"))).stderr == ""
 
     @pytest.mark.parametrize(
@@ -255,6 +255,23 @@ class TestConfiguration:
         result = run(option, "nobody", given=json.dumps(asked("a")))
         assert (result.exit_code, result.stdout) == (2, "")
         assert said in result.stderr
+
+    @pytest.mark.parametrize(
+        ("line", "told"),
+        [
+            ("stable-2.12", ""),
+            ("stable-2.12.3", ""),
+            ("edge-26.8", ""),
+            ("stable-2.14", '--release-line: "stable-2.14" is not one of the known release lines'),
+        ],
+    )
+    def test_a_release_line_brings_its_own_defaults_and_the_nearest_stands_in(
+        self, run: Run, line: str, told: str
+    ) -> None:
+        result = run("--release-line", line, given=json.dumps(asked("a")))
+        assert result.exit_code == 0
+        assert result.stderr.startswith(told)
+        assert bool(result.stderr) is bool(told)
 
     def test_a_webhook_may_be_named(self, run: Run) -> None:
         given = json.dumps(asked("a"))

@@ -319,7 +319,7 @@ class TestCannotStart:
         self, mounts: Mounts, capsys: pytest.CaptureFixture[str]
     ) -> None:
         """And its flag."""
-        message = self.refuse(capsys, ["serve", *mounts.flags, "--release-line=edge-1.0"])
+        message = self.refuse(capsys, ["serve", *mounts.flags, "--release-line=nobody"])
         assert "--release-line" in message
         assert "edge-26.8" in message
 

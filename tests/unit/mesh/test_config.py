@@ -95,8 +95,8 @@ class TestReleaseLine:
         assert (mesh.line.name, mesh.warnings, mesh.unknown_version) == ("stable-2.12", [], False)
 
     def test_a_given_one_that_is_unknown_is_refused(self) -> None:
-        with pytest.raises(ValueError, match=r'unknown release line "2\.12"'):
-            Mesh.load(b"linkerdVersion: edge-26.8.1", ANCHORS, release_line="2.12")
+        with pytest.raises(ValueError, match=r'unknown release line "newest"'):
+            Mesh.load(b"linkerdVersion: edge-26.8.1", ANCHORS, release_line="newest")
 
     def test_a_version_that_is_none_of_the_lines_is_a_warning(self) -> None:
         mesh = load("linkerdVersion: edge-99.1.1")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from webhook.mesh.releases import LINES, ROWS, Span, detect, line
+from webhook.mesh.releases import LINES, ROWS, Span, choose, detect, line
 
 OLD_SHAPE: dict[str, Any] = {"proxy": {}, "proxyInit": {"image": {}}}
 NEW_SHAPE: dict[str, Any] = {"proxy": {}, "proxyInit": {}, "networkValidator": {}}
@@ -40,9 +40,36 @@ class TestDetectionByVersion:
         found = detect({"linkerdVersion": version})
         assert found.line.name == LINES[-1] == "edge-26.8"
         assert found.unknown
-        assert f'linkerdVersion "{version}" is none of the release lines' in found.warning
+        assert f'linkerdVersion "{version}" is not one of the known release lines' in found.warning
         assert "going on as edge-26.8" in found.warning
         assert "--release-line" in found.warning
+
+
+class TestChoice:
+    @pytest.mark.parametrize(
+        ("name", "found"),
+        [*((each, each) for each in LINES), ("2.12", "stable-2.12"), ("stable-2.12.6", "stable-2.12"),
+         ("edge-22.8.1", "stable-2.12"), ("edge-26.8.3", "edge-26.8")],
+    )  # fmt: skip
+    def test_a_known_version_is_its_line_and_nothing_to_tell(self, name: str, found: str) -> None:
+        chosen = choose(name)
+        assert (chosen.line.name, chosen.warning) == (found, "")
+
+    @pytest.mark.parametrize(
+        ("name", "found"),
+        [("stable-2.11", "stable-2.12"), ("stable-2.14", "edge-26.8"), ("edge-21.1.1", "stable-2.12"),
+         ("version-2.99", "edge-26.8"), ("edge-99.1", "edge-26.8")],
+    )  # fmt: skip
+    def test_another_version_is_the_nearest_line_which_is_told(self, name: str, found: str) -> None:
+        chosen = choose(name)
+        assert chosen.line.name == found
+        assert chosen.warning.startswith(f'--release-line: "{name}" is not one of the known release lines (')
+        assert f"going on as {found}, the nearest" in chosen.warning
+
+    @pytest.mark.parametrize("name", ["", "nobody", "stable", "3.1", "edge"])
+    def test_what_is_not_a_version_is_refused(self, name: str) -> None:
+        with pytest.raises(ValueError, match="unknown release line"):
+            choose(name)
 
 
 class TestDetectionByShape:
@@ -112,5 +139,5 @@ class TestRows:
         assert span.covers(LINES.index("edge-26.8")) is newest
 
     def test_an_unknown_line_is_refused_with_the_known_ones(self) -> None:
-        with pytest.raises(ValueError, match=r'unknown release line "edge-1\.1": want one of stable-2\.12, '):
+        with pytest.raises(ValueError, match=r'unknown release line "edge-1\.1": write stable-2\.12 or '):
             line("edge-1.1")
