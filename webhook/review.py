@@ -294,23 +294,23 @@ def _find_uid(body: bytes) -> tuple[str, str] | tuple[None, None]:
 def from_object(review: Any) -> AdmissionRequest:
     """Read an AdmissionReview that was parsed already (from YAML, say). Raises `ReviewError`."""
     if not isinstance(review, dict):
-        raise ReviewError(f"the body is {_a(review)}, want an AdmissionReview object")
+        raise ReviewError(f"the body is {_a(review)}, and must be an AdmissionReview object")
     request = review.get("request")
     if not isinstance(request, dict):
-        raise ReviewError(f"request is {_a(request)}, want an AdmissionRequest object")
+        raise ReviewError(f"request is {_a(request)}, and must be an AdmissionRequest object")
     uid = request.get("uid")
     if not isinstance(uid, str) or not uid:
-        raise ReviewError(f"request.uid is {_a(uid)}, want the string that the API server chose")
+        raise ReviewError(f"request.uid is {_a(uid)}, and must be the string that the API server chose")
     api_version = review.get("apiVersion")
     if api_version not in API_VERSIONS:
         raise ReviewError(
-            f"apiVersion is {_quoted(api_version)}, want one of {', '.join(API_VERSIONS)}: set it in the webhook "
-            "configuration's admissionReviewVersions",
+            f"apiVersion is {_quoted(api_version)}, and must be {' or '.join(API_VERSIONS)}: write one of them in the "
+            "webhook configuration's admissionReviewVersions",
             uid,
             api_version if isinstance(api_version, str) and api_version else API_VERSIONS[0],
         )
     if review.get("kind") != "AdmissionReview":
-        raise ReviewError(f"kind is {_quoted(review.get('kind'))}, want AdmissionReview", uid, api_version)
+        raise ReviewError(f"kind is {_quoted(review.get('kind'))}, and must be AdmissionReview", uid, api_version)
     try:
         return AdmissionRequest(
             uid=uid,
@@ -339,7 +339,7 @@ def _kind(request: JSON, key: str, last: str) -> GroupVersionKind:
 def _field(node: JSON, key: str, want: type, at: str = "", last: str = "") -> Any:
     value = node.get(key)
     if value is not None and not isinstance(value, want):
-        raise ReviewError(f"request.{at}{key} is {_a(value)}, want {_WANTED[want]}{last}")
+        raise ReviewError(f"request.{at}{key} is {_a(value)}, and must be {_WANTED[want]}{last}")
     return value
 
 

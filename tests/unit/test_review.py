@@ -128,16 +128,19 @@ class TestBodiesThatAreNoReview:
         ("body", "message"),
         [
             (b"", "the body is empty: post an AdmissionReview as JSON"),
-            (b"[]", "the body is an array, want an AdmissionReview object"),
-            (b"null", "the body is missing, want an AdmissionReview object"),
-            (b"7", "the body is a number, want an AdmissionReview object"),
-            (b"true", "the body is a boolean, want an AdmissionReview object"),
-            (b'"Pod"', "the body is a string, want an AdmissionReview object"),
-            (b"{}", "request is missing, want an AdmissionRequest object"),
-            (b'{"request":[]}', "request is an array, want an AdmissionRequest object"),
-            (b'{"request":{}}', "request.uid is missing, want the string that the API server chose"),
-            (b'{"request":{"uid":""}}', "request.uid is an empty string, want the string that the API server chose"),
-            (b'{"request":{"uid":7}}', "request.uid is a number, want the string that the API server chose"),
+            (b"[]", "the body is an array, and must be an AdmissionReview object"),
+            (b"null", "the body is missing, and must be an AdmissionReview object"),
+            (b"7", "the body is a number, and must be an AdmissionReview object"),
+            (b"true", "the body is a boolean, and must be an AdmissionReview object"),
+            (b'"Pod"', "the body is a string, and must be an AdmissionReview object"),
+            (b"{}", "request is missing, and must be an AdmissionRequest object"),
+            (b'{"request":[]}', "request is an array, and must be an AdmissionRequest object"),
+            (b'{"request":{}}', "request.uid is missing, and must be the string that the API server chose"),
+            (
+                b'{"request":{"uid":""}}',
+                "request.uid is an empty string, and must be the string that the API server chose",
+            ),
+            (b'{"request":{"uid":7}}', "request.uid is a number, and must be the string that the API server chose"),
         ],
     )
     def test_the_message_says_what_is_there_and_what_should_be(self, body: bytes, message: str) -> None:
@@ -204,35 +207,35 @@ class TestReviewsThatCanBeAnswered:
         error = refused({**review(), "apiVersion": version})
         assert (error.uid, error.api_version) == (UID, version)
         assert error.message == (
-            f'apiVersion is "{version}", want one of admission.k8s.io/v1, admission.k8s.io/v1beta1: set it in the '
-            "webhook configuration's admissionReviewVersions"
+            f'apiVersion is "{version}", and must be admission.k8s.io/v1 or admission.k8s.io/v1beta1: write one of '
+            "them in the webhook configuration's admissionReviewVersions"
         )
 
     @pytest.mark.parametrize(("version", "shown"), [(None, "missing"), ("", '""'), (1, "a number"), ([], "an array")])
     def test_a_version_that_says_nothing_is_answered_as_v1(self, version: Any, shown: str) -> None:
         error = refused({**review(), "apiVersion": version})
         assert (error.uid, error.api_version) == (UID, V1)
-        assert error.message.startswith(f"apiVersion is {shown}, want one of")
+        assert error.message.startswith(f"apiVersion is {shown}, and must be admission.k8s.io/v1 or ")
 
     @pytest.mark.parametrize(
         ("kind", "shown"), [("Pod", '"Pod"'), (None, "missing"), ({}, "an object"), ("K" * 100, f'"{"K" * 59}…"')]
     )
     def test_another_kind_is_refused(self, kind: Any, shown: str) -> None:
         error = refused({**review(), "kind": kind})
-        assert (error.uid, error.message) == (UID, f"kind is {shown}, want AdmissionReview")
+        assert (error.uid, error.message) == (UID, f"kind is {shown}, and must be AdmissionReview")
 
     @pytest.mark.parametrize(
         ("fields", "message"),
         [
-            ({"namespace": 7}, "request.namespace is a number, want a string"),
-            ({"name": ["x"]}, "request.name is an array, want a string"),
-            ({"operation": {}}, "request.operation is an object, want a string"),
-            ({"dryRun": "true"}, "request.dryRun is a string, want true or false"),
-            ({"dryRun": 1}, "request.dryRun is a number, want true or false"),
-            ({"kind": "Pod"}, "request.kind is a string, want an object of group, version and kind"),
-            ({"resource": []}, "request.resource is an array, want an object of group, version and resource"),
-            ({"kind": {"kind": 5}}, "request.kind.kind is a number, want a string"),
-            ({"resource": {"group": ["apps"]}}, "request.resource.group is an array, want a string"),
+            ({"namespace": 7}, "request.namespace is a number, and must be a string"),
+            ({"name": ["x"]}, "request.name is an array, and must be a string"),
+            ({"operation": {}}, "request.operation is an object, and must be a string"),
+            ({"dryRun": "true"}, "request.dryRun is a string, and must be true or false"),
+            ({"dryRun": 1}, "request.dryRun is a number, and must be true or false"),
+            ({"kind": "Pod"}, "request.kind is a string, and must be an object of group, version and kind"),
+            ({"resource": []}, "request.resource is an array, and must be an object of group, version and resource"),
+            ({"kind": {"kind": 5}}, "request.kind.kind is a number, and must be a string"),
+            ({"resource": {"group": ["apps"]}}, "request.resource.group is an array, and must be a string"),
         ],
     )
     def test_a_wrong_type_is_named_by_its_path(self, fields: dict[str, Any], message: str) -> None:

@@ -29,7 +29,7 @@ def check_namespace(name: str) -> None:
     if not is_label(name):
         raise ClusterError(
             "not_found",
-            f'"{name[:80]}" cannot be the name of a Namespace: want at most 63 of a-z, 0-9 and "-", '
+            f'"{name[:80]}" cannot be the name of a Namespace: write at most 63 of a-z, 0-9 and "-", '
             'with no "-" at either end',
         )
 
@@ -39,6 +39,6 @@ def check_owner(kind: str, name: str) -> None:
     if not is_subdomain(name):
         raise ClusterError(
             "not_found",
-            f'"{name[:80]}" cannot be the name of a {kind}: want at most 253 of a-z, 0-9, "-" and "."; '
+            f'"{name[:80]}" cannot be the name of a {kind}: write at most 253 of a-z, 0-9, "-" and "."; '
             "correct the Pod's ownerReferences",
         )

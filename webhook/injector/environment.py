@@ -117,9 +117,10 @@ class Environment:
             env.append(variable("LINKERD2_PROXY_SHUTDOWN_ENDPOINT_ENABLED", _switch(s.shutdown_endpoint)))
         if self._has("value/proxy.logHTTPHeaders"):
             if s.log_http_headers not in HTTP_HEADERS:
+                shown = s.log_http_headers[:60]
                 raise Refusal(
-                    f'config.linkerd.io/proxy-log-http-headers is "{s.log_http_headers[:60]}", want insecure or off: '
-                    "correct the annotation on the Pod or its Namespace, or proxy.logHTTPHeaders in the values",
+                    f'config.linkerd.io/proxy-log-http-headers is "{shown}", and must be insecure or off: correct the '
+                    "annotation on the Pod or its Namespace, or proxy.logHTTPHeaders in the values",
                     "invalid_log_http_headers",
                 )
             if s.log_http_headers != "insecure":

@@ -81,7 +81,7 @@ class InitBuilder:
             if not init.run_as_root and self._has("rule/close-wait-needs-root"):
                 raise Refusal(
                     "config.linkerd.io/close-wait-timeout (or proxyInit.closeWaitTimeoutSecs) needs "
-                    "proxyInit.runAsRoot: set that in the values, or take the timeout away",
+                    "proxyInit.runAsRoot: set that to true in the values, or remove the timeout",
                     "close_wait_needs_root",
                 )
             args += ["--timeout-close-wait-secs", format_number(s.close_wait_seconds)]
@@ -133,7 +133,7 @@ def _iptables(mode: str) -> list[str]:
     if mode == "legacy":
         return []
     raise Refusal(
-        f'values: proxyInit.iptablesMode is "{mode[:40]}", want nft or legacy: set it with `linkerd upgrade`',
+        f'values: proxyInit.iptablesMode is "{mode[:40]}", and must be nft or legacy: set it with `linkerd upgrade`',
         "unknown_iptables_mode",
         code=500,
     )

@@ -103,4 +103,4 @@ def _wrong(value: Any, want: str, path: str) -> Refusal:
     else:
         got = f'"{value[:40]}"' if isinstance(value, str) else str(value).lower()[:40]
     at = f"object.{path}" if path else "object"
-    return Refusal(f"{at} is {got}, want {want}: correct the manifest", "malformed_object")
+    return Refusal(f"{at} is {got}, and must be {want}: correct the manifest", "malformed_object")

@@ -75,9 +75,10 @@ def _read_yaml(values: bytes) -> dict[str, Any]:
         line = values.count(b"\n", 0, error.start) + 1
         raise ConfigError([f"the values are not YAML: line {line}: not UTF-8"]) from None
     if raw is None:
-        raise ConfigError(["the values are empty: want what the linkerd-config ConfigMap holds under `values`"])
+        raise ConfigError(["the values are empty: give the text that the ConfigMap linkerd-config has under `values`"])
     if not isinstance(raw, dict):
-        raise ConfigError([f"the values are {describe(raw)}: want an object such as `linkerd install` makes"])
+        sentence = f"the values are {describe(raw)}, and must be an object: give the text that the ConfigMap"
+        raise ConfigError([f"{sentence} linkerd-config has under `values`"])
     return raw
 
 
@@ -95,7 +96,7 @@ def _timeout_warnings(values: Values) -> list[str]:
         parse_duration(values.network_validator.timeout)
     except GrammarError as error:
         timeout = values.network_validator.timeout
-        return [f'values: networkValidator.timeout is "{timeout}", want {error}: no Pod will get past it']
+        return [f'values: networkValidator.timeout is "{timeout}", not {error}: no injected Pod starts with it']
     return []
 
 
@@ -104,7 +105,7 @@ def _network_problems(networks: str) -> list[str]:
     if not networks:
         return []
     return [
-        f'values: clusterNetworks: "{network}" is no network in CIDR form such as 10.0.0.0/8: write them with commas '
+        f'values: clusterNetworks: "{network}" is not a network such as 10.0.0.0/8: write networks with commas '
         "between and nothing else"
         for network in networks.strip(",").split(",")
         if not _is_cidr(network)
@@ -125,4 +126,4 @@ def _is_cidr(text: str) -> bool:
 def _anchor_problems(anchors: str) -> list[str]:
     if anchors:
         return []
-    return ["the trust anchors are empty: want at least one PEM certificate, or no proxy can get an identity"]
+    return ["the trust anchors are empty, and no proxy gets an identity without one: give a certificate in PEM"]

@@ -27,9 +27,9 @@ def parse(text: str) -> Address:
     host, colon, port = text.rpartition(":")
     bracketed = host.startswith("[") and host.endswith("]")
     if not colon or (":" in host and not bracketed):
-        raise AddressError(f'address "{text}": want host:port, [IPv6 address]:port or :port')
+        raise AddressError(f'address "{text}" is not host:port, [IPv6 address]:port or :port')
     if not (port.isascii() and port.isdigit() and int(port) <= 65535):
-        raise AddressError(f'address "{text}": the port is "{port}", want a number from 0 to 65535')
+        raise AddressError(f'address "{text}": the port is "{port}", not a number from 0 to 65535')
     return Address(host[1:-1] if bracketed else host, int(port))
 
 

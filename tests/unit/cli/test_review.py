@@ -92,7 +92,7 @@ class TestExitCodes:
         result = run(given="\n".join(lines))
         assert result.exit_code == 2
         assert uids(result) == ["a", "b"]
-        assert result.stderr == "-:2: request is missing, want an AdmissionRequest object\n"
+        assert result.stderr == "-:2: request is missing, and must be an AdmissionRequest object\n"
 
     def test_0_where_there_is_nothing(self, run: Run) -> None:
         result = run(given="")
@@ -147,9 +147,9 @@ class TestWhatIsNoReview:
     @pytest.mark.parametrize(
         ("text", "said"),
         [
-            ("[]", "-:1: the body is an array, want an AdmissionReview object"),
-            ("\n\nkind: Pod\n", "-:3: request is missing, want an AdmissionRequest object"),
-            ("just text", "-:1: the body is a string, want an AdmissionReview object"),
+            ("[]", "-:1: the body is an array, and must be an AdmissionReview object"),
+            ("\n\nkind: Pod\n", "-:3: request is missing, and must be an AdmissionRequest object"),
+            ("just text", "-:1: the body is a string, and must be an AdmissionReview object"),
             (b"a: \xff", "-:1: not UTF-8"),
         ],
     )
@@ -189,7 +189,7 @@ class TestWhatIsNoReview:
         assert result.exit_code == 2
         (response,) = responses(result)
         assert (response["uid"], response["allowed"], response["status"]["code"]) == ("a", False, 400)
-        assert result.stderr.startswith('-:1: apiVersion is "admission.k8s.io/v9", want one of admission.k8s.io/v1')
+        assert result.stderr.startswith('-:1: apiVersion is "admission.k8s.io/v9", and must be admission.k8s.io/v1 or')
 
 
 class TestConfiguration:
@@ -220,8 +220,8 @@ class TestConfiguration:
     @pytest.mark.parametrize(
         ("text", "said"),
         [
-            ("", "Error: v.yaml: the values are empty: want what"),
-            ("- a", "Error: v.yaml: the values are an array: want an object"),
+            ("", "Error: v.yaml: the values are empty: give the text"),
+            ("- a", "Error: v.yaml: the values are an array, and must be an object"),
             ("proxy: {uid: x}", "Error: v.yaml: values: proxy.uid: want a whole number, got 'x'"),
             ("a: [", "Error: v.yaml: the values are not YAML: "),
         ],

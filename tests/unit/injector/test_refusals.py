@@ -44,8 +44,8 @@ def missing(section: str) -> str:
     )
 
 
-CIDR = "is no network in CIDR form such as 10.0.0.0/8: write them with commas between and nothing else"
-IPTABLES = 'values: proxyInit.iptablesMode is "{}", want nft or legacy: set it with `linkerd upgrade`'
+CIDR = "is not a network such as 10.0.0.0/8: write networks with commas between and nothing else"
+IPTABLES = 'values: proxyInit.iptablesMode is "{}", and must be nft or legacy: set it with `linkerd upgrade`'
 
 # lines, what is changed in the mesh, the identifier, the message
 BY_THE_MESH = [
@@ -54,7 +54,7 @@ BY_THE_MESH = [
         LINES,
         {"anchors": b""},
         "values_invalid",
-        "the trust anchors are empty: want at least one PEM certificate, or no proxy can get an identity",
+        "the trust anchors are empty, and no proxy gets an identity without one: give a certificate in PEM",
     ),
     (LINES, {"proxyInit__iptablesMode": "bpf"}, "unknown_iptables_mode", IPTABLES.format("bpf")),
     (LINES, {"proxyInit__iptablesMode": "NFT"}, "unknown_iptables_mode", IPTABLES.format("NFT")),
@@ -139,8 +139,8 @@ class TestByThePod:
         assert (answer.allowed, answer.code, answer.status_reason) == (False, 400, "BadRequest")
         assert answer.reason == "invalid_log_http_headers"
         assert answer.message == (
-            f'config.linkerd.io/proxy-log-http-headers is "{value[:60]}", want insecure or off: correct the annotation '
-            "on the Pod or its Namespace, or proxy.logHTTPHeaders in the values"
+            f'config.linkerd.io/proxy-log-http-headers is "{value[:60]}", and must be insecure or off: correct the '
+            "annotation on the Pod or its Namespace, or proxy.logHTTPHeaders in the values"
         )
 
     @pytest.mark.parametrize("value", ["insecure", "off", ""])
@@ -158,7 +158,7 @@ class TestByThePod:
         assert (answer.allowed, answer.code, answer.reason) == (False, 400, "close_wait_needs_root")
         assert answer.message == (
             "config.linkerd.io/close-wait-timeout (or proxyInit.closeWaitTimeoutSecs) needs proxyInit.runAsRoot: set "
-            "that in the values, or take the timeout away"
+            "that to true in the values, or remove the timeout"
         )
 
     def test_in_the_values_it_does_too(self) -> None:

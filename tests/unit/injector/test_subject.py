@@ -105,7 +105,7 @@ class TestWrongTypes:
         answer = decide(with_value(path, value), injector(line), namespace=ENABLED)
         assert (answer.allowed, answer.patch) == (False, None)
         assert (answer.code, answer.status_reason, answer.reason) == (400, "BadRequest", "malformed_object")
-        assert answer.message == f"object.{path} is {shown}, want {wanted}: correct the manifest"
+        assert answer.message == f"object.{path} is {shown}, and must be {wanted}: correct the manifest"
 
     @pytest.mark.parametrize("key", ["annotations", "labels"])
     @pytest.mark.parametrize(("value", "shown"), [([], "an array"), ({}, "an object")])
@@ -113,12 +113,12 @@ class TestWrongTypes:
         body = pod()
         body["metadata"][key] = {"a/b": value, **ENABLED}
         answer = decide(body, injector(line))
-        assert answer.message == f'object.metadata.{key}["a/b"] is {shown}, want a string: correct the manifest'
+        assert answer.message == f'object.metadata.{key}["a/b"] is {shown}, and must be a string: correct the manifest'
 
     @pytest.mark.parametrize(("body", "shown"), [([], "an array"), ("pod", '"pod"'), (7, "7"), (True, "true")])
     def test_so_is_what_is_no_object_at_all(self, line: str, body: Any, shown: str) -> None:
         answer = decide(body, injector(line))
-        assert answer.message == f"object is {shown}, want an object: correct the manifest"
+        assert answer.message == f"object is {shown}, and must be an object: correct the manifest"
 
     @pytest.mark.parametrize(
         ("path", "value", "where", "shown", "wanted"),
@@ -141,7 +141,7 @@ class TestWrongTypes:
             node = node[part]
         node[path[-1]] = value
         answer = decide(body, injector(line), namespace=ENABLED)
-        assert answer.message == f"object.{where} is {shown}, want {wanted}: correct the manifest"
+        assert answer.message == f"object.{where} is {shown}, and must be {wanted}: correct the manifest"
 
     @pytest.mark.parametrize(
         ("spec", "where", "shown", "wanted"),
@@ -157,7 +157,7 @@ class TestWrongTypes:
         answer = decide({"kind": "Service", "spec": spec}, injector(line))
         assert (answer.allowed, answer.message) == (
             False,
-            f"object.{where} is {shown}, want {wanted}: correct the manifest",
+            f"object.{where} is {shown}, and must be {wanted}: correct the manifest",
         )
 
 

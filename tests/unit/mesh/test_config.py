@@ -11,6 +11,8 @@ from webhook.mesh.defaults import default_trust_anchors, default_values
 
 ANCHORS = b"-----BEGIN CERTIFICATE-----\r\nAAAA\r\n-----END CERTIFICATE-----\r\n"
 
+FIX = "give the text that the ConfigMap linkerd-config has under `values`"
+
 
 def load(values: bytes | str = b"linkerdVersion: edge-26.8.1", anchors: bytes = ANCHORS) -> Mesh:
     """A mesh of these files."""
@@ -28,12 +30,24 @@ class TestFiles:
     @pytest.mark.parametrize(
         ("values", "message"),
         [
-            (b"", "the values are empty: want what the linkerd-config ConfigMap holds under `values`"),
-            (b"# nothing\n---\n", "the values are empty: want what the linkerd-config ConfigMap holds under `values`"),
-            (b"null", "the values are empty: want what the linkerd-config ConfigMap holds under `values`"),
-            (b"- a", "the values are an array: want an object such as `linkerd install` makes"),
-            (b"just text", "the values are 'just text': want an object such as `linkerd install` makes"),
-            (b"7", "the values are 7: want an object such as `linkerd install` makes"),
+            (b"", f"the values are empty: {FIX}"),
+            (
+                b"# nothing\n---\n",
+                f"the values are empty: {FIX}",
+            ),
+            (b"null", f"the values are empty: {FIX}"),
+            (
+                b"- a",
+                f"the values are an array, and must be an object: {FIX}",
+            ),
+            (
+                b"just text",
+                f"the values are 'just text', and must be an object: {FIX}",
+            ),
+            (
+                b"7",
+                f"the values are 7, and must be an object: {FIX}",
+            ),
         ],
     )
     def test_values_that_are_no_object_are_refused(self, values: bytes, message: str) -> None:
@@ -77,7 +91,7 @@ class TestTrustAnchors:
 
     def test_an_empty_file_is_a_problem(self) -> None:
         assert load(anchors=b"").problems == [
-            "the trust anchors are empty: want at least one PEM certificate, or no proxy can get an identity"
+            "the trust anchors are empty, and no proxy gets an identity without one: give a certificate in PEM"
         ]
 
     def test_bytes_that_are_no_utf_8_are_replaced_and_hashed_all_the_same(self) -> None:
@@ -143,7 +157,7 @@ class TestClusterNetworks:
     )
     def test_anything_else_is_a_problem_that_names_it(self, networks: str, bad: str) -> None:
         assert load(f'linkerdVersion: edge-26.8.1\nclusterNetworks: "{networks}"').problems == [
-            f'values: clusterNetworks: "{bad}" is no network in CIDR form such as 10.0.0.0/8: write them with commas '
+            f'values: clusterNetworks: "{bad}" is not a network such as 10.0.0.0/8: write networks with commas '
             "between and nothing else"
         ]
 
@@ -158,8 +172,8 @@ class TestNetworkValidatorTimeout:
 
     def test_one_that_cannot_be_read_is_warned_of(self) -> None:
         assert load(self.TEXT.format(cni="true", timeout=5)).warnings == [
-            'values: networkValidator.timeout is "5", want a duration such as 300ms, 1.5s or 1h30m: '
-            "no Pod will get past it"
+            'values: networkValidator.timeout is "5", not a duration such as 300ms, 1.5s or 1h30m: '
+            "no injected Pod starts with it"
         ]
 
     @pytest.mark.parametrize(("cni", "timeout"), [("true", "10s"), ("false", "5")])

@@ -53,7 +53,7 @@ def test_a_reload_replaces_the_injector_that_the_webhooks_hold(configuration: Co
         ({"proxy": None}, "proxy is missing"),
         ({"identity": None}, "identity is missing"),
         ({"proxyInit": None}, "proxyInit is missing"),
-        ({"clusterNetworks": "10.0.0.0"}, '"10.0.0.0" is no network'),
+        ({"clusterNetworks": "10.0.0.0"}, '"10.0.0.0" is not a network'),
         ({"cniEnabled": "yes"}, "cniEnabled: want true or false"),
     ],
 )

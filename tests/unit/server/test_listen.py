@@ -27,7 +27,7 @@ def test_go_s_forms_are_read(text: str, host: str, port: int) -> None:
 @pytest.mark.parametrize("text", ["", "8443", "::1:8443", ":", ":http", ":65536", ":-1", "[::1]", ":８０"])
 def test_what_is_no_address_is_named(text: str) -> None:
     """With what is wanted."""
-    with pytest.raises(AddressError, match="want"):
+    with pytest.raises(AddressError, match=r"is not|, not a number"):
         parse(text)
 
 
