@@ -31,7 +31,7 @@ def about(
     if not template and kind == "namespace":
         return advisor.namespace(body)
     if not template and kind == "service":
-        return [*advisor.service(body), *about_service_traffic(body)]
+        return _about_service(advisor, body)
     if template:
         metadata = body.get("metadata")
         name = metadata.get("name") if isinstance(metadata, dict) else ""
@@ -39,10 +39,11 @@ def about(
     return advisor.pod(body, template, namespace, workload)
 
 
-def about_service_traffic(body: Mapping[str, Any]) -> list[Finding]:
-    """What there is to say about a Service's annotations that the proxies of its clients go by."""
+def _about_service(advisor: Advisor, body: Mapping[str, Any]) -> list[Finding]:
+    """Beside what concerns the injector, what the proxies of the Service's clients go by."""
+    found = advisor.service(body)
     metadata = body.get("metadata")
     annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
     if not isinstance(annotations, dict) or not annotations:
-        return []
-    return silenced(check_service(annotations), annotations)
+        return found
+    return silenced([*found, *check_service(annotations)], annotations)

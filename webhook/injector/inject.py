@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from webhook import __version__
 from webhook.cluster.interface import Namespace
 from webhook.findings.finding import Finding
+from webhook.findings.silence import ANNOTATION as SILENCE
 from webhook.findings.silence import silenced
 from webhook.injector import decision, memo, patch, ports
 from webhook.injector.advice import keys, pods, rules
@@ -305,7 +306,9 @@ def _annotations(namespace: Namespace | None) -> Mapping[str, str]:
 
 def _texts(findings: list[Finding], subject: Subject) -> list[str]:
     """The warnings, without those that the Pod silences."""
-    return [finding.warning for finding in silenced(findings, subject.pod_annotations)] if findings else []
+    if not findings and SILENCE not in subject.pod_annotations:
+        return []
+    return [finding.warning for finding in silenced(findings, subject.pod_annotations)]
 
 
 def _refuse(refusal: Refusal, facts: dict[str, str]) -> Answer:

@@ -17,7 +17,8 @@ _KINDS: Final[Mapping[str, Mapping[str, Path]]] = {
     "apps": dict.fromkeys(("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"), _TEMPLATE),
     "batch": {"Job": _TEMPLATE, "CronJob": ("spec", "jobTemplate", "spec", "template")},
 }
-_MARK: Final = "linkerd.io/"
+# What every key of Linkerd's and of ours has in it.
+_MARK: Final = "linkerd"
 
 
 def is_read(group: str, kind: str) -> bool:

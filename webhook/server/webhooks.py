@@ -110,7 +110,7 @@ def _about_service(injector: Injector, request: AdmissionRequest, namespace: Nam
     return [finding.warning for finding in about(Advisor(injector), "service", request.object, (), namespace)]
 
 
-_MARK = "linkerd.io/"
+_MARK = "linkerd"
 
 # A Pod that is only annotated was skipped by the injector all the same.
 EVENTS = {"injected": "Injected", "skipped": "InjectionSkipped", "annotated": "InjectionSkipped"}

@@ -40,8 +40,10 @@ class Advisor:
         return silenced(found, _entries(body))
 
     def service(self, body: Mapping[str, Any]) -> list[Finding]:
-        """What there is to say about a Service's annotations that the injector reads, or that were meant for it."""
-        return silenced([*_not_texts(body, ()), *self._of_service(body), *_labels(body, ())], _entries(body))
+        """What there is to say about a Service's annotations that the injector reads, or that were meant for it.
+
+        Nothing is silenced yet: others have something to say about a Service, too."""
+        return [*_not_texts(body, ()), *self._of_service(body), *_labels(body, ())]
 
     def pod(
         self,
