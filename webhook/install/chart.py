@@ -52,8 +52,11 @@ Linkerd's admission webhooks: the proxy injector, the policy validator and the S
 control plane comes first, and identity and destination stay Linkerd's. The chart goes into Linkerd's namespace, because
 Linkerd's ConfigMaps are mounted from there:
 
-    helm install linkerd-webhook deploy/chart --namespace linkerd \\
-        --set image.repository=registry.example.org/linkerd-webhook
+<!-- not run: needs a cluster -->
+```sh
+helm install linkerd-webhook deploy/chart --namespace linkerd \\
+  --set image.repository=registry.example.org/linkerd-webhook
+```
 
 `-f values-ha.yaml` makes it highly available. `linkerd-webhook install` prints the same objects without Helm.
 
