@@ -29,11 +29,13 @@ JSON = dict[str, Any]
 
 @click.command()
 @click.option("--addr", default="127.0.0.1:8443", show_default=True, help="Address to serve HTTPS on.")
-@click.option("--admin-addr", default="127.0.0.1:9995", show_default=True, help="Address of metrics and probes.")
-@click.option("--once", is_flag=True, help="End after the samples, instead of going on to serve.")
+@click.option(
+    "--admin-addr", default="127.0.0.1:9995", show_default=True, help="Address to serve metrics and probes on."
+)
+@click.option("--once", is_flag=True, help="End after the samples.")
 def demo(addr: str, admin_addr: str, once: bool) -> None:
-    """Serve with Linkerd's default values, a sample cluster and a certificate made for the occasion; post three sample
-    reviews over verified TLS and show what became of each Pod. Goes on serving until Ctrl-C."""
+    """Serve with Linkerd's default values, a sample cluster and a new certificate, and show what becomes of three
+    sample Pods. The server goes on until Ctrl-C."""
     with tempfile.TemporaryDirectory(prefix="linkerd-webhook-") as name:
         options = _options(Path(name), addr, admin_addr)
         writer = logs.configure("warn", "plain")

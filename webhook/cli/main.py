@@ -14,16 +14,19 @@ from webhook.cli import goflags
 # Where each command lives, and what `--help` says of it: a command's module is imported when it is called.
 COMMANDS = {
     "serve": ("webhook.cli.serve:serve", "Answer admission requests over HTTPS."),
-    "review": ("webhook.cli.review:review", "Answer AdmissionReviews from files, without a socket."),
-    "validate": ("webhook.cli.validate:validate", "Check manifests, as text, JSON, GitHub annotations or SARIF."),
-    "install": ("webhook.cli.install:install", "Print what to apply to a cluster that has Linkerd."),
-    "certs": ("webhook.cli.certs:certs", "Look at, issue, rotate and watch the webhook's certificates."),
-    "demo": ("webhook.cli.demo:demo", "Serve with built-in settings and post sample Pods."),
-    "uninstall": ("webhook.cli.uninstall:uninstall", "Print what is to be deleted to take it out again, or delete it."),
+    "review": ("webhook.cli.review:review", "Answer AdmissionReviews from files, without a server."),
+    "validate": (
+        "webhook.cli.validate:validate",
+        "Check manifests, and report as text, JSON, GitHub annotations or SARIF.",
+    ),
+    "install": ("webhook.cli.install:install", "Print the objects to apply to a cluster that has Linkerd."),
+    "uninstall": ("webhook.cli.uninstall:uninstall", "Print or delete what an installation has left in the cluster."),
+    "certs": ("webhook.cli.certs:certs", "Inspect, issue, rotate and watch the webhook's certificates."),
     "version": (
         "webhook.cli.version:version",
-        "Print the versions of this, of the server in the cluster, and of Linkerd.",
+        "Print the versions of this program, of the server in the cluster, and of Linkerd.",
     ),
+    "demo": ("webhook.cli.demo:demo", "Serve with built-in settings, and show what becomes of three sample Pods."),
 }
 
 
@@ -55,9 +58,9 @@ def load(name: str) -> click.Command:
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="linkerd-webhook", message="%(prog)s %(version)s")
 def cli() -> None:
-    """Linkerd's admission webhooks.
+    """Linkerd's admission webhooks: proxy injector, policy validator and ServiceProfile validator.
 
-    Also takes the command lines of Linkerd's own programs, as in `linkerd-webhook proxy-injector -log-level=info`.
+    It also understands the command lines of Linkerd's own programs: `linkerd-webhook proxy-injector -log-level=info`.
     """
 
 

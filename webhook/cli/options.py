@@ -19,7 +19,7 @@ def mesh_options(*, required: bool) -> Callable[[F], F]:
     def add(command: F) -> F:
         for option in (
             click.option(
-                "--release-line", metavar="LINE", help="Linkerd's release line, in place of what the values say."
+                "--release-line", metavar="LINE", help="Linkerd's release line, instead of what the values say."
             ),
             click.option(
                 "--linkerd-namespace", default="linkerd", show_default=True, help="Namespace of the control plane."
@@ -29,7 +29,7 @@ def mesh_options(*, required: bool) -> Callable[[F], F]:
                 default=TRUST_ANCHORS if required else None,
                 show_default=required,
                 metavar="FILE",
-                help="The mesh's trust anchors, PEM.",
+                help="The mesh's trust anchors (PEM).",
             ),
             click.option(
                 "--values",

@@ -34,10 +34,10 @@ ALLOWED, DENIED, UNREADABLE = 0, 1, 2
     "--manifests",
     multiple=True,
     metavar="PATH",
-    help="What exists (Namespaces, owners, what policies refer to): a file or a folder.",
+    help="File or folder of manifests of what exists (Namespaces, owners, what policies refer to). Repeatable.",
 )
 @click.option(
-    "--webhook", metavar="NAME", help="Answer as if posted to this webhook's path; else the resource chooses."
+    "--webhook", metavar="NAME", help="Answer as this webhook. Without it the resource of each request decides."
 )
 @extension_options
 @click.argument("files", nargs=-1, metavar="[FILE]...")
@@ -51,11 +51,12 @@ def review(
     files: tuple[str, ...],
     **_extensions: str,
 ) -> None:
-    """Answer AdmissionReviews, one line each, in order: JSON, JSON Lines or YAML; `-` or no FILE is standard input.
+    """Answer AdmissionReviews as the server would, each in a line of JSON, in their order.
 
-    Without --values and --trust-anchors, the defaults of Linkerd's release line stand in for the mesh's configuration.
+    FILE has JSON, JSON Lines or YAML; `-`, or no FILE, is standard input. Without --values and --trust-anchors, the
+    defaults of Linkerd's release line stand in for the mesh's configuration.
 
-    Exit code: 0 all were allowed, 1 some were denied, 2 some input was no AdmissionReview (the others are answered).
+    Exit code: 0 all were allowed, 1 some were denied, 2 some input is not an AdmissionReview (the others are answered).
     """
     injector = _injector(values, trust_anchors, linkerd_namespace, release_line)
     objects, problems = load.load(manifests)

@@ -25,34 +25,43 @@ LATER = {
 
 @click.command(context_settings={"show_default": True})
 @click.option("--addr", default=":8443", help="Address to serve HTTPS on.")
-@click.option("--admin-addr", default=":9995", help="Address of metrics, probes and the status page, HTTP.")
-@click.option("--tls-dir", type=click.Path(path_type=Path), default="/var/run/linkerd/tls", help="tls.crt, tls.key.")
+@click.option("--admin-addr", default=":9995", help="Address to serve metrics, probes and the status page on (HTTP).")
+@click.option(
+    "--tls-dir", type=click.Path(path_type=Path), default="/var/run/linkerd/tls", help="Folder of tls.crt and tls.key."
+)
 @mesh_options(required=True)
-@click.option("--kubeconfig", type=click.Path(path_type=Path), help="Else the cluster that this runs in.")
+@click.option(
+    "--kubeconfig", type=click.Path(path_type=Path), help="The cluster. Without it: the one in which the server runs."
+)
 @click.option(
     "--manifests",
     type=click.Path(path_type=Path),
     multiple=True,
-    help="What exists (Namespaces, owners, what policies refer to), in place of a cluster. Repeatable.",
+    help="Manifests of what exists (Namespaces, owners, what policies refer to), instead of a cluster. Repeatable.",
 )
 @click.option(
     "--service",
     metavar="NAME",
-    help="The Service in front of this, in the control plane's namespace: what points at it is looked after.",
+    help="Service in front of the server, in the control plane's namespace. The server then keeps the caBundles of the "
+    "webhook configurations that point to it.",
 )
 @click.option(
     "--certs",
     type=click.Choice(("files", "self-managed")),
     default="files",
-    help="Where the certificate comes from: --tls-dir, or issued and rotated by the server itself (with --service).",
+    help="Where the certificate comes from: from --tls-dir, or the server issues and rotates it (needs --service).",
 )
-@click.option("--adopt", is_flag=True, help="Point Linkerd's own webhook configurations at --service.")
-@click.option("--webhook", help='Which webhook "/" means; else the request\'s resource tells.')
-@click.option("--max-in-flight", type=click.IntRange(min=1), default=256, help="Admissions in work; more get 429.")
-@click.option("--shutdown-delay", type=click.FloatRange(0, 10), default=3.0, help="Seconds to go on after SIGTERM.")
-@click.option("--no-events", is_flag=True, help="Record no Events about owners.")
-@click.option("--log-level", type=click.Choice(LEVELS), default="info")
-@click.option("--log-format", type=click.Choice(("plain", "json")), default="plain")
+@click.option("--adopt", is_flag=True, help="Point Linkerd's own webhook configurations to --service.")
+@click.option("--webhook", help='Webhook that answers on the path "/". Without it the resource decides.')
+@click.option(
+    "--max-in-flight", type=click.IntRange(min=1), default=256, help="Requests answered at once; others get 429."
+)
+@click.option(
+    "--shutdown-delay", type=click.FloatRange(0, 10), default=3.0, help="Seconds to go on answering after SIGTERM."
+)
+@click.option("--no-events", is_flag=True, help="Record no Events on workloads.")
+@click.option("--log-level", type=click.Choice(LEVELS), default="info", help="What is logged.")
+@click.option("--log-format", type=click.Choice(("plain", "json")), default="plain", help="How it is logged.")
 @extension_options
 @click.pass_context
 def serve(

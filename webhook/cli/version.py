@@ -23,15 +23,18 @@ FINE, UNWELL = 0, 1
 
 
 @click.command(short_help="print versions")
-@click.option("--short", is_flag=True, help="Only the versions, one a line: this program's, then the server's.")
-@click.option("--client", is_flag=True, help="Only this program's: no cluster is asked.")
+@click.option(
+    "--short", is_flag=True, help="Print only the versions, one in a line: this program's, then the server's."
+)
+@click.option("--client", is_flag=True, help="Print only this program's version, and ask no cluster.")
 @click.option("--linkerd-namespace", default="linkerd", show_default=True, help="Namespace of the control plane.")
-@click.option("--kubeconfig", type=click.Path(path_type=Path), help="Else $KUBECONFIG, else ~/.kube/config.")
+@click.option(
+    "--kubeconfig", type=click.Path(path_type=Path), help="The cluster. Without it: $KUBECONFIG, or ~/.kube/config."
+)
 def version(short: bool, client: bool, linkerd_namespace: str, kubeconfig: Path | None) -> None:
-    """Print the versions of this program, of the server in the cluster, and of Linkerd with the release line that it is
-    taken for.
+    """Print the versions of this program, of the server in the cluster, and of Linkerd (with its release line).
 
-    Exit code: 0 fine, 1 the cluster could not be asked about some of that (the rest is printed).
+    Exit code: 0 fine, 1 the cluster did not answer to some of that (the rest is printed).
     """
     click.echo(__version__ if short else f"Client version: {__version__}")
     if not client:
