@@ -172,6 +172,15 @@ def test_every_link_within_the_project_leads_somewhere(page: Path) -> None:
             assert anchor in anchors(target.relative_to(ROOT)), f"{page}: {link}"
 
 
+def test_nothing_installs_the_program_from_a_package_index() -> None:
+    """None has it, and whoever takes its name there could be anybody."""
+    files = [*PAGES, Path("deploy/ci/github-actions.yaml"), Path(".pre-commit-hooks.yaml"), Path("Makefile")]
+    for file in files:
+        text = (ROOT / file).read_text()
+        found = re.findall(rf"""(?:pip|pipx|uv|uvx)\b[^\n|`]*\b(?:install|run)\s+["']?{PROGRAM}(?![^\n]*git\+)""", text)
+        assert not found, f"{file}: {found}"
+
+
 def test_pages_name_only_modules_that_there_are() -> None:
     """`python -m bench.…`."""
     for page in PAGES:
