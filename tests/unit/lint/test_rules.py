@@ -66,7 +66,6 @@ LACKING: frozenset[str] = frozenset(
         "reference-client-missing",
         "reference-parent-missing",
         "reference-target-missing",
-        "regex-unchecked",
         "review-object-differs",
         "route-annotation-invalid",
         "route-annotation-no-effect",
