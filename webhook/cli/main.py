@@ -10,6 +10,7 @@ import click
 
 from webhook import __version__
 from webhook.cli import goflags
+from webhook.cli.stdout import guarded
 
 # Where each command lives, and what `--help` says of it: a command's module is imported when it is called.
 COMMANDS = {
@@ -65,8 +66,13 @@ def cli() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The console script. Ends the process: 0, or 2 for a command line that cannot be read."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    """The console script. Ends the process: 0, or 2 for a command line that cannot be read and for an output that
+    cannot be written."""
+    with guarded():
+        _run(list(sys.argv[1:] if arguments is None else arguments))
+
+
+def _run(given: list[str]) -> None:
     if goflags.is_ours(given):
         cli.main(given, prog_name="linkerd-webhook")
     try:

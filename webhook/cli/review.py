@@ -39,6 +39,7 @@ ALLOWED, DENIED, UNREADABLE = 0, 1, 2
 @click.option(
     "--webhook", metavar="NAME", help="Answer as this webhook. Without it the resource of each request decides."
 )
+@click.option("--allow-empty", is_flag=True, help="Let it be fine that there is no AdmissionReview.")
 @extension_options
 @click.argument("files", nargs=-1, metavar="[FILE]...")
 def review(
@@ -48,6 +49,7 @@ def review(
     release_line: str | None,
     manifests: tuple[str, ...],
     webhook: str | None,
+    allow_empty: bool,
     files: tuple[str, ...],
     **_extensions: str,
 ) -> None:
@@ -56,17 +58,22 @@ def review(
     FILE has JSON, JSON Lines or YAML; `-`, or no FILE, is standard input. Without --values and --trust-anchors, the
     defaults of Linkerd's release line stand in for the mesh's configuration.
 
-    Exit code: 0 all were allowed, 1 some were denied, 2 some input is not an AdmissionReview (the others are answered).
+    Exit code: 0 all were allowed, 1 some were denied, 2 some input was not an AdmissionReview (the others are
+    answered), a path of --manifests cannot be read, or there was no AdmissionReview at all and --allow-empty is not
+    given.
     """
     injector = _injector(values, trust_anchors, linkerd_namespace, release_line)
     objects, problems = load.load(manifests)
+    unreadable = [f"--manifests {each.file}: {each.message}" for each in problems if not each.line]
+    if unreadable:
+        raise _Unusable("\n".join(unreadable))
     for problem in problems:
         _say(f"{problem.file}:{problem.line}: {problem.message}; going on without it")
     try:
         registry = Registry(_webhooks(injector, objects), webhook)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    sys.exit(asyncio.run(_answer_all(registry, files or (load.STDIN,))))
+    sys.exit(asyncio.run(_answer_all(registry, files or (load.STDIN,), allow_empty=allow_empty)))
 
 
 def _webhooks(injector: Injector, objects: list[JSON]) -> list[Webhook]:
@@ -113,12 +120,13 @@ class _Unusable(click.ClickException):
     exit_code = UNREADABLE
 
 
-async def _answer_all(registry: Registry, paths: tuple[str, ...]) -> int:
-    """Answer every review; what is none is told at the end. The exit code comes out."""
-    denied = False
+async def _answer_all(registry: Registry, paths: tuple[str, ...], *, allow_empty: bool) -> int:
+    """Answer every review; what is not one is told at the end. The exit code comes out."""
+    denied = found_any = False
     unreadable: list[str] = []
     for file in paths:
         for line, found in _requests(file):
+            found_any = True
             if isinstance(found, str):
                 unreadable.append(f"{file}:{line}: {found}")
                 continue
@@ -133,6 +141,9 @@ async def _answer_all(registry: Registry, paths: tuple[str, ...]) -> int:
     sys.stdout.buffer.flush()
     for problem in unreadable:
         _say(problem)
+    if not found_any and not allow_empty:
+        _say("there was no AdmissionReview in the input: name files that hold some, or pass --allow-empty")
+        return UNREADABLE
     return UNREADABLE if unreadable else DENIED if denied else ALLOWED
 
 

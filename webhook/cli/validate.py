@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,10 @@ if TYPE_CHECKING:
     from webhook.mesh.releases import Line
 
 FINE, WRONG, UNREADABLE = 0, 1, 2
+EMPTY = (
+    "nothing was checked: no object in these files is of a kind that Linkerd reads; name other files, or pass "
+    "--allow-empty"
+)
 OUTPUTS = ("text", "json", "github", "sarif")
 
 
@@ -42,6 +45,7 @@ def _docs_url(_context: click.Context, _parameter: click.Parameter, value: str |
 )
 @click.option("--values", metavar="FILE", help="The control plane's values, as the linkerd-config ConfigMap has them.")
 @click.option("--kubeconfig", metavar="FILE", help="Look up what the manifests refer to in this cluster, too.")
+@click.option("--allow-empty", is_flag=True, help="Let it be fine that there is nothing to check.")
 @click.option(
     "--docs-url",
     metavar="URL",
@@ -55,6 +59,7 @@ def validate(
     release_line: str | None,
     values: str | None,
     kubeconfig: str | None,
+    allow_empty: bool,
     docs_url: str | None,
     paths: tuple[str, ...],
 ) -> None:
@@ -70,7 +75,7 @@ def validate(
     On an object, the annotation linkerd-webhook/ignore: RULE, RULE silences warnings.
 
     Exit code: 0 fine, 1 errors (with --strict, or warnings), 2 some file or document could not be read (the others are
-    checked).
+    checked), or nothing was checked at all and --allow-empty is not given.
     """
     # All that is read stays until the end, and nothing of it is in cycles: the collector would only walk it.
     gc.disable()
@@ -80,7 +85,10 @@ def validate(
     sys.stdout.write(_written(result, output, docs_url))
     sys.stdout.flush()
     _say(_summary(result))
-    sys.exit(_code(result, strict=strict))
+    if result.checked or result.unreadable or allow_empty:
+        sys.exit(_code(result, strict=strict))
+    _say(EMPTY)
+    sys.exit(UNREADABLE)
 
 
 def _check(paths: tuple[str, ...], line: Line, lint: Lint, kubeconfig: str | None) -> Result:
@@ -175,9 +183,10 @@ def _written(result: Result, output: str, docs_url: str | None) -> str:
         from webhook.lint.reports import sarif
 
         return sarif.write(result, **page)
+    from webhook.cli.console import colours
     from webhook.lint.reports import text
 
-    return text.write(result, colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
+    return text.write(result, colour=colours(sys.stdout))
 
 
 def _summary(result: Result) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,9 @@ from webhook.yaml.objects import Broken as Broken
 from webhook.yaml.objects import Build, Loader, broken
 
 TEMPLATE = "a template, not YAML: render it first (helm template … | linkerd-webhook validate -)"
+
+# Where a template's braces make no YAML: at a line's start and as a value; not in quotes, nor within a text.
+_TEMPLATED = re.compile(r"^[ \t]*(?:- +)*(?:[^\s\"'#][^\"'#\n]*:[ \t]+)?(\{\{)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +167,5 @@ def _stream(text: str, before: int, maker: Maker) -> Iterator[Made]:
 
 def _templated(text: str, before: int) -> Broken | None:
     """Why this text is not YAML, if that is because it is yet to be rendered."""
-    at = text.find("{{")
-    if at < 0:
-        return None
-    return Broken(before + text.count("\n", 0, at) + 1, TEMPLATE)
+    found = _TEMPLATED.search(text)
+    return Broken(before + text.count("\n", 0, found.start(1)) + 1, TEMPLATE) if found else None

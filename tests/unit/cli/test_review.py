@@ -94,9 +94,21 @@ class TestExitCodes:
         assert uids(result) == ["a", "b"]
         assert result.stderr == "-:2: request is missing, and must be an AdmissionRequest object\n"
 
-    def test_0_where_there_is_nothing(self, run: Run) -> None:
-        result = run(given="")
-        assert (result.exit_code, result.stdout) == (0, "")
+    @pytest.mark.parametrize("given", ["", "\n", "---\n---\n", "null"])
+    def test_2_where_there_is_nothing_unless_that_is_allowed(self, run: Run, given: str) -> None:
+        result = run(given=given)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr.startswith("there was no AdmissionReview in the input: ")
+        assert run("--allow-empty", given=given).exit_code == 0
+
+    @pytest.mark.parametrize(
+        ("path", "why"), [("nope", "No such file or directory"), ("empty", "no *.yaml, *.yml or *.json in this folder")]
+    )
+    def test_2_for_manifests_that_are_not_there(self, run: Run, folder: Path, path: str, why: str) -> None:
+        (folder / "empty").mkdir()
+        result = run("--manifests", path, given=json.dumps(asked("a")))
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr == f"Error: --manifests {path}: {why}\n"
 
 
 class TestInput:

@@ -86,8 +86,48 @@ class TestExitCodes:
         ]
         assert "2 unreadable" in result.stderr
 
+    @pytest.mark.parametrize("content", ["", "---\n", OTHER, "[]"])
+    def test_2_where_nothing_was_checked_unless_that_is_allowed(self, run: Run, content: str) -> None:
+        result = run(a=content)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr.splitlines()[-1].startswith("nothing was checked: ")
+        assert run("--allow-empty", a=content).exit_code == 0
+
     def test_2_without_a_path(self, run: Run) -> None:
         assert run().exit_code == 2
+
+
+class TestTemplates:
+    """What Helm would render is not YAML yet."""
+
+    @pytest.mark.parametrize(
+        ("template", "line"),
+        [
+            ("kind: Deployment\nmetadata:\n  name: {{ .Values.name }}\n", 3),
+            ("{{- if .Values.on }}\nkind: Pod\n{{- end }}\n", 1),
+            ('kind: Pod\nmetadata:\n  labels:\n    {{- include "x.labels" . | nindent 4 }}\n', 4),
+            ("kind: Pod\nspec:\n  containers:\n  - {{ .Values.container }}\n", 4),
+            ("{{ .Values.all }}", 1),
+        ],
+    )
+    def test_is_named_as_such(self, run: Run, template: str, line: int) -> None:
+        result = run(a=template)
+        assert result.exit_code == 2
+        assert result.stdout == (
+            f"a.yaml:{line}:1: error manifest-unreadable a template, not YAML: render it first "
+            "(helm template … | linkerd-webhook validate -)\n"
+        )
+
+    def test_is_none_where_braces_are_in_quotes_or_within_a_text(self, run: Run) -> None:
+        annotations = "{a: '{{ $labels.x }}', b: \"{{ x }}\"}"
+        assert "a template" not in run(a=f"metadata: {{annotations: {annotations}}}\nx: [\n").stdout
+        assert "a template" not in run(a="summary: '{{ x }}'\ntext: is {{ x }}\n# {{ x }}\nx: [\n").stdout
+
+    def test_costs_only_itself(self, run: Run) -> None:
+        result = run(a=f"name: {{{{ x }}}}\n---\n{GOOD}---\nx: [\n")
+        assert lines(result) == ["a.yaml:1:1: error manifest-unreadable", "a.yaml:14:1: error manifest-unreadable"]
+        assert "a template" in result.stdout.splitlines()[0]
+        assert "a template" not in result.stdout.splitlines()[1]
 
 
 class TestInput:
