@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
+from ipaddress import ip_address
 
 TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
@@ -168,6 +169,16 @@ def _parse_quantity(text: str) -> Quantity:
     return Quantity(amount, length <= 18 and exponent >= -9)
 
 
+def is_above(request: str, limit: str) -> bool:
+    """Whether both are quantities, and the request is above the limit: the API server refuses such a container."""
+    if not request or not limit:
+        return False
+    try:
+        return parse_quantity(request).value > parse_quantity(limit).value
+    except GrammarError:
+        return False
+
+
 # A cluster's Pods ask for the same few amounts.
 _remembered_quantity = lru_cache(maxsize=2048)(_parse_quantity)
 
@@ -179,6 +190,18 @@ def _to_int(digits: str) -> int:
     if len(digits) > 400:
         digits = digits.lstrip("+-0")[:400] or "0"
     return int(digits)
+
+
+def is_cidr(text: str) -> bool:
+    """Go's `net.ParseCIDR`: an address and the length of its prefix, no blanks, no zone."""
+    address, slash, length = text.partition("/")
+    if not slash or "%" in address or not (length.isascii() and length.isdigit()):
+        return False
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    return int(length[:4]) <= parsed.max_prefixlen and len(length) <= 3
 
 
 def format_number(value: int | float) -> str:

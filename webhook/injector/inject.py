@@ -9,7 +9,7 @@ from webhook.cluster.interface import Namespace
 from webhook.findings.finding import Finding
 from webhook.findings.silence import ANNOTATION as SILENCE
 from webhook.findings.silence import silenced
-from webhook.injector import decision, memo, patch, ports
+from webhook.injector import decision, memo, patch, ports, resources
 from webhook.injector.advice import keys, pods, rules
 from webhook.injector.advice.facts import Facts
 from webhook.injector.assembly import Assembly
@@ -111,10 +111,12 @@ class Injector:
     def about_inherited(self, namespace: Namespace, key: str) -> list[Finding]:
         """What becomes of a Namespace's annotation in a Pod without any. Paths lead from the Namespace's root."""
         path = (*pods.ANNOTATIONS, key)
-        alone = Namespace(namespace.name, {key: namespace.annotations[key]}, {})
+        texts = namespace.annotations
+        together = (each for each in (key, resources.PARTNERS.get(key, "")) if each in texts)
+        alone = Namespace(namespace.name, {each: texts[each] for each in together}, {})
         inherited = self._resolver.inherit(_EMPTY, alone.annotations)
         resolved = self._resolver.resolve(_EMPTY, alone, inherited)
-        findings = [each._replace(path=path) for each in resolved.findings]
+        findings = [each._replace(path=path) for each in resolved.findings if each.message.startswith(f"{key} ")]
         refused = self._refusal(_EMPTY, resolved)
         if refused is not None and _REFUSING.get(refused.reason) == key:
             findings.append(rules.REFUSED.at(path, refused.message))

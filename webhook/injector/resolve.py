@@ -15,8 +15,8 @@ import orjson
 
 from webhook.cluster.interface import Namespace
 from webhook.findings.finding import Finding
-from webhook.grammar import GrammarError, Quantity
-from webhook.injector import ports
+from webhook.grammar import GrammarError, Quantity, is_above
+from webhook.injector import ports, resources
 from webhook.injector.advice import rules
 from webhook.injector.decision import INGRESS, INJECT
 from webhook.injector.effective import Settings, from_mesh
@@ -104,6 +104,8 @@ class Resolver:
             found.sort(key=lambda row: self._order[row.annotation])
         for row in found:
             self._apply(row, annotations, subject, out)
+        if any(row.field in resources.FIELDS for row in found):
+            self._keep_below_limits(out)
         if annotations.get(INJECT) == INGRESS:
             settings.is_ingress = True
         if ADDITIONAL_ENV in rows:
@@ -112,6 +114,45 @@ class Resolver:
             settings.trace_labels = _trace_labels(settings.trace_labels, subject, annotations)
         self._tell_what_is_not_inherited(annotations, namespace, out)
         return out
+
+    def _keep_below_limits(self, out: Resolved) -> None:
+        """Leave out the annotations by which a request is above its limit: the API server would refuse the Pod.
+
+        The Pod's own annotation counts before its Namespace's, and a limit before a request. Where the mesh's values
+        alone are contradictory, nothing helps.
+        """
+        settings = out.settings
+        for pair in resources.PAIRS:
+            while is_above(getattr(settings, pair.request), getattr(settings, pair.limit)):
+                present = [each for each in (pair.for_request, pair.for_limit) if each in out.sources]
+                if not present:
+                    break
+                annotation = min(present, key=lambda each: out.sources[each][1] == "pod")
+                self._leave_out(annotation, pair, out)
+
+    def _leave_out(self, annotation: str, pair: resources.Pair, out: Resolved) -> None:
+        """Let the mesh's value count in place of an annotation that makes a request exceed its limit, and tell."""
+        settings = out.settings
+        is_request = annotation == pair.for_request
+        name, other = (pair.request, pair.limit) if is_request else (pair.limit, pair.request)
+        against, amount = pair.for_limit if is_request else pair.for_request, getattr(settings, other)
+        text, at = out.sources.pop(annotation)
+        if against not in out.sources:
+            whose = "Linkerd's values"
+        else:
+            whose = (
+                f"Namespace {out.namespace}" if out.sources[against][1] == "namespace" else against.removeprefix(PREFIX)
+            )
+        what = f"above the {pair.what} limit {amount}" if is_request else f"below the {pair.what} request {amount}"
+        on = f" on Namespace {out.namespace}" if at == "namespace" else ""
+        sentence = (
+            f"{annotation}{on} is {_quoted(text)}, {what} of {whose}, so the API server would refuse the Pod: it is "
+            f"left out; write {_cut(amount)} or {'less' if is_request else 'more'}"
+        )
+        path = ("metadata", "annotations", annotation) if at == "pod" else ()
+        out.findings.append(rules.OVER_LIMIT.at(path, sentence))
+        for each in (name, *resources.ALSO.get(name, ())):
+            setattr(settings, each, getattr(self.defaults, each))
 
     def _tell_what_is_not_inherited(self, pod: Mapping[str, str], namespace: Namespace, out: Resolved) -> None:
         """Annotations of the Namespace that somebody set for the proxies of its Pods, and that do nothing."""

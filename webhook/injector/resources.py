@@ -2,9 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
 from webhook.injector.effective import Settings
+from webhook.injector.settings import PREFIX
 from webhook.mesh.values import Resources
 from webhook.review import JSON
+
+
+class Pair(NamedTuple):
+    """A request and its limit: what they are of, the fields of `Settings` and the annotations that set these."""
+
+    what: str
+    request: str
+    limit: str
+    for_request: str
+    for_limit: str
+
+
+# Further fields that an annotation of a field sets: the proxy starts as many threads as it has CPUs.
+ALSO: Final[Mapping[str, tuple[str, ...]]] = {
+    "cpu_limit": ("cores", "workers_maximum"),
+    "cpu_request": ("workers_minimum",),
+}
+PAIRS: Final = tuple(
+    Pair(what, f"{field}_request", f"{field}_limit", f"{PREFIX}proxy-{key}-request", f"{PREFIX}proxy-{key}-limit")
+    for what, field, key in (
+        ("CPU", "cpu", "cpu"),
+        ("memory", "memory", "memory"),
+        ("ephemeral storage", "ephemeral_storage", "ephemeral-storage"),
+    )
+)
+FIELDS: Final = frozenset(field for pair in PAIRS for field in (pair.request, pair.limit))
+# Each annotation of a request or limit, and the other one.
+PARTNERS: Final = {
+    one: other
+    for pair in PAIRS
+    for one, other in ((pair.for_request, pair.for_limit), (pair.for_limit, pair.for_request))
+}
 
 
 def from_values(resources: Resources) -> JSON | None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import Any
 
 from pydantic import ValidationError
 
-from webhook.grammar import GrammarError, parse_duration
+from webhook.grammar import GrammarError, is_above, is_cidr, parse_duration
 from webhook.mesh import releases
 from webhook.mesh.gostruct import YAML, describe
 from webhook.mesh.values import Values, known_to
@@ -60,7 +59,11 @@ class Mesh:
             trust_anchors=anchors,
             trust_anchors_sha256=hashlib.sha256(trust_anchors).hexdigest(),
             linkerd_namespace=linkerd_namespace,
-            warnings=[*([detected.warning] if detected.warning else []), *_timeout_warnings(model)],
+            warnings=[
+                *([detected.warning] if detected.warning else []),
+                *_timeout_warnings(model),
+                *_resource_warnings(model, detected.line),
+            ],
             problems=[*_network_problems(model.cluster_networks), *_anchor_problems(anchors)],
             unknown_version=detected.unknown,
         )
@@ -100,6 +103,25 @@ def _timeout_warnings(values: Values) -> list[str]:
     return []
 
 
+def _resource_warnings(values: Values, line: releases.Line) -> list[str]:
+    """Requests above limits: no Pod that has a proxy with these gets into the cluster, unless annotations mend it."""
+    sections = [("proxy", values.proxy.resources if values.proxy else None)]
+    if not line.has("rule/init-in-proxy-image"):
+        sections.append(("proxyInit", values.proxy_init.resources if values.proxy_init else None))
+    return [
+        f"values: {section}.resources.{kind}.request is {each.request}, above the limit {each.limit}, so the API "
+        f"server refuses every injected Pod: write {each.limit} or less, or raise the limit"
+        for section, resources in sections
+        if resources is not None
+        for kind, each in (
+            ("cpu", resources.cpu),
+            ("memory", resources.memory),
+            ("ephemeral-storage", resources.ephemeral_storage),
+        )
+        if is_above(each.request, each.limit)
+    ]
+
+
 def _network_problems(networks: str) -> list[str]:
     """Go's `net.ParseCIDR` on each: an address and a prefix length, no blanks."""
     if not networks:
@@ -108,19 +130,8 @@ def _network_problems(networks: str) -> list[str]:
         f'values: clusterNetworks: "{network}" is not a network such as 10.0.0.0/8: write networks with commas '
         "between and nothing else"
         for network in networks.strip(",").split(",")
-        if not _is_cidr(network)
+        if not is_cidr(network)
     ]
-
-
-def _is_cidr(text: str) -> bool:
-    address, slash, length = text.partition("/")
-    if not slash or "%" in address or not (length.isascii() and length.isdigit()):
-        return False
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return False
-    return int(length[:4]) <= parsed.max_prefixlen and len(length) <= 3
 
 
 def _anchor_problems(anchors: str) -> list[str]:

@@ -55,6 +55,12 @@ MISPLACED: Final = declare(
 SKIPPED: Final = declare(
     "inject-skipped", Severity.WARNING, _INVALID, "A Pod asks for injection, and Linkerd cannot inject it as it is."
 )
+OVER_LIMIT: Final = declare(
+    "inject-request-over-limit",
+    Severity.WARNING,
+    _INVALID,
+    "A request of the proxy is above its limit: the API server refuses such Pods, so the annotation is left out.",
+)
 OWNER_UNKNOWN: Final = declare(
     "inject-owner-unknown",
     Severity.WARNING,
