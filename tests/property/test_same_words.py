@@ -14,13 +14,14 @@ from webhook.cluster.interface import Namespace
 from webhook.cluster.offline import OfflineCluster
 from webhook.findings.finding import Severity
 from webhook.injector.advice.objects import Advisor
+from webhook.injector.inject import Injector
 from webhook.injector.settings import SETTINGS
 from webhook.lint import scope
 from webhook.policy.registry import load_all
 from webhook.server.webhooks import Current, ProxyInjector
 
 VALUES = st.sampled_from(
-    ["enabled", "disabled", "true", "", "1", "100m", "64Mi", "8080", "80,x", "10s", "172.17.0.5", "é"]
+    ["enabled", "disabled", "true", "", "1", "100m", "64Mi", "8080", "80,x", "10s", "172.17.0.5", "80;90", "é"]
 )
 KEYS = st.sampled_from(
     [
@@ -39,7 +40,13 @@ INJECT = st.fixed_dictionaries(
     {}, optional={"linkerd.io/inject": st.sampled_from(["enabled", "ingress", "disabled", "On"])}
 )
 LABELS = st.dictionaries(st.sampled_from(["linkerd.io/inject", "linkerd.io/injekt", "app"]), VALUES, max_size=2)
-PORTS = st.lists(st.fixed_dictionaries({"containerPort": st.sampled_from([80, 4143, 4190, 3306])}), max_size=2)
+PORTS = st.lists(
+    st.fixed_dictionaries(
+        {"containerPort": st.sampled_from([80, 4143, 4190, 3306])},
+        optional={"protocol": st.sampled_from(["TCP", "UDP"])},
+    ),
+    max_size=2,
+)
 PROBE = st.sampled_from([{"tcpSocket": {"port": 80}}, {"httpGet": {"port": 80}}, {"exec": {"command": ["true"]}}])
 CONTAINER = st.fixed_dictionaries(
     {"name": st.sampled_from(["a", "b", "istio-proxy"]), "image": st.just("registry.example.org/app:1")},
@@ -47,6 +54,9 @@ CONTAINER = st.fixed_dictionaries(
         "ports": PORTS,
         "livenessProbe": PROBE,
         "readinessProbe": PROBE,
+        "startupProbe": PROBE,
+        "restartPolicy": st.just("Always"),
+        "command": st.sampled_from([["curl", "a"], ["linkerd-await"], ["sh", "-c", "chown 1 /a"]]),
         "securityContext": st.fixed_dictionaries({}, optional={"runAsUser": st.sampled_from([0, 1000, 2102])}),
     },
 )
@@ -86,24 +96,26 @@ NAMESPACES = st.builds(
 
 load_all()
 USING = injector()
+# Where init containers have no network, and Jobs do not end.
+CNI = injector(cniEnabled=True, proxy__nativeSidecar=False)
 
 
-def by_webhook(body: Any, namespace: Namespace) -> list[str] | None:
+def by_webhook(body: Any, namespace: Namespace, using: Injector) -> list[str] | None:
     """The warnings of the webhook, whole; None for a refusal."""
     manifest = {
         "kind": "Namespace",
         "metadata": {"name": "shop", "annotations": dict(namespace.annotations), "labels": dict(namespace.labels)},
     }
-    webhook = ProxyInjector(Current(USING), OfflineCluster([manifest]))
+    webhook = ProxyInjector(Current(using), OfflineCluster([manifest]))
     answer = asyncio.run(webhook.answer(request(body)))
     return answer.warnings if answer.allowed else None
 
 
 @settings(max_examples=400, deadline=None)
-@given(body=st.one_of(PODS, SERVICES), namespace=NAMESPACES)
-def test_of_a_pod_or_a_service_in_a_known_namespace(body: Any, namespace: Namespace) -> None:
-    said = about(Advisor(USING), body["kind"].lower(), body, (), namespace)
-    warnings = by_webhook(body, namespace)
+@given(body=st.one_of(PODS, SERVICES), namespace=NAMESPACES, using=st.sampled_from([USING, CNI]))
+def test_of_a_pod_or_a_service_in_a_known_namespace(body: Any, namespace: Namespace, using: Injector) -> None:
+    said = about(Advisor(using), body["kind"].lower(), body, (), namespace)
+    warnings = by_webhook(body, namespace, using)
     refused = any(each.severity is Severity.ERROR for each in said)
     assert (warnings is None) is refused
     if warnings is not None:
@@ -113,11 +125,13 @@ def test_of_a_pod_or_a_service_in_a_known_namespace(body: Any, namespace: Namesp
 
 
 @settings(max_examples=200, deadline=None)
-@given(pod=PODS, namespace=NAMESPACES)
-def test_of_a_template_it_is_what_is_said_of_its_pod_at_another_place(pod: Any, namespace: Namespace) -> None:
+@given(pod=PODS, namespace=NAMESPACES, kind=st.sampled_from(["Deployment", "Job"]), using=st.sampled_from([USING, CNI]))
+def test_of_a_template_it_is_what_is_said_of_its_pod_at_another_place(
+    pod: Any, namespace: Namespace, kind: str, using: Injector
+) -> None:
     at = ("spec", "template")
-    workload = {"kind": "Deployment", "metadata": {"name": "web"}, "spec": {"template": pod}}
-    owned = {**pod, "metadata": {**pod["metadata"], "ownerReferences": [{"kind": "Deployment", "name": "web"}]}}
-    of_pod = about(Advisor(USING), "pod", owned, (), namespace, ("deployment", "web"))
-    of_template = about(Advisor(USING), "deployment", workload, at, namespace)
+    workload = {"kind": kind, "metadata": {"name": "web"}, "spec": {"template": pod}}
+    owned = {**pod, "metadata": {**pod["metadata"], "ownerReferences": [{"kind": kind, "name": "web"}]}}
+    of_pod = about(Advisor(using), "pod", owned, (), namespace, (kind.lower(), "web"))
+    of_template = about(Advisor(using), kind.lower(), workload, at, namespace)
     assert of_template == [each._replace(path=(*at, *each.path)) for each in of_pod]

@@ -10,7 +10,7 @@ from webhook.findings.finding import Finding
 from webhook.findings.silence import ANNOTATION as SILENCE
 from webhook.findings.silence import silenced
 from webhook.injector import decision, memo, patch, ports, resources
-from webhook.injector.advice import keys, pods, rules
+from webhook.injector.advice import keys, pods, rules, starting
 from webhook.injector.advice.facts import Facts
 from webhook.injector.assembly import Assembly
 from webhook.injector.decision import Decision
@@ -117,6 +117,8 @@ class Injector:
         inherited = self._resolver.inherit(_EMPTY, alone.annotations)
         resolved = self._resolver.resolve(_EMPTY, alone, inherited)
         findings = [each._replace(path=path) for each in resolved.findings if each.message.startswith(f"{key} ")]
+        facts = Facts(self.mesh, _EMPTY, alone, None, resolved.settings, resolved.sources)
+        findings += [each._replace(path=path) for each in starting.check(facts) if each.message.startswith(f"{key} ")]
         refused = self._refusal(_EMPTY, resolved)
         if refused is not None and _REFUSING.get(refused.reason) == key:
             findings.append(rules.REFUSED.at(path, refused.message))

@@ -12,11 +12,16 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 from webhook.grammar import format_number
-from webhook.injector.pod import Int32
+from webhook.injector.pod import Int32, Int64
 from webhook.injector.refusal import Refusal
 from webhook.review import JSON
 
-_WANTS: dict[Any, str] = {str: "a string", bool: "true or false", Int32: "a whole number of 32 bits"}
+_WANTS: dict[Any, str] = {
+    str: "a string",
+    bool: "true or false",
+    Int32: "a whole number of 32 bits",
+    Int64: "a whole number of 64 bits",
+}
 
 
 def put_right(value: Any, kind: Any, path: str) -> Any:
@@ -45,7 +50,7 @@ def _one(value: Any, kind: Any, path: str) -> Any:
         return _text(value, path)
     if kind is bool:
         return _of(bool, value, _WANTS[bool], path)
-    return _number(value, path)
+    return _number(value, path, Int64 if kind == Int64 else Int32)
 
 
 def _struct(value: JSON, kind: type[msgspec.Struct], path: str) -> JSON:
@@ -79,12 +84,13 @@ def _text(value: Any, path: str) -> str:
     raise _wrong(value, _WANTS[str], path)
 
 
-def _number(value: Any, path: str) -> int:
+def _number(value: Any, path: str, kind: Any = Int32) -> int:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and -(2**31) <= value < 2**31:
+    limit = 2**63 if kind == Int64 else 2**31
+    if isinstance(value, int) and not isinstance(value, bool) and -limit <= value < limit:
         return value
-    raise _wrong(value, _WANTS[Int32], path)
+    raise _wrong(value, _WANTS[kind], path)
 
 
 def _number_or_text(value: Any, path: str) -> int | str:

@@ -9,20 +9,24 @@ against one worked out anew.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 from webhook.cluster.interface import Namespace
 from webhook.findings.silence import ANNOTATION as SILENCE
 from webhook.injector.advice import keys
-from webhook.injector.pod import Container
-from webhook.injector.ports import OPAQUE_PORTS
+from webhook.injector.advice.commands import ends_proxy, network_client
+from webhook.injector.advice.running import JOBS, is_for_windows
+from webhook.injector.advice.surroundings import ENFORCE
+from webhook.injector.pod import Container, PodSecurityContext, Probe, SecurityContext
 from webhook.injector.settings import TRACE_ATTRIBUTE, TRACE_NAMES
 from webhook.injector.subject import Subject
 from webhook.review import Patch
 
 # Annotations that can have a part in an injection, or in what is said about it.
 COUNTING = (*keys.OURS, TRACE_ATTRIBUTE, SILENCE)
+
+_LABELS = (*keys.OURS, ENFORCE)
 
 # The text of a patch is some 12 KiB; what is much larger is not kept.
 CAPACITY = 256
@@ -72,32 +76,49 @@ def key(
     annotations, labels, spec = subject.pod_annotations, subject.pod_labels, subject.spec
     first = subject.containers[0] if subject.containers else None
     of_namespace = namespace.annotations
-    named = OPAQUE_PORTS in annotations or OPAQUE_PORTS in of_namespace
     return (
         namespace_name,
         workload,
         tuple([item for item in annotations.items() if item[0].startswith(COUNTING)]),
         tuple([item for item in of_namespace.items() if item[0].startswith(COUNTING)]),
-        tuple(subject.ports),
-        tuple(subject.init_ports),
         tuple(subject.probe_ports),
         tuple(subject.init_probe_ports),
-        (_port_names(subject.init_containers), _port_names(subject.containers)) if named else None,
+        tuple([_of_container(each) for each in subject.containers]),
+        tuple([(_of_container(each), network_client(each)) for each in subject.init_containers]),
+        ends_proxy(subject.containers) if workload is not None and workload[0] in JOBS else None,
+        _identity(spec.security_context),
+        is_for_windows(spec),
         # Where there is nothing yet, a whole list or map is added.
         subject.absent,
         subject.pod_metadata is None,
         not annotations,
         tuple([labels.get(name) for name in TRACE_NAMES]) if labels else None,
         tuple([name for name in labels if name.startswith(keys.OURS)]),
-        tuple(keys.ours(namespace.labels)),
+        tuple([item for item in namespace.labels.items() if item[0].startswith(_LABELS)]),
         not spec.volumes,
-        not subject.init_containers,
         _first_container(subject, first) if first is not None else None,
     )
 
 
-def _port_names(containers: Iterable[Container]) -> tuple[tuple[str | None, int | None], ...]:
-    return tuple([(port.name, port.container_port) for each in containers for port in each.ports or ()])
+def _of_container(container: Container) -> Hashable:
+    """What is read of each container: most have a name and ports, and nothing else of it."""
+    return (
+        container.name,
+        container.restart_policy,
+        tuple([(port.name, port.container_port, port.protocol) for port in container.ports or ()]),
+        _identity(container.security_context),
+        _tcp(container.liveness_probe),
+        _tcp(container.readiness_probe),
+        _tcp(container.startup_probe),
+    )
+
+
+def _identity(context: SecurityContext | PodSecurityContext | None) -> Hashable:
+    return (context.run_as_user, context.run_as_group) if context is not None else None
+
+
+def _tcp(probe: Probe | None) -> Hashable:
+    return (probe.tcp_socket.port,) if probe is not None and probe.tcp_socket is not None else None
 
 
 def _first_container(subject: Subject, first: Container) -> Hashable:

@@ -11,6 +11,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 Int32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
+Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 class OwnerReference(Struct, rename="camel"):
@@ -38,6 +39,7 @@ class ContainerPort(Struct, rename="camel"):
 
     container_port: Int32 | None = None
     name: str | None = None
+    protocol: str | None = None
 
 
 class VolumeMount(Struct, rename="camel"):
@@ -54,10 +56,17 @@ class HTTPGetAction(Struct):
     port: Int32 | str | None = None
 
 
+class TCPSocketAction(Struct):
+    """`tcpSocket` of a probe."""
+
+    port: Int32 | str | None = None
+
+
 class Probe(Struct, rename="camel"):
-    """A readiness or liveness probe."""
+    """A readiness, liveness or startup probe."""
 
     http_get: HTTPGetAction | None = None
+    tcp_socket: TCPSocketAction | None = None
 
 
 class Capabilities(Struct):
@@ -67,10 +76,25 @@ class Capabilities(Struct):
     drop: list[str] | None = None
 
 
-class SecurityContext(Struct):
+class SecurityContext(Struct, rename="camel"):
     """`securityContext` of a container."""
 
     capabilities: Capabilities | None = None
+    run_as_user: Int64 | None = None
+    run_as_group: Int64 | None = None
+
+
+class PodSecurityContext(Struct, rename="camel"):
+    """`securityContext` of a Pod."""
+
+    run_as_user: Int64 | None = None
+    run_as_group: Int64 | None = None
+
+
+class PodOS(Struct):
+    """`os` of a Pod."""
+
+    name: str | None = None
 
 
 class Container(Struct, rename="camel"):
@@ -82,6 +106,10 @@ class Container(Struct, rename="camel"):
     volume_mounts: list[VolumeMount] | None = None
     readiness_probe: Probe | None = None
     liveness_probe: Probe | None = None
+    startup_probe: Probe | None = None
+    restart_policy: str | None = None
+    command: list[str] | None = None
+    args: list[str] | None = None
     security_context: SecurityContext | None = None
 
 
@@ -97,6 +125,9 @@ class PodSpec(Struct, rename="camel"):
     volumes: list[Volume] | None = None
     host_network: bool | None = None
     automount_service_account_token: bool | None = None
+    security_context: PodSecurityContext | None = None
+    node_selector: dict[str, str] | None = None
+    os: PodOS | None = None
 
 
 class Pod(Struct, rename="camel"):

@@ -160,7 +160,7 @@ class Setting:
     effect: str = ""
 
 
-_NATIVE = tuple(f"{prefix}proxy-enable-native-sidecar" for prefix in (PREFIX, BETA, ALPHA))
+NATIVE = tuple(f"{prefix}proxy-enable-native-sidecar" for prefix in (PREFIX, BETA, ALPHA))
 
 # Row order is the order of warnings. `effect` names a rule of the line without which the annotation is read in vain.
 SETTINGS = (
@@ -176,7 +176,6 @@ SETTINGS = (
     Setting(
         POD_INBOUND_PORTS,
         "pod_inbound_ports",
-        odd=_odd_port_list,
         effect="rule/pod-inbound-ports-annotation",
     ),
     Setting(f"{PREFIX}proxy-admin-shutdown", "shutdown_endpoint", _switch),
@@ -204,9 +203,9 @@ SETTINGS = (
     Setting(f"{PREFIX}shutdown-grace-period", "shutdown_grace_period", _milliseconds, odd=_odd_time),
     Setting(f"{PREFIX}enable-gateway", "is_gateway", parse_bool, inherited=False),
     Setting(f"{ALPHA}proxy-wait-before-exit-seconds", "wait_before_exit", parse_uint),
-    Setting(_NATIVE[0], "native_sidecar", parse_bool),
-    Setting(_NATIVE[1], "native_sidecar", parse_bool, inherited=False, hidden_by=_NATIVE[:1]),
-    Setting(_NATIVE[2], "native_sidecar", parse_bool, hidden_by=_NATIVE[:2]),
+    Setting(NATIVE[0], "native_sidecar", parse_bool),
+    Setting(NATIVE[1], "native_sidecar", parse_bool, inherited=False, hidden_by=NATIVE[:1]),
+    Setting(NATIVE[2], "native_sidecar", parse_bool, hidden_by=NATIVE[:2]),
     Setting(f"{PREFIX}proxy-cpu-request", "cpu_request", parse_quantity, odd=_odd_quantity),
     Setting(f"{PREFIX}proxy-cpu-limit", "cpu_limit", parse_quantity, odd=_odd_quantity),
     Setting(f"{PREFIX}proxy-cpu-ratio-limit", "workers_ratio", _ratio, inherited=False),
@@ -217,8 +216,8 @@ SETTINGS = (
     Setting(f"{PREFIX}proxy-uid", "uid", parse_int, odd=_odd_user),
     Setting(f"{PREFIX}proxy-gid", "gid", parse_int, odd=_odd_id),
     Setting(f"{PREFIX}enable-external-profiles", "external_profiles", parse_bool),
-    Setting(f"{PREFIX}skip-inbound-ports", "skip_inbound_ports", odd=_odd_port_list),
-    Setting(f"{PREFIX}skip-outbound-ports", "skip_outbound_ports", odd=_odd_port_list),
+    Setting(f"{PREFIX}skip-inbound-ports", "skip_inbound_ports"),
+    Setting(f"{PREFIX}skip-outbound-ports", "skip_outbound_ports"),
     Setting(ports.OPAQUE_PORTS, "opaque_ports"),
     Setting(DEBUG, "debug", parse_bool),
     Setting(f"{PREFIX}debug-image", "debug_image", inherited=False, effect="rule/debug-image-annotations"),

@@ -10,6 +10,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from webhook.mesh.spared import ADMISSION as ADMISSION
+from webhook.mesh.spared import NAMESPACE_NAME
+from webhook.mesh.spared import SPARED as SPARED
+
 JSON = dict[str, Any]
 
 NAME: Final = "linkerd-webhook"
@@ -25,24 +29,6 @@ INJECTOR_WEBHOOK: Final = f"proxy-injector.{_DOMAIN}"
 POLICY_WEBHOOK: Final = f"policy-validator.{_DOMAIN}"
 PROFILE_WEBHOOK: Final = f"sp-validator.{_DOMAIN}"
 SELF_TEST_WEBHOOK: Final = f"self-test.{_DOMAIN}"
-
-# Linkerd's label for Namespaces whose objects its webhooks leave alone; by `enabled` they are let in where all others
-# are left alone.
-ADMISSION: Final = "config.linkerd.io/admission-webhooks"
-NAMESPACE_NAME: Final = "kubernetes.io/metadata.name"
-
-# Their Pods are needed before any Pod of ours can run: a webhook must not stand between (the networks' namespaces are
-# those of their usual installers), and cert-manager may be what our certificate comes from.
-SPARED: Final = (
-    "kube-system",
-    "cert-manager",
-    "linkerd-cni",
-    "calico-apiserver",
-    "calico-system",
-    "cilium",
-    "kube-flannel",
-    "tigera-operator",
-)
 
 _CREATE: Final = ("CREATE",)
 _CREATE_OR_UPDATE: Final = ("CREATE", "UPDATE")

@@ -169,8 +169,6 @@ class TestOddValues:
             ("proxy-memory-limit", "-1Gi", "a quantity above 0"),
             ("proxy-ephemeral-storage-request", "-1", "a quantity above 0"),
             ("proxy-ephemeral-storage-limit", "0", "a quantity above 0"),
-            ("skip-inbound-ports", "22,ssh", "ports and ranges with commas between"),
-            ("skip-outbound-ports", "9-8", "ports and ranges with commas between"),
             ("proxy-require-identity-inbound-ports", "http", "ports and ranges with commas between"),
             ("image-pull-policy", "Sometimes", "Always, IfNotPresent or Never"),
             ("proxy-log-format", "xml", "plain or json"),

@@ -192,13 +192,13 @@ class TestWhatIsTakenAsItComes:
     @pytest.mark.parametrize(
         ("path", "value"),
         [
-            ("spec.nodeSelector", []),
+            ("spec.affinity", []),
             ("spec.tolerations", "all"),
             ("spec.containers[0].env", {}),
             ("spec.containers[0].resources", [1]),
-            ("spec.containers[0].startupProbe", "x"),
+            ("spec.containers[0].startupProbe.periodSeconds", "x"),
             ("spec.containers[0].ports[0].hostPort", "x"),
-            ("spec.containers[0].readinessProbe.tcpSocket", []),
+            ("spec.containers[0].readinessProbe.grpc", []),
             ("spec.ephemeralContainers", 5),
             ("metadata.managedFields", "x"),
             ("metadata.creationTimestamp", 5),

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from webhook.cluster.interface import Namespace
+from webhook.findings.finding import Path
 from webhook.injector.effective import Settings
+from webhook.injector.pod import Container
 from webhook.injector.subject import Subject
 from webhook.mesh.config import Mesh
+
+ANNOTATIONS: Final[Path] = ("metadata", "annotations")
+CONTAINERS: Final[Path] = ("spec", "containers")
+INIT_CONTAINERS: Final[Path] = ("spec", "initContainers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +34,21 @@ class Facts:
     workload: tuple[str, str] | None
     settings: Settings
     sources: Mapping[str, tuple[str, str]]
+
+    def place(self, annotation: str) -> tuple[Path, str]:
+        """The field of an annotation that counted, and how a sentence about it begins."""
+        if self.sources[annotation][1] == "pod":
+            return (*ANNOTATIONS, annotation), annotation
+        return (), f"{annotation} on Namespace {self.namespace.name if self.namespace is not None else ''}"
+
+    def lasting(self) -> Iterator[tuple[Path, Container]]:
+        """The containers that run beside the proxy, each with its place: with them sidecars among the init
+        containers, and where the proxy is one of these, every init container."""
+        for index, container in enumerate(self.subject.init_containers):
+            if self.settings.native_sidecar or container.restart_policy == ALWAYS:
+                yield (*INIT_CONTAINERS, index), container
+        for index, container in enumerate(self.subject.containers):
+            yield (*CONTAINERS, index), container
+
+
+ALWAYS: Final = "Always"

@@ -16,11 +16,12 @@ from webhook.cluster.interface import Namespace
 from webhook.findings.finding import Finding, Path, render_path, show
 from webhook.findings.silence import silenced
 from webhook.injector import decision, ports
-from webhook.injector.advice import keys, pods, rules
+from webhook.injector.advice import keys, pods, rules, surroundings
 from webhook.injector.decision import INJECT
 from webhook.injector.inject import Injector
 from webhook.injector.refusal import Refusal
 from webhook.injector.subject import Subject, read
+from webhook.mesh.spared import ADMISSION
 from webhook.review import AdmissionRequest, GroupVersionKind
 
 _PORT_NAME: Final = re.compile(r"[a-z0-9-]*[a-z][a-z0-9-]*", re.ASCII)
@@ -59,17 +60,26 @@ class Advisor:
         """
         pod = _at(body, at)
         found = [*_not_texts(pod, ()), *self._of_pod(pod, namespace, workload, template=bool(at))]
+        if namespace is None and _entries(pod).get(INJECT) in (decision.ENABLED, decision.INGRESS):
+            found += self._left_out_by_name(body)
         found = [each._replace(path=(*at, *each.path)) for each in silenced(found, _entries(pod))]
         if not at:
             return found
         found += self._of_workload(body, pod, at)
         return silenced(found, _entries(body))
 
+    def _left_out_by_name(self, body: Mapping[str, Any]) -> Iterator[Finding]:
+        """Of a Namespace that is not known, its name may be enough."""
+        name = _at(body, ("metadata",)).get("namespace")
+        around = Namespace(name if isinstance(name, str) else "", {}, {})
+        if sentence := surroundings.left_out(self._injector.mesh, around):
+            yield rules.LEFT_OUT.at((), sentence)
+
     def _of_namespace(self, body: Mapping[str, Any]) -> Iterator[Finding]:
         metadata = body.get("metadata")
         name = metadata.get("name") if isinstance(metadata, dict) else None
         annotations = _texts(body)
-        this = Namespace(name if isinstance(name, str) else "", annotations, _NO_LABELS)
+        this = Namespace(name if isinstance(name, str) else "", annotations, _texts_of(_entries(body, "labels")))
         for key, text in annotations.items():
             path: Path = (*pods.ANNOTATIONS, key)
             if key == INJECT:
@@ -84,6 +94,17 @@ class Advisor:
                 yield rules.UNKNOWN.at(path, sentence)
             elif key in self._injector.known:
                 yield from self._injector.about_inherited(this, key)
+        if annotations.get(INJECT) in decision.ENABLING:
+            yield from self._around(this)
+
+    def _around(self, namespace: Namespace) -> Iterator[Finding]:
+        """What is in the way of a Namespace that asks for the injection of its Pods."""
+        mesh = self._injector.mesh
+        if sentence := surroundings.left_out(mesh, namespace):
+            label = ADMISSION in namespace.labels
+            yield rules.LEFT_OUT.at((*pods.LABELS, ADMISSION) if label else ("metadata", "name"), sentence)
+        elif sentence := surroundings.refuses(mesh, namespace):
+            yield rules.POD_SECURITY.at((*pods.LABELS, surroundings.ENFORCE), sentence)
 
     def _of_service(self, body: Mapping[str, Any]) -> Iterator[Finding]:
         for key, text in _texts(body).items():
@@ -124,9 +145,6 @@ class Advisor:
                 elif key not in present and (key == INJECT or key in self._injector.known):
                     right = render_path((*at, *pods.ANNOTATIONS))
                     yield rules.MISPLACED.at(path, f"{key} has no effect on {what} itself: move it to {right}")
-
-
-_NO_LABELS: Final[dict[str, str]] = {}
 
 
 def _metadata_above(at: Path) -> Iterator[Path]:

@@ -8,7 +8,8 @@ from typing import Final
 from webhook.cluster.interface import Namespace
 from webhook.findings.finding import Finding, Path
 from webhook.injector import decision
-from webhook.injector.advice import keys, rules
+from webhook.injector.advice import keys, rules, running, starting, surroundings, traffic
+from webhook.injector.advice.facts import ANNOTATIONS as ANNOTATIONS
 from webhook.injector.advice.facts import Facts
 from webhook.injector.decision import INJECT, Decision
 from webhook.injector.subject import Subject
@@ -16,9 +17,8 @@ from webhook.injector.subject import Subject
 Check = Callable[[Facts], Iterable[Finding]]
 
 # What is looked for in a Pod that is injected, in this order.
-CHECKS: Final[tuple[Check, ...]] = ()
+CHECKS: Final[tuple[Check, ...]] = (surroundings.check, starting.check, *traffic.CHECKS, *running.CHECKS)
 
-ANNOTATIONS: Final[Path] = ("metadata", "annotations")
 LABELS: Final[Path] = ("metadata", "labels")
 
 _REASON_AT: Final[Mapping[str, Path]] = {

@@ -61,6 +61,66 @@ OVER_LIMIT: Final = declare(
     _INVALID,
     "A request of the proxy is above its limit: the API server refuses such Pods, so the annotation is left out.",
 )
+NO_START: Final = declare(
+    "inject-no-start",
+    Severity.WARNING,
+    _INVALID,
+    "With the value of an annotation linkerd-init or the proxy fails at its start, so that the Pod does not start.",
+)
+NOT_SKIPPED: Final = declare(
+    "inject-port-not-skipped",
+    Severity.WARNING,
+    _INVALID,
+    "A list of ports to skip has an entry that linkerd-init cannot read, so it does not skip that port.",
+)
+PROXY_UID: Final = declare(
+    "inject-proxy-uid",
+    Severity.WARNING,
+    _INVALID,
+    "A container runs as the proxy's user or group, so its traffic leaves without the mesh, in plain text.",
+)
+PORT_TAKEN: Final = declare(
+    "inject-port-taken",
+    Severity.WARNING,
+    "FieldValueDuplicate",
+    "A container has a port on which the proxy listens.",
+)
+TCP_PROBE: Final = declare(
+    "inject-tcp-probe",
+    Severity.WARNING,
+    _INVALID,
+    "A probe only opens a TCP connection, which the proxy accepts whatever the container does.",
+)
+WINDOWS: Final = declare(
+    "inject-windows",
+    Severity.WARNING,
+    _NOT_SUPPORTED,
+    "A Pod for Windows is injected, and the proxy runs on Linux only.",
+)
+NEVER_ENDS: Final = declare(
+    "inject-job-never-ends",
+    Severity.WARNING,
+    _INVALID,
+    "A Job is injected with a proxy that nobody ends, so the Job never completes.",
+)
+INIT_NETWORK: Final = declare(
+    "inject-init-network",
+    Severity.WARNING,
+    _INVALID,
+    "With the CNI plugin, an init container needs the network before the proxy is there.",
+)
+POD_SECURITY: Final = declare(
+    "inject-pod-security",
+    Severity.WARNING,
+    _FORBIDDEN,
+    "The Namespace's PodSecurity level refuses linkerd-init, and so every injected Pod.",
+)
+LEFT_OUT: Final = declare(
+    "inject-namespace-left-out",
+    Severity.WARNING,
+    _FORBIDDEN,
+    "Injection is asked for in a Namespace that Linkerd's webhook leaves out.",
+)
 OWNER_UNKNOWN: Final = declare(
     "inject-owner-unknown",
     Severity.WARNING,

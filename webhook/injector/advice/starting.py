@@ -1,0 +1,204 @@
+"""Values of annotations with which `linkerd-init` or the proxy does not start, or with which a port is not skipped.
+
+What the programs make of them stands in their sources: `proxy-init/cmd/root.go`, `pkg/iptables` and `pkg/util` of
+linkerd2-proxy-init, `linkerd/app/src/env` and `linkerd/tracing` of linkerd2-proxy (`EnvFilter` of tracing-subscriber).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from ipaddress import ip_address
+from typing import Final
+
+from webhook.findings.finding import Finding, show
+from webhook.grammar import is_cidr
+from webhook.injector import ports
+from webhook.injector.advice import rules
+from webhook.injector.advice.facts import Facts
+from webhook.injector.settings import POD_INBOUND_PORTS, PREFIX
+
+_SUBNETS: Final = f"{PREFIX}skip-subnets"
+_LOG_LEVEL: Final = f"{PREFIX}proxy-log-level"
+_OUTBOUND: Final = f"{PREFIX}skip-outbound-ports"
+_SKIPPED: Final = (f"{PREFIX}skip-inbound-ports", _OUTBOUND)
+_IMAGES: Final = tuple(f"{PREFIX}{name}" for name in ("proxy-image", "proxy-version"))
+_INIT_IMAGES: Final = tuple(f"{PREFIX}{name}" for name in ("init-image", "init-image-version"))
+_DEBUG_IMAGES: Final = tuple(f"{PREFIX}{name}" for name in ("debug-image", "debug-image-version"))
+_CONCERNED: Final = frozenset(
+    (_SUBNETS, _LOG_LEVEL, *_SKIPPED, POD_INBOUND_PORTS, *_IMAGES, *_INIT_IMAGES, *_DEBUG_IMAGES)
+)
+# How many bad entries of one annotation are told, and how much of a value is looked at.
+_TOLD: Final = 3
+_LONGEST: Final = 8192
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """What annotations break at the start of the Pod."""
+    if _CONCERNED.isdisjoint(facts.sources):
+        return
+    yield from _subnets(facts)
+    for annotation in _SKIPPED:
+        yield from _skipped_ports(facts, annotation)
+    yield from _inbound_ports(facts)
+    yield from _log_level(facts)
+    yield from _images(facts)
+
+
+def _value(facts: Facts, annotation: str) -> str:
+    """The text of an annotation that counted, empty where it did not."""
+    return facts.sources[annotation][0][:_LONGEST] if annotation in facts.sources else ""
+
+
+def _entries(text: str) -> list[str]:
+    """The entries of a list as `linkerd-init` gets it: one record of comma-separated values."""
+    line = next((line for line in text.splitlines() if line), "")
+    entries = line.split(",") if line else []
+    return [each[1:-1] if len(each) > 1 and each[0] == each[-1] == '"' else each for each in entries]
+
+
+def _redirect(facts: Facts) -> str:
+    """What sets up the redirection of the Pod's traffic."""
+    return "the CNI plugin" if facts.mesh.values.cni_enabled else "linkerd-init"
+
+
+def _subnets(facts: Facts) -> Iterator[Finding]:
+    text = _value(facts, _SUBNETS)
+    bad = [entry for entry in map(str.strip, _entries(text)) if not is_cidr(entry)]
+    if not bad:
+        return
+    path, key = facts.place(_SUBNETS)
+    for entry in bad[:_TOLD]:
+        sentence = (
+            f"{key} has {show(entry)}, which is not a subnet, so {_redirect(facts)} fails and the Pod does not start"
+        )
+        yield rules.NO_START.at(path, f"{sentence}: {_right_subnet(entry)}")
+
+
+def _right_subnet(entry: str) -> str:
+    if not entry:
+        return "remove the comma too many"
+    address, slash, _ = entry.partition("/")
+    try:
+        highest = ip_address(address).max_prefixlen
+    except ValueError:
+        return "write subnets such as 10.0.0.0/8 with commas between"
+    return f"write a length from 0 to {highest}" if slash else f"write {address}/{highest}"
+
+
+def _skipped_ports(facts: Facts, annotation: str) -> Iterator[Finding]:
+    text = _value(facts, annotation)
+    entries = _entries(text)
+    bad = [entry for entry in entries if ports.parse_range(entry) is None]
+    if not bad:
+        return
+    path, key = facts.place(annotation)
+    if annotation == _OUTBOUND and len(bad) == len(entries):
+        # iptables gets an empty list, and refuses it.
+        sentence = f"{key} is {show(text)}, which is not a list of ports, so {_redirect(facts)} fails and the Pod does"
+        yield rules.NO_START.at(path, f"{sentence} not start: {_right_ports(text)}")
+        return
+    for entry in [entry for entry in bad if entry.strip()][:_TOLD]:
+        sentence = f"{key} has {show(entry)}, which is not a port or a range, so {_redirect(facts)} does not skip it"
+        yield rules.NOT_SKIPPED.at(path, f"{sentence}: {_right_ports(entry)}")
+
+
+_BETWEEN: Final = re.compile(r"[\s;,|/]+")
+_ADVICE: Final = "write ports and ranges such as 3306,4000-4010"
+
+
+def _right_ports(text: str) -> str:
+    """What to write in place of an entry: what was meant by other signs between the ports, where that is plain."""
+    parts = [part for part in _BETWEEN.split(text) if part]
+    if parts and len(parts) <= 8 and all(ports.parse_range(part) for part in parts):
+        spaces = " without spaces" if len(parts) == 1 else ""
+        return f"write {','.join(parts)}{spaces}"
+    return _ADVICE
+
+
+def _inbound_ports(facts: Facts) -> Iterator[Finding]:
+    """Here the proxy itself reads the list."""
+    text = _value(facts, POD_INBOUND_PORTS)
+    bad = [entry for entry in map(str.strip, text.split(",")) if entry and not ports.parse_range(entry)]
+    if bad:
+        path, key = facts.place(POD_INBOUND_PORTS)
+        sentence = f"{key} has {show(bad[0])}, which is not a port or a range, so the proxy does not start"
+        yield rules.NO_START.at(path, f"{sentence}: {_right_ports(bad[0])}")
+
+
+_LEVELS: Final = frozenset(("off", "error", "warn", "info", "debug", "trace"))
+_NUMBER: Final = re.compile(r"\+?0*[0-5]", re.ASCII)
+_LEVELS_ADVICE: Final = "write for example warn,linkerd=debug (levels: off, error, warn, info, debug, trace)"
+# What other programs call their levels: alone, the proxy takes them for the name of a module.
+_FOREIGN: Final = frozenset(
+    ("warning", "verbose", "fatal", "critical", "panic", "notice", "err", "all", "none", "dbg", "information")
+)
+
+
+def _log_level(facts: Facts) -> Iterator[Finding]:
+    text = _value(facts, _LOG_LEVEL)
+    if not text:
+        return
+    bad = next((each for each in text.split(",") if each and _is_bad_directive(each)), None)
+    if bad is not None:
+        path, key = facts.place(_LOG_LEVEL)
+        sentence = f"{key} has {show(bad)}, which the proxy cannot read, so it does not start"
+        yield rules.NO_START.at(path, f"{sentence}: {_LEVELS_ADVICE}")
+    elif text.strip().lower() in _FOREIGN:
+        path, key = facts.place(_LOG_LEVEL)
+        sentence = f"{key} is {show(text)}, which the proxy takes for the name of a module"
+        yield rules.SETTING.at(path, f"{sentence}: {_LEVELS_ADVICE}")
+
+
+def _is_bad_directive(text: str) -> bool:
+    """Whether no version of the proxy can read one directive of a log level. What is about spans is passed over."""
+    trimmed = text.strip()
+    first = trimmed[:1]
+    if not (first.isalnum() or first in ("-", ":", "_", "[")) or not first:
+        return True
+    target, equals, level = text.partition("=")
+    if not equals or "[" in text:
+        return False
+    return target != target.lstrip() or not (not level or level.lower() in _LEVELS or _NUMBER.fullmatch(level))
+
+
+# https://github.com/distribution/reference: a name of at most 255 characters, a tag, a digest.
+_HOST: Final = (
+    r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[a-fA-F0-9:]+\])"
+)
+_PART: Final = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
+_NAME: Final = re.compile(rf"(?:{_HOST}(?::[0-9]+)?/)?{_PART}(?:/{_PART})*", re.ASCII)
+_TAG: Final = re.compile(
+    r"\w[\w.-]{0,127}(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?", re.ASCII
+)
+_LONGEST_NAME: Final = 255
+
+
+def _images(facts: Facts) -> Iterator[Finding]:
+    """Names and versions of images: a reference is `NAME:VERSION`."""
+    s, values = facts.settings, facts.mesh.values
+    default = values.linkerd_version
+    used = [(_IMAGES, s.proxy_image, s.proxy_version or default, default)]
+    if not facts.mesh.line.has("rule/init-in-proxy-image") and not values.cni_enabled:
+        image = values.proxy_init.image if values.proxy_init is not None else None
+        used.append((_INIT_IMAGES, s.init_image, s.init_version, image.version if image is not None else default))
+    if s.debug:
+        used.append((_DEBUG_IMAGES, s.debug_image, s.debug_version or default, default))
+    for (for_name, for_version), name, version, example in used:
+        if for_name in facts.sources and (wrong := _wrong_name(name)):
+            path, key = facts.place(for_name)
+            yield rules.NO_START.at(path, f"{key} is {show(name)}, {wrong}")
+        if for_version in facts.sources and not (len(version) < _LONGEST and _TAG.fullmatch(version)):
+            path, key = facts.place(for_version)
+            sentence = f"{key} is {show(version)}, which cannot be the tag of an image, so the Pod does not start"
+            yield rules.NO_START.at(path, f"{sentence}: write a tag such as {example}")
+
+
+def _wrong_name(name: str) -> str:
+    """What is wrong with the name of an image to which a tag is added, and what to write; empty for nothing."""
+    if len(name) <= _LONGEST_NAME and _NAME.fullmatch(name):
+        return ""
+    bare, separator, version = name.partition("@") if "@" in name else name.rpartition(":")
+    if separator and "/" not in version and _NAME.fullmatch(bare):
+        return f"to which a version is added, so the Pod does not start: write {bare}, and the version apart"
+    return "which cannot name an image, so the Pod does not start: write a name such as cr.l5d.io/linkerd/proxy"
