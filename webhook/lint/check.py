@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from webhook.cluster.interface import Namespace
 from webhook.cluster.metadata import namespace_of
 from webhook.findings.finding import Finding, Path, Rule, Severity, declare, render_path
+from webhook.findings.templates import Template
 from webhook.lint import scope
 from webhook.manifest import files, positions
 from webhook.manifest.files import Problem
@@ -105,9 +106,9 @@ class Object(NamedTuple):
         return registry.knows(self.group, self.identity.kind)
 
     @property
-    def is_injected(self) -> bool:
-        """Whether the injector reads its annotations."""
-        return scope.is_read(self.group, self.identity.kind)
+    def template(self) -> Template | None:
+        """Where its Pod template is; None for what neither the injector reads nor has one."""
+        return scope.template(self.group, self.identity.kind, self.body)
 
 
 def check(
@@ -129,7 +130,7 @@ def check(
                 found.append(_unreadable(problem))
                 continue
             for each in unfold(document):
-                if isinstance(each, Object) and (each.is_policy or each.is_injected):
+                if isinstance(each, Object) and (each.is_policy or each.template):
                     objects.append(each)
                 else:
                     passed_over += 1
@@ -221,9 +222,9 @@ def _findings(
     if each.is_policy:
         return found + registry.check(each.group, kind, each.body, line=line, catalog=catalog, judge=judge)
     namespace = namespaces.get(each.identity.namespace or "default")
-    template = scope.template(each.group, kind)
-    if scope.is_concerned(each.body, template, namespace):
-        found += lint(kind.lower(), each.body, template, namespace)
+    template = each.template
+    if template is not None and scope.is_concerned(each.body, template.path, namespace):
+        found += lint(template.kind, each.body, template.path, namespace)
     return found
 
 

@@ -6,29 +6,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from webhook.findings.templates import Template, find
+
 if TYPE_CHECKING:
     from webhook.cluster.interface import Namespace
     from webhook.findings.finding import Path
 
-_TEMPLATE: Final[Path] = ("spec", "template")
-# Where kinds have their Pod template, by group and kind; a Pod is one itself.
-_KINDS: Final[Mapping[str, Mapping[str, Path]]] = {
-    "": {"Namespace": (), "Pod": (), "Service": (), "ReplicationController": _TEMPLATE},
-    "apps": dict.fromkeys(("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"), _TEMPLATE),
-    "batch": {"Job": _TEMPLATE, "CronJob": ("spec", "jobTemplate", "spec", "template")},
-}
+# What has no Pod template: a Pod is one itself.
+_WITHOUT: Final[Mapping[str, frozenset[str]]] = {"": frozenset(("Namespace", "Pod", "Service"))}
 # What every key of Linkerd's and of ours has in it.
 _MARK: Final = "linkerd"
 
 
-def is_read(group: str, kind: str) -> bool:
-    """Whether the injector reads annotations of objects of this kind, or of their Pods."""
-    return kind in _KINDS.get(group, ())
-
-
-def template(group: str, kind: str) -> Path:
-    """Where objects of a kind have their Pod template; empty for those that are not read, too."""
-    return _KINDS.get(group, {}).get(kind, ())
+def template(group: str, kind: str, body: Mapping[str, Any]) -> Template | None:
+    """Where an object that the injector reads, or whose Pods it meets, has its Pod template (an empty path for what is
+    one or has none), and what kind makes such Pods of it. None for any other object."""
+    if kind in _WITHOUT.get(group, ()):
+        return Template((), kind.lower())
+    return find(group, kind, body)
 
 
 def is_concerned(body: Mapping[str, Any], at: Path, namespace: Namespace | None) -> bool:

@@ -130,6 +130,59 @@ class TestTemplates:
         assert "a template" not in result.stdout.splitlines()[1]
 
 
+ROLLOUT = """apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: {name: r, namespace: shop}
+spec:
+  template:
+    metadata:
+      annotations:
+        linkerd.io/inject: enable
+        config.linkerd.io/proxy-cpu-reqest: "1"
+    spec: {containers: [{name: a, image: x}]}
+"""
+
+
+class TestOtherWorkloads:
+    """Pod templates in kinds that are not Kubernetes' own are looked at as a Deployment's is."""
+
+    @pytest.mark.parametrize(
+        ("version", "kind"),
+        [
+            ("argoproj.io/v1alpha1", "Rollout"),
+            ("apps.kruise.io/v1alpha1", "CloneSet"),
+            ("serving.knative.dev/v1", "Service"),
+            ("example.org/v1", "Anything"),
+        ],
+    )
+    def test_say_what_a_deployment_would(self, run: Run, version: str, kind: str) -> None:
+        def renamed(version: str, kind: str) -> str:
+            return ROLLOUT.replace("argoproj.io/v1alpha1", version).replace("Rollout", kind)
+
+        here, there = run(a=renamed(version, kind)), run(b=renamed("apps/v1", "Deployment"))
+        assert here.stdout.replace(f" {kind}/", " Deployment/").replace("a.yaml", "b.yaml") == there.stdout
+        assert [line.split()[2] for line in here.stdout.splitlines()] == [
+            line.split()[2] for line in there.stdout.splitlines()
+        ]
+        assert "config.linkerd.io/proxy-cpu-request?" in here.stdout
+        assert "1 object checked" in here.stderr
+
+    def test_say_that_an_annotation_stands_on_the_wrong_level(self, run: Run) -> None:
+        result = run(
+            a="apiVersion: keda.sh/v1alpha1\nkind: ScaledJob\n"
+            "metadata: {name: s, namespace: shop, annotations: {linkerd.io/inject: disabled}}\n"
+            "spec: {jobTargetRef: {template: {spec: {containers: [{name: a, image: x}]}}}}\n"
+        )
+        assert "ScaledJob/shop/s" in result.stdout
+        assert "spec.jobTargetRef.template.metadata.annotations" in result.stdout
+
+    def test_without_a_template_of_their_own_are_passed_over(self, run: Run) -> None:
+        body = ROLLOUT.partition("spec:")[0] + "spec: {workloadRef: {apiVersion: apps/v1, kind: Deployment, name: x}}\n"
+        result = run(a=f"{GOOD}---\n{body}")
+        assert (result.exit_code, result.stdout) == (0, "")
+        assert result.stderr.endswith("in 1 object checked; 1 of other kinds passed over\n")
+
+
 class TestInput:
     def test_kinds_that_are_not_checked_are_counted_and_passed_over(self, run: Run) -> None:
         result = run(a=f"{OTHER}---\n{GOOD}---\nhello: 1\n---\n- 1\n")

@@ -32,7 +32,8 @@ class Linter:
 
     def check(self, kind: str, body: Any, namespace: Namespace | None = None) -> list[Finding]:
         """What there is to say about an object of a kind."""
-        template: Path = scope.template(*GROUPS[kind]) if kind in GROUPS else ()
+        found = scope.template(*GROUPS[kind], body) if kind in GROUPS else None
+        template: Path = found.path if found else ()
         return about(self._advisor, kind, body, template, namespace)
 
 
@@ -195,26 +196,27 @@ class TestOthers:
             assert newest.check(kind, body) == []
 
 
+TEMPLATE: Path = ("spec", "template")
+
+
 class TestScope:
     def test_kinds_are_those_of_the_right_group(self) -> None:
-        assert scope.is_read("apps", "Deployment")
-        assert scope.is_read("", "Namespace")
-        assert not scope.is_read("", "Deployment")
-        assert not scope.is_read("example.org", "Service")
+        assert scope.template("apps", "Deployment", {}) == (TEMPLATE, "deployment")
+        assert scope.template("", "Namespace", {}) == ((), "namespace")
+        assert scope.template("", "Deployment", {}) is None
+        assert scope.template("example.org", "Service", {}) is None
 
     def test_annotations_are_looked_for_wherever_they_may_be(self) -> None:
-        at = scope.template("apps", "Deployment")
-        assert scope.is_concerned(deployment({INJECT: "x"}), at, None)
-        assert scope.is_concerned(deployment({}, {f"{CONFIG}x": "y"}), at, None)
-        assert not scope.is_concerned(deployment({"app.kubernetes.io/name": "x"}), at, None)
+        assert scope.is_concerned(deployment({INJECT: "x"}), TEMPLATE, None)
+        assert scope.is_concerned(deployment({}, {f"{CONFIG}x": "y"}), TEMPLATE, None)
+        assert not scope.is_concerned(deployment({"app.kubernetes.io/name": "x"}), TEMPLATE, None)
 
     @pytest.mark.parametrize(
         "namespace", [Namespace("shop", {INJECT: "enabled"}, {}), Namespace("shop", {}, {INJECT: "enabled"})]
     )
     def test_pods_in_a_namespace_with_something_of_linkerds_are_looked_at(self, namespace: Namespace) -> None:
-        at = scope.template("apps", "Deployment")
-        assert scope.is_concerned(deployment({}), at, namespace)
-        assert not scope.is_concerned(deployment({}), at, Namespace("shop", {"a": "b"}, {"c": "d"}))
+        assert scope.is_concerned(deployment({}), TEMPLATE, namespace)
+        assert not scope.is_concerned(deployment({}), TEMPLATE, Namespace("shop", {"a": "b"}, {"c": "d"}))
         assert not scope.is_concerned({"kind": "Service"}, (), namespace)
 
 

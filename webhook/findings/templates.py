@@ -1,0 +1,80 @@
+"""Where objects have their Pod template: one table of group, kind and path.
+
+Kubernetes' own kinds, and those of the projects that stand in for them. Any other object that looks as if it had one,
+at a path where such projects put it, is taken to have one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from webhook.findings.finding import Path
+
+
+class Template(NamedTuple):
+    """The way to a Pod template, and the kind of Kubernetes' own (in lower case) that makes such Pods of it."""
+
+    path: Path
+    kind: str
+
+
+_SPEC: Final[Path] = ("spec", "template")
+_JOBS: Final[Path] = ("spec", "jobTemplate", "spec", "template")
+_TARGET: Final[Path] = ("spec", "jobTargetRef", "template")
+
+_BUILT_IN: Final[Mapping[tuple[str, str], Template]] = {
+    ("", "ReplicationController"): Template(_SPEC, "replicationcontroller"),
+    ("apps", "Deployment"): Template(_SPEC, "deployment"),
+    ("apps", "StatefulSet"): Template(_SPEC, "statefulset"),
+    ("apps", "DaemonSet"): Template(_SPEC, "daemonset"),
+    ("apps", "ReplicaSet"): Template(_SPEC, "replicaset"),
+    ("batch", "Job"): Template(_SPEC, "job"),
+    ("batch", "CronJob"): Template(_JOBS, "cronjob"),
+}
+# Each may leave its template out: a Rollout names a Deployment instead.
+_OTHERS: Final[Mapping[tuple[str, str], tuple[Template, ...]]] = {
+    ("", "PodTemplate"): (Template(("template",), "deployment"),),
+    ("apps.openshift.io", "DeploymentConfig"): (Template(_SPEC, "deployment"),),
+    ("argoproj.io", "Rollout"): (Template(_SPEC, "deployment"),),
+    ("serving.knative.dev", "Service"): (Template(_SPEC, "deployment"),),
+    ("serving.knative.dev", "Configuration"): (Template(_SPEC, "deployment"),),
+    ("keda.sh", "ScaledJob"): (Template(_TARGET, "job"),),
+    ("apps.kruise.io", "CloneSet"): (Template(_SPEC, "deployment"),),
+    ("apps.kruise.io", "StatefulSet"): (Template(_SPEC, "statefulset"),),
+    ("apps.kruise.io", "DaemonSet"): (Template(_SPEC, "daemonset"),),
+    ("apps.kruise.io", "BroadcastJob"): (Template(_SPEC, "job"),),
+    ("apps.kruise.io", "AdvancedCronJob"): (
+        Template(("spec", "template", "jobTemplate", "spec", "template"), "cronjob"),
+        Template(("spec", "template", "broadcastJobTemplate", "spec", "template"), "cronjob"),
+    ),
+}
+_LIKELY: Final = (Template(_SPEC, "deployment"), Template(_JOBS, "cronjob"), Template(_TARGET, "job"))
+
+
+def find(group: str, kind: str, body: Mapping[str, Any]) -> Template | None:
+    """The Pod template of an object of this kind, None where it has none.
+
+    Kubernetes' own kinds have one whether it is there or not: leaving it out is a mistake.
+    """
+    built_in = _BUILT_IN.get((group, kind))
+    if built_in is not None:
+        return built_in
+    known = _OTHERS.get((group, kind))
+    if known is not None:
+        return next((each for each in known if isinstance(_at(body, each.path), dict)), None)
+    return next((each for each in _LIKELY if _is_template(_at(body, each.path))), None)
+
+
+def _at(body: Any, path: Path) -> Any:
+    for part in path:
+        body = body.get(part) if isinstance(body, dict) else None
+    return body
+
+
+def _is_template(value: Any) -> bool:
+    """Whether something at a likely place is a Pod template: metadata, and a spec with a list of containers."""
+    if not isinstance(value, dict) or not isinstance(value.get("metadata"), dict):
+        return False
+    containers = _at(value, ("spec", "containers"))
+    return isinstance(containers, list) and bool(containers) and all(isinstance(each, dict) for each in containers)
