@@ -7,8 +7,8 @@ from pathlib import Path
 
 from certs.configurations import Service
 from certs.inspect import CertificateError, check_pair
+from certs.offer import verdicts
 from webhook.certificates.facts import Bundle, Kept, State, Summary, bundle, first
-from webhook.certificates.offer import verdicts
 
 
 class FileError(Exception):

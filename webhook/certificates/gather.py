@@ -15,9 +15,9 @@ from certs.configurations import RESOURCES, ROOT, Service, pointing
 from certs.endpoints import Endpoint, listing, ready
 from certs.handshake import ProbeError
 from certs.inspect import Leaf, signed_by
+from certs.offer import plain, verdicts
 from certs.secrets import CA, CERTIFICATE, Stored, read_ca, read_leaf
 from webhook.certificates.facts import Bundle, Kept, Replica, Role, State, Summary, bundle, first
-from webhook.certificates.offer import plain, verdicts
 from webhook.certificates.server import Server, server
 from webhook.cluster.reach import NotAllowed
 

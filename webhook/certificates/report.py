@@ -108,7 +108,7 @@ def _of(kept: Kept, now: datetime, due: str) -> tuple[str, ...]:
 
 
 _WAYS = {
-    "direct": "dialled directly, as this runs in the cluster's network",
+    "direct": "dialled directly, at their addresses",
     "port-forward": "asked through the API server, by port-forward to each Pod",
 }
 

@@ -93,12 +93,14 @@ def install(
     \b
         linkerd-webhook install --image registry.example.org/linkerd-webhook:0.1.0 | kubectl apply -f -
 
-    The same flags give the same bytes. Before, the cluster is looked at: what is missing there is told all at once.
+    The same flags give the same bytes. Before, the cluster is looked at, and all that is missing is told at once:
+    Linkerd's CustomResourceDefinitions and ConfigMaps, another installation, a Helm release, and what the flags need (a
+    Secret and its CA, cert-manager, the CustomResourceDefinition of PodMonitors, a metrics API, a PriorityClass).
 
     Settings come from --ha, then each --values-file, the flags, and each --set.
 
-    Exit code: 0 fine, 1 the cluster is not ready for it, 2 a flag or file is wrong, or the cluster cannot be reached.
-    Nothing is printed but for 0.
+    Exit code: 0 fine, 1 the cluster is not ready for it (with --again: none of Linkerd's configurations is there), 2 a
+    flag or file is wrong, or the cluster cannot be reached. Nothing is printed but for 0.
     """
     _check_namespace(linkerd_namespace)
     if again:
@@ -242,9 +244,10 @@ def _has(values: JSON, path: str) -> bool:
 
 
 def _look(values: JSON, rendered: Rendered, namespace: str, kubeconfig: Path | None) -> list[str]:
-    from webhook.install.look import Wanted, look
+    from webhook.install.look import look
+    from webhook.install.wanted import Wanted
 
-    wanted = Wanted(namespace, values["adopt"], rendered.needs, values["certificates"]["existingSecret"])
+    wanted = Wanted.of(values, namespace, rendered.needs)
     found = _with_cluster(kubeconfig, lambda api: look(api, wanted), "; --ignore-cluster does without a look at it")
     if found.problems:
         for problem in found.problems:
@@ -255,13 +258,17 @@ def _look(values: JSON, rendered: Rendered, namespace: str, kubeconfig: Path | N
 
 def _adopt_again(namespace: str, kubeconfig: Path | None, *, adopt: bool) -> None:
     if not adopt:
-        raise _Unusable(["--again is for --adopt: pass both"])
+        raise _Unusable(["--again goes with --adopt: pass both"])
     from certs.configurations import Service
     from webhook.install.again import adopt_again
     from webhook.install.configurations import NAME
 
-    for line in _with_cluster(kubeconfig, lambda api: adopt_again(api, Service(namespace, NAME)), ""):
-        _say(line)
+    told = _with_cluster(kubeconfig, lambda api: adopt_again(api, Service(namespace, NAME)), "")
+    for each in told:
+        _say(each.sentence)
+    if not any(each.there for each in told):
+        _say("there is nothing to adopt: install Linkerd's control plane first, or install without --adopt")
+        sys.exit(REFUSED)
 
 
 def _with_cluster(kubeconfig: Path | None, work: Callable[[ApiServer], Awaitable[T]], hint: str) -> T:

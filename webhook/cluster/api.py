@@ -249,16 +249,22 @@ class ApiServer:
         except TimeoutError:
             raise
         except aiohttp.WSServerHandshakeError as error:
-            # What the API server says of it is in the body, which a WebSocket's client does not read.
-            with contextlib.suppress(TimeoutError):
-                await self.get(path, query, PLAIN)
-            raise ApiError(error.status, f"HTTP {error.status} {error.message}") from error
+            raise await self._refused(path, query, error) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise ApiError(0, _one_line(error)) from error
         try:
             yield opened
         finally:
             await opened.close()
+
+    async def _refused(self, path: str, query: Mapping[str, str], error: aiohttp.WSServerHandshakeError) -> ApiError:
+        """A refused WebSocket in the API server's words: they are in the body, which a WebSocket's client skips."""
+        try:
+            await self.get(path, query, PLAIN)
+        except (ApiError, TimeoutError, ValueError) as asked:
+            if isinstance(asked, ApiError) and asked.status == error.status:
+                return asked
+        return ApiError(error.status, f"HTTP {error.status} {error.message}")
 
     @contextlib.asynccontextmanager
     async def _request(

@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from certs.configurations import FIELD_MANAGER, Name, Service, path, pointing
 from webhook.cluster.api import ApiError, ApiServer
 from webhook.install.linkerd import ADOPTED_FROM, LINKERDS
 
 
-async def adopt_again(api: ApiServer, service: Service) -> list[str]:
-    """Take the annotation off each of Linkerd's configurations that points elsewhere; a sentence for each of them.
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A sentence about one of Linkerd's configurations, and whether it is there."""
+
+    sentence: str
+    there: bool = True
+
+
+async def adopt_again(api: ApiServer, service: Service) -> list[Again]:
+    """Take the annotation off each of Linkerd's configurations that points elsewhere.
 
     Raises `ApiError` and `TimeoutError`; what was done stays done, and a second run goes on.
     """
     return [await _one(api, service, name) for name in LINKERDS]
 
 
-async def _one(api: ApiServer, service: Service, name: Name) -> str:
+async def _one(api: ApiServer, service: Service, name: Name) -> Again:
     what = f"{name[0]} {name[1]}"
     try:
         body = await api.send("GET", path(name))
     except ApiError as error:
         if error.status == 404:
-            return f"{what}: not there"
+            return Again(f"{what} is not there", there=False)
         raise
     if len(pointing(body, service)) == len(body.get("webhooks") or ()):
-        return f"{what}: points at {service.namespace}/{service.name}: left as it is"
+        return Again(f"{what}: points at {service.namespace}/{service.name}: left as it is")
     if ADOPTED_FROM not in (body["metadata"].get("annotations") or {}):
-        return f"{what}: was not adopted, or is about to be: left as it is"
+        return Again(f"{what}: was not adopted, or is about to be: left as it is")
     # With the version that was looked at: what has been written since is looked at again.
     change = {"resourceVersion": body["metadata"]["resourceVersion"], "annotations": {ADOPTED_FROM: None}}
     await api.send(
         "PATCH", path(name), {"metadata": change}, "application/merge-patch+json", {"fieldManager": FIELD_MANAGER}
     )
-    return f"{what}: annotation {ADOPTED_FROM} removed; the server adopts it within seconds"
+    return Again(f"{what}: annotation {ADOPTED_FROM} removed; the server adopts it within seconds")

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from certs.configurations import MUTATING, VALIDATING, cert_manager, path
-from webhook.cluster.api import OBJECT, PLAIN, ApiError, ApiServer
+from webhook.cluster.api import PLAIN, ApiServer
+from webhook.install import prerequisites, removal
 from webhook.install.configurations import NAME
 from webhook.install.linkerd import ADOPTED_FROM, LINKERDS
-
-JSON = dict[str, Any]
+from webhook.install.wanted import Found, Wanted, get
 
 # Those of every release line.
 CRDS: Final = (
@@ -26,24 +25,6 @@ CRDS: Final = (
 CONFIG_MAPS: Final = ("linkerd-config", "linkerd-identity-trust-roots")
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is to be installed. `needs` is the oldest version of an API server that knows all of it."""
-
-    namespace: str
-    adopt: bool
-    needs: tuple[int, int]
-    existing_secret: str = ""
-
-
-@dataclass(slots=True)
-class Found:
-    """`problems` stand in the way; `notes` do not. Sentences, each with its fix."""
-
-    problems: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-
 async def look(api: ApiServer, wanted: Wanted) -> Found:
     """Look at everything, so that all problems are told at once. Raises `ApiError` and `TimeoutError`."""
     found = Found()
@@ -52,7 +33,7 @@ async def look(api: ApiServer, wanted: Wanted) -> Found:
     await _control_plane(api, wanted, found)
     await _ours(api, wanted, found)
     await _linkerds(api, wanted, found)
-    await _secret(api, wanted, found)
+    await prerequisites.look(api, wanted, found)
     return found
 
 
@@ -72,7 +53,7 @@ async def _version(api: ApiServer, wanted: Wanted, found: Found) -> None:
 
 async def _crds(api: ApiServer, found: Found) -> None:
     root = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-    missing = [name for name in CRDS if await _get(api, f"{root}/{name}") is None]
+    missing = [name for name in CRDS if await get(api, f"{root}/{name}") is None]
     if missing:
         found.problems.append(
             f"Linkerd's CustomResourceDefinitions are missing: {', '.join(missing)}: "
@@ -82,7 +63,7 @@ async def _crds(api: ApiServer, found: Found) -> None:
 
 async def _control_plane(api: ApiServer, wanted: Wanted, found: Found) -> None:
     root = f"/api/v1/namespaces/{wanted.namespace}/configmaps"
-    missing = [name for name in CONFIG_MAPS if await _get(api, f"{root}/{name}") is None]
+    missing = [name for name in CONFIG_MAPS if await get(api, f"{root}/{name}") is None]
     if not missing:
         return
     what = " and ".join(f"ConfigMap {wanted.namespace}/{name}" for name in missing)
@@ -102,17 +83,22 @@ async def _ours(api: ApiServer, wanted: Wanted, found: Found) -> None:
     query = {"labelSelector": f"app.kubernetes.io/name={NAME}"}
     items = (await api.get("/apis/apps/v1/deployments", query, PLAIN)).get("items") or ()
     for item in items:
-        namespace = item["metadata"]["namespace"]
-        if item["metadata"]["name"] == NAME and namespace != wanted.namespace:
+        namespace, release = item["metadata"]["namespace"], removal.helm_release(item)
+        if item["metadata"]["name"] != NAME:
+            continue
+        if namespace == wanted.namespace and release and release != NAME:
+            # One of our name is found by its own records.
+            found.notes.append(prerequisites.managed(namespace, release))
+        if namespace != wanted.namespace:
             found.problems.append(
-                f"Deployment {namespace}/{NAME} is there already, and a cluster has room for one: pass "
+                f"Deployment {namespace}/{NAME} is there already, and a cluster takes one installation only: pass "
                 f"--linkerd-namespace {namespace}, or take it out with linkerd-webhook uninstall "
                 f"--linkerd-namespace {namespace}"
             )
 
 
 async def _linkerds(api: ApiServer, wanted: Wanted, found: Found) -> None:
-    bodies = [(name, await _get(api, path(name))) for name in LINKERDS]
+    bodies = [(name, await get(api, path(name))) for name in LINKERDS]
     there = {name: body for name, body in bodies if body is not None}
     names = ", ".join(name for _, name in there)
     if not wanted.adopt:
@@ -146,29 +132,13 @@ async def _linkerds(api: ApiServer, wanted: Wanted, found: Found) -> None:
 
 
 async def _both(api: ApiServer, found: Found) -> None:
-    ours = [name for name in ((MUTATING, NAME), (VALIDATING, NAME)) if await _get(api, path(name)) is not None]
+    ours = [name for name in ((MUTATING, NAME), (VALIDATING, NAME)) if await get(api, path(name)) is not None]
     if ours:
         what = " ".join(f"{kind.lower()}/{name}" for kind, name in ours)
         found.notes.append(
             f"webhook configurations of an installation without --adopt are there and stay: kubectl delete {what}, "
             "once Linkerd's are adopted"
         )
-
-
-async def _secret(api: ApiServer, wanted: Wanted, found: Found) -> None:
-    name = wanted.existing_secret
-    if name and await _get(api, f"/api/v1/namespaces/{wanted.namespace}/secrets/{name}") is None:
-        found.notes.append(f"Secret {wanted.namespace}/{name} is not there yet: the Pods start once it is")
-
-
-async def _get(api: ApiServer, where: str) -> JSON | None:
-    """An object's metadata, None where it is not there."""
-    try:
-        return await api.get(where, accept=OBJECT)
-    except ApiError as error:
-        if error.status == 404:
-            return None
-        raise
 
 
 def _dotted(version: tuple[int, int]) -> str:

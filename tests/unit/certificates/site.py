@@ -14,9 +14,9 @@ from certs.endpoints import Endpoint
 from certs.handshake import ProbeError
 from certs.inspect import Leaf, describe
 from certs.issue import Pair, issue_ca, issue_leaf
+from certs.offer import verdicts
 from webhook.certificates.facts import State, first
 from webhook.certificates.gather import look
-from webhook.certificates.offer import verdicts
 
 JSON = dict[str, Any]
 

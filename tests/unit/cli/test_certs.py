@@ -122,7 +122,7 @@ class TestInspect:
         assert "fits:" not in found.stdout
 
     def test_it_says_which_way_replicas_were_asked(self, run: Run, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert "Replicas (dialled directly, as this runs in the cluster's network)" in run("inspect").stdout
+        assert "Replicas (dialled directly, at their addresses)" in run("inspect").stdout
         assert json.loads(run("inspect", "-o", "json").stdout)["replicasAskedBy"] == "direct"
         site.inside = False
 

@@ -13,11 +13,12 @@ from click.testing import CliRunner, Result
 
 from certs.issue import issue_ca
 from webhook.cli.install import install
+from webhook.install.again import Again
 from webhook.install.assign import merged
-from webhook.install.look import Found
 from webhook.install.output import write
 from webhook.install.render import render
 from webhook.install.settings import SETTINGS, defaults
+from webhook.install.wanted import Found
 
 DIGEST = "sha256:" + "a" * 64
 IMAGE = "registry.example.org/linkerd-webhook"
@@ -165,7 +166,7 @@ class TestRefusals:
             (["--adopt", "--failure-policy=Fail"], "webhookFailurePolicy: Fail in Linkerd's values"),
             (["--failure-policy=fail"], "fail"),
             (["--admin-port=8443"], "port and adminPort are the same"),
-            (["--again"], "--again is for --adopt"),
+            (["--again"], "--again goes with --adopt"),
             (["--values=x"], "--values"),
         ],
     )
@@ -243,3 +244,13 @@ class TestCluster:
         result = run(look=True)
         assert result.exit_code == 0
         assert "note: three" in result.stderr
+
+    @pytest.mark.parametrize(("there", "code"), [([False, False], 1), ([False, True], 0)])
+    def test_that_has_nothing_to_adopt_again_is_exit_code_1(
+        self, there: list[bool], code: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        told = [Again("one", there=each) for each in there]
+        monkeypatch.setattr("webhook.cli.install._with_cluster", lambda *_: told)
+        result = run("--adopt", "--again", look=True)
+        assert (result.exit_code, result.stdout) == (code, "")
+        assert ("there is nothing to adopt" in result.stderr) is (code == 1)

@@ -11,12 +11,14 @@ from certs.configurations import MUTATING, Service, path
 from webhook.cluster.api import ApiError, ApiServer
 from webhook.install.again import adopt_again
 from webhook.install.linkerd import ADOPTED_FROM, LINKERDS
-from webhook.install.look import CRDS, Found, Wanted, look
+from webhook.install.look import CRDS, look
+from webhook.install.wanted import Found, Wanted
 
 JSON = dict[str, Any]
 
 CRD_ROOT = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 CONFIG_MAPS = "/api/v1/namespaces/linkerd/configmaps"
+SECRETS = "/api/v1/namespaces/linkerd/secrets"
 INJECTOR = (MUTATING, "linkerd-proxy-injector-webhook-config")
 
 
@@ -28,6 +30,7 @@ class Cluster:
             "/version": {"major": "1", "minor": "36+", "gitVersion": "v1.36.1"},
             "/apis/apps/v1/deployments": {"items": []},
             "/api/v1/configmaps": {"items": []},
+            SECRETS: {"items": []},
             **{f"{CRD_ROOT}/{name}": {} for name in CRDS},
             f"{CONFIG_MAPS}/linkerd-config": {},
             f"{CONFIG_MAPS}/linkerd-identity-trust-roots": {},
@@ -136,8 +139,16 @@ class TestLook:
         assert "pass --adopt, or give them back first with linkerd-webhook uninstall --delete" in problem
         assert (await looked(cluster, adopt=True)).problems == []
 
-    async def test_notes_a_secret_that_is_not_there_yet(self, cluster: Cluster) -> None:
-        assert "Secret linkerd/tls" in (await looked(cluster, existing_secret="tls")).notes[0]
+    async def test_notes_a_helm_release_by_its_deployment_and_by_its_records_once(self, cluster: Cluster) -> None:
+        annotations = {"meta.helm.sh/release-name": "webhook"}
+        ours = {"metadata": {"name": "linkerd-webhook", "namespace": "linkerd", "annotations": annotations}}
+        cluster.objects["/apis/apps/v1/deployments"]["items"] = [ours]
+        (note,) = (await looked(cluster)).notes
+        assert "helm upgrade --namespace linkerd webhook" in note
+        annotations["meta.helm.sh/release-name"] = "linkerd-webhook"
+        cluster.objects[SECRETS]["items"] = [{"metadata": {"name": "sh.helm.release.v1.linkerd-webhook.v1"}}]
+        (note,) = (await looked(cluster)).notes
+        assert "helm upgrade --namespace linkerd linkerd-webhook" in note
 
     async def test_passes_on_what_else_the_api_server_says(self, cluster: Cluster) -> None:
         del cluster.objects["/apis/apps/v1/deployments"]
@@ -157,14 +168,15 @@ class TestAgain:
         # With the version that was looked at, so that nothing written in between is lost.
         change = {"metadata": {"resourceVersion": "7", "annotations": {ADOPTED_FROM: None}}}
         assert cluster.sent[0] == ("PATCH", path(INJECTOR), change)
-        assert all("removed" in each for each in told)
+        assert all("removed" in each.sentence and each.there for each in told)
 
     async def test_leaves_alone_what_points_here_and_what_was_never_adopted(self, cluster: Cluster) -> None:
         linkerds(cluster, annotations={ADOPTED_FROM: "{}"}, service="linkerd-webhook")
-        assert all("points at" in each for each in await adopt_again(cluster.api, self.SERVICE))
+        assert all("points at" in each.sentence for each in await adopt_again(cluster.api, self.SERVICE))
         linkerds(cluster)
-        assert all("left as it is" in each for each in await adopt_again(cluster.api, self.SERVICE))
+        assert all("left as it is" in each.sentence for each in await adopt_again(cluster.api, self.SERVICE))
         assert cluster.sent == []
 
     async def test_says_which_are_not_there(self, cluster: Cluster) -> None:
-        assert all("not there" in each for each in await adopt_again(cluster.api, self.SERVICE))
+        told = await adopt_again(cluster.api, self.SERVICE)
+        assert all("is not there" in each.sentence and not each.there for each in told)
