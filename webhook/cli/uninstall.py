@@ -25,10 +25,13 @@ SHOWN = 20
 @click.command(short_help="take an installation out of a cluster")
 @click.option("--linkerd-namespace", default="linkerd", show_default=True, help="Namespace of the control plane.")
 @click.option("--kubeconfig", type=click.Path(path_type=Path), help="Else $KUBECONFIG, else ~/.kube/config.")
-@click.option("--force", is_flag=True, help="Also while Pods with a proxy are there.")
+@click.option("--force", is_flag=True, help="Also while Pods with a proxy are there that nobody would inject again.")
 @click.option("--delete", is_flag=True, help="Do it, in place of printing what is to be deleted.")
-@click.option("--ignore-cluster", is_flag=True, help="Ask no cluster: print all that there may be.")
-def uninstall(linkerd_namespace: str, kubeconfig: Path | None, force: bool, delete: bool, ignore_cluster: bool) -> None:
+@click.option("--ignore-cluster", is_flag=True, help="Ask no cluster: print all that there may be but a PodMonitor.")
+@click.option("--pod-monitor", is_flag=True, help="With --ignore-cluster: print the PodMonitor as well.")
+def uninstall(
+    linkerd_namespace: str, kubeconfig: Path | None, force: bool, delete: bool, ignore_cluster: bool, pod_monitor: bool
+) -> None:
     """Print what an installation has left in the cluster, in the order in which it can go:
 
         linkerd-webhook uninstall | kubectl delete --ignore-not-found -f -
@@ -36,18 +39,23 @@ def uninstall(linkerd_namespace: str, kubeconfig: Path | None, force: bool, dele
     With --delete it is deleted through the API server, after each webhook configuration that was adopted from Linkerd
     has been given back; run it again if it was cut off. The server itself need not be alive. Linkerd stays.
 
-    Refused while Pods with a proxy are there, which would come back without one, and where something was adopted and
-    --delete is not given.
+    Refused while Pods with a proxy are there that nobody would inject again. Linkerd's own injector would, whether it
+    runs beside ours or was adopted and is given back: its webhook configuration has to be there, and its Service has to
+    have a ready endpoint. --force goes on all the same.
+
+    Refused as well where something was adopted and --delete is not given.
 
     Exit code: 0 fine, 1 refused, 2 something could not be read or done.
     """
     if ignore_cluster:
-        from webhook.install.removal import THINGS
+        from webhook.install.removal import POD_MONITOR, THINGS
 
         if delete:
             raise click.UsageError("--delete needs a cluster: leave out --ignore-cluster, or --delete to print")
-        _print(THINGS, linkerd_namespace)
+        _print((each for each in THINGS if pod_monitor or each != POD_MONITOR), linkerd_namespace)
         return
+    if pod_monitor:
+        raise click.UsageError("--pod-monitor goes with --ignore-cluster: else the cluster tells whether there is one")
     sys.exit(asyncio.run(_uninstall(linkerd_namespace, kubeconfig, force=force, delete=delete)))
 
 
@@ -82,7 +90,7 @@ async def _uninstall(namespace: str, kubeconfig: Path | None, *, force: bool, de
 
 async def _refusal(api: ApiServer, seen: Survey, namespace: str, *, force: bool, delete: bool) -> str:
     """Why nothing is done, "" for no reason."""
-    from webhook.install.removing import pods_in_mesh
+    from webhook.install.removing import nobody_else, pods_in_mesh
 
     if seen.elsewhere:
         where = ", ".join(sorted(seen.elsewhere))
@@ -95,16 +103,20 @@ async def _refusal(api: ApiServer, seen: Survey, namespace: str, *, force: bool,
             f"{names}: adopted from Linkerd, and deleting alone does not give them back: "
             "linkerd-webhook uninstall --delete restores them first, then deletes"
         )
-    pods = [] if force or not seen.injects else await pods_in_mesh(api, namespace)
-    if not pods:
+    if force or not seen.injects:
+        return ""
+    pods = await pods_in_mesh(api, namespace)
+    why = await nobody_else(api, seen) if pods else ""
+    if not why:
         return ""
     more = [f"  and {len(pods) - SHOWN} more"] if len(pods) > SHOWN else []
     return "\n".join(
         [
-            f"Pods with Linkerd's proxy, which would come back without it ({len(pods)}):",
+            f"Pods with Linkerd's proxy ({len(pods)}) would come back without it, as {why}:",
             *(f"  {each}" for each in pods[:SHOWN]),
             *more,
-            "take linkerd.io/inject off their workloads and Namespaces and restart them, or pass --force",
+            "have Linkerd's own injector run first; or take linkerd.io/inject off their workloads and Namespaces and "
+            "restart them; or pass --force",
         ]
     )
 
@@ -118,7 +130,7 @@ async def _delete(api: ApiServer, seen: Survey, namespace: str) -> int:
 def _remark(seen: Survey, namespace: str) -> None:
     """What is good to know, whatever is done."""
     for thing in seen.foreign:
-        _say(f"{thing.describe(namespace)} has the name of one of ours and none of its labels, and is left alone")
+        _say(f"{thing.describe(namespace)} has the name of one of ours but not its labels, and is left alone")
     if not seen.found and not seen.adopted:
         _say(f"there is nothing to delete: linkerd-webhook is not installed in namespace {namespace}")
     elif seen.release:

@@ -79,6 +79,9 @@ def _rbac(stage: Stage, kind: str) -> Thing:
 SELF_TEST: Final = _admission("MutatingWebhookConfiguration", f"{NAME}-self-test")
 OWN_INJECTOR: Final = _admission("MutatingWebhookConfiguration")
 
+# Only where that was asked for: its kind is not a cluster's own.
+POD_MONITOR: Final = Thing(Stage.SERVER, "monitoring.coreos.com/v1", "PodMonitor", "podmonitors")
+
 # All there may be, in the order in which it goes.
 THINGS: Final = (
     SELF_TEST,
@@ -93,7 +96,7 @@ THINGS: Final = (
     Thing(Stage.SERVER, "policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
     Thing(Stage.SERVER, "v1", "Service", "services"),
     Thing(Stage.SERVER, "networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
-    Thing(Stage.SERVER, "monitoring.coreos.com/v1", "PodMonitor", "podmonitors"),
+    POD_MONITOR,
     _rbac(Stage.SERVER, "RoleBinding"),
     _rbac(Stage.SERVER, "ClusterRoleBinding"),
     Thing(Stage.STATE, "v1", "ConfigMap", "configmaps", f"{NAME}-self-test"),
@@ -159,6 +162,15 @@ def restored(configuration: JSON, namespace: str) -> JSON:
     if found["metadata"].get("annotations") == {}:
         del found["metadata"]["annotations"]
     return found
+
+
+def target(configuration: JSON) -> tuple[str, str] | None:
+    """Namespace and name of the Service that a configuration's webhooks call, None for a URL."""
+    for webhook in _list(configuration.get("webhooks")):
+        service = _service(webhook)
+        if service:
+            return str(service.get("namespace")), str(service.get("name"))
+    return None
 
 
 def in_mesh(pods: Iterable[Any], namespace: str) -> list[str]:

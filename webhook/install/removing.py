@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-from certs.configurations import FIELD_MANAGER
+from certs.configurations import FIELD_MANAGER, MUTATING, Service
+from certs.endpoints import listing, ready
 from webhook.cluster.api import OBJECT, PLAIN, ApiError, ApiServer
 from webhook.install import removal
 from webhook.install.linkerd import LINKERDS
@@ -20,9 +21,12 @@ _WHOLE: Final = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration
 _PAGE: Final = 500
 _ATTEMPTS: Final = 5
 
+# Objects that a sentence names.
+_NAMED: Final = 5
+
 
 class Unreadable(Exception):
-    """What is there could not be found out: one sentence a line."""
+    """What is there could not be found out: one sentence a line, each cause once."""
 
 
 @dataclass(slots=True)
@@ -39,11 +43,17 @@ class Survey:
     unrestorable: list[str] = field(default_factory=list)
     elsewhere: set[str] = field(default_factory=set)
     release: str = ""
+    # Linkerd's own injector's configuration as it is once all of ours is gone, None where it is not there.
+    successor: JSON | None = None
 
     @property
     def injects(self) -> bool:
-        """Whether Pods would go without a proxy if all of this were gone."""
-        return not self.adopted and removal.OWN_INJECTOR in self.found
+        """Whether it is through our server that Pods get their proxy, as far as configurations tell."""
+        adopted = any((each.kind, each.name) == _LINKERDS_INJECTOR for each in self.adopted)
+        return adopted or removal.OWN_INJECTOR in self.found
+
+
+_LINKERDS_INJECTOR: Final = next(each for each in LINKERDS if each[0] == MUTATING)
 
 
 def linkerds() -> list[Thing]:
@@ -56,9 +66,13 @@ async def survey(api: ApiServer, namespace: str) -> Survey:
     """Look at everything there may be. Raises `Unreadable` with all that could not be read."""
     named = [*removal.THINGS, *linkerds()]
     bodies = await asyncio.gather(*(_read(api, each, namespace) for each in named), return_exceptions=True)
-    problems = [str(each) for each in bodies if isinstance(each, Unreadable)]
-    if problems:
-        raise Unreadable("\n".join(problems))
+    failures = [
+        (thing.describe(namespace), error)
+        for thing, error in zip(named, bodies, strict=True)
+        if isinstance(error, ApiError | TimeoutError)
+    ]
+    if failures:
+        raise Unreadable("\n".join(by_cause("read", failures)))
     seen = Survey()
     serves: set[str] = set()
     for thing, body in zip(named, bodies, strict=True):
@@ -86,12 +100,30 @@ async def pods_in_mesh(api: ApiServer, namespace: str) -> list[str]:
         try:
             page = await api.get("/api/v1/pods", query, PLAIN)
         except (ApiError, TimeoutError) as error:
-            raise Unreadable(f"cannot list Pods: {_why(error)}") from error
+            raise Unreadable(*by_cause("list", [("Pods", error)])) from error
         found += removal.in_mesh(page.get("items") or (), namespace)
         following = (page.get("metadata") or {}).get("continue")
         if not following:
             return sorted(found)
         query["continue"] = following
+
+
+async def nobody_else(api: ApiServer, seen: Survey) -> str:
+    """Why nobody injects once all of ours is gone, "" where Linkerd's own injector does. Raises `Unreadable`."""
+    what = " ".join(_LINKERDS_INJECTOR)
+    if seen.successor is None:
+        return f"{what} is not there"
+    service = removal.target(seen.successor)
+    if service is None:
+        return ""
+    where, query = listing(Service(*service))
+    try:
+        body = await api.get(where, query, PLAIN)
+    except (ApiError, TimeoutError) as error:
+        raise Unreadable(*by_cause("list", [(f"EndpointSlices in namespace {service[0]}", error)])) from error
+    if any(True for piece in body.get("items") or () for _ in ready(piece)):
+        return ""
+    return f"Service {service[0]}/{service[1]} of Linkerd's own injector has no ready endpoint"
 
 
 async def remove(
@@ -111,6 +143,7 @@ async def remove(
         if thing != removal.SELF_TEST:
             await _delete(api, thing, namespace, tell)
     if tell.failures:
+        tell.flush()
         failed("the server and its Secrets stay until that is done, as they may still be needed: uninstall again")
         return False
     for stage in (Stage.SERVER, Stage.STATE):
@@ -120,41 +153,66 @@ async def remove(
         # A server that was about to adopt when this began has done so by now, and may do so no more.
         for thing in seen.adopted:
             await _restore(api, thing, namespace, tell)
+    tell.flush()
     return not tell.failures
 
 
 class _Told:
-    """Says what was done and what was not, and counts the latter."""
+    """Says what was done, and at the end what was not, each cause once."""
 
     def __init__(self, done: Callable[[str], None], failed: Callable[[str], None]) -> None:
-        self.failures = 0
+        self.failures: list[tuple[str, str, Exception]] = []
         self.done = done
         self._failed = failed
 
-    def failed(self, what: str, error: Exception) -> None:
-        self.failures += 1
-        self._failed(f"{what}: {_why(error)}")
+    def failed(self, verb: str, what: str, error: Exception) -> None:
+        """Note a failure."""
+        self.failures.append((verb, what, error))
+
+    def flush(self) -> None:
+        """Say what has failed."""
+        for verb in dict.fromkeys(verb for verb, _, _ in self.failures):
+            for line in by_cause(verb, [(what, error) for each, what, error in self.failures if each == verb]):
+                self._failed(line)
+
+
+def by_cause(verb: str, failures: Sequence[tuple[str, Exception]]) -> list[str]:
+    """What was not done to which objects, a sentence for each cause."""
+    causes: dict[str, list[str]] = {}
+    for what, error in failures:
+        causes.setdefault(_why(error, verb), []).append(what)
+    return [f"cannot {verb} {_listed(whats)}: {why}" for why, whats in causes.items()]
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more objects" if more > 0 else "")
 
 
 def _see_linkerds(seen: Survey, thing: Thing, body: JSON, namespace: str) -> None:
     if not removal.is_adopted(body, namespace):
+        if (thing.kind, thing.name) == _LINKERDS_INJECTOR:
+            seen.successor = body
         return
     seen.adopted.append(thing)
     try:
-        removal.restored(body, namespace)
+        body = removal.restored(body, namespace)
     except removal.RestoreError as error:
         seen.unrestorable.append(str(error))
+        return
+    if (thing.kind, thing.name) == _LINKERDS_INJECTOR:
+        seen.successor = body
 
 
 async def _read(api: ApiServer, thing: Thing, namespace: str) -> JSON | None:
-    """The object, None where there is none, or nothing of its kind. Raises `Unreadable`."""
+    """The object, None where there is none, or nothing of its kind. Raises `ApiError` and `TimeoutError`."""
     whole = thing.kind in _WHOLE
     try:
         body = await api.get(thing.path(namespace), accept=PLAIN if whole else OBJECT)
-    except (ApiError, TimeoutError) as error:
-        if isinstance(error, ApiError) and error.status == 404:
+    except ApiError as error:
+        if error.status == 404:
             return None
-        raise Unreadable(f"cannot read {thing.describe(namespace)}: {_why(error)}") from error
+        raise
     return {**body, "kind": thing.kind}
 
 
@@ -163,7 +221,7 @@ async def _delete(api: ApiServer, thing: Thing, namespace: str, tell: _Told) -> 
         await api.send("DELETE", thing.path(namespace))
     except (ApiError, TimeoutError) as error:
         if not isinstance(error, ApiError) or error.status != 404:
-            tell.failed(f"cannot delete {thing.describe(namespace)}", error)
+            tell.failed("delete", thing.describe(namespace), error)
             return
     tell.done(f"deleted {thing.describe(namespace)}")
 
@@ -178,19 +236,30 @@ async def _restore(api: ApiServer, thing: Thing, namespace: str, tell: _Told) ->
             await api.send(
                 "PUT", thing.path(namespace), removal.restored(body, namespace), query={"fieldManager": FIELD_MANAGER}
             )
-        except (ApiError, TimeoutError, Unreadable, removal.RestoreError) as error:
+        except (ApiError, TimeoutError, removal.RestoreError) as error:
             # Somebody wrote it in between: what they wrote counts.
             if isinstance(error, ApiError) and error.status == 409 and attempt + 1 < _ATTEMPTS:
                 continue
-            tell.failed(f"cannot restore {thing.describe(namespace)}", error)
+            tell.failed("restore", thing.describe(namespace), error)
             return
         tell.done(f"restored {thing.describe(namespace)}")
         return
 
 
-def _why(error: Any) -> str:
+def _why(error: Exception, verb: str) -> str:
+    """A cause without the object that it was met with."""
     if isinstance(error, TimeoutError):
         return "the API server does not answer in time"
-    if isinstance(error, ApiError) and error.status == 0:
+    if not isinstance(error, ApiError):
+        return str(error)
+    if error.status == 0:
         return f"no connection to the API server: {error.message}"
-    return str(error)
+    if error.status == 401:
+        return "the API server does not know who asks (401 Unauthorized): log in again, or pass another --kubeconfig"
+    if error.status == 403 and _USER in error.message:
+        return f"{error.user} may not {verb} them: run this as somebody who may, such as a cluster-admin"
+    return error.message
+
+
+# In the API server's own refusals, which name the object as well.
+_USER: Final = 'User "'

@@ -19,12 +19,14 @@ JSON = dict[str, Any]
 
 class Cluster:
     """`objects` by path; `lists` by path, two a page; `failures` are (method, path) -> status, `before` is called with
-    both ahead of each answer. `writes` is what was changed, in order."""
+    both ahead of each answer; `messages` are by path, where the failure's is another. `writes` is what was changed, in
+    order."""
 
     def __init__(self) -> None:
         self.objects: dict[str, JSON] = {}
         self.lists: dict[str, list[JSON]] = {}
         self.failures: dict[tuple[str, str], int] = {}
+        self.messages: dict[str, str] = {}
         self.before: Callable[[str, str], None] = lambda method, path: None
         self.writes: list[tuple[str, str]] = []
         self.url = ""
@@ -41,7 +43,8 @@ class Cluster:
         self.before(method, path)
         if (method, path) in self.failures:
             status = self.failures[method, path]
-            return status, {"kind": "Status", "message": f"no {method} of {path.rpartition('/')[2]} today"}
+            message = self.messages.get(path, f"no {method} of {path.rpartition('/')[2]} today")
+            return status, {"kind": "Status", "message": message}
         if path in self.lists:
             start = int(query.get("continue", ["0"])[0])
             items = self.lists[path][start : start + 2]

@@ -22,6 +22,7 @@ from .stored import JSON, Cluster, kubeconfig, served
 
 NAME = "linkerd-webhook"
 PODS = "/api/v1/pods"
+SLICES = "/apis/discovery.k8s.io/v1/namespaces/linkerd/endpointslices"
 ROOT = "/apis/admissionregistration.k8s.io/v1"
 INJECTOR = f"{ROOT}/mutatingwebhookconfigurations/linkerd-proxy-injector-webhook-config"
 VALIDATOR = f"{ROOT}/validatingwebhookconfigurations/linkerd-policy-validator-webhook-config"
@@ -54,6 +55,12 @@ def pod(name: str, namespace: str = "shop") -> JSON:
     return {"metadata": {"namespace": namespace, "name": name}, "spec": {"containers": [{"name": "linkerd-proxy"}]}}
 
 
+def endpoints(*, ready: bool = True) -> JSON:
+    """The EndpointSlice of Linkerd's own injector."""
+    endpoint = {"addresses": ["10.0.0.1"], "conditions": {"ready": ready}}
+    return {"metadata": {"name": "a"}, "ports": [{"name": "https", "port": 8443}], "endpoints": [endpoint]}
+
+
 def linkerds(name: str) -> JSON:
     """One of Linkerd's configurations."""
     service = {"namespace": "linkerd", "name": name, "path": "/"}
@@ -71,6 +78,7 @@ def reached(tmp_path: Path) -> Iterator[tuple[Cluster, Path]]:
     """A cluster without anything, and its kubeconfig."""
     with served(tmp_path) as found:
         found[0].lists[PODS] = []
+        found[0].lists[SLICES] = []
         yield found
 
 
@@ -140,7 +148,15 @@ class TestPrinting:
         reached[0].before = lambda method, path: pytest.fail(f"{method} {path}")
         result = run(reached, "--ignore-cluster")
         assert result.exit_code == 0
-        assert printed(result) == [each.describe("linkerd") for each in THINGS]
+        # kubectl fails on a kind that the cluster does not know.
+        assert printed(result) == [each.describe("linkerd") for each in THINGS if each.kind != "PodMonitor"]
+        asked_for = run(reached, "--ignore-cluster", "--pod-monitor")
+        assert printed(asked_for) == [each.describe("linkerd") for each in THINGS]
+
+    def test_the_cluster_tells_whether_there_is_a_pod_monitor(self, reached: tuple[Cluster, Path]) -> None:
+        result = run(reached, "--pod-monitor")
+        assert result.exit_code == 2
+        assert "--pod-monitor goes with --ignore-cluster" in result.stderr
 
     def test_ignore_cluster_deletes_nothing(self, reached: tuple[Cluster, Path]) -> None:
         result = run(reached, "--ignore-cluster", "--delete")
@@ -167,6 +183,41 @@ class TestRefusals:
         assert "shop/a20" not in result.stderr
         assert "and 3 more" in result.stderr
         assert "--force" in result.stderr
+
+    def test_pods_that_linkerds_own_injector_would_mesh_again_do_not_stand_against_it(
+        self, reached: tuple[Cluster, Path], cluster: Cluster
+    ) -> None:
+        """Ours answers beside it: with ours gone, it goes on."""
+        cluster.lists[PODS] = [pod("a")]
+        cluster.put(INJECTOR, linkerds("linkerd-proxy-injector"))
+        cluster.lists[SLICES] = [endpoints()]
+        assert set(printed(run(reached))) == ALL
+
+    def test_they_do_where_it_does_not_run_or_nothing_calls_it(
+        self, reached: tuple[Cluster, Path], cluster: Cluster
+    ) -> None:
+        cluster.lists[PODS] = [pod("a")]
+        result = run(reached)
+        assert result.exit_code == 1
+        assert "as MutatingWebhookConfiguration linkerd-proxy-injector-webhook-config is not there" in result.stderr
+        cluster.put(INJECTOR, linkerds("linkerd-proxy-injector"))
+        for slices in ([], [endpoints(ready=False)]):
+            cluster.lists[SLICES] = slices
+            result = run(reached)
+            assert (result.exit_code, result.stdout) == (1, "")
+            what = "Service linkerd/linkerd-proxy-injector of Linkerd's own injector has no ready endpoint"
+            assert what in result.stderr
+            assert "have Linkerd's own injector run first" in result.stderr
+
+    def test_the_rule_is_the_same_after_an_adoption(self, reached: tuple[Cluster, Path], adopting: Cluster) -> None:
+        """What Linkerd gets back has to be answered."""
+        adopting.lists[PODS] = [pod("a")]
+        result = run(reached, "--delete")
+        assert result.exit_code == 1
+        assert "linkerd/linkerd-proxy-injector of Linkerd's own injector has no ready endpoint" in result.stderr
+        assert not adopting.writes
+        adopting.lists[SLICES] = [endpoints()]
+        assert run(reached, "--delete").exit_code == 0
 
     def test_by_force_it_is_printed_all_the_same(self, reached: tuple[Cluster, Path], cluster: Cluster) -> None:
         cluster.lists[PODS] = [pod("a")]
@@ -208,9 +259,32 @@ class TestRefusals:
             cluster.failures["GET", where] = 403
         result = run(reached, "--delete")
         assert (result.exit_code, result.stdout) == (2, "")
-        assert "cannot read Deployment linkerd/linkerd-webhook" in result.stderr
-        assert "cannot read Lease linkerd/linkerd-webhook" in result.stderr
+        assert result.stderr == (
+            "linkerd-webhook: cannot read Deployment linkerd/linkerd-webhook, Lease linkerd/linkerd-webhook: no GET of "
+            "linkerd-webhook today\n"
+        )
         assert not cluster.writes
+
+    def test_one_cause_is_said_once_however_many_objects_it_is_met_with(
+        self, reached: tuple[Cluster, Path], cluster: Cluster
+    ) -> None:
+        """The API server's own words name each object."""
+        for thing in THINGS:
+            cluster.failures["GET", thing.path("linkerd")] = 403
+            cluster.messages[thing.path("linkerd")] = f'{thing.plural} "x" is forbidden: User "jane" cannot get that'
+        result = run(reached, "--delete")
+        assert (result.exit_code, result.stdout) == (2, "")
+        (line,) = result.stderr.splitlines()
+        assert f"and {len(THINGS) - 5} more objects" in line
+        assert line.endswith('user "jane" may not read them: run this as somebody who may, such as a cluster-admin')
+        cluster.failures.clear()
+        for thing in THINGS:
+            if thing.stage is not Stage.CALLS:
+                cluster.failures["DELETE", thing.path("linkerd")] = 403
+        result = run(reached, "--delete")
+        assert result.exit_code == 2
+        (line,) = result.stderr.splitlines()
+        assert 'user "jane" may not delete them' in line
 
     def test_where_nobody_answers_it_is_said(self, tmp_path: Path) -> None:
         with socket.socket() as taken:
@@ -218,7 +292,8 @@ class TestRefusals:
             where = kubeconfig(tmp_path, f"http://127.0.0.1:{taken.getsockname()[1]}")
             result = CliRunner().invoke(cli, ["uninstall", f"--kubeconfig={where}"])
         assert (result.exit_code, result.stdout) == (2, "")
-        assert "no connection to the API server" in result.stderr
+        (line,) = result.stderr.splitlines()
+        assert "no connection to the API server" in line
 
 
 class TestDeleting:
@@ -284,6 +359,7 @@ class TestGivingBack:
     ) -> None:
         """Pods in the mesh do not stand against it: Linkerd's own webhook answers again."""
         adopting.lists[PODS] = [pod("a")]
+        adopting.lists[SLICES] = [endpoints()]
         result = run(reached, "--delete")
         assert result.exit_code == 0
         for where, name in ((INJECTOR, "linkerd-proxy-injector"), (VALIDATOR, "linkerd-policy-validator")):
@@ -323,6 +399,7 @@ class TestGivingBack:
         assert ADOPTED_FROM not in adopting.objects[VALIDATOR]["metadata"]["annotations"]
         adopting.failures.clear()
         adopting.lists[PODS] = [pod("a")]
+        adopting.lists[SLICES] = [endpoints()]
         assert run(reached, "--delete").exit_code == 0
         assert set(adopting.objects) == {INJECTOR, VALIDATOR}
 
