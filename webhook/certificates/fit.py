@@ -196,6 +196,8 @@ def _fix_kept(state: State, kept: Kept) -> str:
         return _fix_leaf(state)
     if state.self_managed:
         return f"the leader makes a new one by itself within a minute; if not, {_logs(state)} says why"
+    if state.service.name in _LINKERDS:
+        return _LINKERDS_OWN
     if kept.certificate is None and kept.why_not == "there is none":
         if _mounted(state):
             return (
@@ -207,6 +209,8 @@ def _fix_kept(state: State, kept: Kept) -> str:
 
 def _fix_leaf(state: State) -> str:
     by_cert_manager = next((each.certificate_of for each in state.bundles if each.cert_manager), "")
+    if state.service.name in _LINKERDS and not state.files and not by_cert_manager:
+        return _LINKERDS_OWN
     if state.files:
         return "linkerd-webhook certs issue --out DIR --force, and the new ca.crt where the old one is trusted"
     if state.self_managed:
@@ -228,7 +232,7 @@ def _fix_bundle(state: State, bundle: Bundle) -> str:
     if state.self_managed:
         return f"the leader writes it by itself within a minute; if it does not, {_logs(state)} says why"
     if state.service.name in _LINKERDS:
-        return "write Linkerd's CA there again: linkerd upgrade | kubectl apply -f -, or helm upgrade"
+        return _LINKERDS_OWN
     if state.authority:
         return (
             f"the leader writes ca.crt of {_secret(state)} there within a minute: see that this is the CA of tls.crt; "
@@ -241,8 +245,9 @@ def _fix_bundle(state: State, bundle: Bundle) -> str:
     )
 
 
-# Services of Linkerd's own, whose caBundles come with Linkerd's manifests.
+# Services of Linkerd's own, whose Secrets and caBundles come with Linkerd's manifests.
 _LINKERDS = frozenset({"linkerd-proxy-injector", "linkerd-sp-validator", "linkerd-policy-validator"})
+_LINKERDS_OWN = "have Linkerd write its own again: linkerd upgrade | kubectl apply -f -, or helm upgrade"
 
 
 def _secret(state: State) -> str:
