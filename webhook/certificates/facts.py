@@ -15,7 +15,7 @@ from certs.bundle import contents, write
 from certs.configurations import Service
 from certs.decision import due
 from certs.inspect import Leaf, describe
-from webhook.certificates.server import Server
+from webhook.install.server import Server
 
 _CURVES: Final = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 
@@ -126,8 +126,10 @@ class State:
     asked: str = ""
     # The names that a self-managed leaf should have, where that is known.
     names: tuple[str, ...] = ()
-    # The Deployment behind the Service, None where there is none or it may not be read.
+    # The Deployment behind the Service, None where there is none or it may not be read: `guessed` then says what to
+    # grant, and where certificates come from is guessed by the Secrets.
     server: Server | None = None
+    guessed: str = ""
     # Whether the leaf's Secret says by `ca.crt` what to trust.
     authority: bool = False
     # How replicas were asked: `direct` or `port-forward`.

@@ -53,6 +53,8 @@ def remarks(state: State) -> list[str]:
     missing = [each for each in state.names if leaf and leaf.certificate and each not in leaf.certificate.names]
     if leaf and missing and state.self_managed:
         found.append(f"{leaf.where}: {leaf.field} is not for {', '.join(missing)}: the leader issues a new one")
+    if state.guessed:
+        found.append(f"which Secret is served from is guessed, as the Deployment is not seen: {state.guessed}")
     return found
 
 
@@ -66,14 +68,8 @@ def _serving(state: State) -> Iterator[Finding]:
         return
     server, namespace = state.server, state.service.namespace
     if server is None:
-        if state.bundles and not state.hidden("deployments"):
-            yield Finding(
-                f"Service {namespace}/{state.service.name}",
-                "spec.selector",
-                "",
-                "no Deployment has Pods that it selects, and no replica is ready: nothing is served",
-                f"{_install(state)} | kubectl apply -f - (or name another --service or --linkerd-namespace)",
-            )
+        if state.bundles:
+            yield _nobody_known(state)
         return
     if server.wanted == 0:
         fix = f"kubectl -n {namespace} scale deploy/{server.name} --replicas=2"
@@ -87,6 +83,21 @@ def _serving(state: State) -> Iterator[Finding]:
         f"no replica is ready yet, of {server.wanted} wanted: nothing is served{why}",
         f"wait for kubectl -n {namespace} rollout status deploy/{server.name}; why it takes long: "
         f"kubectl -n {namespace} describe pods -l {server.selector}, and {_logs(state)}",
+    )
+
+
+def _nobody_known(state: State) -> Finding:
+    """That no replica is ready, where no Deployment is known."""
+    namespace, name = state.service.namespace, state.service.name
+    if state.guessed:
+        fix = f"kubectl -n {namespace} get pods, and their Events and logs, say why"
+        return Finding(f"Service {namespace}/{name}", "endpoints", "", "no replica is ready: nothing is served", fix)
+    return Finding(
+        f"Service {namespace}/{name}",
+        "spec.selector",
+        "",
+        "no Deployment has Pods that it selects, and no replica is ready: nothing is served",
+        f"{_install(state)} | kubectl apply -f - (or name another --service or --linkerd-namespace)",
     )
 
 

@@ -18,8 +18,8 @@ from certs.inspect import Leaf, signed_by
 from certs.offer import plain, verdicts
 from certs.secrets import CA, CERTIFICATE, Stored, read_ca, read_leaf
 from webhook.certificates.facts import Bundle, Kept, Replica, Role, State, Summary, bundle, first
-from webhook.certificates.server import Server, server
 from webhook.cluster.reach import NotAllowed
+from webhook.install.server import Server, server
 
 _FIELD: Final = re.compile(r"(data\[[^\]]+\]):? *(.*)", re.DOTALL)
 _USER: Final = re.compile(r'User "([^"]+)"')
@@ -54,7 +54,7 @@ async def look(
     """
     unseen: list[str] = []
     bundles = await _bundles(api, service, unseen)
-    behind = await _server(api, service, unseen)
+    behind, guessed = await _server(api, service)
     ca, leaf = await _secrets(api, service, _leaf_name(service, behind, secret), now, unseen)
     tried = list(dict.fromkeys(each.pem for each in bundles if each.anchors))
     endpoints = await _endpoints(api, service, unseen)
@@ -77,6 +77,7 @@ async def look(
         asked=ca.asked,
         names=service.dns_names(cluster_domain) if cluster_domain else (),
         server=behind,
+        guessed=guessed,
         authority=bool(leaf.body and (leaf.body.get("data") or {}).get(CA)),
         way=reach.way,
     )
@@ -154,13 +155,19 @@ async def _bundles(api: Api, service: Service, unseen: list[str]) -> list[Bundle
     return found
 
 
-async def _server(api: Api, service: Service, unseen: list[str]) -> Server | None:
+async def _server(api: Api, service: Service) -> tuple[Server | None, str]:
+    """The Deployment behind the Service; and what to grant where that cannot be told, "" where it can.
+
+    Who may not read it, as the server itself, sees the rest all the same.
+    """
     within = f"namespaces/{service.namespace}"
     where = f"/api/v1/{within}/services/{service.name}"
-    body = await _get(api, where, f"services/{service.name}", "get", service.namespace, unseen)
+    lacking: list[str] = []
+    body = await _get(api, where, f"services/{service.name}", "get", service.namespace, lacking)
     where = f"/apis/apps/v1/{within}/deployments"
-    deployments = await _get(api, where, "deployments.apps", "list", service.namespace, unseen)
-    return server(_items(deployments), body, service)
+    deployments = await _get(api, where, "deployments.apps", "list", service.namespace, lacking)
+    found = server(_items(deployments), body, service)
+    return found, "" if found else "; ".join(lacking)
 
 
 async def _secrets(

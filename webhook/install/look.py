@@ -10,7 +10,8 @@ from webhook.cluster.api import PLAIN, ApiServer
 from webhook.install import prerequisites, removal
 from webhook.install.configurations import NAME
 from webhook.install.linkerd import ADOPTED_FROM, LINKERDS
-from webhook.install.wanted import Found, Wanted, get
+from webhook.install.server import server
+from webhook.install.wanted import JSON, Found, Wanted, get
 
 # Those of every release line.
 CRDS: Final = (
@@ -86,15 +87,37 @@ async def _ours(api: ApiServer, wanted: Wanted, found: Found) -> None:
         namespace, release = item["metadata"]["namespace"], removal.helm_release(item)
         if item["metadata"]["name"] != NAME:
             continue
-        if namespace == wanted.namespace and release and release != NAME:
-            # One of our name is found by its own records.
-            found.notes.append(prerequisites.managed(namespace, release))
+        if namespace == wanted.namespace:
+            _mode(item, wanted, found)
+            if release and release != NAME:
+                # One of our name is found by its own records.
+                found.notes.append(prerequisites.managed(namespace, release))
         if namespace != wanted.namespace:
             found.problems.append(
                 f"Deployment {namespace}/{NAME} is there already, and a cluster takes one installation only: pass "
                 f"--linkerd-namespace {namespace}, or take it out with linkerd-webhook uninstall "
                 f"--linkerd-namespace {namespace}"
             )
+
+
+def _mode(deployment: JSON, wanted: Wanted, found: Found) -> None:
+    """A new replica is ready once the caBundles trust what it serves, and the leader, an old one, writes what old ones
+    serve: from one kind of certificate to the other, a rollout would wait for itself."""
+    now = server([deployment], None, wanted.service)
+    files = bool(wanted.existing_secret)
+    if now is None or (now.mode == "files") is files or (now.mode == "files" and not now.secret):
+        return
+    if files:
+        change = (
+            f"issues its certificate itself, and would take it from Secret {wanted.namespace}/{wanted.existing_secret}"
+        )
+    else:
+        change = f"takes its certificate from Secret {wanted.namespace}/{now.secret}, and would issue it itself"
+    found.problems.append(
+        f"{now.where} {change}: replicas of both kinds "
+        f"do not get ready side by side, and the rollout would stop half-way: run kubectl -n {wanted.namespace} delete "
+        f"deploy {now.name} first, then install again; until new replicas are ready, the failurePolicy decides"
+    )
 
 
 async def _linkerds(api: ApiServer, wanted: Wanted, found: Found) -> None:

@@ -9,8 +9,21 @@ import pytest
 
 from certs.api import ApiFailure
 from certs.issue import issue_ca, issue_leaf
-from tests.unit.certificates.site import LEAF_PATH, MUTATING, NOW, SERVICE, SLICES, VALIDATING, Site, forbidden, new_ca
+from tests.unit.certificates.site import (
+    DEPLOYMENTS,
+    LEAF_PATH,
+    MUTATING,
+    NOW,
+    SERVICE,
+    SERVICES,
+    SLICES,
+    VALIDATING,
+    Site,
+    forbidden,
+    new_ca,
+)
 from webhook.certificates.facts import read_bundle
+from webhook.certificates.fit import findings, remarks
 from webhook.certificates.gather import CannotReach
 from webhook.certificates.report import as_json, text
 
@@ -67,6 +80,27 @@ class TestWhatCannotBeLookedAt:
             "may not list endpointslices.discovery.k8s.io: grant list on endpointslices.discovery.k8s.io in namespace "
             'linkerd to user "jane"',
         ]
+
+    async def test_who_may_not_read_the_deployment_sees_the_rest_and_is_told_what_to_grant(self) -> None:
+        """The server's own ServiceAccount may not."""
+        site = Site().self_managed()
+        site.failures = {path: forbidden(path) for path in (DEPLOYMENTS, SERVICES)}
+        state = await site.look()
+        assert state.unseen == ()
+        assert state.self_managed
+        assert findings(state) == []
+        (remark,) = remarks(state)
+        assert "grant list on deployments.apps in namespace linkerd" in remark
+        site.replicas()
+        (one,) = findings(await site.look())
+        assert one.message == "no replica is ready: nothing is served"
+
+    async def test_the_deployment_of_the_service_s_name_will_do_where_the_service_may_not_be_read(self) -> None:
+        site = Site().self_managed()
+        site.failures = {SERVICES: forbidden(SERVICES)}
+        state = await site.look()
+        assert state.server is not None
+        assert remarks(state) == []
 
     @pytest.mark.parametrize(
         "failure", [TimeoutError(), ApiFailure(0, "refused"), ApiFailure(401, "Unauthorized"), ApiFailure(503, "busy")]

@@ -10,8 +10,11 @@ import pytest
 from certs.configurations import MUTATING, Service, path
 from webhook.cluster.api import ApiError, ApiServer
 from webhook.install.again import adopt_again
+from webhook.install.assign import merged
 from webhook.install.linkerd import ADOPTED_FROM, LINKERDS
 from webhook.install.look import CRDS, look
+from webhook.install.render import render
+from webhook.install.settings import defaults
 from webhook.install.wanted import Found, Wanted
 
 JSON = dict[str, Any]
@@ -110,6 +113,26 @@ class TestLook:
         (problem,) = (await looked(cluster)).problems
         assert "Deployment old/linkerd-webhook" in problem
         assert "linkerd-webhook uninstall --linkerd-namespace old" in problem
+
+    @pytest.mark.parametrize(
+        ("now", "wanted", "says"),
+        [
+            ("", "mine", "issues its certificate itself, and would take it from Secret linkerd/mine: "),
+            ("mine", "", "takes its certificate from Secret linkerd/mine, and would issue it itself: "),
+            ("", "", ""),
+            ("mine", "mine", ""),
+        ],
+    )
+    async def test_refuses_to_change_where_certificates_come_from_in_a_running_deployment(
+        self, cluster: Cluster, now: str, wanted: str, says: str
+    ) -> None:
+        """The rollout would wait for itself."""
+        values = merged(defaults(), {"image": {"repository": "a/b"}, "certificates": {"existingSecret": now}})
+        ours = next(each for each in render(values, "linkerd").objects if each["kind"] == "Deployment")
+        cluster.objects["/apis/apps/v1/deployments"]["items"] = [ours]
+        found = [each for each in (await looked(cluster, existing_secret=wanted)).problems if "Deployment" in each]
+        assert len(found) == bool(says)
+        assert all(says in each and "kubectl -n linkerd delete deploy linkerd-webhook first" in each for each in found)
 
     async def test_notes_linkerds_own_configurations(self, cluster: Cluster) -> None:
         linkerds(cluster)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from certs.configurations import Service
-from webhook.certificates.server import Server, server
 from webhook.install.assign import merged
 from webhook.install.render import render
+from webhook.install.server import Server, server
 from webhook.install.settings import defaults
 
 JSON = dict[str, Any]
