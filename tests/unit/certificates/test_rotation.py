@@ -212,7 +212,7 @@ class TestFollowing:
         new = new_leaf(site.ca)
         site.store(new)
         # The Secret is back to what it was for a moment: a step less is never told.
-        found = await told(before, "leaf", Looks(site, None, lambda: site.store(site.leaf)), within=0.1)
+        found = await told(before, "leaf", Looks(site, None, lambda: site.store(site.leaf)), within=1.0)
         assert [len(each.done) for each in found] == [1, 1]
 
     async def test_a_right_that_is_taken_away_proves_nothing(self) -> None:
@@ -221,13 +221,13 @@ class TestFollowing:
         for number in (1, 3, 4, 5):
             site.step(number)
         site.failures["/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"] = forbidden("them")
-        found = await told(before, "ca", Looks(site), within=0.05)
+        found = await told(before, "ca", Looks(site), within=0.5)
         assert found[-1].waits_for
         assert "may not list mutatingwebhookconfigurations" in found[-1].why
 
     async def test_time_is_over(self) -> None:
         site = Site().self_managed()
-        found = await told(await site.look(), "leaf", Looks(site), within=0.05)
+        found = await told(await site.look(), "leaf", Looks(site), within=0.5)
         assert found[-1].waits_for == "a new leaf is stored"
 
 
