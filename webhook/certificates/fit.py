@@ -184,7 +184,7 @@ def _unusable(leaf: Leaf | Summary, service: Service, now: datetime) -> str:
     if leaf.not_before > now:
         return f"is not valid before {leaf.not_before:%Y-%m-%dT%H:%M:%SZ}"
     if not _covers(leaf.names, service.dns_name):
-        return f"is for {', '.join(leaf.names) or 'no name'}, want {service.dns_name}"
+        return f"is for {', '.join(leaf.names) or 'no name'}, and has to be for {service.dns_name}"
     return ""
 
 

@@ -88,7 +88,10 @@ def store(directory: Path, files: dict[str, bytes], *, force: bool) -> None:
         raise Refused(f"{', '.join(there)}: there already; --force overwrites, or choose another --out")
     folders = [str(directory / name) for name in files if (directory / name).is_dir()]
     if folders:
-        raise Refused(f"{', '.join(folders)}: is a directory, want a file; choose another --out", unreadable=True)
+        raise Refused(
+            f"{', '.join(folders)}: is a directory, where a file is to be written: choose another --out",
+            unreadable=True,
+        )
     written: dict[Path, Path] = {}
     try:
         directory.mkdir(parents=True, exist_ok=True)

@@ -37,15 +37,15 @@ def duration(context: click.Context, parameter: click.Parameter, value: str) -> 
     """A span of more than nothing: Go's durations, days before them (`90d`, `1d12h`, `30m`)."""
     found = _DAYS.fullmatch(value)
     days, rest = (found[1], found[2]) if found else (None, value)
-    want = "want one such as 90d, 36h or 1d12h"
+    example = "write one such as 90d, 36h or 1d12h"
     try:
         nanoseconds = parse_duration(rest) if rest or days is None else 0
     except GrammarError:
-        raise click.BadParameter(f"{value!r} is no duration, {want}", context, parameter) from None
+        raise click.BadParameter(f"{value!r} is not a duration: {example}", context, parameter) from None
     span = timedelta(days=float(days or 0)) + timedelta(microseconds=nanoseconds / 1000)
     if span <= timedelta(0) or span > LONGEST:
-        bounds = f"want more than 0 and at most {LONGEST.days}d"
-        raise click.BadParameter(f"{value!r} is out of bounds, {bounds}", context, parameter)
+        bounds = f"write more than 0 and at most {LONGEST.days}d"
+        raise click.BadParameter(f"{value!r} is out of bounds: {bounds}", context, parameter)
     return span
 
 

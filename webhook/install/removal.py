@@ -154,7 +154,7 @@ def restored(configuration: JSON, namespace: str) -> JSON:
         if not isinstance(client, dict) or not client:
             raise RestoreError(
                 f"{what}: webhooks[{index}].clientConfig points at Service {namespace}/{NAME}, and "
-                f"metadata.annotations[{ADOPTED_FROM}] is {_short(noted)}, want JSON with what "
+                f"metadata.annotations[{ADOPTED_FROM}] is {_short(noted)}, which does not tell what "
                 f'"{webhook.get("name")}" was before: apply Linkerd\'s own again (linkerd upgrade | kubectl apply -f -,'
                 " or helm upgrade), or delete it, then uninstall again"
             )

@@ -167,7 +167,7 @@ class TestDoesNot:
         site = Site().self_managed()
         site.replicas(issue_leaf(site.ca, ["elsewhere.example.org"], now=NOW))
         (one,) = await found(site)
-        assert one.message == "is for elsewhere.example.org, want linkerd-webhook.linkerd.svc"
+        assert one.message == "is for elsewhere.example.org, and has to be for linkerd-webhook.linkerd.svc"
         assert one.fix == "linkerd-webhook certs rotate --leaf --linkerd-namespace linkerd"
 
     async def test_a_key_of_another_certificate(self) -> None:

@@ -70,7 +70,7 @@ class TestDuration:
         found = run("issue", "--out=a", "--lifetime", text)
         assert found.exit_code == 2
         assert "--lifetime" in found.stderr
-        assert "want" in found.stderr
+        assert "write" in found.stderr
         assert not Path("a").exists()
 
 
