@@ -156,13 +156,13 @@ def _unreadable(problem: Problem) -> Reported:
 
 
 def _no_object(document: Located) -> Problem | None:
-    """Why a document that is no object can hardly be meant; None where it may be there for something else."""
+    """Why a document that is not an object is a mistake; None where it may be there for something else."""
     body = document.body
     if isinstance(body, dict):
         return None
     if not isinstance(body, list):
         what = type(body).__name__
-        return Problem(document.file, document.position(()).line, f"a document of type {what}, want an object")
+        return Problem(document.file, document.position(()).line, f"a document of type {what}: write an object")
     if any(isinstance(item, dict) and "kind" in item and "apiVersion" in item for item in body):
         message = "a bare list of objects, which nothing applies: make it the items of a List (apiVersion: v1)"
         return Problem(document.file, document.position(()).line, message)
