@@ -86,8 +86,10 @@ class Trust:
         return [entry for each in self._configurations.all() for entry in pointing(each, service)]
 
     def _say(self, entry: Entry, why: str) -> str:
-        service = self._configurations.service
-        return f"{entry.field} of {entry.webhook} does not trust what is served for {service.dns_name}: {why}"
+        name, where = self._configurations.service.dns_name, f"{entry.field} of {entry.webhook}"
+        if not entry.bundle:
+            return f"{where} is empty, so nothing is trusted that is served for {name}"
+        return f"{where} does not trust what is served for {name}: {why}"
 
     def _try(self, serial: int, entry: Entry) -> str:
         key, now = (serial, entry.bundle), self._clock()

@@ -54,6 +54,12 @@ class TestReadiness:
         assert asked.problem() == ""
         assert [MUTATING + " stranger" in each for each in asked.others()] == [True]
 
+    def test_an_empty_ca_bundle_is_said_to_be_empty(self, certificate: Certificate) -> None:
+        assert trust(certificate, b"").problem() == (
+            f"{MUTATING} c0: webhooks[0].clientConfig.caBundle of w is empty, so nothing is trusted that is served for "
+            "linkerd-webhook.linkerd.svc"
+        )
+
     def test_one_stale_ca_bundle_is_named_with_its_field(
         self, certificate: Certificate, ca: Pair, other_ca: Pair
     ) -> None:
