@@ -76,6 +76,11 @@ class Admission:
         self._pending_limit = pending_limit
         self._pending = 0
 
+    @property
+    def pending(self) -> int:
+        """Bytes of bodies that are coming in now, over all connections."""
+        return self._pending
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. Never raises for what a client sends."""
         counts = self._counts

@@ -212,6 +212,11 @@ def _servers(
 ) -> tuple[Server, Server]:
     """Both servers, bound and not yet started."""
     endpoint = Admission(registry, metrics, lines, max_in_flight=options.max_in_flight)
+    metrics.watch(
+        "linkerd_webhook_pending_bytes",
+        "Bytes of request bodies that are coming in now.",
+        lambda: float(endpoint.pending),
+    )
     policy = Policy(rejected=metrics.reject, hung_up=metrics.hang_ups.inc)
     try:
         sock = listen.bind(listen.parse(options.addr), "--addr")

@@ -127,6 +127,7 @@ class Site:
     """A running server, and ways to talk to it."""
 
     server: Server
+    endpoint: Admission
     webhook: FakeWebhook
     metrics: Metrics
     certificate: tls.Certificate
@@ -152,6 +153,11 @@ class Site:
         """One POST over a new client."""
         return await self.client().post(path, content=review() if body is None else body, headers=JSON | headers)
 
+    @property
+    def pending(self) -> int:
+        """Bytes of bodies that are coming in."""
+        return self.endpoint.pending
+
     def sample(self, name: str, **labels: str) -> float | None:
         """A metric's value."""
         return self.metrics.registry.get_sample_value(name, labels)
@@ -175,13 +181,14 @@ async def serving(ca: Pair, leaf: Pair, log_file: LogFile) -> AsyncIterator[Serv
         webhook, metrics, certificate = FakeWebhook(), Metrics(), tls.Certificate()
         certificate.load(leaf.certificate, leaf.key)
         registry = Registry([webhook])
-        app = AdmissionApp(registry, Admission(registry, metrics, log_file.lines, **settings), metrics)
+        endpoint = Admission(registry, metrics, log_file.lines, **settings)
+        app = AdmissionApp(registry, endpoint, metrics)
         policy = policy or Policy()
         policy.rejected, policy.hung_up = metrics.reject, metrics.hang_ups.inc
         times = times or Times(shutdown_delay=0, sweep=0.02)
         server = Server(app, bind(Address("127.0.0.1", 0), "--addr"), policy, times, certificate.context)
         await server.start()
-        sites.append(Site(server, webhook, metrics, certificate, ca))
+        sites.append(Site(server, endpoint, webhook, metrics, certificate, ca))
         return sites[-1]
 
     yield start

@@ -9,10 +9,10 @@ from typing import Any
 import orjson
 import pytest
 
-from webhook.review import AdmissionRequest, Answer
+from webhook.review import AdmissionRequest, Answer, deny
 from webhook.server.admission import BODY_LIMIT
 
-from .conftest import JSON, LogFile, Serving, read_response, request_bytes, review, until
+from .conftest import JSON, LogFile, Serving, Site, read_response, request_bytes, review, until
 
 
 class TestAnswers:
@@ -116,10 +116,13 @@ class TestAnswers:
         status = response.json()["response"]["status"]
         assert (status["code"], status["reason"]) == (500, "InternalError")
         assert "the webhook's log" in status["message"]
+        assert "(RuntimeError)" in status["message"]
         assert "boom" not in status["message"]
         assert site.sample("linkerd_webhook_internal_errors_total", webhook="proxy-injector") == 1
         errors = [event for event in await log_file.events() if event["level"] == "error"]
         assert "RuntimeError: boom" in errors[0]["traceback"]
+        [decision] = [event for event in await log_file.events() if event["msg"] == "admission"]
+        assert decision["reason"] == "internal_error"
 
 
 class TestRejections:
@@ -219,6 +222,22 @@ class TestRejections:
         assert b"300000" in body
         writer.close()
 
+    async def test_a_body_of_unknown_length_that_is_as_large_as_allowed_is_read(self, serving: Serving) -> None:
+        """However many pieces it comes in."""
+        body = review()
+        site = await serving(body_limit=len(body))
+        reader, writer = await site.connect()
+        writer.write(
+            b"POST / HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
+        )
+        for start in range(0, len(body), 50):
+            piece = body[start : start + 50]
+            writer.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+            await asyncio.sleep(0.001)
+        writer.write(b"0\r\n\r\n")
+        assert (await read_response(reader))[0] == 200
+        writer.close()
+
     async def test_what_is_not_http_is_400(self, serving: Serving) -> None:
         """In JSON as every other error, and the connection is closed."""
         site = await serving()
@@ -244,6 +263,10 @@ class TestLimits:
         client = site.client()
         response = await client.post("/", content=review(), headers=JSON)
         assert response.status_code == 429
+        assert response.json() == {
+            "error": "too many admissions in work",
+            "fix": "try again in a second; the bound of 2 is set with --max-in-flight",
+        }
         assert response.headers["retry-after"] == "1"
         assert "connection" not in response.headers
         site.webhook.gate.set()
@@ -271,6 +294,79 @@ class TestLimits:
         assert (await read_response(reader))[0] == 429
         first.close()
         second.close()
+
+    async def test_bodies_that_came_in_are_not_counted_as_coming_in_any_more(self, serving: Serving) -> None:
+        """A byte too many that stays counted of each body would refuse all bodies one day, and for ever."""
+        site = await serving(pending_limit=100_000)
+        for size in (40_000, 70_000, 99_000) * 4:
+            assert (await self.in_pieces(site, size))[0] == 200
+            assert site.pending == 0
+
+    async def test_bodies_that_are_refused_or_broken_off_are_not_counted_any_more(self, serving: Serving) -> None:
+        """Whatever ends a body: its size, too many of them, or the client."""
+        site = await serving(pending_limit=100_000, body_limit=60_000)
+        assert (await self.in_pieces(site, 90_000))[0] == 413
+        assert site.pending == 0
+        _, gone = await site.connect()
+        gone.write(request_bytes(b" " * 50_000, length=60_000))
+        await until(lambda: site.pending > 0)
+        gone.close()
+        await until(lambda: site.pending == 0)
+        assert (await self.in_pieces(site, 59_000))[0] == 200
+
+    async def test_bytes_that_are_coming_in_are_counted_once_whatever_pieces_they_come_in(
+        self, serving: Serving
+    ) -> None:
+        """To the byte: exactly as many as are allowed are let in, over all connections."""
+        site = await serving(pending_limit=100_000)
+        _, writer = await site.connect()
+        writer.write(request_bytes(b"", length=100_002))
+        for sent in (10_000, 40_000, 99_999, 100_000):
+            writer.write(b" " * (sent - site.pending))
+            await self.pending(site, sent)
+        reader, other = await site.connect()
+        other.write(request_bytes(b" ", length=2))
+        assert (await read_response(reader))[0] == 429
+        writer.close()
+        other.close()
+        await until(lambda: site.pending == 0)
+
+    async def pending(self, site: Site, size: int) -> None:
+        """Wait until so many bytes are counted as coming in."""
+        await until(lambda: site.pending == size)
+
+    async def in_pieces(self, site: Site, size: int) -> tuple[int, dict[str, str], bytes]:
+        """The answer to a body of so many bytes that comes in pieces."""
+        body = review()
+        body += b" " * (size - len(body))
+        reader, writer = await site.connect()
+        writer.write(request_bytes(b"", length=size))
+        for start in range(0, size, 20_000):
+            writer.write(body[start : start + 20_000])
+            await asyncio.sleep(0.002)
+        found = await read_response(reader)
+        writer.close()
+        return found
+
+    async def test_a_body_that_came_in_while_all_places_were_taken_is_429(self, serving: Serving) -> None:
+        """It was let in as there was a place, and must not be one too many now."""
+        site = await serving(max_in_flight=1)
+        reader, writer = await site.connect()
+        body = review()
+        writer.write(request_bytes(b"", length=len(body)))
+        writer.write(body[:10])
+        await until(lambda: site.pending == 10)
+        site.webhook.gate.clear()
+        held = asyncio.create_task(site.post())
+        await until(lambda: len(site.webhook.requests) == 1)
+        writer.write(body[10:])
+        status, headers, answer = await read_response(reader)
+        assert (status, headers["retry-after"]) == (429, "1")
+        assert "--max-in-flight" in orjson.loads(answer)["fix"]
+        assert site.pending == 0
+        site.webhook.gate.set()
+        assert (await held).status_code == 200
+        writer.close()
 
 
 class TestEffects:
@@ -308,6 +404,30 @@ class TestEffects:
 
 class TestLog:
     """One line a decision."""
+
+    async def test_a_refusal_s_reason_and_a_dry_run_are_in_the_line(self, serving: Serving, log_file: LogFile) -> None:
+        """What was refused is asked about; what was allowed has no message."""
+        site = await serving()
+        site.webhook.respond = lambda _: deny("no port", reason="field-missing")
+        await site.post(body=review(dryRun=True))
+        site.webhook.respond = lambda _: Answer(message="because")
+        await site.post()
+        refused, allowed = [event for event in await log_file.events() if event["msg"] == "admission"]
+        assert (refused["message"], refused["dry_run"]) == ("no port", True)
+        assert not {"message", "dry_run"} & allowed.keys()
+
+    async def test_the_time_is_in_milliseconds(self, serving: Serving, log_file: LogFile) -> None:
+        """With microseconds behind the point."""
+        site = await serving()
+        site.webhook.gate.clear()
+        asked = asyncio.create_task(site.post())
+        await until(lambda: site.webhook.requests)
+        await asyncio.sleep(0.05)
+        site.webhook.gate.set()
+        await asked
+        [event] = [event for event in await log_file.events() if event["msg"] == "admission"]
+        assert 50 <= event["ms"] < 2000
+        assert round(event["ms"], 3) == event["ms"]
 
     async def test_a_decision_is_one_line_with_the_object_and_the_reason(
         self, serving: Serving, log_file: LogFile
