@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test check lint types unit lock docs chart image wheel sbom bench clean
+.PHONY: run test check lint types unit lock docs chart image wheel sbom mutants bench clean
 
 run: $(VENV)/.run ## serve with built-in settings, and show what three sample Pods become
 	$(BIN)/linkerd-webhook demo
@@ -28,7 +28,8 @@ unit: $(VENV)/.dev ## only tests: make unit PYTEST_ARGS=tests/unit/policy
 
 lock: $(VENV)/.dev ## resolve the dependencies anew
 	$(PIP) install uv
-	set -e; for each in "pyproject.toml:run" "--group build:build" "pyproject.toml --group dev -c requirements/run.txt:dev"; do \
+	set -e; for each in "pyproject.toml:run" "--group build:build" "pyproject.toml --group dev -c requirements/run.txt:dev" \
+	  "--group mutants -c requirements/dev.txt:mutants"; do \
 	  $(BIN)/uv pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-emit-index-url \
 	    --no-header --no-annotate $${each%:*} -o requirements/$${each##*:}.txt; done
 
@@ -53,6 +54,13 @@ wheel: $(VENV)/.run ## dist/*.whl: the same files give the same bytes
 
 sbom: $(VENV)/.run ## dist/sbom.cdx.json: what is locked in requirements/run.txt, as CycloneDX
 	$(BIN)/python requirements/sbom.py requirements/run.txt pyproject.toml dist/sbom.cdx.json
+
+# Small changes of the modules that pyproject.toml names, and whether a test notices each. All of them take some hours:
+# MUTANTS="webhook.server.admission*" makes it minutes. `mutmut results` lists what nobody noticed, `mutmut show` it.
+mutants: $(VENV)/.dev ## mutation tests, one process at a time: make mutants MUTANTS="certs.lease*"
+	$(PIP) install --require-hashes -r requirements/mutants.txt
+	nice $(BIN)/mutmut run --max-children 1 $(MUTANTS)
+	$(BIN)/mutmut results
 
 bench: $(VENV)/.dev ## what it costs, beside a floor in the same run (needs a few minutes and a quiet machine)
 	$(BIN)/python -m bench.throughput

@@ -181,14 +181,14 @@ class Upkeep:
             self._warn(problem)
         self._registration.tell()
         now = asyncio.get_running_loop().time()
+        soon = SELF_TEST_AT_ONCE if now < self._quick else SELF_TEST_SOON
         if self._registration.waiting() or self.configurations.get(SELF_TEST) is None:
             # Somebody has just applied or deleted it: that need not wait for the next regular look.
-            self._next_test = min(self._next_test, self._tested + SELF_TEST_SOON)
+            self._next_test = min(self._next_test, self._tested + soon)
         if now >= self._next_test:
             self._tested = now
             await self._test()
             ok = self.reach is not None and self.reach.answered_by
-            soon = SELF_TEST_AT_ONCE if now < self._quick else SELF_TEST_SOON
             self._next_test = now + (SELF_TEST_LATER if ok else soon)
 
     async def _test(self) -> None:
