@@ -82,7 +82,7 @@ class Process:
 
     def wait_ready(self) -> None:
         """Until `/ready` says so."""
-        end = time.monotonic() + 10
+        end = time.monotonic() + 30
         while True:
             try:
                 if self.get("/ready")[0] == 200:
