@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from kubernetes.aio.client.configuration import Configuration
 
 from webhook.cluster import api as api_module
 from webhook.cluster import keepalive, watch
@@ -256,6 +257,67 @@ class TestAbsence:
         server.send({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "5"}}})
         await until(lambda: subject.age == 0)
         task.cancel()
+
+
+class Relay:
+    """A way to the API server that swallows everything while `dead`: both ends take it for a connection still."""
+
+    def __init__(self, port: int) -> None:
+        self.dead = False
+        self._port = port
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> str:
+        self._server = await asyncio.start_server(self._connect, "127.0.0.1", 0)
+        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        other_reader, other_writer = await asyncio.open_connection("127.0.0.1", self._port)
+        for source, target in ((reader, other_writer), (other_reader, writer)):
+            task = asyncio.create_task(self._pass(source, target))
+            self._tasks.add(task)
+
+    async def _pass(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        while data := await source.read(65536):
+            if not self.dead:
+                target.write(data)
+        target.close()
+
+
+async def test_a_connection_that_swallows_everything_is_given_up_and_replaced(
+    server: FakeApiServer, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A firewall that forgot the connection, or a node that hangs: nobody says a word."""
+    monkeypatch.setattr(watch, "QUIET", 0.1)
+    monkeypatch.setattr(api_module, "PING", 0.1)
+    relay = Relay(int(server.url.rpartition(":")[2]))
+    api = ApiServer(Configuration(host=await relay.start()))
+    subject = NamespaceWatch(api)
+    task = asyncio.create_task(subject.run())
+    await until(lambda: server.watches)
+    server.set_namespace("before")
+    await until(lambda: "before" in subject.namespaces)
+    relay.dead = True
+    server.set_namespace("during")
+    await until(lambda: subject.restarts["silent"] >= 1)
+    assert "during" not in subject.namespaces
+    relay.dead = False
+    await until(lambda: subject.broken() == 0)
+    server.set_namespace("after")
+    await until(lambda: "after" in subject.namespaces)
+    assert "before" in subject.namespaces, "what is known stays known"
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await api.close()
+    await relay.stop()
 
 
 class TestLog:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import orjson
+import pytest
+from starlette.types import Receive, Scope, Send
 
 from webhook.server.connection import Policy
+from webhook.server.listen import Address, bind
+from webhook.server.run import Server, Times
 
 from .conftest import LogFile, Serving, read_response, request_bytes, review, until, within
 
@@ -159,3 +165,123 @@ class TestHangUps:
         silent.transport.abort()
         await until(lambda: not site.server.server_state.connections)
         assert site.sample("linkerd_webhook_client_hang_ups_total") == 0
+
+
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+START = "http.response.start"
+BODY = "http.response.body"
+
+
+@asynccontextmanager
+async def answering(application: Application, policy: Policy | None = None) -> AsyncIterator[Server]:
+    """A server of any application, without TLS."""
+    times = Times(shutdown_delay=0, sweep=0.02)
+    server = Server(application, bind(Address("127.0.0.1", 0), "--addr"), policy or Policy(), times)
+    await server.start()
+    yield server
+    await server.stop(1)
+
+
+async def exchange(server: Server, request: bytes = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n") -> bytes:
+    """All that comes back, up to the connection's end or a moment of silence."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(request)
+    found = b""
+    try:
+        async with asyncio.timeout(2):
+            while not (found.endswith(b"!") or found.endswith(b"0\r\n\r\n")):
+                piece = await reader.read(10_000)
+                if not piece:
+                    break
+                found += piece
+    finally:
+        writer.close()
+    return found
+
+
+class TestAnswers:
+    """Whatever an application answers comes out as HTTP/1.1, mostly in one piece."""
+
+    async def test_one_without_a_length_gets_one(self) -> None:
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            await send({"type": START, "status": 200, "headers": [(b"x-a", b"b")]})
+            await send({"type": BODY, "body": b"whole!"})
+
+        async with answering(application) as server:
+            head, _, body = (await exchange(server)).partition(b"\r\n\r\n")
+            lines = head.split(b"\r\n")
+            assert lines[0] == b"HTTP/1.1 200 OK"
+            assert {b"x-a: b", b"content-length: 6"} <= set(lines)
+            assert not any(line.startswith(b"connection") for line in lines)
+            assert body == b"whole!"
+
+    async def test_one_that_names_its_length_keeps_it_and_has_it_once(self) -> None:
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            await send({"type": START, "status": 404, "headers": [(b"content-length", b"6")]})
+            await send({"type": BODY, "body": b"whole!"})
+
+        async with answering(application) as server:
+            found = await exchange(server)
+            assert found.startswith(b"HTTP/1.1 404 Not Found\r\n")
+            assert found.count(b"content-length: 6\r\n") == 1
+
+    async def test_one_without_a_body_is_empty(self) -> None:
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            await send({"type": START, "status": 200, "headers": [(b"connection", b"close")]})
+            await send({"type": BODY})
+
+        async with answering(application) as server:
+            found = await exchange(server)
+            assert b"content-length: 0\r\n" in found
+            assert found.endswith(b"\r\n\r\n")
+
+    async def test_one_in_pieces_comes_out_in_pieces(self) -> None:
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            await send({"type": START, "status": 200, "headers": []})
+            await send({"type": BODY, "body": b"one", "more_body": True})
+            await send({"type": BODY, "body": b"two"})
+
+        async with answering(application) as server:
+            found = await exchange(server)
+            assert b"transfer-encoding: chunked\r\n" in found
+            assert found.endswith(b"3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n")
+
+    async def test_one_to_head_has_no_body(self) -> None:
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            await send(
+                {"type": START, "status": 200, "headers": [(b"content-length", b"6"), (b"connection", b"close")]}
+            )
+            await send({"type": BODY, "body": b"whole!"})
+
+        async with answering(application) as server:
+            found = await exchange(server, b"HEAD / HTTP/1.1\r\nhost: x\r\n\r\n")
+            assert b"content-length: 6\r\n" in found
+            assert found.endswith(b"\r\n\r\n")
+
+    @pytest.mark.parametrize("by", ["application", "client", "drain"])
+    async def test_one_that_is_the_last_says_so_once_and_the_connection_is_closed(self, by: str) -> None:
+        policy = Policy(draining=by == "drain")
+
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            headers = [(b"connection", b"close")] if by == "application" else []
+            await send({"type": START, "status": 200, "headers": headers})
+            await send({"type": BODY, "body": b"whole."})
+
+        async with answering(application, policy) as server:
+            asked = b"connection: close\r\n" if by == "client" else b""
+            found = await exchange(server, b"GET / HTTP/1.1\r\nhost: x\r\n" + asked + b"\r\n")
+            assert found.endswith(b"\r\n\r\nwhole."), "up to the end of the connection"
+            assert found.count(b"connection: close\r\n") == 1
+
+
+class TestPolicy:
+    """The figures that all connections keep to."""
+
+    def test_an_idle_connection_is_never_closed_before_the_api_server_closes_it(self) -> None:
+        """It would send a request into the closing connection."""
+        assert Policy().idle_timeout > 90
+
+    def test_a_request_has_no_longer_to_come_in_than_the_api_server_waits_for_its_answer(self) -> None:
+        assert Policy().body_timeout <= 10
+        assert Policy().header_timeout <= 30
