@@ -191,3 +191,112 @@ async def test_a_certificate_is_swapped_under_load_without_a_failed_request(
     await reloader.stop()
     assert len(statuses) > 20
     assert set(statuses) == {200}
+
+
+class Together:
+    """Two files that belong together, looked at when the test says so; `broken` in either is refused."""
+
+    def __init__(self, folder: Path) -> None:
+        self.one, self.two = folder / "one", folder / "two"
+        self.one.write_bytes(b"1")
+        self.two.write_bytes(b"1")
+        self.prepared: list[Contents] = []
+        self.taken: list[Contents] = []
+        self.counted: list[tuple[str, str]] = []
+        self.group = Group("pair", {"one": self.one, "two": self.two}, self._prepare)
+        self.reloader = Reloader(
+            [self.group],
+            Pace(second_look=0.0),
+            reloaded=lambda file: self.counted.append(("reloaded", file)),
+            failed=lambda file: self.counted.append(("failed", file)),
+        )
+        self.group.load()
+        self.prepared.clear()
+        self.taken.clear()
+
+    def _prepare(self, contents: Contents) -> Callable[[], None]:
+        self.prepared.append(contents)
+        if b"broken" in b"".join(contents.values()):
+            raise Refused("broken")
+        return lambda: self.taken.append(contents)
+
+    async def look(self) -> list[tuple[str, str]]:
+        """What one look counts."""
+        self.counted.clear()
+        await self.reloader._check(self.group)
+        return list(self.counted)
+
+
+class TestFilesThatBelongTogether:
+    """One look at them."""
+
+    @pytest.fixture
+    def pair(self, tmp_path: Path) -> Together:
+        """Loaded."""
+        return Together(tmp_path)
+
+    async def test_without_a_change_nothing_is_prepared_or_counted(self, pair: Together) -> None:
+        assert await pair.look() == []
+        assert (pair.prepared, pair.taken) == ([], [])
+
+    async def test_both_are_taken_and_the_changed_one_is_counted(self, pair: Together) -> None:
+        pair.two.write_bytes(b"2")
+        assert await pair.look() == [("reloaded", "two")]
+        assert pair.taken == [{"one": b"1", "two": b"2"}]
+        assert pair.group.contents == pair.taken[0]
+        assert await pair.look() == []
+
+    async def test_one_that_is_broken_holds_up_the_other_and_is_complained_of_once(self, pair: Together) -> None:
+        pair.one.write_bytes(b"broken")
+        assert await pair.look() == [("failed", "one")]
+        assert (pair.group.error, pair.group.refused) == ("broken", {"one": b"broken", "two": b"1"})
+        assert len(pair.prepared) == 2, "it is looked at twice before it is complained of"
+        assert await pair.look() == []
+        assert len(pair.prepared) == 3, "what was refused is tried again, once a look"
+        pair.two.write_bytes(b"2")
+        assert await pair.look() == [("failed", "one"), ("failed", "two")]
+        assert pair.taken == []
+        assert pair.group.contents == {"one": b"1", "two": b"1"}
+
+    async def test_what_was_refused_is_taken_once_it_is_good_though_it_did_not_change(self, pair: Together) -> None:
+        """A certificate becomes valid, say."""
+        pair.one.write_bytes(b"broken")
+        await pair.look()
+        pair._prepare = lambda contents: lambda: pair.taken.append(contents)  # type: ignore[method-assign]
+        pair.group.prepare = pair._prepare
+        assert await pair.look() == [("reloaded", "one")]
+        assert (pair.group.error, pair.group.refused) == ("", None)
+
+    async def test_what_is_put_back_is_no_change_and_no_error(self, pair: Together) -> None:
+        pair.one.write_bytes(b"broken")
+        await pair.look()
+        pair.one.write_bytes(b"1")
+        assert await pair.look() == []
+        assert (pair.group.error, pair.group.refused) == ("", None)
+        pair.one.write_bytes(b"broken")
+        assert await pair.look() == [("failed", "one")], "broken again is complained of again"
+
+    async def test_a_file_that_cannot_be_read_is_named_with_the_reason(self, pair: Together) -> None:
+        pair.one.unlink()
+        await pair.look()
+        assert pair.group.error == f"{pair.one}: No such file or directory"
+        assert pair.taken == []
+
+    async def test_one_that_fails_by_our_fault_does_not_keep_the_next_group_from_being_looked_at(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        good = Together(tmp_path)
+
+        def fail(_: Contents) -> Callable[[], None]:
+            raise RuntimeError("bug")
+
+        bad = Group("bad", {"x": tmp_path / "one"}, fail)
+        reloader = Reloader([bad, good.group])
+
+        async def once() -> AsyncIterator[None]:
+            yield
+
+        monkeypatch.setattr(reloader, "_notices", once)
+        good.two.write_bytes(b"2")
+        await reloader._run()
+        assert good.taken == [{"one": b"1", "two": b"2"}]
