@@ -196,14 +196,16 @@ class TestFlood:
         assert len(server.requests) == 1
 
     async def test_of_many_names_takes_a_bounded_number_of_connections(
-        self, server: FakeApiServer, cluster: LiveCluster
+        self, server: FakeApiServer, cluster: LiveCluster, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr(live, "WAIT", 2.0)
         names = [f"n{number}" for number in range(live.SLOTS * 2)]
         server.hangs.update(f"/api/v1/namespaces/{name}" for name in names)
         start = time.perf_counter()
         found = await asyncio.gather(*map(cluster.find_namespace, names), return_exceptions=True)
         assert {getattr(error, "reason", error) for error in found} == {"timed_out"}, "waiting for a slot counts"
-        assert time.perf_counter() - start < 0.9
+        # Whoever waits for a slot does not get the whole time once more; a busy machine takes its own.
+        assert time.perf_counter() - start < 1.9 * live.WAIT
         assert 0 < server.most_running <= live.SLOTS
 
 
