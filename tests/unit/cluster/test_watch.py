@@ -354,7 +354,7 @@ class TestLog:
             await until(lambda number=number: watching.restarts["closed"] == number)
         await until(lambda: server.watches)
         assert ("warning", "closed") in said
-        assert said[-1][0] == "info"
+        await until(lambda: said[-1][0] == "info")
         assert "open again" in said[-1][1]
 
     async def test_an_api_server_that_is_away_is_a_warning_once(
