@@ -29,8 +29,10 @@ def helm(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
 
 def templated(*arguments: str, home: Path, version: str = "1.36", namespace: str = "linkerd") -> Objects:
     """The objects of the chart, with an image."""
-    where = f"--namespace={namespace}", f"--kube-version={version}.0", f"--set=image.repository={IMAGE}"
-    done = helm("template", "any", str(CHART), *where, *arguments, home=home)
+    where = f"--namespace={namespace}", f"--kube-version={version}.0"
+    # A file of values has an image of its own.
+    image = () if any(each.startswith("--values=") for each in arguments) else (f"--set=image.repository={IMAGE}",)
+    done = helm("template", "any", str(CHART), *where, *image, *arguments, home=home)
     assert done.returncode == 0, done.stderr
     return by_name(each for each in yaml.safe_load_all(done.stdout) if each)
 
