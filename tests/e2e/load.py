@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from types import TracebackType
+from typing import Any
 
 import httpx
 
@@ -65,15 +66,16 @@ class Steady:
     """Creates so many Pods a second within the block, as clients that try again where the connection broke.
 
     `refused` and `bare` say which Pods did not come out as they should; `retried` counts connections to the API server
-    that broke, and were tried again. `latencies`: seconds for each Pod, in order.
+    that broke, and were tried again. `latencies`: seconds for each Pod, in order. `spec` is more of each Pod's spec.
     """
 
-    def __init__(self, room: Room, rate: float = 100.0, clients: int = 24) -> None:
+    def __init__(self, room: Room, rate: float = 100.0, clients: int = 24, spec: dict[str, Any] | None = None) -> None:
         self.refused: list[str] = []
         self.bare: list[str] = []
         self.retried = 0
         self.latencies: list[float] = []
         self._room = room
+        self._spec = spec or {}
         self._gap = 1.0 / rate
         self._stop = threading.Event()
         self._lock = threading.Lock()
@@ -118,7 +120,7 @@ class Steady:
 
     def _create(self) -> None:
         begun = time.monotonic()
-        body = pod(self._room.name)
+        body = pod(self._room.name, **self._spec)
         again = False
         while True:
             try:

@@ -1,0 +1,94 @@
+"""The cluster that WEBHOOK_TEST_KUBERNETES names, with images, Linkerd's own objects, and nothing of ours at first."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.api import ApiServer
+from tests.e2e.installation import NAME, NAMESPACE
+from tests.e2e.program import ROOT
+from tests.kubernetes import images, workloads
+from tests.kubernetes.cluster import Cluster
+from tests.kubernetes.installation import Installation, installed, remove
+
+FOLDER = "WEBHOOK_TEST_KUBERNETES"
+SCRIPT = "WEBHOOK_TEST_KUBERNETES_SH"
+
+# Lines of each replica's log that a failed test shows.
+LOG_TAIL = 40
+
+
+@pytest.fixture(scope="session")
+def bare_cluster() -> Cluster:
+    """The cluster as it was started."""
+    folder = os.environ.get(FOLDER)
+    if not folder:
+        pytest.skip(
+            f"{FOLDER} is not set: write the folder of a disposable cluster that `kubernetes.sh up FOLDER` started"
+        )
+    script = Path(os.environ.get(SCRIPT) or ROOT.parent / "shared" / "kubernetes" / "kubernetes.sh")
+    if not script.is_file():
+        pytest.skip(f"there is no {script}: set {SCRIPT} to the kubernetes.sh that started the cluster")
+    return Cluster(Path(folder), script)
+
+
+@pytest.fixture(scope="session")
+def archive(bare_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Our image's archive; the image is on the node."""
+    return images.put_ours(bare_cluster, tmp_path_factory.mktemp("image"))
+
+
+@pytest.fixture(scope="session")
+def cluster(bare_cluster: Cluster, archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
+    """The cluster with images and Linkerd. Linkerd's namespace takes none but Pods that the strictest level allows."""
+    images.put_app(bare_cluster, tmp_path_factory.mktemp("app"))
+    images.put_linkerd(bare_cluster)
+    levels = [f"pod-security.kubernetes.io/{mode}=restricted" for mode in ("enforce", "warn")]
+    bare_cluster.kubectl("label", "namespace", NAMESPACE, "--overwrite", *levels).ok()
+    return bare_cluster
+
+
+@pytest.fixture(scope="session")
+def api(cluster: Cluster) -> Iterator[ApiServer]:
+    """Its API server over REST; an earlier run has left nothing."""
+    server = cluster.administrator()
+    remove(cluster, server)
+    workloads.forget(cluster)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def clean(cluster: Cluster, api: ApiServer) -> Iterator[None]:
+    """Nothing of ours is left afterwards."""
+    yield
+    remove(cluster, api)
+    workloads.forget(cluster)
+
+
+@pytest.fixture(scope="module")
+def installation(cluster: Cluster, api: ApiServer) -> Iterator[Installation]:
+    """What `install` without flags prints, in force."""
+    with installed(cluster, api) as found:
+        yield found
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
+    """Show what our Pods are doing where a test failed, while they are there."""
+    outcome = yield
+    report = outcome.get_result()
+    found = getattr(item, "funcargs", {}).get("cluster")
+    if report.failed and isinstance(found, Cluster):
+        ours = "-n", NAMESPACE, "-l", f"app.kubernetes.io/name={NAME}"
+        for title, line in (
+            ("Pods", ("get", "pods", "-A", "-o", "wide")),
+            ("our Pods' logs", ("logs", *ours, f"--tail={LOG_TAIL}", "--prefix")),
+            ("Events", ("get", "events", "-n", NAMESPACE, "--sort-by=.lastTimestamp")),
+        ):
+            report.sections.append((title, "\n".join(found.kubectl(*line).out.splitlines()[-2 * LOG_TAIL :])))

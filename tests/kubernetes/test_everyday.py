@@ -1,0 +1,110 @@
+"""One installation, in daily use: Pods, policies, the self-test, and how its own Pods run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.installation import NAME, NAMESPACE
+from tests.e2e.waiting import until
+from tests.kubernetes import images, workloads
+from tests.kubernetes.cluster import Cluster
+from tests.kubernetes.installation import Installation
+from webhook.install.configurations import REACHED_LABEL, SELF_TEST
+
+
+def policy(within: str, kind: str, name: str, **spec: Any) -> dict[str, Any]:
+    """A policy of Linkerd's."""
+    metadata = {"name": name, "namespace": within}
+    return {"apiVersion": "policy.linkerd.io/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec}
+
+
+@pytest.fixture(scope="module")
+def within(installation: Installation) -> str:
+    """A Namespace that asks to be meshed."""
+    return workloads.namespace(installation.cluster, "everyday")
+
+
+def metrics(installation: Installation) -> list[str]:
+    """What all replicas measure."""
+    names = [each["metadata"]["name"] for each in installation.replicas()]
+    return [line for each in names for line in installation.get(each, "/metrics").splitlines()]
+
+
+class TestSelfTest:
+    def test_comes_back_through_the_api_server(self, installation: Installation) -> None:
+        until("the mark of it", lambda: self._labels(installation).get(REACHED_LABEL) == "true", within=20)
+        until("the leader's word", lambda: "linkerd_webhook_self_test_success 1.0" in metrics(installation), within=20)
+
+    def _labels(self, installation: Installation) -> dict[str, str]:
+        found = installation.configuration("MutatingWebhookConfiguration", SELF_TEST)
+        return dict(found["metadata"]["labels"])
+
+
+class TestPolicies:
+    def test_that_are_wrong_are_refused_with_everything_that_is_wrong(self, cluster: Cluster, within: str) -> None:
+        networks = [
+            {"cidr": "10.0.0.0/8", "except": ["10.0.0.0/7"]},
+            {"cidr": "10.1.0.0/255.255.0.0"},
+        ]
+        done = workloads.create(cluster, policy(within, "NetworkAuthentication", "office", networks=networks))
+        assert done.code != 0
+        assert 'spec.networks[0].except[0]: "10.0.0.0/7"' in done.err
+        assert 'spec.networks[1].cidr: "10.1.0.0/255.255.0.0"' in done.err
+
+    def test_profiles_that_are_wrong_are_refused(self, cluster: Cluster, within: str) -> None:
+        body = {
+            "apiVersion": "linkerd.io/v1alpha2",
+            "kind": "ServiceProfile",
+            "metadata": {"name": f"web.{within}.svc.cluster.local", "namespace": within},
+            "spec": {"routes": [{"name": "a", "condition": {}}]},
+        }
+        done = workloads.create(cluster, body)
+        assert done.code != 0
+        assert "spec.routes[0].condition" in done.err
+
+    def test_that_refer_to_nothing_are_taken_with_a_warning(self, cluster: Cluster, within: str) -> None:
+        target = {"group": "policy.linkerd.io", "kind": "Server", "name": "nothing"}
+        required = [{"kind": "ServiceAccount", "name": "default"}]
+        body = policy(within, "AuthorizationPolicy", "web", targetRef=target, requiredAuthenticationRefs=required)
+        done = workloads.create(cluster, body)
+        assert "created" in done.ok()
+        (warning,) = done.warnings
+        assert "(reference-target-missing)" in warning
+        assert "spec.targetRef.name" in warning
+
+    def test_that_are_right_are_taken_in_silence(self, cluster: Cluster, within: str) -> None:
+        body = policy(within, "Server", "web", podSelector={"matchLabels": {"app": "app"}}, port=8080)
+        done = workloads.create(cluster, {**body, "apiVersion": "policy.linkerd.io/v1beta3"})
+        assert "created" in done.ok()
+        assert done.err == ""
+
+
+class TestImage:
+    def test_names_a_user_that_is_not_root(self, archive: Path) -> None:
+        assert images.configuration(archive)["User"] == "2103:2103"
+
+    def test_runs_as_that_user_on_a_file_system_that_nobody_can_write_to(self, installation: Installation) -> None:
+        program = "import os; print(os.getuid(), os.getgid()); open('/tmp/any', 'w')"
+        done = installation.kubectl("exec", f"deploy/{NAME}", "--", "python", "-c", program)
+        assert done.out.split() == ["2103", "2103"]
+        assert "Read-only file system" in done.err
+
+    def test_runs_where_only_the_strictest_level_is_allowed(self, installation: Installation) -> None:
+        labels = installation.cluster.get("namespace", NAMESPACE)["metadata"]["labels"]
+        assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+        privileged = workloads.pod(NAMESPACE, "privileged")
+        refused = workloads.create(installation.cluster, privileged, "--dry-run=server")
+        assert 'violates PodSecurity "restricted' in refused.err
+        assert len(installation.replicas()) == 2
+
+    def test_starts_without_a_warning_among_the_events(self, installation: Installation) -> None:
+        names = {each["metadata"]["name"] for each in installation.replicas()}
+        events = installation.cluster.get("events", "-n", NAMESPACE, "--field-selector=type=Warning")
+        assert [each["message"] for each in events if each["involvedObject"]["name"] in names] == []
+
+    def test_has_a_command_line_that_says_its_version(self, installation: Installation) -> None:
+        done = installation.kubectl("exec", f"deploy/{NAME}", "--", "linkerd-webhook", "version", "--short", "--client")
+        assert done.ok().strip()
