@@ -40,6 +40,6 @@ def test_anything_else_is_left_to_the_engine(pattern: str) -> None:
     "pattern", ["a" * 127 + "{", "(a*)*" * 25 + "{", "(a|a)*" * 20 + "{", "[a-z-" * 25, ".*" * 63 + "{"]
 )
 def test_no_pattern_takes_long_to_be_found_out(pattern: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     assert not is_plain(pattern)
-    assert time.perf_counter() - began < 0.1
+    assert time.process_time() - began < 0.1

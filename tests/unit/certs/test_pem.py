@@ -67,6 +67,6 @@ def test_a_block_tells_whether_it_has_headers() -> None:
 
 @pytest.mark.parametrize("part", [OPEN, A, b"-----END A-----\n", b"-----BEGIN ", b"\n-----END ", b"a: b\n"])
 def test_a_megabyte_of_anything_takes_no_more_than_a_moment(part: bytes) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     list(blocks(part * (1_000_000 // len(part))))
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3

@@ -129,9 +129,9 @@ def test_a_dash_is_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_thousands_of_documents_take_seconds_at_most(write: Write, broken: str) -> None:
     one = "---\napiVersion: v1\nkind: Namespace\nmetadata:\n  name: demo\n  annotations: {linkerd.io/inject: enabled}\n"
     file = write("a.yaml", one * 5000 + broken)
-    start = time.perf_counter()
+    start = time.process_time()
     objects, problems = load([file])
-    assert time.perf_counter() - start < 6
+    assert time.process_time() - start < 6
     assert len(objects) == 5000
     assert len(problems) == bool(broken)
 

@@ -206,9 +206,9 @@ class TestTrouble:
 
     def test_aliases_of_aliases_do_not_explode(self, problem: Trouble) -> None:
         lines = ["a0: &a0 [x, x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12))]
-        began = time.perf_counter()
+        began = time.process_time()
         found = problem("\n".join(lines))
-        assert time.perf_counter() - began < 1
+        assert time.process_time() - began < 1
         assert "more than 200000 values" in found.message
 
     def test_a_few_aliases_are_no_trouble(self, one: One) -> None:
@@ -225,7 +225,7 @@ def test_thousands_of_doubled_keys_take_no_time(one: One) -> None:
     items = [f'{{"kind": "A", "apiVersion": "v1", "n": {n}, "n": 0}}' for n in range(5000)]
     found = one('{"items": [' + ",\n".join(items) + "]}")
     assert json.dumps(found.body)
-    began = time.perf_counter()
+    began = time.process_time()
     assert [found.doubles(("items", n)) for n in (0, 4999)] == [[("items", 0, "n")], [("items", 4999, "n")]]
     assert found.position(("items", 4999, "n")).line == 5000
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2

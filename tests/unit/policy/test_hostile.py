@@ -47,9 +47,9 @@ def matching(**fields: Any) -> dict[str, Any]:
     ids=range(12),
 )
 def test_a_route_is_checked_in_time(group: str, spec: Any) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     assert say("HTTPRoute", spec, group=group) is not None
-    assert time.perf_counter() - began < BOUND
+    assert time.process_time() - began < BOUND
 
 
 @pytest.mark.parametrize(
@@ -69,6 +69,6 @@ def test_a_route_is_checked_in_time(group: str, spec: Any) -> None:
     ids=range(7),
 )
 def test_a_policy_is_checked_in_time(kind: str, spec: Any) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     assert say(kind, spec) is not None
-    assert time.perf_counter() - began < BOUND
+    assert time.process_time() - began < BOUND

@@ -77,7 +77,7 @@ class TestAliases:
         bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
             f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)
         )
-        start = time.perf_counter()
+        start = time.process_time()
         with pytest.raises(Broken, match="aliases come to more than"):
             read(bomb)
-        assert time.perf_counter() - start < 2
+        assert time.process_time() - start < 2
