@@ -27,6 +27,8 @@ RUN = sorted({block.page for block in SHELL if not block.not_run})
 # What is not the program itself: nothing of it is needed to follow the documentation.
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", "dist", "build")
 PROGRAM = "linkerd-webhook"
+# What others copy into their repositories.
+TO_COPY = (Path("deploy/ci/github-actions.yaml"), Path(".pre-commit-hooks.yaml"))
 # Its examples are tried one by one with the rules, and one of them is not YAML.
 RULES = Path("docs/rules.md")
 # Flags that the documentation names of other programs, and of those in this repository.
@@ -134,8 +136,8 @@ def flags(command: click.Command) -> set[str]:
 def test_every_flag_that_a_command_is_given_is_one_of_its_own() -> None:
     """In blocks and in `code`, wherever the command itself is named."""
     own = {name: flags(load(name)) for name in COMMANDS}
-    for page in PAGES:
-        text = (ROOT / page).read_text()
+    for page in (*PAGES, *TO_COPY):
+        text = (ROOT / page).read_text().replace("\\\n", "")
         for name, rest in re.findall(rf"{PROGRAM} ({'|'.join(COMMANDS)})\b([^|`\n#]*)", text):
             given = {word.partition("=")[0] for word in rest.split() if re.match(r"--?[a-zA-Z]", word)}
             assert given - own[name] == set(), f"{page}: {PROGRAM} {name} has no {given - own[name]}"
@@ -174,8 +176,7 @@ def test_every_link_within_the_project_leads_somewhere(page: Path) -> None:
 
 def test_nothing_installs_the_program_from_a_package_index() -> None:
     """None has it, and whoever takes its name there could be anybody."""
-    files = [*PAGES, Path("deploy/ci/github-actions.yaml"), Path(".pre-commit-hooks.yaml"), Path("Makefile")]
-    for file in files:
+    for file in (*PAGES, *TO_COPY, Path("Makefile")):
         text = (ROOT / file).read_text()
         found = re.findall(rf"""(?:pip|pipx|uv|uvx)\b[^\n|`]*\b(?:install|run)\s+["']?{PROGRAM}(?![^\n]*git\+)""", text)
         assert not found, f"{file}: {found}"
