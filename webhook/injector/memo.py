@@ -11,6 +11,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import orjson
 
 from webhook.cluster.interface import Namespace
 from webhook.findings.silence import ANNOTATION as SILENCE
@@ -18,7 +21,7 @@ from webhook.injector.advice import keys
 from webhook.injector.advice.commands import ends_proxy, network_client
 from webhook.injector.advice.running import JOBS, is_for_windows
 from webhook.injector.advice.surroundings import ENFORCE
-from webhook.injector.pod import Container, PodSecurityContext, Probe, SecurityContext
+from webhook.injector.pod import Container
 from webhook.injector.settings import TRACE_ATTRIBUTE, TRACE_NAMES
 from webhook.injector.subject import Subject
 from webhook.review import Patch
@@ -67,65 +70,65 @@ class Memo:
             self._kept.popitem(last=False)
 
 
-def key(
-    subject: Subject, namespace: Namespace, workload: tuple[str, str] | None, namespace_name: str
-) -> Hashable | None:
-    """Everything that the injection of a Pod depends on, beside the configuration; None for a template of one."""
+def key(subject: Subject, namespace: Namespace, workload: tuple[str, str] | None, namespace_name: str) -> bytes | None:
+    """Everything that the injection of a Pod depends on, beside the configuration; None for a template of one.
+
+    As one text: that is compared and hashed in one go, however much it holds.
+    """
     if subject.spec is None or not subject.is_pod:
         return None
     annotations, labels, spec = subject.pod_annotations, subject.pod_labels, subject.spec
     first = subject.containers[0] if subject.containers else None
-    of_namespace = namespace.annotations
-    return (
+    of_namespace, context = namespace.annotations, spec.security_context
+    parts = (
         namespace_name,
         workload,
-        tuple([item for item in annotations.items() if item[0].startswith(COUNTING)]),
-        tuple([item for item in of_namespace.items() if item[0].startswith(COUNTING)]),
-        tuple(subject.probe_ports),
-        tuple(subject.init_probe_ports),
-        tuple([_of_container(each) for each in subject.containers]),
-        tuple([(_of_container(each), network_client(each)) for each in subject.init_containers]),
+        [item for item in annotations.items() if item[0].startswith(COUNTING)],
+        [item for item in of_namespace.items() if item[0].startswith(COUNTING)],
+        subject.probe_ports,
+        subject.init_probe_ports,
+        [_of_container(each) for each in subject.containers],
+        [(_of_container(each), network_client(each)) for each in subject.init_containers],
         ends_proxy(subject.containers) if workload is not None and workload[0] in JOBS else None,
-        _identity(spec.security_context),
-        is_for_windows(spec),
+        (context.run_as_user, context.run_as_group) if context is not None else None,
+        is_for_windows(spec) if spec.os is not None or spec.node_selector is not None else "",
         # Where there is nothing yet, a whole list or map is added.
         subject.absent,
         subject.pod_metadata is None,
         not annotations,
-        tuple([labels.get(name) for name in TRACE_NAMES]) if labels else None,
-        tuple([name for name in labels if name.startswith(keys.OURS)]),
-        tuple([item for item in namespace.labels.items() if item[0].startswith(_LABELS)]),
+        [labels.get(name) for name in TRACE_NAMES] if labels else None,
+        [name for name in labels if name.startswith(keys.OURS)],
+        [item for item in namespace.labels.items() if item[0].startswith(_LABELS)],
         not spec.volumes,
         _first_container(subject, first) if first is not None else None,
     )
+    try:
+        return orjson.dumps(parts)
+    except orjson.JSONEncodeError:
+        # A text that is not Unicode, which no API server sends.
+        return None
 
 
-def _of_container(container: Container) -> Hashable:
+def _of_container(container: Container) -> tuple[Any, ...]:
     """What is read of each container: most have a name and ports, and nothing else of it."""
+    live, ready, start = container.liveness_probe, container.readiness_probe, container.startup_probe
+    context = container.security_context
     return (
         container.name,
         container.restart_policy,
-        tuple([(port.name, port.container_port, port.protocol) for port in container.ports or ()]),
-        _identity(container.security_context),
-        _tcp(container.liveness_probe),
-        _tcp(container.readiness_probe),
-        _tcp(container.startup_probe),
+        [(port.name, port.container_port, port.protocol) for port in container.ports] if container.ports else None,
+        (context.run_as_user, context.run_as_group) if context is not None else None,
+        live.tcp_socket.port if live is not None and live.tcp_socket is not None else None,
+        ready.tcp_socket.port if ready is not None and ready.tcp_socket is not None else None,
+        start.tcp_socket.port if start is not None and start.tcp_socket is not None else None,
     )
 
 
-def _identity(context: SecurityContext | PodSecurityContext | None) -> Hashable:
-    return (context.run_as_user, context.run_as_group) if context is not None else None
-
-
-def _tcp(probe: Probe | None) -> Hashable:
-    return (probe.tcp_socket.port,) if probe is not None and probe.tcp_socket is not None else None
-
-
-def _first_container(subject: Subject, first: Container) -> Hashable:
+def _first_container(subject: Subject, first: Container) -> tuple[Any, ...]:
     """What the injected containers take over from the first one."""
     mount = subject.service_account_mount
     given = first.security_context.capabilities if first.security_context is not None else None
     return (
         (mount.name, mount.mount_path, mount.read_only) if mount is not None else None,
-        (tuple(given.add or ()), tuple(given.drop or ())) if given is not None else None,
+        (given.add or (), given.drop or ()) if given is not None else None,
     )

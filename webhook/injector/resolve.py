@@ -104,7 +104,11 @@ class Resolver:
             found.sort(key=lambda row: self._order[row.annotation])
         for row in found:
             self._apply(row, annotations, subject, out)
-        if any(row.field in resources.FIELDS for row in found):
+        if (
+            (settings.cpu_limit and settings.cpu_request)
+            or (settings.memory_limit and settings.memory_request)
+            or (settings.ephemeral_storage_limit and settings.ephemeral_storage_request)
+        ):
             self._keep_below_limits(out)
         if annotations.get(INJECT) == INGRESS:
             settings.is_ingress = True

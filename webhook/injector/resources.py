@@ -34,7 +34,6 @@ PAIRS: Final = tuple(
         ("ephemeral storage", "ephemeral_storage", "ephemeral-storage"),
     )
 )
-FIELDS: Final = frozenset(field for pair in PAIRS for field in (pair.request, pair.limit))
 # Each annotation of a request or limit, and the other one.
 PARTNERS: Final = {
     one: other

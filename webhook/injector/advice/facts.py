@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,14 +41,19 @@ class Facts:
             return (*ANNOTATIONS, annotation), annotation
         return (), f"{annotation} on Namespace {self.namespace.name if self.namespace is not None else ''}"
 
-    def lasting(self) -> Iterator[tuple[Path, Container]]:
-        """The containers that run beside the proxy, each with its place: with them sidecars among the init
-        containers, and where the proxy is one of these, every init container."""
-        for index, container in enumerate(self.subject.init_containers):
-            if self.settings.native_sidecar or container.restart_policy == ALWAYS:
-                yield (*INIT_CONTAINERS, index), container
-        for index, container in enumerate(self.subject.containers):
-            yield (*CONTAINERS, index), container
+    def lasting(self) -> Iterable[tuple[Path, int, Container]]:
+        """The containers that run beside the proxy, each with the list it is in and its index: with them sidecars
+        among the init containers, and where the proxy is one of these, every init container."""
+        beside = [(CONTAINERS, index, each) for index, each in enumerate(self.subject.containers)]
+        if not self.subject.init_containers:
+            return beside
+        native = self.settings.native_sidecar
+        first = [
+            (INIT_CONTAINERS, index, each)
+            for index, each in enumerate(self.subject.init_containers)
+            if native or each.restart_policy == ALWAYS
+        ]
+        return [*first, *beside]
 
 
 ALWAYS: Final = "Always"

@@ -17,7 +17,7 @@ from webhook.injector.subject import Subject
 Check = Callable[[Facts], Iterable[Finding]]
 
 # What is looked for in a Pod that is injected, in this order.
-CHECKS: Final[tuple[Check, ...]] = (surroundings.check, starting.check, *traffic.CHECKS, *running.CHECKS)
+CHECKS: Final[tuple[Check, ...]] = (surroundings.check, starting.check, traffic.check, running.check)
 
 LABELS: Final[Path] = ("metadata", "labels")
 

@@ -25,7 +25,18 @@ def is_for_windows(spec: PodSpec | None) -> str:
     return next((label for label in _OS_LABELS if spec.node_selector and spec.node_selector.get(label) == WINDOWS), "")
 
 
-def windows(facts: Facts) -> Iterator[Finding]:
+def check(facts: Facts) -> Iterator[Finding]:
+    """What there is to say about a Pod's kind: Windows, Jobs, and what it does before it starts."""
+    spec = facts.subject.spec
+    if spec is not None and (spec.os is not None or spec.node_selector is not None):
+        yield from _windows(facts)
+    if facts.workload is not None and facts.workload[0] in JOBS:
+        yield from _never_ends(facts, *facts.workload)
+    if facts.subject.init_containers and facts.mesh.values.cni_enabled:
+        yield from _needs_network_first(facts)
+
+
+def _windows(facts: Facts) -> Iterator[Finding]:
     """Linkerd's proxy and `linkerd-init` are programs for Linux."""
     field = is_for_windows(facts.subject.spec)
     if field:
@@ -35,14 +46,11 @@ def windows(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def never_ends(facts: Facts) -> Iterator[Finding]:
+def _never_ends(facts: Facts, kind: str, name: str) -> Iterator[Finding]:
     """A Job ends when all of its containers have ended, and the proxy ends only when somebody tells it."""
-    workload, settings = facts.workload, facts.settings
-    if workload is None or workload[0] not in JOBS or settings.native_sidecar:
+    settings = facts.settings
+    if settings.native_sidecar or settings.shutdown_endpoint or commands.ends_proxy(facts.subject.containers):
         return
-    if settings.shutdown_endpoint or commands.ends_proxy(facts.subject.containers):
-        return
-    kind, name = workload
     what = f"Job {name} never completes" if kind == "job" else f"the Jobs of CronJob {name} never complete"
     advice = "run its command by linkerd-await --shutdown"
     if facts.mesh.line.has(f"annotation/{NATIVE[0]}"):
@@ -50,14 +58,14 @@ def never_ends(facts: Facts) -> Iterator[Finding]:
     yield rules.NEVER_ENDS.at((), f"{what}, for the proxy keeps running beside it: {advice}")
 
 
-def needs_network_first(facts: Facts) -> Iterator[Finding]:
+def _needs_network_first(facts: Facts) -> Iterator[Finding]:
     """Init containers that go to the network before the proxy is there.
 
     `linkerd-init` is the last of the init containers, so those before it have the network as it is, and behind a
     native sidecar they have the proxy. With the CNI plugin the redirection is there before all of them. Only those that
     plainly call a program for the network are told: most init containers copy files.
     """
-    if not facts.mesh.values.cni_enabled or facts.settings.native_sidecar:
+    if facts.settings.native_sidecar:
         return
     if f"{PREFIX}skip-outbound-ports" in facts.sources or f"{PREFIX}skip-subnets" in facts.sources:
         # Somebody has seen to it.
@@ -75,6 +83,3 @@ def needs_network_first(facts: Facts) -> Iterator[Finding]:
                 f"init container {container.name} runs {program} before the proxy is there, so it has no network: "
                 f'write {NATIVE[0]}: "true", or runAsUser: {uid} on it',
             )
-
-
-CHECKS: Final = (windows, never_ends, needs_network_first)

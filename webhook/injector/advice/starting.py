@@ -7,7 +7,8 @@ linkerd2-proxy-init, `linkerd/app/src/env` and `linkerd/tracing` of linkerd2-pro
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 
@@ -18,36 +19,18 @@ from webhook.injector.advice import rules
 from webhook.injector.advice.facts import Facts
 from webhook.injector.settings import POD_INBOUND_PORTS, PREFIX
 
-_SUBNETS: Final = f"{PREFIX}skip-subnets"
-_LOG_LEVEL: Final = f"{PREFIX}proxy-log-level"
 _OUTBOUND: Final = f"{PREFIX}skip-outbound-ports"
-_SKIPPED: Final = (f"{PREFIX}skip-inbound-ports", _OUTBOUND)
-_IMAGES: Final = tuple(f"{PREFIX}{name}" for name in ("proxy-image", "proxy-version"))
-_INIT_IMAGES: Final = tuple(f"{PREFIX}{name}" for name in ("init-image", "init-image-version"))
-_DEBUG_IMAGES: Final = tuple(f"{PREFIX}{name}" for name in ("debug-image", "debug-image-version"))
-_CONCERNED: Final = frozenset(
-    (_SUBNETS, _LOG_LEVEL, *_SKIPPED, POD_INBOUND_PORTS, *_IMAGES, *_INIT_IMAGES, *_DEBUG_IMAGES)
-)
-# How many bad entries of one annotation are told, and how much of a value is looked at.
+# How many bad entries of one annotation are told, and how long a value may be that is looked at.
 _TOLD: Final = 3
-_LONGEST: Final = 8192
+_LONGEST: Final = 2048
 
 
 def check(facts: Facts) -> Iterator[Finding]:
     """What annotations break at the start of the Pod."""
-    if _CONCERNED.isdisjoint(facts.sources):
-        return
-    yield from _subnets(facts)
-    for annotation in _SKIPPED:
-        yield from _skipped_ports(facts, annotation)
-    yield from _inbound_ports(facts)
-    yield from _log_level(facts)
-    yield from _images(facts)
-
-
-def _value(facts: Facts, annotation: str) -> str:
-    """The text of an annotation that counted, empty where it did not."""
-    return facts.sources[annotation][0][:_LONGEST] if annotation in facts.sources else ""
+    for annotation, (text, _) in facts.sources.items():
+        about = _ABOUT.get(annotation)
+        if about is not None and len(text) <= _LONGEST:
+            yield from about(facts, annotation, text)
 
 
 def _entries(text: str) -> list[str]:
@@ -62,17 +45,18 @@ def _redirect(facts: Facts) -> str:
     return "the CNI plugin" if facts.mesh.values.cni_enabled else "linkerd-init"
 
 
-def _subnets(facts: Facts) -> Iterator[Finding]:
-    text = _value(facts, _SUBNETS)
-    bad = [entry for entry in map(str.strip, _entries(text)) if not is_cidr(entry)]
-    if not bad:
-        return
-    path, key = facts.place(_SUBNETS)
-    for entry in bad[:_TOLD]:
+def _subnets(facts: Facts, annotation: str, text: str) -> Iterator[Finding]:
+    for entry in _bad_subnets(text):
+        path, key = facts.place(annotation)
         sentence = (
             f"{key} has {show(entry)}, which is not a subnet, so {_redirect(facts)} fails and the Pod does not start"
         )
         yield rules.NO_START.at(path, f"{sentence}: {_right_subnet(entry)}")
+
+
+@lru_cache(maxsize=256)
+def _bad_subnets(text: str) -> tuple[str, ...]:
+    return tuple(entry for entry in map(str.strip, _entries(text)) if not is_cidr(entry))[:_TOLD]
 
 
 def _right_subnet(entry: str) -> str:
@@ -86,21 +70,26 @@ def _right_subnet(entry: str) -> str:
     return f"write a length from 0 to {highest}" if slash else f"write {address}/{highest}"
 
 
-def _skipped_ports(facts: Facts, annotation: str) -> Iterator[Finding]:
-    text = _value(facts, annotation)
-    entries = _entries(text)
-    bad = [entry for entry in entries if ports.parse_range(entry) is None]
-    if not bad:
-        return
-    path, key = facts.place(annotation)
-    if annotation == _OUTBOUND and len(bad) == len(entries):
+def _skipped_ports(facts: Facts, annotation: str, text: str) -> Iterator[Finding]:
+    bad, are_all = _bad_ports(text)
+    if are_all and annotation == _OUTBOUND:
         # iptables gets an empty list, and refuses it.
+        path, key = facts.place(annotation)
         sentence = f"{key} is {show(text)}, which is not a list of ports, so {_redirect(facts)} fails and the Pod does"
         yield rules.NO_START.at(path, f"{sentence} not start: {_right_ports(text)}")
         return
-    for entry in [entry for entry in bad if entry.strip()][:_TOLD]:
+    for entry in bad:
+        path, key = facts.place(annotation)
         sentence = f"{key} has {show(entry)}, which is not a port or a range, so {_redirect(facts)} does not skip it"
         yield rules.NOT_SKIPPED.at(path, f"{sentence}: {_right_ports(entry)}")
+
+
+@lru_cache(maxsize=256)
+def _bad_ports(text: str) -> tuple[tuple[str, ...], bool]:
+    """The first entries that are not ports or ranges, and whether there are no others. Empty ones do no harm."""
+    entries = _entries(text)
+    bad = [entry for entry in entries if ports.parse_range(entry) is None]
+    return tuple(entry for entry in bad if entry.strip())[:_TOLD], bool(bad) and len(bad) == len(entries)
 
 
 _BETWEEN: Final = re.compile(r"[\s;,|/]+")
@@ -116,12 +105,11 @@ def _right_ports(text: str) -> str:
     return _ADVICE
 
 
-def _inbound_ports(facts: Facts) -> Iterator[Finding]:
+def _inbound_ports(facts: Facts, annotation: str, text: str) -> Iterator[Finding]:
     """Here the proxy itself reads the list."""
-    text = _value(facts, POD_INBOUND_PORTS)
     bad = [entry for entry in map(str.strip, text.split(",")) if entry and not ports.parse_range(entry)]
     if bad:
-        path, key = facts.place(POD_INBOUND_PORTS)
+        path, key = facts.place(annotation)
         sentence = f"{key} has {show(bad[0])}, which is not a port or a range, so the proxy does not start"
         yield rules.NO_START.at(path, f"{sentence}: {_right_ports(bad[0])}")
 
@@ -135,19 +123,22 @@ _FOREIGN: Final = frozenset(
 )
 
 
-def _log_level(facts: Facts) -> Iterator[Finding]:
-    text = _value(facts, _LOG_LEVEL)
-    if not text:
-        return
-    bad = next((each for each in text.split(",") if each and _is_bad_directive(each)), None)
-    if bad is not None:
-        path, key = facts.place(_LOG_LEVEL)
+def _log_level(facts: Facts, annotation: str, text: str) -> Iterator[Finding]:
+    bad = _bad_directive(text)
+    if bad:
+        path, key = facts.place(annotation)
         sentence = f"{key} has {show(bad)}, which the proxy cannot read, so it does not start"
         yield rules.NO_START.at(path, f"{sentence}: {_LEVELS_ADVICE}")
     elif text.strip().lower() in _FOREIGN:
-        path, key = facts.place(_LOG_LEVEL)
+        path, key = facts.place(annotation)
         sentence = f"{key} is {show(text)}, which the proxy takes for the name of a module"
         yield rules.SETTING.at(path, f"{sentence}: {_LEVELS_ADVICE}")
+
+
+@lru_cache(maxsize=256)
+def _bad_directive(text: str) -> str:
+    """The first part of a log level that the proxy cannot read; empty for none."""
+    return next((each for each in text.split(",") if each and _is_bad_directive(each)), "")
 
 
 def _is_bad_directive(text: str) -> bool:
@@ -174,24 +165,37 @@ _TAG: Final = re.compile(
 _LONGEST_NAME: Final = 255
 
 
-def _images(facts: Facts) -> Iterator[Finding]:
-    """Names and versions of images: a reference is `NAME:VERSION`."""
-    s, values = facts.settings, facts.mesh.values
-    default = values.linkerd_version
-    used = [(_IMAGES, s.proxy_image, s.proxy_version or default, default)]
-    if not facts.mesh.line.has("rule/init-in-proxy-image") and not values.cni_enabled:
-        image = values.proxy_init.image if values.proxy_init is not None else None
-        used.append((_INIT_IMAGES, s.init_image, s.init_version, image.version if image is not None else default))
-    if s.debug:
-        used.append((_DEBUG_IMAGES, s.debug_image, s.debug_version or default, default))
-    for (for_name, for_version), name, version, example in used:
-        if for_name in facts.sources and (wrong := _wrong_name(name)):
-            path, key = facts.place(for_name)
-            yield rules.NO_START.at(path, f"{key} is {show(name)}, {wrong}")
-        if for_version in facts.sources and not (len(version) < _LONGEST and _TAG.fullmatch(version)):
-            path, key = facts.place(for_version)
-            sentence = f"{key} is {show(version)}, which cannot be the tag of an image, so the Pod does not start"
-            yield rules.NO_START.at(path, f"{sentence}: write a tag such as {example}")
+def _name(facts: Facts, annotation: str, text: str) -> Iterator[Finding]:
+    """The name of an image: a reference is `NAME:VERSION`."""
+    wrong = _wrong_name(text) if _is_used(facts, annotation) else ""
+    if wrong:
+        path, key = facts.place(annotation)
+        yield rules.NO_START.at(path, f"{key} is {show(text)}, {wrong}")
+
+
+def _version(facts: Facts, annotation: str, text: str) -> Iterator[Finding]:
+    """The version of an image. An empty one stands for the control plane's, but for that of the init container."""
+    values = facts.mesh.values
+    if not _is_used(facts, annotation) or _TAG.fullmatch(text) or not (text or annotation == _INIT_VERSION):
+        return
+    example = values.linkerd_version
+    if annotation == _INIT_VERSION and values.proxy_init is not None and values.proxy_init.image is not None:
+        example = values.proxy_init.image.version
+    path, key = facts.place(annotation)
+    sentence = f"{key} is {show(text)}, which cannot be the tag of an image, so the Pod does not start"
+    yield rules.NO_START.at(path, f"{sentence}: write a tag such as {example}")
+
+
+def _is_used(facts: Facts, annotation: str) -> bool:
+    """Whether the Pod gets the image that an annotation is about."""
+    if annotation.startswith(f"{PREFIX}debug-"):
+        return facts.settings.debug
+    if annotation.startswith(f"{PREFIX}init-"):
+        return not (facts.mesh.values.cni_enabled or facts.mesh.line.has("rule/init-in-proxy-image"))
+    return True
+
+
+_INIT_VERSION: Final = f"{PREFIX}init-image-version"
 
 
 def _wrong_name(name: str) -> str:
@@ -202,3 +206,18 @@ def _wrong_name(name: str) -> str:
     if separator and "/" not in version and _NAME.fullmatch(bare):
         return f"to which a version is added, so the Pod does not start: write {bare}, and the version apart"
     return "which cannot name an image, so the Pod does not start: write a name such as cr.l5d.io/linkerd/proxy"
+
+
+_ABOUT: Final[Mapping[str, Callable[[Facts, str, str], Iterator[Finding]]]] = {
+    f"{PREFIX}skip-subnets": _subnets,
+    f"{PREFIX}skip-inbound-ports": _skipped_ports,
+    _OUTBOUND: _skipped_ports,
+    POD_INBOUND_PORTS: _inbound_ports,
+    f"{PREFIX}proxy-log-level": _log_level,
+    f"{PREFIX}proxy-image": _name,
+    f"{PREFIX}proxy-version": _version,
+    f"{PREFIX}init-image": _name,
+    _INIT_VERSION: _version,
+    f"{PREFIX}debug-image": _name,
+    f"{PREFIX}debug-image-version": _version,
+}

@@ -2,28 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 from webhook.findings.finding import Finding, Path
 from webhook.injector import ports
 from webhook.injector.advice import rules
 from webhook.injector.advice.facts import Facts
-from webhook.injector.pod import Container, Probe
+from webhook.injector.pod import Container, ContainerPort, PodSecurityContext, TCPSocketAction
 from webhook.injector.settings import PREFIX
 
 
-def runs_as_proxy(facts: Facts) -> Iterator[Finding]:
-    """Containers with the proxy's uid or gid: `linkerd-init` lets the traffic of these pass by the proxy."""
-    spec = facts.subject.spec
+def check(facts: Facts) -> Iterator[Finding]:
+    """What there is to say about each container that runs beside the proxy."""
+    settings, spec = facts.settings, facts.subject.spec
     of_pod = spec.security_context if spec is not None else None
+    taken = (settings.control_port, settings.admin_port, settings.inbound_port, settings.outbound_port)
+    for place, index, container in facts.lasting():
+        if of_pod is not None or container.security_context is not None:
+            yield from _runs_as_proxy(facts, (*place, index), container, of_pod)
+        for number, port in enumerate(container.ports or ()):
+            if port.container_port in taken and port.protocol in _TCP:
+                yield _takes_port((*place, index, "ports", number, "containerPort"), container, port, taken)
+        for field, probe in (
+            ("livenessProbe", container.liveness_probe),
+            ("readinessProbe", container.readiness_probe),
+            ("startupProbe", container.startup_probe),
+        ):
+            if probe is not None and probe.tcp_socket is not None:
+                yield from _by_tcp(facts, (*place, index, field, "tcpSocket"), container, probe.tcp_socket)
+
+
+_TCP: Final = (None, "", "TCP")
+
+
+def _runs_as_proxy(
+    facts: Facts, at: Path, container: Container, of_pod: PodSecurityContext | None
+) -> Iterator[Finding]:
+    """A container with the proxy's uid or gid: `linkerd-init` lets the traffic of these pass by the proxy."""
     uid, gid = facts.settings.uid, facts.settings.gid
-    for at, container in facts.lasting():
-        own = container.security_context
-        if uid > 0 and (found := _identity(own, of_pod, "run_as_user", uid)):
-            yield _past(at, found, container, f"uid {uid}", "runAsUser", "uid")
-        elif gid > 0 and (found := _identity(own, of_pod, "run_as_group", gid)):
-            yield _past(at, found, container, f"gid {gid}", "runAsGroup", "gid")
+    own = container.security_context
+    if uid > 0 and (found := _identity(own, of_pod, "run_as_user", uid)):
+        yield _past(at, found, container, f"uid {uid}", "runAsUser", "uid")
+    elif gid > 0 and (found := _identity(own, of_pod, "run_as_group", gid)):
+        yield _past(at, found, container, f"gid {gid}", "runAsGroup", "gid")
 
 
 def _identity(own: object, of_pod: object, name: str, taken: int) -> str:
@@ -43,49 +65,28 @@ def _past(at: Path, found: str, container: Container, identity: str, field: str,
     )
 
 
+def _takes_port(path: Path, container: Container, port: ContainerPort, taken: tuple[int, ...]) -> Finding:
+    """A container port that the proxy listens on, too."""
+    name = _OF_PROXY[taken.index(port.container_port or 0)]
+    return rules.PORT_TAKEN.at(
+        path,
+        f"container {container.name} has port {port.container_port}, which is the proxy's {name} port, so one of them "
+        f"fails: move the proxy's with {PREFIX}{name}-port",
+    )
+
+
 _OF_PROXY: Final = ("control", "admin", "inbound", "outbound")
 
 
-def takes_port(facts: Facts) -> Iterator[Finding]:
-    """Container ports that the proxy listens on, too."""
-    settings = facts.settings
-    taken = {getattr(settings, f"{name}_port"): name for name in reversed(_OF_PROXY)}
-    if taken.keys().isdisjoint(facts.subject.ports) and taken.keys().isdisjoint(facts.subject.init_ports):
-        return
-    for at, container in facts.lasting():
-        for index, port in enumerate(container.ports or ()):
-            name = taken.get(port.container_port or 0)
-            if name is None or port.protocol not in (None, "", "TCP"):
-                continue
-            yield rules.PORT_TAKEN.at(
-                (*at, "ports", index, "containerPort"),
-                f"container {container.name} has port {port.container_port}, which is the proxy's {name} port, so one "
-                f"of them fails: move the proxy's with {PREFIX}{name}-port",
-            )
-
-
-_PROBES: Final[Mapping[str, str]] = {
-    "livenessProbe": "liveness_probe",
-    "readinessProbe": "readiness_probe",
-    "startupProbe": "startup_probe",
-}
-
-
-def probes_by_tcp(facts: Facts) -> Iterator[Finding]:
-    """Probes that open a connection and no more: the proxy takes it, whatever the container does."""
-    for at, container in facts.lasting():
-        for field, name in _PROBES.items():
-            probe: Probe | None = getattr(container, name)
-            if probe is None or probe.tcp_socket is None:
-                continue
-            port = _number(container, probe.tcp_socket.port)
-            if not port or _is_skipped(facts, port):
-                continue
-            yield rules.TCP_PROBE.at(
-                (*at, field, "tcpSocket"),
-                f"{field} of container {container.name} opens TCP port {port}, which always succeeds, for the proxy "
-                "accepts the connection: write httpGet, grpc or exec",
-            )
+def _by_tcp(facts: Facts, path: Path, container: Container, action: TCPSocketAction) -> Iterator[Finding]:
+    """A probe that opens a connection and no more: the proxy takes it, whatever the container does."""
+    port = _number(container, action.port)
+    if port and not _is_skipped(facts, port):
+        yield rules.TCP_PROBE.at(
+            path,
+            f"{path[-2]} of container {container.name} opens TCP port {port}, which always succeeds, for the proxy "
+            "accepts the connection: write httpGet, grpc or exec",
+        )
 
 
 def _number(container: Container, port: int | str | None) -> int:
@@ -102,6 +103,3 @@ def _is_skipped(facts: Facts, port: int) -> bool:
         return True
     bounds = (ports.parse_range(entry) for entry in settings.skip_inbound_ports.split(","))
     return any(each is not None and each[0] <= port <= each[1] for each in bounds)
-
-
-CHECKS: Final = (runs_as_proxy, takes_port, probes_by_tcp)
