@@ -48,21 +48,23 @@ def _redirect(facts: Facts) -> str:
 def _subnets(facts: Facts, annotation: str, text: str) -> Iterator[Finding]:
     for entry in _bad_subnets(text):
         path, key = facts.place(annotation)
-        sentence = (
-            f"{key} has {show(entry)}, which is not a subnet, so {_redirect(facts)} fails and the Pod does not start"
-        )
+        what = "an IPv6 subnet, which iptables does not take" if is_cidr(entry) else "not a subnet"
+        sentence = f"{key} has {show(entry)}, which is {what}, so {_redirect(facts)} fails and the Pod does not start"
         yield rules.NO_START.at(path, f"{sentence}: {_right_subnet(entry)}")
 
 
 @lru_cache(maxsize=256)
 def _bad_subnets(text: str) -> tuple[str, ...]:
-    return tuple(entry for entry in map(str.strip, _entries(text)) if not is_cidr(entry))[:_TOLD]
+    """The first entries over which iptables fails: those for IPv4 come first, and it takes no others."""
+    return tuple(entry for entry in map(str.strip, _entries(text)) if not is_cidr(entry) or ":" in entry)[:_TOLD]
 
 
 def _right_subnet(entry: str) -> str:
     if not entry:
         return "remove the comma too many"
     address, slash, _ = entry.partition("/")
+    if ":" in address:
+        return "remove it, and write IPv4 subnets only"
     try:
         highest = ip_address(address).max_prefixlen
     except ValueError:

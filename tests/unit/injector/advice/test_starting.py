@@ -23,7 +23,7 @@ class TestSubnets:
         ("entry", "advice"),
         [
             ("172.17.0.5", "write 172.17.0.5/32"),
-            ("fd00::1", "write fd00::1/128"),
+            ("fd00::1", "remove it, and write IPv4 subnets only"),
             ("10.0.0.0/33", "write a length from 0 to 32"),
             ("10.0.0.0/255.0.0.0", "write a length from 0 to 32"),
             ("office", "write subnets such as 10.0.0.0/8 with commas between"),
@@ -38,7 +38,7 @@ class TestSubnets:
         assert len(said("skip-subnets", ",".join(["x"] * 100))) == 3
 
     @pytest.mark.parametrize(
-        "text", ["10.0.0.0/8", " 10.0.0.0/8 ,\t192.168.1.7/16", "fd00::/8", "10.0.0.0/8\n", "", '"10.0.0.0/8"']
+        "text", ["10.0.0.0/8", " 10.0.0.0/8 ,\t192.168.1.7/16", "10.0.0.0/8\n", "", '"10.0.0.0/8"']
     )
     def test_subnets_are_passed_over_with_spaces_around_them_too(self, text: str) -> None:
         assert said("skip-subnets", text) == []
@@ -46,6 +46,13 @@ class TestSubnets:
     def test_a_comma_too_many_is_told(self) -> None:
         (warning,) = said("skip-subnets", "10.0.0.0/8,")
         assert "remove the comma too many" in warning
+
+    def test_a_subnet_of_ipv6_is_told_for_the_rules_of_ipv4_are_written_first(self) -> None:
+        (warning,) = said("skip-subnets", "10.0.0.0/8,fd00::/8")
+        assert warning == (
+            'has "fd00::/8", which is an IPv6 subnet, which iptables does not take, so linkerd-init fails and the Pod '
+            "does not start: remove it, and write IPv4 subnets only (inject-no-start)"
+        )
 
     def test_with_the_cni_plugin_that_fails(self) -> None:
         (warning,) = said("skip-subnets", "172.17.0.5", cniEnabled=True)
