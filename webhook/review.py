@@ -11,7 +11,7 @@ import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import orjson
@@ -30,6 +30,9 @@ _SHORTEST_WORD = 16
 
 # Audit annotations end up in the audit log, an event a request: enough to explain, never enough to flood.
 AUDIT_LENGTH = 4096
+
+# Characters of an Event's message: the API server refuses longer ones in events.k8s.io.
+EVENT_LENGTH = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +163,14 @@ class Patch(Sequence[JSON]):
     __hash__ = None  # type: ignore[assignment]
 
 
+class Event(NamedTuple):
+    """What the workload of a Pod is told; `type` is Kubernetes' own, `Normal` or `Warning`."""
+
+    reason: str
+    message: str
+    type: str = "Normal"
+
+
 @dataclass(slots=True)
 class Answer:
     """What was decided.
@@ -167,8 +178,8 @@ class Answer:
     `patch` holds RFC 6902 operations, None or empty for no change. `warnings` are whole sentences: `render` shortens
     them for the client and keeps them whole for the audit log. `decision` is a short identifier (`injected`, `skipped`,
     `annotated`, `unchanged`, `denied`), `reason` the identifiers of why, `message` a sentence for people. `facts` are
-    what metrics want to know beside that, `workload` (`Deployment/web`) is for the log. `effects` run once the answer
-    is settled, and never for a dry run.
+    what metrics want to know beside that, `workload` (`Deployment/web`) is for the log. `events` are for the workload
+    that a Pod belongs to. `effects` run once the answer is settled, and never for a dry run.
     """
 
     allowed: bool = True
@@ -183,6 +194,7 @@ class Answer:
     details: JSON | None = None
     facts: dict[str, str] = field(default_factory=dict)
     workload: str = ""
+    events: list[Event] = field(default_factory=list)
     effects: list[Callable[[], None]] = field(default_factory=list)
 
 

@@ -223,7 +223,16 @@ class TestEvents:
         _, replicaset = room.deployment("node-agent")
         room.pod(owner=replicaset, hostNetwork=True).ok()
         event = until("the Event", lambda: room.events("node-agent", "InjectionSkipped"), within=5)[0]
-        assert "hostNetwork is enabled" in event["message"]
+        assert event["type"] == "Warning"
+        assert "the Pod template has hostNetwork: true" in event["message"]
+        assert event["message"].endswith("(host_network_enabled)")
+
+    def test_warnings_appear_on_the_deployment_with_the_full_text(self, room: Room) -> None:
+        _, replicaset = room.deployment("typo")
+        room.pod({"config.linkerd.io/proxy-cpu-limits": "1"}, owner=replicaset).ok()
+        event = until("the Event", lambda: room.events("typo", "InjectionWarning"), within=5)[0]
+        assert event["type"] == "Warning"
+        assert "did you mean config.linkerd.io/proxy-cpu-limit" in event["message"]
 
     def test_a_dry_run_leaves_none(self, room: Room) -> None:
         _, tried = room.deployment("tried")

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.injector.builders import injector, request
+from webhook import scope
 from webhook.advice import about
 from webhook.cluster.interface import Namespace
 from webhook.cluster.offline import OfflineCluster
@@ -16,7 +17,6 @@ from webhook.findings.finding import Severity
 from webhook.injector.advice.objects import Advisor
 from webhook.injector.inject import Injector
 from webhook.injector.settings import SETTINGS
-from webhook.lint import scope
 from webhook.policy.registry import load_all
 from webhook.server.webhooks import Current, ProxyInjector
 

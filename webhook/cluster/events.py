@@ -16,6 +16,7 @@ from webhook.cluster.api import JSON, ApiError, ApiServer
 from webhook.cluster.cache import Expiring
 from webhook.cluster.interface import ObjectReference
 from webhook.cluster.names import is_label, is_subdomain
+from webhook.review import EVENT_LENGTH
 
 COMPONENT = "linkerd-proxy-injector"
 
@@ -31,15 +32,14 @@ BURST = 200.0
 DRAIN = 1.0
 # Seconds before the one retry.
 RETRY_AFTER = 0.5
-# The API server refuses longer ones.
-MESSAGE_LENGTH = 1024
 
 # The kinds whose owners the reference program looks up; about others it records nothing.
 KINDS = frozenset({"deployment", "daemonset", "statefulset", "replicaset", "replicationcontroller", "job", "cronjob"})
 
 log = structlog.get_logger(__name__)
 
-Key = tuple[ObjectReference, str, str]
+# What it is about, its reason, message and type.
+Key = tuple[ObjectReference, str, str, str]
 
 
 @dataclass(slots=True)
@@ -82,12 +82,13 @@ class EventRecorder:
         """How many distinct Events wait to be sent."""
         return len(self._queue)
 
-    def record(self, about: ObjectReference, reason: str, message: str) -> None:
-        """Queue a Normal Event of this reason (`Injected`, `InjectionSkipped`) about a workload of a known kind."""
+    def record(self, about: ObjectReference, reason: str, message: str, type: str = "Normal") -> None:
+        """Queue an Event of this reason (`Injected`, `InjectionSkipped`) and type (`Normal`, `Warning`) about a
+        workload of a known kind."""
         if about.kind.lower() not in KINDS or not is_label(about.namespace) or not is_subdomain(about.name):
             return
         now = time.time()
-        key = (about, reason, message[:MESSAGE_LENGTH])
+        key = (about, reason, message[:EVENT_LENGTH], type)
         pending = self._queue.get(key)
         if pending is not None:
             pending.count += 1
@@ -195,7 +196,7 @@ class EventRecorder:
         self._posted.put(key, _Posted(event["metadata"]["name"], count, first))
 
     def _event(self, key: Key, count: int, first: float, last: float) -> JSON:
-        about, reason, message = key
+        about, reason, message, kind = key
         # As client-go names them; the cut leaves room for the time in hexadecimal.
         name = f"{about.name[:230].rstrip('-.')}.{time.time_ns():x}"
         reference = {
@@ -211,7 +212,7 @@ class EventRecorder:
             "involvedObject": {**reference, "uid": about.uid} if about.uid else reference,
             "reason": reason,
             "message": message,
-            "type": "Normal",
+            "type": kind,
             "source": {"component": self._component},
             "reportingComponent": self._component,
             "firstTimestamp": _timestamp(first),

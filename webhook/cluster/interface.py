@@ -59,8 +59,9 @@ class Cluster(Protocol):
 class Events(Protocol):
     """Where Events about owners go. Never blocks, never fails."""
 
-    def record(self, about: ObjectReference, reason: str, message: str) -> None:
-        """Queue a Normal Event of this reason (`Injected`, `InjectionSkipped`) about an object."""
+    def record(self, about: ObjectReference, reason: str, message: str, type: str = "Normal") -> None:
+        """Queue an Event of this reason (`Injected`, `InjectionSkipped`) and type (`Normal`, `Warning`) about an
+        object."""
 
 
 class Presence(Enum):

@@ -9,7 +9,7 @@ from webhook.cluster.interface import Namespace
 from webhook.findings.finding import Finding
 from webhook.findings.silence import ANNOTATION as SILENCE
 from webhook.findings.silence import silenced
-from webhook.injector import decision, memo, patch, ports, resources
+from webhook.injector import decision, memo, patch, ports, resources, told
 from webhook.injector.advice import keys, pods, rules, starting
 from webhook.injector.advice.facts import Facts
 from webhook.injector.assembly import Assembly
@@ -139,10 +139,7 @@ class Injector:
 
     def _about_skipped(self, subject: Subject, namespace: Namespace | None, verdict: Decision) -> list[Finding]:
         """Also whether its own annotations can be read: one day it may be injected."""
-        if subject.spec is None or (
-            subject.pod_labels.get(CONTROL_PLANE) and decision.SIDECAR_EXISTS in verdict.reasons
-        ):
-            # A second call on what was injected already is nobody's mistake.
+        if subject.spec is None or _is_seen_again(subject, verdict):
             return []
         findings = [
             *pods.about_skipped(subject, namespace, verdict),
@@ -188,7 +185,13 @@ class Injector:
         skipped = "skipped" if subject.spec is not None else "unchanged"
         answer.decision = "annotated" if answer.patch else skipped
         answer.audit = {"decision": answer.decision, "reason": f"{reason}: {verdict.sentence}"}
-        answer.warnings = _texts(self._about_skipped(subject, namespace, verdict), subject)
+        findings = silenced(self._about_skipped(subject, namespace, verdict), subject.pod_annotations)
+        answer.warnings = [finding.warning for finding in findings]
+        if subject.is_pod and not _is_seen_again(subject, verdict):
+            of_skip = [finding for finding in findings if finding.rule in pods.OF_SKIPPED]
+            others = [finding.warning for finding in findings if finding.rule not in pods.OF_SKIPPED]
+            event = told.skipped(verdict, subject, namespace.annotations, namespace.name, wanted=bool(of_skip))
+            answer.events = [event, *told.warned(others)]
         return answer
 
     def _annotate(self, subject: Subject, namespace: Mapping[str, str]) -> list[JSON] | None:
@@ -227,9 +230,10 @@ class Injector:
         return Answer(
             patch=found.patch,
             decision="injected",
-            message="Linkerd sidecar proxy injected",
+            message=told.INJECTED.message,
             warnings=list(found.warnings),
             audit=dict(found.audit),
+            events=list(found.events),
         )
 
     def _work_out(
@@ -250,8 +254,8 @@ class Injector:
         audit = {"decision": "injected", "reason": verdict.sentence}
         if resolved.sources:
             audit["settings"] = "; ".join(f"{key}={value} ({at})" for key, (value, at) in resolved.sources.items())
-        findings = self._about_injected(subject, namespace, workload, resolved)
-        return Injection(Patch(operations), tuple(_texts(findings, subject)), audit)
+        warnings = _texts(self._about_injected(subject, namespace, workload, resolved), subject)
+        return Injection(Patch(operations), tuple(warnings), audit, (told.INJECTED, *told.warned(warnings)))
 
     def _resolve(self, subject: Subject, namespace: Namespace, inherited: dict[str, str]) -> Resolved:
         """The settings of a Pod that is injected. Its default opaque ports become part of what it inherits."""
@@ -306,6 +310,11 @@ _REFUSING = {"close_wait_needs_root": CLOSE_WAIT, "invalid_log_http_headers": f"
 
 def _annotations(namespace: Namespace | None) -> Mapping[str, str]:
     return namespace.annotations if namespace is not None else {}
+
+
+def _is_seen_again(subject: Subject, verdict: Decision) -> bool:
+    """Whether it was injected already: a second call is nobody's mistake."""
+    return bool(subject.pod_labels.get(CONTROL_PLANE)) and decision.SIDECAR_EXISTS in verdict.reasons
 
 
 def _texts(findings: list[Finding], subject: Subject) -> list[str]:

@@ -24,7 +24,7 @@ from webhook.injector.advice.surroundings import ENFORCE
 from webhook.injector.pod import Container
 from webhook.injector.settings import TRACE_ATTRIBUTE, TRACE_NAMES
 from webhook.injector.subject import Subject
-from webhook.review import Patch
+from webhook.review import Event, Patch
 
 # Annotations that can have a part in an injection, or in what is said about it.
 COUNTING = (*keys.OURS, TRACE_ATTRIBUTE, SILENCE)
@@ -38,11 +38,13 @@ LARGEST = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Injection:
-    """What a Pod is answered with: the patch, warnings, audit annotations. Never changed once it is made."""
+    """What a Pod is answered with: the patch, warnings, audit annotations; and what its workload is told. Never changed
+    once it is made."""
 
     patch: Patch
     warnings: tuple[str, ...]
     audit: Mapping[str, str]
+    events: tuple[Event, ...] = ()
 
 
 class Memo:
@@ -65,7 +67,7 @@ class Memo:
         if key is None or len(text) > LARGEST:
             return
         # The text alone: its operations are hundreds of objects.
-        self._kept[key] = Injection(Patch(base64=text), injection.warnings, injection.audit)
+        self._kept[key] = Injection(Patch(base64=text), injection.warnings, injection.audit, injection.events)
         if len(self._kept) > self._capacity:
             self._kept.popitem(last=False)
 

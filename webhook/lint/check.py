@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from webhook import scope
 from webhook.cluster.interface import Namespace
 from webhook.cluster.metadata import namespace_of
 from webhook.findings.finding import Finding, Path, Rule, Severity, declare, render_path
 from webhook.findings.templates import Template
-from webhook.lint import scope
 from webhook.manifest import files, positions
 from webhook.manifest.files import Problem
 from webhook.manifest.positions import Located

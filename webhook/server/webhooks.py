@@ -94,9 +94,8 @@ class ProxyInjector:
         if problem:
             answer.warnings.append(OWNER_UNKNOWN.at((), problem).warning)
         answer.warnings += _about_service(injector, request, namespace)
-        event = EVENTS.get(answer.decision)
-        if event and owner is not None and self._events is not None and not request.dry_run:
-            answer.effects.append(partial(self._events.record, owner, event, answer.message))
+        if owner is not None and self._events is not None and not request.dry_run:
+            answer.effects += [partial(self._events.record, owner, *event) for event in answer.events]
         return answer
 
 
@@ -111,9 +110,6 @@ def _about_service(injector: Injector, request: AdmissionRequest, namespace: Nam
 
 
 _MARK = "linkerd"
-
-# A Pod that is only annotated was skipped by the injector all the same.
-EVENTS = {"injected": "Injected", "skipped": "InjectionSkipped", "annotated": "InjectionSkipped"}
 
 _STATUS = {
     "not_found": (404, "NotFound"),

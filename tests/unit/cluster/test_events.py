@@ -72,6 +72,14 @@ class TestEvent:
             "count": 1,
         }
 
+    async def test_is_a_warning_where_that_is_asked_for_and_counted_apart(
+        self, server: FakeApiServer, recorder: EventRecorder, until: Until
+    ) -> None:
+        recorder.record(WEB, "InjectionSkipped", "m", "Warning")
+        recorder.record(WEB, "InjectionSkipped", "m")
+        await until(lambda: recorder.stats["sent"] == 2)
+        assert [(event["type"], event["count"]) for event in server.events] == [("Warning", 1), ("Normal", 1)]
+
     @pytest.mark.parametrize("kind", ["Deployment", "daemonset", "STATEFULSET", "ReplicaSet", "Job", "CronJob"])
     async def test_is_queued_for_kinds_that_the_reference_knows_in_any_case(
         self, waiting: EventRecorder, kind: str

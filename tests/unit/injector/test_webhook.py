@@ -14,17 +14,18 @@ from webhook.server.webhooks import Current, ProxyInjector
 
 SHOP: JSON = {"kind": "Namespace", "metadata": {"name": "shop", "annotations": ENABLED}}
 PLAIN: JSON = {"kind": "Namespace", "metadata": {"name": "plain"}}
+CPU_LIMIT = "config.linkerd.io/proxy-cpu-limit"
 
 
 class Recorder:
     """Events, kept."""
 
     def __init__(self) -> None:
-        self.events: list[tuple[str, str, str, str]] = []
+        self.events: list[tuple[str, str, str, str, str]] = []
 
-    def record(self, about: ObjectReference, reason: str, message: str) -> None:
+    def record(self, about: ObjectReference, reason: str, message: str, type: str = "Normal") -> None:
         """Keep an Event."""
-        self.events.append((about.kind, about.name, reason, message))
+        self.events.append((about.kind, about.name, reason, message, type))
 
 
 class BrokenCluster(OfflineCluster):
@@ -154,17 +155,30 @@ class TestEvents:
     @pytest.mark.parametrize(
         ("annotations", "event"),
         [
-            ({}, ("Injected", "Linkerd sidecar proxy injected")),
+            ({}, ("Injected", "Linkerd sidecar proxy injected", "Normal")),
             (
                 {INJECT: "disabled"},
                 (
                     "InjectionSkipped",
-                    'Linkerd sidecar proxy injection skipped: pod has the annotation "linkerd.io/inject:disabled"',
+                    "not injected: the Pod template has linkerd.io/inject: disabled; remove it to mesh the Pod "
+                    "(injection_disable_annotation_present)",
+                    "Normal",
+                ),
+            ),
+            (
+                {INJECT: "true"},
+                (
+                    "InjectionSkipped",
+                    'not injected: the Pod template has linkerd.io/inject: "true"; write enabled, disabled or ingress '
+                    "(did you mean enabled?) (invalid_inject_annotation_at_workload)",
+                    "Warning",
                 ),
             ),
         ],
     )
-    async def test_one_is_recorded_about_the_owner(self, annotations: dict[str, str], event: tuple[str, str]) -> None:
+    async def test_one_is_recorded_about_the_owner(
+        self, annotations: dict[str, str], event: tuple[str, str, str]
+    ) -> None:
         events = Recorder()
         await answer(owned(self.OWNER, **annotations), events=events)
         assert events.events == [(*self.OWNER, *event)]
@@ -175,6 +189,59 @@ class TestEvents:
         body["spec"]["containers"][0]["ports"] = [{"containerPort": 3306}]
         assert (await answer(body, events=events)).decision == "annotated"
         assert [event[2] for event in events.events] == ["InjectionSkipped"]
+
+    async def test_warnings_about_an_injected_pod_are_one_more_for_its_workload(self) -> None:
+        events = Recorder()
+        body = owned(self.OWNER, **{CPU_LIMIT: "many", "config.linkerd.io/skip-oubound-ports": "5000"})
+        given = await answer(body, events=events)
+        assert len(given.warnings) == 2
+        assert [event[2:] for event in events.events] == [
+            ("Injected", "Linkerd sidecar proxy injected", "Normal"),
+            ("InjectionWarning", "; ".join(given.warnings), "Warning"),
+        ]
+
+    async def test_the_next_pod_of_the_template_tells_the_same_so_that_they_are_counted_together(self) -> None:
+        webhook_events, body = Recorder(), owned(self.OWNER, **{CPU_LIMIT: "many"})
+        for name in ("db-0", "db-1"):
+            body["metadata"]["name"] = name
+            await answer(body, events=webhook_events)
+        assert webhook_events.events[:2] == webhook_events.events[2:]
+
+    async def test_what_a_skip_says_is_not_said_again_as_a_warning(self) -> None:
+        events = Recorder()
+        body = owned(self.OWNER, **{CPU_LIMIT: "many"})
+        body["spec"]["hostNetwork"] = True
+        given = await answer(body, events=events)
+        (skip, warning) = events.events
+        assert (skip[2], skip[4]) == ("InjectionSkipped", "Warning")
+        assert skip[3].endswith("(host_network_enabled)")
+        assert (warning[2], warning[4]) == ("InjectionWarning", "Warning")
+        assert "proxy-cpu-limit" in warning[3]
+        assert "hostNetwork" not in warning[3]
+        assert len(given.warnings) == 2
+
+    async def test_a_skip_whose_warning_is_silenced_is_no_warning(self) -> None:
+        events = Recorder()
+        body = owned(self.OWNER, **{"linkerd-webhook/ignore": "inject-skipped"})
+        body["spec"]["hostNetwork"] = True
+        await answer(body, events=events)
+        assert [(event[2], event[4]) for event in events.events] == [("InjectionSkipped", "Normal")]
+
+    async def test_every_reason_is_told_with_its_identifier(self) -> None:
+        events = Recorder()
+        body = owned(self.OWNER, **{INJECT: "disabled"})
+        body["spec"]["hostNetwork"] = True
+        await answer(body, events=events)
+        ((*_, message, _type),) = events.events
+        assert "(host_network_enabled); " in message
+        assert message.endswith("(injection_disable_annotation_present)")
+
+    async def test_a_pod_that_was_injected_a_moment_ago_has_none_that_says_otherwise(self) -> None:
+        events = Recorder()
+        body = owned(self.OWNER)
+        injected = patched(body, await answer(body))
+        assert (await answer(injected, events=events)).reason == "sidecar_already_exists"
+        assert events.events == []
 
     async def test_a_dry_run_has_no_effect_but_the_same_answer(self) -> None:
         events = Recorder()

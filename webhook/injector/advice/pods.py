@@ -50,6 +50,8 @@ def about_skipped(subject: Subject, namespace: Namespace | None, verdict: Decisi
 
 
 _VALUES: Final = (decision.INVALID_AT_WORKLOAD, decision.INVALID_AT_NAMESPACE)
+# The rules of what is said about a Pod that asks for injection and does not get it.
+OF_SKIPPED: Final = (rules.VALUE, rules.SKIPPED)
 
 
 def about_keys(subject: Subject, namespace: Namespace | None, known: frozenset[str], line: str) -> Iterator[Finding]:
