@@ -104,7 +104,9 @@ def _check(paths: tuple[str, ...], line: Line, lint: Lint, kubeconfig: str | Non
     try:
         return with_cluster(
             kubeconfig,
-            lambda live: check(paths, line, lambda objects: live(OfflineCatalog(objects)), judge, lint),
+            lambda there: check(
+                paths, line, lambda objects: there.over(OfflineCatalog(objects)), judge, lint, there.namespace
+            ),
             _say,
         )
     except Unreachable as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from webhook import scope
@@ -112,9 +112,15 @@ class Object(NamedTuple):
 
 
 def check(
-    paths: Iterable[str], line: Line, catalog: Callable[[list[Any]], Catalog], judge: Judge, lint: Lint
+    paths: Iterable[str],
+    line: Line,
+    catalog: Callable[[list[Any]], Catalog],
+    judge: Judge,
+    lint: Lint,
+    there: Callable[[str], Namespace | None] = lambda _: None,
 ) -> Result:
-    """Check the objects of these files. `catalog` is made of all of them."""
+    """Check the objects of these files. `catalog` is made of all of them; `there` knows the Namespaces that are not
+    among them, None for those that it does not know."""
     order: dict[str, int] = {}
     found: list[Reported] = []
     objects: list[Object] = []
@@ -138,7 +144,9 @@ def check(
     known = catalog([*(each.body for each in objects), *others])
     namespaces = _namespaces(objects)
     for each in objects:
-        found += _report(each, _findings(each, line, known, judge, lint, namespaces))
+        name = each.identity.namespace or "default"
+        namespace = namespaces.get(name) or there(name)
+        found += _report(each, _findings(each, line, known, judge, lint, namespace))
     found.sort(key=lambda one: (order.get(one.file, -1), one.line, one.column))
     return Result(found, len(objects), passed_over)
 
@@ -211,7 +219,7 @@ def _namespaces(objects: Iterable[Object]) -> dict[str, Namespace]:
 
 
 def _findings(
-    each: Object, line: Line, catalog: Catalog, judge: Judge, lint: Lint, namespaces: Mapping[str, Namespace]
+    each: Object, line: Line, catalog: Catalog, judge: Judge, lint: Lint, namespace: Namespace | None
 ) -> list[Finding]:
     """What there is to say about one object."""
     kind = each.identity.kind
@@ -221,7 +229,6 @@ def _findings(
     ]
     if each.is_policy:
         return found + registry.check(each.group, kind, each.body, line=line, catalog=catalog, judge=judge)
-    namespace = namespaces.get(each.identity.namespace or "default")
     template = each.template
     if template is not None and scope.is_concerned(each.body, template.path, namespace):
         found += lint(template.kind, each.body, template.path, namespace)

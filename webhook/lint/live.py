@@ -7,23 +7,28 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
 from webhook.cluster.api import ConfigurationError
-from webhook.cluster.interface import Catalog, Presence
+from webhook.cluster.interface import Catalog, Namespace, Presence
 from webhook.cluster.live import LiveCluster
 from webhook.cluster.live_catalog import CORE, CUSTOM, LiveCatalog
 
 T = TypeVar("T")
-Over = Callable[[Catalog], Catalog]
-"""From the catalog of what was given to that with the cluster under it."""
 
 # Seconds for the cluster to tell all that it has, and for kinds to show up that it need not have.
 WAIT = 15.0
 GRACE = 2.0
 _LOOK = 0.05
+
+
+class There(NamedTuple):
+    """What a cluster knows. `over` makes of the catalog of what was given the one with the cluster under it."""
+
+    over: Callable[[Catalog], Catalog]
+    namespace: Callable[[str], Namespace | None]
 
 
 class Unreachable(Exception):
@@ -53,7 +58,7 @@ class Overlay:
         return None if there is None else {**there, **(self._given.servers(namespace) or {})}
 
 
-def with_cluster(kubeconfig: str, work: Callable[[Over], T], say: Callable[[str], None]) -> T:
+def with_cluster(kubeconfig: str, work: Callable[[There], T], say: Callable[[str], None]) -> T:
     """Do some work with the cluster's objects at hand. Raises `Unreachable`.
 
     What the cluster does not tell in time counts as unknown, and `say` is told.
@@ -66,7 +71,7 @@ def with_cluster(kubeconfig: str, work: Callable[[Over], T], say: Callable[[str]
     return asyncio.run(_with_cluster(kubeconfig, work, say))
 
 
-async def _with_cluster(kubeconfig: str, work: Callable[[Over], T], say: Callable[[str], None]) -> T:
+async def _with_cluster(kubeconfig: str, work: Callable[[There], T], say: Callable[[str], None]) -> T:
     try:
         cluster = await LiveCluster.from_kubeconfig(kubeconfig)
     except ConfigurationError as error:
@@ -80,7 +85,7 @@ async def _with_cluster(kubeconfig: str, work: Callable[[Over], T], say: Callabl
             raise Unreachable(f"the cluster of {kubeconfig} does not answer: {cluster.problem or 'no word from it'}")
         if missing:
             say(f"the cluster does not tell its {', '.join(missing)}: references to these are not checked")
-        return work(lambda given: Overlay(given, catalog))
+        return work(There(lambda given: Overlay(given, catalog), cluster.known_namespace))
     finally:
         await catalog.stop()
         await cluster.stop()

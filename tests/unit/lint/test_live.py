@@ -83,13 +83,23 @@ class TestCluster:
         monkeypatch.setattr(live, "GRACE", 0.3)
         said: list[str] = []
 
-        def work(over: live.Over) -> list[Presence]:
-            both = over(OfflineCatalog([server("given")]))
+        def work(there: live.There) -> list[Presence]:
+            both = there.over(OfflineCatalog([server("given")]))
             return [both.look(POLICY, "Server", "shop", name) for name in ("given", "there", "nowhere")]
 
         found = await live._with_cluster(kubeconfig(tmp_path, cluster.url), work, said.append)
         assert found == [Presence.PRESENT, Presence.PRESENT, Presence.ABSENT]
         assert said == []
+
+    async def test_knows_the_namespaces_that_are_not_given(self, cluster: FakeApiServer, tmp_path: Path) -> None:
+        cluster.set_namespace("shop", **{"linkerd.io/inject": "enabled"})
+
+        def work(there: live.There) -> list[Any]:
+            shop = there.namespace("shop")
+            return [shop and shop.annotations, there.namespace("nowhere")]
+
+        found = await live._with_cluster(kubeconfig(tmp_path, cluster.url), work, print)
+        assert found == [{"linkerd.io/inject": "enabled"}, None]
 
     async def test_that_does_not_answer_is_told(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(live, "WAIT", 0.3)
