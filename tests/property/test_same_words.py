@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from hypothesis import given, settings
@@ -11,13 +14,17 @@ from hypothesis import strategies as st
 from tests.unit.injector.builders import injector, request
 from webhook import scope
 from webhook.advice import about
+from webhook.cluster.catalog import OfflineCatalog
 from webhook.cluster.interface import Namespace
 from webhook.cluster.offline import OfflineCluster
-from webhook.findings.finding import Severity
+from webhook.findings.finding import Finding, Severity
 from webhook.injector.advice.objects import Advisor
 from webhook.injector.inject import Injector
 from webhook.injector.settings import SETTINGS
+from webhook.lint.check import check
 from webhook.policy.registry import load_all
+from webhook.review import AdmissionRequest, GroupVersionKind
+from webhook.server.advisor import WorkloadAdvisor
 from webhook.server.webhooks import Current, ProxyInjector
 
 VALUES = st.sampled_from(
@@ -135,3 +142,91 @@ def test_of_a_template_it_is_what_is_said_of_its_pod_at_another_place(
     of_pod = about(Advisor(using), "pod", owned, (), namespace, (kind.lower(), "web"))
     of_template = about(Advisor(using), kind.lower(), workload, at, namespace)
     assert of_template == [each._replace(path=(*at, *each.path)) for each in of_pod]
+
+
+KINDS = st.sampled_from(["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "ReplicationController"])
+OWNED = st.sampled_from([{}, {"ownerReferences": [{"kind": "Deployment", "name": "web", "controller": True}]}])
+WORKLOADS = st.builds(
+    lambda kind, metadata, owned, pod, replicas: {
+        "kind": kind,
+        "metadata": {**metadata, **owned},
+        "spec": {"template": {key: pod[key] for key in ("metadata", "spec")}, "replicas": replicas},
+    },
+    KINDS,
+    METADATA,
+    OWNED,
+    PODS,
+    st.integers(0, 2),
+)
+SPACES = st.builds(lambda metadata: {"kind": "Namespace", "metadata": metadata}, METADATA)
+APPLIED = st.one_of(WORKLOADS, SPACES)
+GROUPS = {"Job": "batch", "ReplicationController": "", "Namespace": ""}
+
+
+def by_advisor(body: Any, namespace: Namespace | None, before: Any = None) -> list[str]:
+    """The warnings of the webhook that looks at what is applied, whole."""
+    kind = GroupVersionKind(GROUPS.get(body["kind"], "apps"), "v1", body["kind"])
+    operation = "UPDATE" if before is not None else "CREATE"
+    asked = AdmissionRequest("u", "v1", kind, kind, "shop", "web", operation, body, before)
+    manifest = namespace and {
+        "kind": "Namespace",
+        "metadata": {"name": "shop", "annotations": dict(namespace.annotations), "labels": dict(namespace.labels)},
+    }
+    answer = asyncio.run(WorkloadAdvisor(Current(USING), OfflineCluster([manifest] if manifest else [])).answer(asked))
+    assert (answer.allowed, answer.patch, answer.effects) == (True, None, [])
+    return answer.warnings
+
+
+def by_validate(body: Any, namespace: Namespace | None) -> list[str]:
+    """What `validate` finds in a manifest, in a Namespace that a cluster knows."""
+    said: list[Finding] = []
+
+    def lint(kind: str, body: Any, template: Any, namespace: Namespace | None) -> list[Finding]:
+        found = about(Advisor(USING), kind, body, template, namespace)
+        said.extend(found)
+        return found
+
+    group = GROUPS.get(body["kind"], "apps")
+    manifest = {**body, "apiVersion": f"{group}/v1".lstrip("/")}
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "a.json"
+        file.write_text(json.dumps(manifest))
+        result = check([str(file)], USING.mesh.line, OfflineCatalog, str, lint, lambda _: namespace)
+    assert sorted(each.message for each in result.found) == sorted(each.message for each in said)
+    return [each.warning for each in said]
+
+
+def is_made(body: Any) -> bool:
+    """Whether a controller made it from a template."""
+    return body["kind"] in ("ReplicaSet", "Job") and "ownerReferences" in body["metadata"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(body=APPLIED, namespace=st.none() | NAMESPACES)
+def test_of_what_is_applied_the_webhook_says_what_validate_says(body: Any, namespace: Namespace | None) -> None:
+    said = by_advisor(body, namespace)
+    assert said == ([] if is_made(body) else by_validate(body, namespace))
+
+
+@settings(max_examples=300, deadline=None)
+@given(before=APPLIED, after=APPLIED, namespace=NAMESPACES, kept=st.booleans())
+def test_of_an_update_all_is_said_or_nothing_where_it_leaves_alone_what_counts(
+    before: Any, after: Any, namespace: Namespace, kept: bool
+) -> None:
+    if kept or before["kind"] != after["kind"]:
+        # Nothing that counts differs: the number of replicas, what others wrote.
+        metadata = {**before["metadata"], "resourceVersion": "2"}
+        metadata["annotations"] = {**before["metadata"]["annotations"], "example.org/other": "2"}
+        after = {**before, "metadata": metadata, "spec": {**before.get("spec", {}), "replicas": 9}}
+        assert by_advisor(after, namespace, before) == []
+        return
+    said = by_advisor(after, namespace, before)
+    assert said in ([], by_advisor(after, namespace))
+    template = [each.get("spec", {}).get("template") for each in (before, after)]
+    linkerd = [
+        {key: value for key, value in each["metadata"][group].items() if "linkerd" in key}
+        for group in ("annotations", "labels")
+        for each in (before, after)
+    ]
+    if template[0] != template[1] or linkerd[0] != linkerd[1] or linkerd[2] != linkerd[3]:
+        assert said == by_advisor(after, namespace)

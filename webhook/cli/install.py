@@ -40,6 +40,8 @@ def _name(setting: Setting) -> str:
 def _shape(setting: Setting) -> dict[str, Any]:
     schema, shape = setting.schema, {"help": setting.description, "default": None}
     match schema["type"]:
+        case "boolean" if setting.default:
+            return {**shape, "type": click.Choice(("on", "off")), "callback": _is_on}
         case "boolean":
             return {**shape, "is_flag": True}
         case "integer":
@@ -49,6 +51,10 @@ def _shape(setting: Setting) -> dict[str, Any]:
     if "enum" in schema:
         return {**shape, "type": click.Choice(schema["enum"])}
     return {**shape, "metavar": "TEXT"}
+
+
+def _is_on(_context: click.Context, _parameter: click.Parameter, value: str | None) -> bool | None:
+    return None if value is None else value == "on"
 
 
 @click.command(short_help="print what to apply")

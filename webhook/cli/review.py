@@ -21,6 +21,7 @@ from webhook.mesh.config import ConfigError, Mesh
 from webhook.mesh.defaults import default_trust_anchors, default_values
 from webhook.mesh.releases import choose
 from webhook.review import JSON, AdmissionRequest, ReviewError
+from webhook.server.advisor import WorkloadAdvisor
 from webhook.server.validators import VALIDATORS, Validator
 from webhook.server.webhooks import Current, ProxyInjector, Registry, Webhook
 from webhook.yaml.objects import Build, Loader
@@ -77,9 +78,10 @@ def review(
 
 
 def _webhooks(injector: Injector, objects: list[JSON]) -> list[Webhook]:
-    catalog = OfflineCatalog(objects)
+    catalog, cluster = OfflineCatalog(objects), OfflineCluster(objects)
     return [
-        ProxyInjector(Current(injector), OfflineCluster(objects)),
+        ProxyInjector(Current(injector), cluster),
+        WorkloadAdvisor(Current(injector), cluster),
         *(Validator(name, lambda: injector.mesh.line, catalog) for name in VALIDATORS),
     ]
 

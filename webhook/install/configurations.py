@@ -19,6 +19,7 @@ JSON = dict[str, Any]
 NAME: Final = "linkerd-webhook"
 SELF_TEST: Final = "linkerd-webhook-self-test"
 SELF_TEST_LABEL: Final = "linkerd-webhook/self-test"
+ADVISOR: Final = "linkerd-webhook-workload-advisor"
 # By these labels the self-test's configuration is found, and by this one it tells that the server has been reached: the
 # leader puts it there, and no manifest has it, so that nothing takes it away again.
 SELF_TEST_LABELS: Final = {"app.kubernetes.io/component": "self-test"}
@@ -28,19 +29,23 @@ _DOMAIN: Final = "linkerd-webhook.linkerd.io"
 INJECTOR_WEBHOOK: Final = f"proxy-injector.{_DOMAIN}"
 POLICY_WEBHOOK: Final = f"policy-validator.{_DOMAIN}"
 PROFILE_WEBHOOK: Final = f"sp-validator.{_DOMAIN}"
+WORKLOAD_WEBHOOK: Final = f"workload-advisor.{_DOMAIN}"
+NAMESPACE_WEBHOOK: Final = f"namespace-advisor.{_DOMAIN}"
 SELF_TEST_WEBHOOK: Final = f"self-test.{_DOMAIN}"
 
 _CREATE: Final = ("CREATE",)
 _CREATE_OR_UPDATE: Final = ("CREATE", "UPDATE")
 
 
-def _rule(group: str, version: str, resources: tuple[str, ...], operations: tuple[str, ...]) -> JSON:
+def _rule(
+    group: str, version: str, resources: tuple[str, ...], operations: tuple[str, ...], reach: str = "Namespaced"
+) -> JSON:
     return {
         "apiGroups": [group],
         "apiVersions": [version],
         "operations": list(operations),
         "resources": list(resources),
-        "scope": "Namespaced",
+        "scope": reach,
     }
 
 
@@ -64,6 +69,12 @@ RULES: Final[dict[str, tuple[JSON, ...]]] = {
         _rule("gateway.networking.k8s.io", "*", _ROUTES, _CREATE_OR_UPDATE),
     ),
     PROFILE_WEBHOOK: (_rule("linkerd.io", "*", ("serviceprofiles",), _CREATE_OR_UPDATE),),
+    WORKLOAD_WEBHOOK: (
+        _rule("apps", "v1", ("daemonsets", "deployments", "replicasets", "statefulsets"), _CREATE_OR_UPDATE),
+        _rule("batch", "v1", ("cronjobs", "jobs"), _CREATE_OR_UPDATE),
+        _rule("", "v1", ("replicationcontrollers",), _CREATE_OR_UPDATE),
+    ),
+    NAMESPACE_WEBHOOK: (_rule("", "v1", ("namespaces",), _CREATE_OR_UPDATE, "Cluster"),),
     SELF_TEST_WEBHOOK: (_rule("", "v1", ("configmaps",), ("UPDATE",)),),
 }
 
@@ -85,6 +96,51 @@ VALIDATOR_CONDITIONS: Final = (
         "name": "not-being-deleted",
         "expression": "request.operation != 'UPDATE' || !has(object.metadata.deletionTimestamp)",
     },
+)
+
+
+def _differs(field: str) -> str:
+    """Whether an object's annotations or labels are other ones than before."""
+    return (
+        f"(has(object.metadata.{field}) ? object.metadata.{field} : {{}}) != "
+        f"(has(oldObject.metadata.{field}) ? oldObject.metadata.{field} : {{}})"
+    )
+
+
+_METADATA_DIFFERS: Final = f"{_differs('annotations')} ||\n{_differs('labels')}"
+
+# A workload is sent without a key of Linkerd's, too: whether its Namespace asks is an annotation there, which no
+# condition sees. It is sent when it is created and when its template changes, which is rare beside its Pods.
+WORKLOAD_CONDITIONS: Final = (
+    *VALIDATOR_CONDITIONS,
+    {
+        "name": "not-made-from-a-template",
+        "expression": (
+            "!(request.kind.kind in ['ReplicaSet', 'Job']) || !has(object.metadata.ownerReferences) ||\n"
+            "!object.metadata.ownerReferences.exists(owner, has(owner.controller) && owner.controller)"
+        ),
+    },
+    {
+        "name": "changed",
+        "expression": (
+            f"request.operation != 'UPDATE' ||\n{_METADATA_DIFFERS} ||\n"
+            "(request.kind.kind == 'CronJob'\n"
+            "  ? object.spec.jobTemplate != oldObject.spec.jobTemplate\n"
+            "  : object.spec.template != oldObject.spec.template)"
+        ),
+    },
+)
+NAMESPACE_CONDITIONS: Final = (
+    *VALIDATOR_CONDITIONS,
+    {
+        "name": "has-a-key-of-linkerds",
+        "expression": " ||\n".join(
+            f"has(object.metadata.{field}) && object.metadata.{field}.exists(key,\n"
+            "  key.contains('linkerd.io/') || key.startsWith('linkerd-webhook/'))"
+            for field in ("annotations", "labels")
+        ),
+    },
+    {"name": "changed", "expression": f"request.operation != 'UPDATE' ||\n{_METADATA_DIFFERS}"},
 )
 
 
@@ -131,6 +187,16 @@ def webhook(name: str, client: Any, namespaces: Any, failure_policy: Any, *, rei
     if reinvocation is not None:
         found["reinvocationPolicy"] = reinvocation
     return found
+
+
+def advisor(name: str, client: Any, namespaces: Any) -> JSON:
+    """A webhook that only warns: nothing waits for it for long, and nothing is refused where it does not answer."""
+    return {
+        **webhook(name, client, namespaces, "Ignore"),
+        "rules": [dict(rule) for rule in RULES[name]],
+        "sideEffects": "None",
+        "timeoutSeconds": 1,
+    }
 
 
 def self_test(namespace: Any, client: Any) -> JSON:

@@ -91,6 +91,7 @@ THINGS: Final = (
     _admission("ValidatingAdmissionPolicy", f"{NAME}-guard"),
     OWN_INJECTOR,
     _admission("ValidatingWebhookConfiguration"),
+    _admission("ValidatingWebhookConfiguration", f"{NAME}-workload-advisor"),
     Thing(Stage.SERVER, "apps/v1", "Deployment", "deployments"),
     Thing(Stage.SERVER, "autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
     Thing(Stage.SERVER, "policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),

@@ -121,6 +121,14 @@ SETTINGS: Final = (
         "--guard",
     ),
     Setting(
+        "workloadAdvice",
+        True,
+        BOOLEAN,
+        "A webhook that tells whoever applies a workload or a Namespace which annotations have no effect and why its "
+        "Pods will not be injected. It allows everything, and waits one second at most.",
+        "--workload-advice",
+    ),
+    Setting(
         "tokenProjection",
         True,
         BOOLEAN,

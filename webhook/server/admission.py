@@ -155,7 +155,7 @@ class Admission:
             if error.uid is None:
                 raise Rejection(400, error.message, "post an AdmissionReview of admission.k8s.io/v1") from None
             request = AdmissionRequest(error.uid, error.api_version or review.API_VERSIONS[0], _NO_KIND, _NO_KIND)
-            name, answer = _NO_WEBHOOK, deny(error.message, reason="bad_review")
+            name, answer = _NO_WEBHOOK, self._refuse(path, deny(error.message, reason="bad_review"))
             payload = review.render(request.uid, request.api_version, answer)
         else:
             webhook = self._registry.choose(path, request)
@@ -164,7 +164,7 @@ class Admission:
                 answer = await webhook.answer(request)
                 payload = review.render(request.uid, request.api_version, answer)
             except Exception as error:
-                answer = self._failed(name, request, error)
+                answer = self._refuse(path, self._failed(name, request, error))
                 payload = review.render(request.uid, request.api_version, answer)
         size = b"%d" % len(payload)
         await send({"type": "http.response.start", "status": 200, "headers": [_JSON_HEADER, (b"content-length", size)]})
@@ -186,6 +186,10 @@ class Admission:
             status_reason="InternalError",
             reason="internal_error",
         )
+
+    def _refuse(self, path: str, refusal: Answer) -> Answer:
+        """A refusal, but by a webhook that only advises."""
+        return Answer(decision="allowed", reason=refusal.reason) if self._registry.allows_all(path) else refusal
 
     def _run_effects(self, name: str, answer: Answer) -> None:
         for effect in answer.effects:

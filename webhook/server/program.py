@@ -18,6 +18,7 @@ from webhook.policy.registry import load_all
 from webhook.server import admin, listen, tls
 from webhook.server import log as logs
 from webhook.server.admission import Admission
+from webhook.server.advisor import WorkloadAdvisor
 from webhook.server.app import AdmissionApp
 from webhook.server.configuration import Configuration, only_line
 from webhook.server.connection import Policy
@@ -192,6 +193,7 @@ def _registry(
     webhooks: list[Webhook] = [Validator(name, line, around.catalog, patterns.ask) for name in VALIDATORS]
     if _needs_values(options):
         webhooks.insert(0, ProxyInjector(configuration.injector, around.cluster, around.events))
+        webhooks.append(WorkloadAdvisor(configuration.injector, around.cluster))
     if options.service is not None:
         from webhook.server.upkeep.selftest import SelfTest
 

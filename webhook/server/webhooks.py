@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from webhook.advice import about
 from webhook.cluster import owners
@@ -22,6 +22,8 @@ from webhook.policy.registry import LINKERD
 from webhook.policy.targets import GATEWAY, POLICY
 from webhook.review import AdmissionRequest, Answer, deny
 from webhook.server.validators import POLICY_VALIDATOR, SP_VALIDATOR
+
+WORKLOAD_ADVISOR: Final = "workload-advisor"
 
 T = TypeVar("T")
 
@@ -138,6 +140,11 @@ class Registry:
     def names(self) -> tuple[str, ...]:
         """Every webhook's name."""
         return tuple(self._by_name)
+
+    def allows_all(self, path: str) -> bool:
+        """Whether whatever is posted to a served path is allowed, also where it cannot be read or answered."""
+        webhook = self._on_root if path == "/" else self._by_path.get(path)
+        return webhook is not None and webhook.name == WORKLOAD_ADVISOR
 
     def choose(self, path: str, request: AdmissionRequest) -> Webhook:
         """The webhook for a request that was posted to a served path."""

@@ -94,6 +94,11 @@ class TestFlags:
         assert "--linkerd-namespace=mesh" in container("--linkerd-namespace=mesh")["args"]
         assert "linkerd'" not in str([each.get("webhooks") for each in found.values()]).replace("linkerd-", "")
 
+    def test_workload_advice_is_on_unless_it_is_turned_off(self) -> None:
+        key = ("ValidatingWebhookConfiguration", "linkerd-webhook-workload-advisor")
+        assert key in objects() and key in objects("--workload-advice=on", "--adopt")
+        assert key not in objects("--workload-advice=off") and key not in objects("--workload-advice=off", "--adopt")
+
     def test_ha_is_three_replicas_and_the_failure_policy_as_given(self) -> None:
         found = objects("--ha", "--failure-policy=Fail")
         assert found["Deployment", "linkerd-webhook"]["spec"]["replicas"] == 3

@@ -74,6 +74,20 @@ def uids(result: Result) -> list[str]:
     return [response["uid"] for response in responses(result)]
 
 
+class TestWorkloadAdvisor:
+    def test_says_of_a_deployment_what_validate_says(self, run: Run) -> None:
+        body = asked("a")
+        template = {"metadata": {"annotations": {"config.linkerd.io/skip-oubound-ports": "1"}}}
+        body["request"] |= {
+            "kind": {"group": "apps", "version": "v1", "kind": "Deployment"},
+            "object": {"kind": "Deployment", "metadata": {"name": "cart"}, "spec": {"template": template}},
+        }
+        result = run("--webhook", "workload-advisor", given=json.dumps(body))
+        (response,) = responses(result)
+        assert (result.exit_code, response["allowed"], "patch" in response) == (0, True, False)
+        assert "did you mean config.linkerd.io/skip-outbound-ports" in response["warnings"][0]
+
+
 class TestExitCodes:
     def test_0_where_all_are_allowed(self, run: Run) -> None:
         result = run(given=json.dumps(asked("a")))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from webhook import scope
 from webhook.install import configurations as conf
 
 MANIFESTS = Path(__file__).parents[4] / "shared" / "linkerd" / "edge-26.8" / "control-plane.yaml"
@@ -56,8 +57,24 @@ class TestRules:
             assert "/" not in resource
 
     @pytest.mark.parametrize("name", conf.RULES)
-    def test_match_nothing_that_lives_in_no_namespace(self, name: str) -> None:
-        assert {rule["scope"] for rule in conf.RULES[name]} == {"Namespaced"}
+    def test_match_nothing_that_lives_in_no_namespace_but_namespaces(self, name: str) -> None:
+        scopes = {"Cluster"} if name == conf.NAMESPACE_WEBHOOK else {"Namespaced"}
+        assert {rule["scope"] for rule in conf.RULES[name]} == scopes
+
+    def test_of_the_advisor_match_every_kind_that_it_has_a_word_for_and_no_other(self) -> None:
+        sent = matched(conf.RULES[conf.WORKLOAD_WEBHOOK]) | matched(conf.RULES[conf.NAMESPACE_WEBHOOK])
+        kinds = {
+            ("apps", "DaemonSet"),
+            ("apps", "Deployment"),
+            ("apps", "ReplicaSet"),
+            ("apps", "StatefulSet"),
+            ("batch", "CronJob"),
+            ("batch", "Job"),
+            ("", "ReplicationController"),
+            ("", "Namespace"),
+        }
+        assert sent == {(group, f"{kind.lower()}s", op) for group, kind in kinds for op in ("CREATE", "UPDATE")}
+        assert all(scope.template(group, kind, {}) is not None for group, kind in kinds)
 
     @pytest.mark.parametrize("name", conf.RULES)
     def test_never_match_a_deletion(self, name: str) -> None:
@@ -145,12 +162,23 @@ class TestSelfTest:
         assert conf.RULES[conf.SELF_TEST_WEBHOOK][0]["scope"] == "Namespaced"
 
 
+class TestAdvisor:
+    @pytest.mark.parametrize("name", [conf.WORKLOAD_WEBHOOK, conf.NAMESPACE_WEBHOOK])
+    def test_holds_nobody_up_and_refuses_nothing_where_it_does_not_answer(self, name: str) -> None:
+        found = conf.advisor(name, {}, {})
+        assert (found["failurePolicy"], found["timeoutSeconds"], found["sideEffects"]) == ("Ignore", 1, "None")
+        assert found["rules"] == list(conf.RULES[name])
+
+
+CONDITIONS = (conf.INJECTOR_CONDITIONS, conf.VALIDATOR_CONDITIONS, conf.WORKLOAD_CONDITIONS, conf.NAMESPACE_CONDITIONS)
+
+
 class TestMatchConditions:
-    @pytest.mark.parametrize("conditions", [conf.INJECTOR_CONDITIONS, conf.VALIDATOR_CONDITIONS])
+    @pytest.mark.parametrize("conditions", CONDITIONS)
     def test_have_names_of_their_own(self, conditions: tuple[conf.JSON, ...]) -> None:
         assert len({each["name"] for each in conditions}) == len(conditions)
 
-    @pytest.mark.parametrize("conditions", [conf.INJECTOR_CONDITIONS, conf.VALIDATOR_CONDITIONS])
+    @pytest.mark.parametrize("conditions", CONDITIONS)
     def test_use_nothing_that_api_servers_of_1_28_do_not_know(self, conditions: tuple[conf.JSON, ...]) -> None:
         for each in conditions:
             assert ".?" not in each["expression"]

@@ -119,10 +119,30 @@ class TestConfigurations:
                     assert webhook["failurePolicy"] == policy
                     assert webhook.get("rules", []) == (list(RULES[webhook["name"]]) if policy == "Ignore" else [])
 
-    def test_are_none_of_ours_but_the_self_tests_where_linkerds_are_adopted(self) -> None:
+    def test_are_none_of_ours_but_the_self_test_s_and_the_advisor_s_where_linkerds_are_adopted(self) -> None:
         found = rendered({"adopt": True})
-        assert [key for key in found if key[0] in CONFIGURATIONS] == [(CONFIGURATIONS[0], f"{NAME}-self-test")]
+        self_test, advisor = (CONFIGURATIONS[0], f"{NAME}-self-test"), (CONFIGURATIONS[1], configurations.ADVISOR)
+        assert [key for key in found if key[0] in CONFIGURATIONS] == [self_test, advisor]
         assert "--adopt" in container(found)["args"]
+
+    @pytest.mark.parametrize("values", [{}, {"adopt": True}, {"failurePolicy": "Fail"}, {"guard": "deny"}])
+    def test_of_the_advisor_are_the_same_in_every_way_to_be_installed_and_gone_where_it_is_off(
+        self, values: JSON
+    ) -> None:
+        key = (CONFIGURATIONS[1], configurations.ADVISOR)
+        webhooks = rendered(values)[key]["webhooks"]
+        assert webhooks == rendered({})[key]["webhooks"]
+        assert {each["failurePolicy"] for each in webhooks} == {"Ignore"}
+        assert all(each["rules"] for each in webhooks)
+        assert key not in rendered({**values, "workloadAdvice": False})
+
+    def test_of_the_advisor_spare_the_namespaces_that_the_injector_s_spare(self) -> None:
+        found = rendered({"namespaces": {"optIn": True, "exclude": ["mine"]}})
+        injector = found["MutatingWebhookConfiguration", NAME]["webhooks"][0]["namespaceSelector"]
+        workloads, namespaces = found[CONFIGURATIONS[1], configurations.ADVISOR]["webhooks"]
+        assert workloads["namespaceSelector"] == injector
+        # Whoever annotates a Namespace that opted out has to be told as well.
+        assert namespaces["namespaceSelector"] == {"matchExpressions": injector["matchExpressions"][1:]}
 
     def test_trust_a_given_ca_everywhere(self) -> None:
         pem = "-----BEGIN CERTIFICATE-----\n"
@@ -217,8 +237,11 @@ class TestRights:
         def names(values: JSON) -> list[str]:
             return sorted(name for rule in self.rules(values) for name in rule.get("resourceNames", ()))
 
-        assert names({}) == [NAME, NAME, f"{NAME}-self-test"]
-        assert names({"adopt": True}) == sorted([*LINKERDS_MUTATING, *LINKERDS_VALIDATING, f"{NAME}-self-test"])
+        assert names({"workloadAdvice": False}) == [NAME, NAME, f"{NAME}-self-test"]
+        assert names({}) == [NAME, NAME, f"{NAME}-self-test", configurations.ADVISOR]
+        of_linkerd = [*LINKERDS_MUTATING, *LINKERDS_VALIDATING]
+        assert names({"adopt": True}) == sorted([*of_linkerd, f"{NAME}-self-test", configurations.ADVISOR])
+        assert names({"adopt": True, "workloadAdvice": False}) == sorted([*of_linkerd, f"{NAME}-self-test"])
 
     def test_covers_what_the_example_grants(self) -> None:
         example = Path(__file__).parents[3] / "deploy" / "rbac.yaml"

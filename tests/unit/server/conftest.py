@@ -87,6 +87,17 @@ class FakeWebhook:
         return self.respond(request)
 
 
+class FakeAdvisor(FakeWebhook):
+    """Answers as another webhook does, at the path of the one that only advises."""
+
+    name = "workload-advisor"
+    path = "/workload-advisor"
+
+    def __init__(self, other: FakeWebhook) -> None:
+        super().__init__()
+        self.respond = lambda request: other.respond(request)
+
+
 class LogFile:
     """The log's lines, through the same writer that `serve` has."""
 
@@ -180,7 +191,7 @@ async def serving(ca: Pair, leaf: Pair, log_file: LogFile) -> AsyncIterator[Serv
     async def start(policy: Policy | None = None, times: Times | None = None, **settings: Any) -> Site:
         webhook, metrics, certificate = FakeWebhook(), Metrics(), tls.Certificate()
         certificate.load(leaf.certificate, leaf.key)
-        registry = Registry([webhook])
+        registry = Registry([webhook, FakeAdvisor(webhook)])
         endpoint = Admission(registry, metrics, log_file.lines, **settings)
         app = AdmissionApp(registry, endpoint, metrics)
         policy = policy or Policy()

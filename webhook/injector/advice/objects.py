@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -161,9 +162,12 @@ def subject_of(pod: Mapping[str, Any], *, template: bool = False) -> Subject:
     metadata["annotations"] = _texts_of(metadata.get("annotations"))
     if template:
         metadata["ownerReferences"] = [{}]
-    raw = msgspec.Raw(orjson.dumps({"kind": "Pod", "metadata": metadata, "spec": pod.get("spec")}))
+    body: Any = {"kind": "Pod", "metadata": metadata, "spec": pod.get("spec")}
+    # What is nested too deeply, or has a number of too many digits, is read as it is, which takes longer.
+    with suppress(orjson.JSONEncodeError):
+        body = msgspec.Raw(orjson.dumps(body))
     kind = GroupVersionKind("", "v1", "Pod")
-    return read(AdmissionRequest("", "", kind, kind, object=raw))
+    return read(AdmissionRequest("", "", kind, kind, object=body))
 
 
 def _at(body: Any, path: Path) -> Mapping[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from certs.configurations import MUTATING, VALIDATING
-from webhook.install.configurations import NAME, SELF_TEST
+from webhook.install.configurations import ADVISOR, NAME, SELF_TEST
 from webhook.install.linkerd import LINKERDS
 from webhook.install.objects.names import CA_SECRET, JSON, LEAF_SECRET, OWN_CONFIGURATIONS, SELF_MANAGED, metadata
 from webhook.install.tree import If, Namespace, Node, On
@@ -48,7 +48,12 @@ def cluster_role() -> JSON:
             _allow("gateway.networking.k8s.io", ["httproutes", "grpcroutes"], ["list", "watch"]),
             _allow(admission, [mutating, validating], _READ),
             _allow(admission, [mutating], ["update"], [SELF_TEST, *_written(LINKERDS_MUTATING)]),
-            _allow(admission, [validating], ["update"], _written(LINKERDS_VALIDATING)),
+            _allow(
+                admission,
+                [validating],
+                ["update"],
+                [*_written(LINKERDS_VALIDATING), If(On("workloadAdvice"), ADVISOR)],
+            ),
         ],
     }
 

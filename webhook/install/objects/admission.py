@@ -34,6 +34,25 @@ def validating() -> JSON:
     return _configuration("ValidatingWebhookConfiguration", NAME, webhooks)
 
 
+def advisor() -> JSON:
+    """What tells whoever applies a workload or a Namespace. It is there beside Linkerd's own configurations, too."""
+    names = conf.not_spared(_spared())
+    of_workloads = _namespaces(may_opt_in=True)
+    # Also of a Namespace that no webhook is asked about: it may ask for what it does not get.
+    of_namespaces = {"matchExpressions": [names]}
+    webhooks = [
+        {
+            **conf.advisor(name, _client("/workload-advisor"), namespaces),
+            "matchConditions": _conditions(conditions),
+        }
+        for name, namespaces, conditions in (
+            (conf.WORKLOAD_WEBHOOK, of_workloads, conf.WORKLOAD_CONDITIONS),
+            (conf.NAMESPACE_WEBHOOK, of_namespaces, conf.NAMESPACE_CONDITIONS),
+        )
+    ]
+    return _configuration("ValidatingWebhookConfiguration", conf.ADVISOR, webhooks)
+
+
 def guard_policy() -> JSON:
     """The guard."""
     conditions = [*guard.CONDITIONS, If(Not(On("tokenProjection")), guard.TOKEN_CONDITION)]
@@ -77,11 +96,15 @@ def _webhook(name: str, path: str, conditions: tuple[JSON, ...], **more: Any) ->
         **conf.webhook(name, _client(path), namespaces, Value("failurePolicy"), **more),
         # With Fail it is born without any, and matches nothing: the server puts them in once the API server reaches it.
         "rules": If(Equal("failurePolicy", "Ignore"), [dict(rule) for rule in conf.RULES[name]]),
-        "matchConditions": If(
-            Kubernetes("1.28", "matchConditions: the server is asked about more, with an empty answer"),
-            [dict(each) for each in conditions],
-        ),
+        "matchConditions": _conditions(conditions),
     }
+
+
+def _conditions(conditions: tuple[JSON, ...]) -> Node:
+    return If(
+        Kubernetes("1.28", "matchConditions: the server is asked about more, with an empty answer"),
+        [dict(each) for each in conditions],
+    )
 
 
 def _client(path: str) -> JSON:
@@ -91,5 +114,8 @@ def _client(path: str) -> JSON:
 
 def _namespaces(*, may_opt_in: bool) -> JSON:
     label: Node = If(On("namespaces.optIn"), conf.opted_in(), conf.opted_out()) if may_opt_in else conf.opted_out()
-    names = conf.spared_namespaces(Namespace(), [Each("namespaces.exclude")])
-    return {"matchExpressions": [label, conf.not_spared(names)]}
+    return {"matchExpressions": [label, conf.not_spared(_spared())]}
+
+
+def _spared() -> list[Node]:
+    return conf.spared_namespaces(Namespace(), [Each("namespaces.exclude")])

@@ -35,6 +35,7 @@ OBJECTS: Final = (
     Object("webhooks", admission.self_test()),
     Object("webhooks", admission.mutating(), OWN_CONFIGURATIONS),
     Object("webhooks", admission.validating(), OWN_CONFIGURATIONS),
+    Object("webhooks", admission.advisor(), On("workloadAdvice")),
     Object("guard", admission.guard_policy(), GUARDED),
     Object("guard", admission.guard_binding(), GUARDED),
     Object("guard", admission.guard_binding_until(), every(DENYING, GUARDED)),

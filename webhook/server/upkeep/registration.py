@@ -11,6 +11,7 @@ import structlog
 from certs.bundle import encode
 from certs.configurations import FIELD_MANAGER, MUTATING, VALIDATING, Name, Service, path, pointing
 from webhook.cluster.api import JSON, ApiError, ApiServer
+from webhook.install.configurations import ADVISOR as ADVISOR_NAME
 from webhook.install.configurations import NAME, REACHED_LABEL
 from webhook.install.configurations import SELF_TEST as CONFIG_MAP
 from webhook.install.linkerd import LINKERDS
@@ -26,6 +27,8 @@ INJECTORS: Final[dict[bool, Name]] = {
 }
 REACHED: Final = "true"
 OURS: Final[tuple[Name, ...]] = ((MUTATING, NAME), (VALIDATING, NAME), SELF_TEST)
+# Ours as well, in every way to be installed. It has its rules from the start, and no replica has to wait for it.
+ADVISOR: Final[Name] = (VALIDATING, ADVISOR_NAME)
 
 log = structlog.get_logger(__name__)
 

@@ -26,7 +26,7 @@ from webhook.server.tls import Certificate
 from webhook.server.upkeep import selftest
 from webhook.server.upkeep.configurations import Configurations
 from webhook.server.upkeep.leases import LeaseWatch
-from webhook.server.upkeep.registration import OURS, SELF_TEST, Duties, Registration
+from webhook.server.upkeep.registration import ADVISOR, OURS, SELF_TEST, Duties, Registration
 from webhook.server.upkeep.served import ServedSecret
 from webhook.server.upkeep.trust import Trust
 
@@ -58,7 +58,7 @@ class Upkeep:
         """`loaded` is told of each new pair that the Secret holds whether it was taken."""
         service = duties.service
         self.duties = duties
-        self.configurations = Configurations(api, service, [*OURS, *(LINKERDS if duties.adopt else ())])
+        self.configurations = Configurations(api, service, [*OURS, ADVISOR, *(LINKERDS if duties.adopt else ())])
         self.trust = Trust(certificate, self.configurations, self.counted)
         self.secret = (
             ServedSecret(api, service.namespace, LEAF_SECRET, certificate, loaded, self.trust.refuses)
@@ -138,7 +138,7 @@ class Upkeep:
     def _owned(self) -> list[Name]:
         """The configurations whose caBundle is ours to write: also those of the other way to be installed, so that
         nobody is left alone while one is exchanged for the other."""
-        bodies = [(name, self.configurations.get(name)) for name in (*OURS, *LINKERDS)]
+        bodies = [(name, self.configurations.get(name)) for name in (*OURS, ADVISOR, *LINKERDS)]
         return [name for name, body in bodies if body and pointing(body, self.duties.service)]
 
     async def _endpoints(self) -> list[tuple[str, int]]:

@@ -8,14 +8,15 @@ import pytest
 
 from certs.keeper import Round
 from webhook.install.configurations import RULES
+from webhook.install.linkerd import LINKERDS
 from webhook.server.tls import Certificate
 from webhook.server.upkeep import selftest
 from webhook.server.upkeep.conditions import conditions
-from webhook.server.upkeep.registration import Duties
+from webhook.server.upkeep.registration import ADVISOR, OURS, SELF_TEST, Duties
 from webhook.server.upkeep.selftest import Reach
 from webhook.server.upkeep.upkeep import Upkeep
 
-from .conftest import SERVICE, Written
+from .conftest import SERVICE, Known, Written, configuration, webhook
 
 PIECE = {
     "ports": [{"port": 8443}],
@@ -150,6 +151,18 @@ class TestEndpoints:
     @pytest.mark.parametrize("piece", [{}, {"ports": None, "endpoints": None}, {"ports": [{}], "endpoints": [{}]}])
     async def test_are_none_in_a_slice_without(self, piece: Any) -> None:
         assert await upkeep(Slices(piece))._endpoints() == []
+
+
+class TestOwned:
+    def test_ca_bundles_are_ours_in_every_configuration_of_ours_that_points_here(self) -> None:
+        found = upkeep(Slices())
+        bodies = [configuration(name, webhook("a")) for name in (SELF_TEST, ADVISOR, *LINKERDS[:1])]
+        elsewhere = configuration(OURS[0], webhook("a", service="other"))
+        found.configurations = Known(*bodies, elsewhere)  # type: ignore[assignment]
+        assert found._owned() == [SELF_TEST, ADVISOR, LINKERDS[0]]
+
+    def test_no_replica_waits_for_the_one_that_only_advises(self) -> None:
+        assert ADVISOR not in upkeep(Slices()).counted()
 
 
 class TestConditions:
