@@ -114,6 +114,22 @@ class TestWatch:
         await until(lambda: server.watches)
         assert [request.query.get("watch") for request in server.requests] == [None, "true", "true"]
 
+    async def test_that_expires_as_asked_is_the_last_that_was_heard_where_no_other_can_be_opened(
+        self, server: FakeApiServer, api: ApiServer, clock: Clock, until: Until, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(watch, "WATCH", (1, 1))
+        subject = NamespaceWatch(api, clock)
+        task = asyncio.create_task(subject.run())
+        await until(lambda: server.watches)
+        clock.now += 100
+        server.failures[NAMESPACES] = (500, "etcd")
+        server.end_watches()
+        await until(lambda: subject.restarts["error"])
+        assert subject.restarts["timeout"] == 1
+        clock.now += 5
+        assert (subject.age, subject.broken()) == (5, 5)
+        task.cancel()
+
     @pytest.mark.parametrize("line", [b"{broken", b"[]", b'"x"', b'{"type": "ADDED"}', b'{"type":"ADDED","object":7}'])
     async def test_lists_again_after_a_line_that_makes_no_sense(
         self, server: FakeApiServer, watching: NamespaceWatch, until: Until, line: Any
