@@ -314,6 +314,8 @@ async def test_a_connection_that_swallows_everything_is_given_up_and_replaced(
     """A firewall that forgot the connection, or a node that hangs: nobody says a word."""
     monkeypatch.setattr(watch, "QUIET", 0.1)
     monkeypatch.setattr(api_module, "PING", 0.1)
+    # What is asked meanwhile is swallowed, too.
+    monkeypatch.setattr(api_module, "OPENING", 0.3)
     relay = Relay(int(server.url.rpartition(":")[2]))
     api = ApiServer(Configuration(host=await relay.start()))
     subject = NamespaceWatch(api)
