@@ -82,7 +82,9 @@ SPEC = st.fixed_dictionaries(
 POD = st.fixed_dictionaries(
     {},
     optional={
-        "metadata": st.fixed_dictionaries({}, optional={"annotations": ANNOTATIONS, "labels": LABELS}),
+        "metadata": st.fixed_dictionaries(
+            {}, optional={"annotations": ANNOTATIONS, "labels": LABELS, "ownerReferences": st.just([{"kind": "Job"}])}
+        ),
         "spec": SPEC,
     },
 )
@@ -186,6 +188,7 @@ def changed(**parts: Any) -> dict[str, Any]:
             spec={"initContainers": [{"name": "i", "restartPolicy": "Always", "ports": [{"containerPort": 4191}]}]}
         ),
         changed(spec={"initContainers": [{"name": "i", "ports": [{"containerPort": 4191}]}]}),
+        changed(metadata={"ownerReferences": [{"kind": "Job"}]}),
         {"spec": PLAIN["spec"]},
         {"metadata": {}},
     ],
@@ -200,7 +203,7 @@ def test_a_pod_that_differs_in_one_thing_is_not_answered_with_the_others_patch(l
         changed(container={"ports": [{"containerPort": 4191}]}),
     )
     for first in firsts:
-        for workload in (None, ("job", "a")):
+        for workload in (None, ("job", "a"), ("scaledjob", "a")):
             using = Injector(mesh_)
             answer(using, first, enabled, "shop", workload)
             anew = answer(Injector(mesh_), variant, enabled, "shop", workload)

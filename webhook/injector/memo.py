@@ -19,7 +19,7 @@ from webhook.cluster.interface import Namespace
 from webhook.findings.silence import ANNOTATION as SILENCE
 from webhook.injector.advice import keys
 from webhook.injector.advice.commands import ends_proxy, network_client
-from webhook.injector.advice.running import JOBS, is_for_windows
+from webhook.injector.advice.running import is_for_windows, is_of_job
 from webhook.injector.advice.surroundings import ENFORCE
 from webhook.injector.pod import Container
 from webhook.injector.settings import TRACE_ATTRIBUTE, TRACE_NAMES
@@ -91,7 +91,7 @@ def key(subject: Subject, namespace: Namespace, workload: tuple[str, str] | None
         subject.init_probe_ports,
         [_of_container(each) for each in subject.containers],
         [(_of_container(each), network_client(each)) for each in subject.init_containers],
-        ends_proxy(subject.containers) if workload is not None and workload[0] in JOBS else None,
+        ends_proxy(subject.containers) if workload is not None and is_of_job(subject, workload) else None,
         (context.run_as_user, context.run_as_group) if context is not None else None,
         is_for_windows(spec) if spec.os is not None or spec.node_selector is not None else "",
         # Where there is nothing yet, a whole list or map is added.

@@ -10,6 +10,7 @@ from webhook.injector.advice import commands, rules
 from webhook.injector.advice.facts import ALWAYS, INIT_CONTAINERS, Facts
 from webhook.injector.pod import PodSpec
 from webhook.injector.settings import NATIVE, PREFIX
+from webhook.injector.subject import Subject
 
 WINDOWS: Final = "windows"
 _OS_LABELS: Final = ("kubernetes.io/os", "beta.kubernetes.io/os")
@@ -30,10 +31,15 @@ def check(facts: Facts) -> Iterator[Finding]:
     spec = facts.subject.spec
     if spec is not None and (spec.os is not None or spec.node_selector is not None):
         yield from _windows(facts)
-    if facts.workload is not None and facts.workload[0] in JOBS:
+    if facts.workload is not None and is_of_job(facts.subject, facts.workload):
         yield from _never_ends(facts, *facts.workload)
     if facts.subject.init_containers and facts.mesh.values.cni_enabled:
         yield from _needs_network_first(facts)
+
+
+def is_of_job(subject: Subject, workload: tuple[str, str]) -> bool:
+    """Whether Pods of a workload belong to a Job: also to one that something else made, as KEDA's ScaledJob does."""
+    return workload[0] in JOBS or any(owner.kind == "Job" for owner in subject.owners)
 
 
 def _windows(facts: Facts) -> Iterator[Finding]:
@@ -51,7 +57,7 @@ def _never_ends(facts: Facts, kind: str, name: str) -> Iterator[Finding]:
     settings = facts.settings
     if settings.native_sidecar or settings.shutdown_endpoint or commands.ends_proxy(facts.subject.containers):
         return
-    what = f"Job {name} never completes" if kind == "job" else f"the Jobs of CronJob {name} never complete"
+    what = f"the Jobs of CronJob {name} never complete" if kind == "cronjob" else f"Job {name} never completes"
     advice = "run its command by linkerd-await --shutdown"
     if facts.mesh.line.has(f"annotation/{NATIVE[0]}"):
         advice = f'write {NATIVE[0]}: "true", or {advice}'

@@ -152,6 +152,12 @@ class TestJobs:
             "--shutdown (inject-job-never-ends)"
         ]
 
+    def test_a_job_that_something_else_made_is_a_job(self) -> None:
+        body = pod({NATIVE: "false"})
+        body["metadata"]["ownerReferences"] = [{"kind": "Job", "name": "scaled-x7"}]
+        (warning,) = said(body, workload=("scaledjob", "scaled"))
+        assert warning.startswith("Job scaled never completes, for")
+
     @pytest.mark.parametrize("annotations", [{NATIVE: "true"}, {f"{ALPHA}proxy-enable-native-sidecar": "true"}])
     def test_with_a_native_sidecar_it_ends(self, annotations: dict[str, str]) -> None:
         assert said(pod(annotations), workload=("job", "backup"), proxy__nativeSidecar=False) == []
