@@ -10,7 +10,7 @@ from webhook.cluster.interface import Namespace
 from webhook.findings.finding import Finding, Path
 from webhook.findings.silence import silenced
 from webhook.injector.advice.objects import Advisor
-from webhook.policy.routeannotations import check_service
+from webhook.policy.service import check as check_service
 
 
 def about(
@@ -46,4 +46,4 @@ def _about_service(advisor: Advisor, body: Mapping[str, Any]) -> list[Finding]:
     annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
     if not isinstance(annotations, dict) or not annotations:
         return found
-    return silenced([*found, *check_service(annotations)], annotations)
+    return silenced([*found, *check_service(body)], annotations)

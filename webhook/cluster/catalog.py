@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, Generic, TypeVar
 
-from webhook.cluster.interface import Presence
+from webhook.cluster.interface import Presence, ServicePort, Workload
 from webhook.cluster.offline import flatten
 from webhook.cluster.selection import Selection, Servers
+from webhook.cluster.services import ports_of
+from webhook.cluster.workloads import may_change_all, may_make_pods, workload_of
 
 POLICY: Final = "policy.linkerd.io"
 GATEWAY: Final = "gateway.networking.k8s.io"
@@ -18,12 +20,16 @@ Kind = tuple[str, str]
 """Group and kind; the core group is ""."""
 
 SERVER: Final = (POLICY, "Server")
+RATE_LIMIT: Final = (POLICY, "HTTPLocalRateLimitPolicy")
+SERVICE: Final = ("", "Service")
 NAMESPACE: Final = ("", "Namespace")
 
 # Kubernetes makes these itself, the account in every Namespace, so no manifest need have them.
 _DEFAULT: Final = "default"
 _ACCOUNT: Final = ("ServiceAccount", _DEFAULT)
-_SERVICE: Final = ("Service", "default", "kubernetes")
+# Kinds that are many and have no Pods.
+_WITHOUT_PODS: Final = frozenset({"Service", "ConfigMap", "Secret", "ServiceAccount", "Namespace", "Server"})
+_API_SERVER: Final = ("Service", "default", "kubernetes")
 
 
 class Objects(Generic[V]):
@@ -77,6 +83,55 @@ def servers() -> Objects[Selection]:
     return Objects(lambda body: Selection(body.get("spec")), Servers)
 
 
+def services() -> Objects[tuple[ServicePort, ...] | None]:
+    """For Services: of the specs, their ports."""
+    return Objects(lambda body: ports_of(body.get("spec")))
+
+
+def rate_limits() -> Objects[str]:
+    """For HTTPLocalRateLimitPolicies: of the specs, the name of the Server that they are for ("" for another kind)."""
+    return Objects(lambda body: _limited(body.get("spec")), RateLimits)
+
+
+class RateLimits(dict[str, str]):
+    """The rate limit policies of a Namespace with their Servers, and the other way round."""
+
+    __slots__ = ("_by_server",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._by_server: dict[str, set[str]] = {}
+
+    def __setitem__(self, name: str, server: str) -> None:
+        if name in self:
+            del self[name]
+        super().__setitem__(name, server)
+        self._by_server.setdefault(server, set()).add(name)
+
+    def __delitem__(self, name: str) -> None:
+        server = self[name]
+        super().__delitem__(name)
+        self._by_server[server].discard(name)
+        if not self._by_server[server]:
+            del self._by_server[server]
+
+    def of(self, server: str) -> Collection[str]:
+        """The names of the policies for a Server."""
+        return self._by_server.get(server, ())
+
+
+def limits_of(found: Mapping[str, str], server: str) -> Collection[str]:
+    """The names of the policies for a Server among those of a Namespace."""
+    return found.of(server) if isinstance(found, RateLimits) else ()
+
+
+def _limited(spec: Any) -> str:
+    target = spec.get("targetRef") if isinstance(spec, dict) else None
+    name = target.get("name") if isinstance(target, dict) else None
+    is_server = isinstance(target, dict) and str(target.get("kind")).lower() == "server"
+    return name if is_server and isinstance(name, str) else ""
+
+
 def _place(body: Any) -> tuple[str, str] | None:
     """An object's Namespace ("" where it has none) and name."""
     metadata = body.get("metadata") if isinstance(body, dict) else None
@@ -98,24 +153,47 @@ class OfflineCatalog:
         self._strict = strict
         self._objects: dict[Kind, Objects[None]] = {}
         self._servers = servers()
+        self._services = services()
+        self._rate_limits = rate_limits()
+        # The objects that may stand for Pods, by Namespace; None where others may stand for some too.
+        self._templates: dict[str, list[dict[str, Any]] | None] = {}
+        self._changed = False
+        self._workloads: dict[str, Sequence[Workload] | None] = {}
         for body in flatten(objects):
             self._add(body)
 
     def _add(self, body: dict[str, Any]) -> None:
+        self._changed = self._changed or may_change_all(body)
         version, kind, place = body.get("apiVersion"), body.get("kind"), _place(body)
         if not isinstance(version, str) or not isinstance(kind, str) or place is None:
             return
         found = version.rpartition("/")[0], kind
         namespace = "" if found == NAMESPACE else place[0] or _DEFAULT
+        self._add_template(namespace, found, body)
         body = {"metadata": {"namespace": namespace, "name": place[1]}, "spec": body.get("spec")}
         self._objects.setdefault(found, names()).put(body)
         if found == SERVER:
             self._servers.put(body)
+        elif found == SERVICE:
+            self._services.put(body)
+        elif found == RATE_LIMIT:
+            self._rate_limits.put(body)
+
+    def _add_template(self, namespace: str, kind: Kind, body: dict[str, Any]) -> None:
+        there = self._templates.setdefault(namespace, [])
+        if there is None:
+            return
+        if kind[1] in _WITHOUT_PODS and kind[0] in ("", POLICY):
+            return
+        if may_make_pods(*kind) and workload_of(body) is None:
+            self._templates[namespace] = None
+        else:
+            there.append(body)
 
     def look(self, group: str, kind: str, namespace: str, name: str) -> Presence:
         """Whether this object exists."""
         known = self.names(group, kind, namespace)
-        if name in known or (not group and ((kind, name) == _ACCOUNT or (kind, namespace, name) == _SERVICE)):
+        if name in known or (not group and ((kind, name) == _ACCOUNT or (kind, namespace, name) == _API_SERVER)):
             return Presence.PRESENT
         # Nobody gives all Namespaces of a cluster, whatever else is complete.
         return Presence.ABSENT if self._strict or (known and namespace) else Presence.UNKNOWN
@@ -128,3 +206,19 @@ class OfflineCatalog:
     def servers(self, namespace: str) -> Mapping[str, Mapping[str, Any]]:
         """The Servers that were given in a Namespace, by name: what they select, and their port."""
         return self._servers.within(namespace)
+
+    def ports(self, namespace: str, service: str) -> Sequence[ServicePort] | None:
+        """The ports of a Service that was given."""
+        return self._services.within(namespace).get(service)
+
+    def rate_limits(self, namespace: str, server: str) -> Collection[str] | None:
+        """The names of the HTTPLocalRateLimitPolicies for a Server that were given."""
+        return limits_of(self._rate_limits.within(namespace), server)
+
+    def workloads(self, namespace: str) -> Sequence[Workload] | None:
+        """The workloads that were given in a Namespace; None where none was, or others may be there."""
+        if namespace not in self._workloads:
+            bodies = None if self._changed else self._templates.get(namespace)
+            found = [each for each in map(workload_of, bodies or ()) if each is not None]
+            self._workloads[namespace] = found or None
+        return self._workloads[namespace]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,31 @@ class Presence(Enum):
     UNKNOWN = "unknown"
 
 
+class ServicePort(NamedTuple):
+    """A port of a Service: its number, its name ("" for none), and the number or name of the Pods' port behind it."""
+
+    port: int
+    name: str
+    target: int | str
+
+
+class Workload(NamedTuple):
+    """Pods of one template, or an ExternalWorkload: what a Server selects them by, and where they may listen."""
+
+    kind: str
+    name: str
+    labels: Mapping[str, str]
+    ports: Mapping[int, str]
+    """The ports that its containers declare: numbers, and their names ("" for none)."""
+    mentioned: frozenset[int]
+    """Further numbers in its template that may be ports: in probes, arguments, variables, annotations."""
+
+    @property
+    def is_external(self) -> bool:
+        """Whether it is an ExternalWorkload, which other selectors are for."""
+        return self.kind == "ExternalWorkload"
+
+
 class Catalog(Protocol):
     """The objects that others refer to, answered from memory at once. It says what it does not know, and a check is
     silent about that. Group and kind are written as the API server writes them; the core group is ""."""
@@ -88,6 +113,15 @@ class Catalog(Protocol):
         Of a spec there is at least what selects and the port: `podSelector`, `externalWorkloadSelector`, `port`.
         """
 
+    def ports(self, namespace: str, service: str) -> Sequence[ServicePort] | None:
+        """The ports of a Service; None where the Service, or what it has, is not known."""
+
+    def rate_limits(self, namespace: str, server: str) -> Collection[str] | None:
+        """The names of the HTTPLocalRateLimitPolicies for a Server, None where that is not known."""
+
+    def workloads(self, namespace: str) -> Sequence[Workload] | None:
+        """All workloads of a namespace; None where they are not known, or perhaps not all of them."""
+
 
 class NothingKnown:
     """The `Catalog` of those who know nothing."""
@@ -101,5 +135,17 @@ class NothingKnown:
         return ()
 
     def servers(self, namespace: str) -> Mapping[str, Mapping[str, Any]] | None:
+        """Always unknown."""
+        return None
+
+    def ports(self, namespace: str, service: str) -> Sequence[ServicePort] | None:
+        """Always unknown."""
+        return None
+
+    def rate_limits(self, namespace: str, server: str) -> Collection[str] | None:
+        """Always unknown."""
+        return None
+
+    def workloads(self, namespace: str) -> Sequence[Workload] | None:
         """Always unknown."""
         return None

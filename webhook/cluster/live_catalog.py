@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,15 +14,35 @@ import structlog
 
 from webhook.cluster import discovery
 from webhook.cluster.api import PLAIN, ApiError, ApiServer
-from webhook.cluster.catalog import GATEWAY, POLICY, SERVER, Kind, Objects, names, servers
-from webhook.cluster.interface import Presence
+from webhook.cluster.catalog import (
+    GATEWAY,
+    POLICY,
+    RATE_LIMIT,
+    SERVER,
+    SERVICE,
+    Kind,
+    Objects,
+    limits_of,
+    names,
+    rate_limits,
+    servers,
+    services,
+)
+from webhook.cluster.interface import Presence, ServicePort, Workload
 from webhook.cluster.selection import Selection
 from webhook.cluster.watch import NamespaceWatch, Subject, Watch
 
 # What others refer to, and no more: each kind costs a connection and a watch.
 CORE = {("", "Service"): "/api/v1/services", ("", "ServiceAccount"): "/api/v1/serviceaccounts"}
 CUSTOM = {
-    POLICY: ("Server", "HTTPRoute", "MeshTLSAuthentication", "NetworkAuthentication", "EgressNetwork"),
+    POLICY: (
+        "Server",
+        "HTTPRoute",
+        "MeshTLSAuthentication",
+        "NetworkAuthentication",
+        "EgressNetwork",
+        "HTTPLocalRateLimitPolicy",
+    ),
     GATEWAY: ("HTTPRoute", "GRPCRoute"),
 }
 
@@ -35,7 +55,8 @@ LOOK = (45.0, 75.0)
 # Where one of them is asked for, or was there until now, the next look is sooner.
 SOON = 5.0
 
-Watched = Watch[Objects[None]] | Watch[Objects[Selection]]
+Services = Watch[Objects[tuple[ServicePort, ...] | None]]
+Watched = Watch[Objects[None]] | Watch[Objects[Selection]] | Watch[Objects[str]] | Services
 
 log = structlog.get_logger(__name__)
 
@@ -62,8 +83,10 @@ class LiveCatalog:
         self._namespaces = namespaces
         self._clock = clock
         self._watches: dict[Kind, Watched] = {}
-        # The one among them of which more than the names is known.
+        # Those among them of which more than the names is known.
         self._servers: Watch[Objects[Selection]] | None = None
+        self._services: Services | None = None
+        self._rate_limits: Watch[Objects[str]] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._restarts: dict[Kind, Counter[str]] = {}
         self._asked = asyncio.Event()
@@ -108,6 +131,22 @@ class LiveCatalog:
         if self._fresh(SERVER) is None or self._servers is None:
             return None
         return self._servers.store.within(namespace)
+
+    def ports(self, namespace: str, service: str) -> Sequence[ServicePort] | None:
+        """The ports of a Service; None where the Service, or what it has, is not known."""
+        if self._fresh(SERVICE) is None or self._services is None:
+            return None
+        return self._services.store.within(namespace).get(service)
+
+    def rate_limits(self, namespace: str, server: str) -> Collection[str] | None:
+        """The names of the HTTPLocalRateLimitPolicies for a Server, None where they are not known."""
+        if self._fresh(RATE_LIMIT) is None or self._rate_limits is None:
+            return None
+        return limits_of(self._rate_limits.store.within(namespace), server)
+
+    def workloads(self, namespace: str) -> Sequence[Workload] | None:
+        """Never known: watching all Pods would cost more than all else together."""
+        return None
 
     def _fresh(self, kind: Kind) -> Watched | None:
         watch = self._watches.get(kind)
@@ -167,10 +206,14 @@ class LiveCatalog:
     def _open(self, kind: Kind, path: str) -> None:
         resource = _resource(kind)
         watch: Watched
+        # Selectors, ports and targets are not metadata.
+        whole = Subject(path, resource, resource, PLAIN, PLAIN, PAGE)
         if kind == SERVER:
-            # Selectors are no metadata.
-            subject = Subject(path, resource, resource, PLAIN, PLAIN, PAGE)
-            watch = self._servers = Watch(self._api, subject, servers, self._clock, optional=True)
+            watch = self._servers = Watch(self._api, whole, servers, self._clock, optional=True)
+        elif kind == SERVICE:
+            watch = self._services = Watch(self._api, whole, services, self._clock, optional=True)
+        elif kind == RATE_LIMIT:
+            watch = self._rate_limits = Watch(self._api, whole, rate_limits, self._clock, optional=True)
         else:
             watch = Watch(self._api, Subject(path, resource, resource, page=PAGE), names, self._clock, optional=True)
         watch.restarts = self._restarts.setdefault(kind, Counter())
@@ -198,5 +241,5 @@ def _answers(watch: Watch[Any]) -> bool:
 def _resource(kind: Kind) -> str:
     """A kind as a role's rules and kubectl call it: `servers.policy.linkerd.io`. All that are watched are regular."""
     group, name = kind
-    plural = f"{name.lower()}s"
+    plural = f"{name.lower().removesuffix('y')}ies" if name.endswith("y") else f"{name.lower()}s"
     return f"{plural}.{group}" if group else plural

@@ -9,11 +9,12 @@ from webhook import scope
 from webhook.cluster.interface import Namespace
 from webhook.cluster.metadata import namespace_of
 from webhook.findings.finding import Finding, Path, Rule, Severity, declare, render_path
+from webhook.findings.silence import silenced
 from webhook.findings.templates import Template
 from webhook.manifest import files, positions
 from webhook.manifest.files import Problem
 from webhook.manifest.positions import Located
-from webhook.policy import registry
+from webhook.policy import kinds, registry
 
 if TYPE_CHECKING:
     from webhook.cluster.interface import Catalog
@@ -110,6 +111,11 @@ class Object(NamedTuple):
         """Where its Pod template is; None for what neither the injector reads nor has one."""
         return scope.template(self.group, self.identity.kind, self.body)
 
+    @property
+    def misspelt(self) -> Finding | None:
+        """What is to say about a type that is almost one of Linkerd's."""
+        return kinds.check(self.identity.api_version, self.identity.kind)
+
 
 def check(
     paths: Iterable[str],
@@ -136,7 +142,7 @@ def check(
                 found.append(_unreadable(problem))
                 continue
             for each in unfold(document):
-                if isinstance(each, Object) and (each.is_policy or each.template):
+                if isinstance(each, Object) and (each.is_policy or each.template or each.misspelt):
                     objects.append(each)
                 else:
                     passed_over += 1
@@ -227,12 +233,20 @@ def _findings(
         DUPLICATE_KEY.at(path[len(each.at) :], f'"{path[-1]}" is there more than once, and the last counts: keep one')
         for path in each.document.doubles(each.at)
     ]
+    if each.misspelt:
+        found += silenced([each.misspelt], _annotations(each.body))
     if each.is_policy:
         return found + registry.check(each.group, kind, each.body, line=line, catalog=catalog, judge=judge)
     template = each.template
     if template is not None and scope.is_concerned(each.body, template.path, namespace):
         found += lint(template.kind, each.body, template.path, namespace)
     return found
+
+
+def _annotations(body: Any) -> dict[str, Any]:
+    metadata = body.get("metadata")
+    found = metadata.get("annotations") if isinstance(metadata, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def _report(each: Object, findings: list[Finding]) -> Iterator[Reported]:

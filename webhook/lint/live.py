@@ -6,13 +6,13 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
 from webhook.cluster.api import ConfigurationError
-from webhook.cluster.interface import Catalog, Namespace, Presence
+from webhook.cluster.interface import Catalog, Namespace, Presence, ServicePort, Workload
 from webhook.cluster.live import LiveCluster
 from webhook.cluster.live_catalog import CORE, CUSTOM, LiveCatalog
 
@@ -56,6 +56,20 @@ class Overlay:
         """The Servers of a Namespace, those given in the place of those of the same name."""
         there = self._there.servers(namespace)
         return None if there is None else {**there, **(self._given.servers(namespace) or {})}
+
+    def ports(self, namespace: str, service: str) -> Sequence[ServicePort] | None:
+        """The ports of a Service, those given in the place of those that there are."""
+        given = self._given.ports(namespace, service)
+        return self._there.ports(namespace, service) if given is None else given
+
+    def rate_limits(self, namespace: str, server: str) -> Collection[str] | None:
+        """The names of the HTTPLocalRateLimitPolicies for a Server."""
+        given, there = self._given.rate_limits(namespace, server), self._there.rate_limits(namespace, server)
+        return None if given is None and there is None else {*(given or ()), *(there or ())}
+
+    def workloads(self, namespace: str) -> Sequence[Workload] | None:
+        """Unknown: the cluster runs more than what is given."""
+        return None
 
 
 def with_cluster(kubeconfig: str, work: Callable[[There], T], say: Callable[[str], None]) -> T:

@@ -38,6 +38,11 @@ _SECONDS: Final = {
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)")
 
 
+def strip_space(text: str) -> str:
+    """A text without the white space around it, by Unicode's idea of that."""
+    return text.strip(_SPACE)
+
+
 def parse_unsigned(text: str, most: int) -> int | None:
     """An unsigned decimal number of at most `most`, a plus in front of it allowed; None for anything else."""
     if _UNSIGNED.fullmatch(text) is None or len(text) > 400:

@@ -7,11 +7,14 @@ from typing import Final
 from webhook.mesh.releases import Line
 from webhook.policy.networks import NETWORKS, refuse_empty
 from webhook.policy.reading import Node, Reading
+from webhook.policy.service import check_annotations
 from webhook.policy.shape import Choice, Shape, Struct, may, need
 
 
 def _check(node: Node, reading: Reading) -> None:
     refuse_empty(node, "networks", reading)
+    for finding in check_annotations(reading.annotations):
+        reading.add(finding)
 
 
 _SPEC: Final = Struct({"networks": may(NETWORKS), "trafficPolicy": need(Choice("Allow", "Deny"))}, check=_check)

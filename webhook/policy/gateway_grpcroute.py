@@ -29,7 +29,7 @@ from webhook.policy.routeshapes import (
     WEIGHTED_TARGET,
 )
 from webhook.policy.shape import Choice, List, Shape, Struct, Text, can, need
-from webhook.policy.targets import SUBDOMAIN
+from webhook.policy.targets import GATEWAY, SUBDOMAIN
 
 METHOD_PATTERN = declare(
     "grpcroute-method-regex",
@@ -40,8 +40,8 @@ METHOD_PATTERN = declare(
 
 
 def _check(spec: Node, reading: Reading) -> None:
-    meshed = check_parents(spec, reading)
-    for finding in check_annotations(reading.annotations, READ_BY_GRPC, meshed):
+    effect = check_parents(spec, reading, GATEWAY)
+    for finding in check_annotations(reading.annotations, READ_BY_GRPC, effect):
         reading.add(finding)
     for rule in spec.nodes("rules"):
         for match in rule.nodes("matches"):

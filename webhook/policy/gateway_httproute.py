@@ -36,12 +36,12 @@ from webhook.policy.routeshapes import (
     http_filter,
 )
 from webhook.policy.shape import Integer, List, Shape, Struct, can
-from webhook.policy.targets import SUBDOMAIN
+from webhook.policy.targets import GATEWAY, SUBDOMAIN
 
 
 def _check(spec: Node, reading: Reading) -> None:
-    meshed = check_parents(spec, reading)
-    for finding in check_annotations(reading.annotations, READ_BY_HTTP, meshed):
+    effect = check_parents(spec, reading, GATEWAY)
+    for finding in check_annotations(reading.annotations, READ_BY_HTTP, effect):
         reading.add(finding)
     for rule in spec.nodes("rules"):
         for match in rule.nodes("matches"):

@@ -10,7 +10,7 @@ from webhook.policy.reading import Node, Reading
 from webhook.policy.routes import check_parents
 from webhook.policy.routeshapes import DEFAULT_GATEWAYS, PARENTS, WEIGHTED_TARGET
 from webhook.policy.shape import List, Struct, can, need
-from webhook.policy.targets import SUBDOMAIN
+from webhook.policy.targets import GATEWAY, SUBDOMAIN
 
 ONE_RULE = declare(
     "route-one-rule", Severity.ERROR, "FieldValueInvalid", "A TLSRoute or a TCPRoute has not exactly one rule."
@@ -19,7 +19,7 @@ ONE_RULE = declare(
 
 def check(spec: Node, reading: Reading) -> None:
     """Check parents, backends and the number of rules."""
-    check_parents(spec, reading)
+    check_parents(spec, reading, GATEWAY)
     check_parents_differ(spec, reading)
     for rule in spec.nodes("rules"):
         for backend in rule.nodes("backendRefs"):

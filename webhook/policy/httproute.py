@@ -35,7 +35,7 @@ from webhook.policy.routeshapes import (
     parent_shape,
 )
 from webhook.policy.shape import I32, STRING, Integer, List, Pruned, Shape, Struct, Tagged, Text, can, may, need
-from webhook.policy.targets import GROUP_NAME, KIND_NAME, NAME, NAMESPACE_NAME, SERVER, SUBDOMAIN, targets
+from webhook.policy.targets import GROUP_NAME, KIND_NAME, NAME, NAMESPACE_NAME, POLICY, SERVER, SUBDOMAIN, targets
 
 NEGATIVE = declare("httproute-timeout-negative", Severity.ERROR, "FieldValueInvalid", "A timeout is negative.")
 BACKEND_ABOVE_REQUEST = declare(
@@ -81,9 +81,9 @@ def _check_rules(spec: Node, reading: Reading, query_patterns: bool) -> None:
 
 
 def _check_edge(spec: Node, reading: Reading) -> None:
-    meshed = check_parents(spec, reading)
+    effect = check_parents(spec, reading, POLICY)
     warn_of_parents(spec, reading)
-    for finding in check_annotations(reading.annotations, READ_BY_HTTP, meshed):
+    for finding in check_annotations(reading.annotations, READ_BY_HTTP, effect):
         reading.add(finding)
     _check_rules(spec, reading, query_patterns=True)
 

@@ -14,6 +14,13 @@ from webhook.policy.shape import Shape, Text
 
 IDENTITY = declare("identity-invalid", Severity.ERROR, "FieldValueInvalid", "An identity that no client can have.")
 
+TRUST_DOMAIN = declare(
+    "identity-trust-domain",
+    Severity.WARNING,
+    "FieldValueInvalid",
+    "An identity without a trust domain, or a Service's name in place of an identity: no client has it.",
+)
+
 _SCHEME: Final = "spiffe://"
 # Matched in full: `$` would let a newline through.
 _DNS_PATTERN: Final = r"(\*|[a-z0-9]([-a-z0-9]*[a-z0-9])?)(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
@@ -46,6 +53,37 @@ def what_is_wrong(identity: str) -> str:
     return ""
 
 
+_ACCOUNT: Final = ".serviceaccount.identity"
+_EXAMPLE: Final = "web.emojivoto.serviceaccount.identity.linkerd.cluster.local"
+
+
+def what_is_missing(identity: str) -> str:
+    """Why no client can have an identity that is well formed, and what to write; an empty string for nothing.
+
+    Linkerd's identities are ACCOUNT.NAMESPACE.serviceaccount.identity.LINKERD-NAMESPACE.TRUST-DOMAIN.
+    """
+    if identity.startswith(_SCHEME):
+        return ""
+    head, account, tail = identity.partition(_ACCOUNT)
+    labels = [label for label in tail.split(".") if label]
+    if account and len(labels) < 2 and (not tail or tail.startswith(".")):
+        end = f".{labels[0]}" if labels else ".linkerd"
+        return (
+            f"{show(identity)} has no trust domain, so that no client has this identity: write "
+            f"{head}{_ACCOUNT}{end}.cluster.local, with the trust domain of your mesh at the end"
+        )
+    name = identity.split(".")
+    if len(name) > 3 and name[2] == "svc":
+        return (
+            f"{show(identity)} is the name of a Service, and clients have the identities of ServiceAccounts: write one "
+            f"such as {_EXAMPLE}"
+        )
+    if account or identity.startswith("*") or len(name) > 2:
+        return ""
+    write = f"{identity}{_ACCOUNT}.linkerd.cluster.local" if len(name) == 2 else f"one such as {_EXAMPLE}"
+    return f"{show(identity)} has no trust domain, so that no client has this identity: write {write}"
+
+
 def _no_name(identity: str) -> str:
     if identity.lower() != identity and _DNS_LIKE.fullmatch(identity.lower()):
         return f"upper-case letters are not allowed, write {identity.lower()}"
@@ -61,12 +99,6 @@ def _no_name(identity: str) -> str:
     )
 
 
-# Where identities are the CRD's business alone, they are names like those in DNS.
-DNS_IDENTITY: Final = Text(
-    pattern=_DNS_PATTERN, like="an identity such as web.emojivoto.serviceaccount.identity.linkerd.cluster.local"
-)
-
-
 class Identity(Shape):
     """An identity as later lines of Linkerd check it themselves."""
 
@@ -78,5 +110,31 @@ class Identity(Shape):
             return self.wrong_type(value, path, reading)
         wrong = what_is_wrong(value)
         if wrong:
-            reading.note(IDENTITY, path, f"{show(value)} is no identity: {wrong}")
+            reading.note(IDENTITY, path, f"{show(value)} is not an identity: {wrong}")
+        else:
+            _warn(value, path, reading)
         return value
+
+
+class _DnsIdentity(Text):
+    """An identity that is the CRD's business alone: a name like those in DNS."""
+
+    plain = None
+
+    def __init__(self) -> None:
+        super().__init__(pattern=_DNS_PATTERN, like=f"an identity such as {_EXAMPLE}")
+
+    def read(self, value: Any, path: Path, reading: Reading) -> Any:
+        """The identity itself."""
+        if type(value) is str:
+            _warn(value, path, reading)
+        return super().read(value, path, reading)
+
+
+def _warn(identity: str, path: Path, reading: Reading) -> None:
+    missing = what_is_missing(identity) if _DNS_LIKE.fullmatch(identity) else ""
+    if missing:
+        reading.note(TRUST_DOMAIN, path, missing)
+
+
+DNS_IDENTITY: Final = _DnsIdentity()

@@ -5,14 +5,15 @@ All of it is warned of, never refused: what is missing may come with the next ob
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
-from webhook.cluster.interface import Catalog, Presence
+from webhook.cluster.interface import Catalog, Presence, ServicePort
 from webhook.cluster.names import is_label
 from webhook.cluster.selection import Servers
 from webhook.findings.finding import Finding, Path, Rule, Severity, declare, show, suggest
+from webhook.policy import selected
 from webhook.policy.targets import (
     EGRESS_NETWORK,
     GATEWAY,
@@ -28,6 +29,8 @@ from webhook.policy.targets import (
     SERVICE_ACCOUNT,
     GroupKind,
     fold,
+    is_ours,
+    read_parent,
 )
 
 NOT_FOUND: Final = "FieldValueNotFound"
@@ -54,13 +57,25 @@ PARENT_MISSING = declare(
     "reference-parent-missing",
     Severity.WARNING,
     NOT_FOUND,
-    "A route's parent is a Server, Service or EgressNetwork that does not exist.",
+    "A route's parent is a Server, a Service or an EgressNetwork that does not exist.",
 )
 BACKEND_MISSING = declare(
     "reference-backend-missing",
     Severity.WARNING,
     NOT_FOUND,
     "A route's backend is a Service or EgressNetwork that does not exist.",
+)
+PORT_MISSING = declare(
+    "reference-port-missing",
+    Severity.WARNING,
+    NOT_FOUND,
+    "A route names a port that its parent or backend, a Service, does not have.",
+)
+RATE_LIMITED = declare(
+    "ratelimit-second",
+    Severity.WARNING,
+    "FieldValueDuplicate",
+    "A Server has two HTTPLocalRateLimitPolicies, of which Linkerd applies the older one alone.",
 )
 PORT_SHARED = declare(
     "server-port-shared",
@@ -82,7 +97,6 @@ _POLICY_TARGETS: Final = _targets(SERVER, HTTP_ROUTE, GATEWAY_HTTP_ROUTE, GATEWA
 _AUTHENTICATIONS: Final = _targets(MESH_TLS, NETWORK, SERVICE_ACCOUNT)
 _CLIENTS: Final = _targets(SERVICE_ACCOUNT, NAMESPACE)
 _ACCOUNT: Final = _targets(SERVICE_ACCOUNT)
-_PARENTS: Final = _targets(SERVER, SERVICE, EGRESS_NETWORK)
 _BACKENDS: Final = _targets(SERVICE, EGRESS_NETWORK)
 
 # The same kind in another group, which one easily writes.
@@ -93,6 +107,8 @@ _COMPARED = 100
 _SUGGESTED = 3
 # How many Servers a message names.
 _NAMED = 3
+# How many of a Service's ports it does.
+_LISTED = 8
 
 
 def check(group: str, kind: str, namespace: str, name: str, spec: Any, catalog: Catalog) -> list[Finding]:
@@ -133,6 +149,18 @@ class _Looker:
         namespace = None if local else reference.get("namespace")
         if target is not None:
             self.look(rule, target, self.namespace if namespace is None else namespace, reference.get("name"), path)
+
+    def follow(self, rule: Rule, target: GroupKind, reference: Mapping[str, Any], path: Path) -> None:
+        """Follow a route's reference to an object of this kind, and to a port of it where it is a Service."""
+        namespace = reference.get("namespace")
+        namespace, name = self.namespace if namespace is None else namespace, reference.get("name")
+        self.look(rule, target, namespace, name, path)
+        port = reference.get("port")
+        if target != SERVICE or type(port) is not int or not isinstance(name, str) or not isinstance(namespace, str):
+            return
+        ports = self.catalog.ports(namespace or self.namespace, name)
+        if ports and all(port != each.port for each in ports):
+            self.findings.append(PORT_MISSING.at((*path, "port"), _no_port(name, port, ports)))
 
     def look(self, rule: Rule, target: GroupKind, namespace: Any, name: Any, path: Path) -> None:
         """Look up one object; `path` leads to what refers to it."""
@@ -182,6 +210,16 @@ def _target(reference: Mapping[str, Any], targets: Targets, group: str, kind: st
     return targets.get(("" if folded == "core" else folded, fold(found_kind)))
 
 
+def _no_port(service: str, port: int, ports: Sequence[ServicePort]) -> str:
+    listed = ", ".join(str(each.port) for each in ports[:_LISTED])
+    listed += " and others" if len(ports) > _LISTED else ""
+    behind = [each.port for each in ports if each.target == port]
+    what = f"Service {show(service)} has no port {port}, its {'port is' if len(ports) == 1 else 'ports are'} {listed}"
+    if behind:
+        return f"{what}; {port} is the targetPort of {behind[0]}: write {behind[0]}"
+    return f"{what}: write {'that' if len(ports) == 1 else 'one of those'}"
+
+
 def _plain(namespace: str) -> str:
     return namespace if is_label(namespace) else show(namespace)
 
@@ -210,6 +248,16 @@ def _authorization_policy(looker: _Looker, name: str, spec: Mapping[str, Any]) -
 
 def _rate_limit_policy(looker: _Looker, name: str, spec: Mapping[str, Any]) -> list[Finding]:
     looker.refer(TARGET_MISSING, spec.get("targetRef"), ("spec", "targetRef"), _SERVER, local=True)
+    target = _dict(spec, "targetRef")
+    server = target.get("name") if _target(target, _SERVER, "", None) == SERVER else None
+    others = (looker.catalog.rate_limits(looker.namespace, server) if isinstance(server, str) else None) or ()
+    others = sorted(set(others) - {name})
+    if others:
+        text = (
+            f"Server {show(server)} has the HTTPLocalRateLimitPolicy {show(others[0])} too, and Linkerd applies the "
+            "older of the two alone: put all limits into one of them and delete the other"
+        )
+        looker.findings.append(RATE_LIMITED.at(("spec", "targetRef", "name"), text))
     for number, override in _items(spec.get("overrides")):
         for index, each in _items(override.get("clientRefs") if isinstance(override, dict) else None):
             looker.refer(CLIENT_MISSING, each, ("spec", "overrides", number, "clientRefs", index), _ACCOUNT)
@@ -234,22 +282,23 @@ def _server_authorization(looker: _Looker, name: str, spec: Mapping[str, Any]) -
 
 def _route(group: str) -> Callable[[_Looker, str, Mapping[str, Any]], list[Finding]]:
     def route(looker: _Looker, name: str, spec: Mapping[str, Any]) -> list[Finding]:
-        ours = False
         for index, each in _items(spec.get("parentRefs")):
-            # The CRD fills in its own group.
-            looker.refer(PARENT_MISSING, each, ("spec", "parentRefs", index), _PARENTS, group)
-            ours = ours or (isinstance(each, dict) and _target(each, _PARENTS, group, None) is not None)
+            meant = read_parent(each, group).meant
+            if meant is not None:
+                looker.follow(PARENT_MISSING, meant, each, ("spec", "parentRefs", index))
         # A Gateway's routes are not Linkerd's to judge.
-        for number, rule in _items(spec.get("rules") if ours else None):
+        for number, rule in _items(spec.get("rules") if is_ours(spec, group) else None):
             for index, each in _items(rule.get("backendRefs") if isinstance(rule, dict) else None):
-                path = ("spec", "rules", number, "backendRefs", index)
-                looker.refer(BACKEND_MISSING, each, path, _BACKENDS, kind="Service")
+                target = _target(each, _BACKENDS, "", "Service") if isinstance(each, dict) else None
+                if target is not None:
+                    looker.follow(BACKEND_MISSING, target, each, ("spec", "rules", number, "backendRefs", index))
         return looker.findings
 
     return route
 
 
 def _server(looker: _Looker, name: str, spec: Mapping[str, Any]) -> list[Finding]:
+    looker.findings += selected.check(spec, looker.namespace, looker.catalog)
     servers = looker.catalog.servers(looker.namespace)
     port = spec.get("port")
     if not servers or type(port) not in (int, str):

@@ -21,7 +21,7 @@ from webhook.policy.metadata import read_metadata
 from webhook.policy.patterns import Judge
 from webhook.policy.reading import MISSING, TYPE, Reading
 from webhook.policy.shape import Shape, kind_of, too_deep
-from webhook.policy.targets import GATEWAY, POLICY, fold
+from webhook.policy.targets import GATEWAY, POLICY, fold, is_foreign
 
 OBJECT_DIFFERS = declare(
     "review-object-differs",
@@ -180,6 +180,10 @@ def check(
         findings = _check_policy(found, body, line, catalog, judge, others)
     if type(body) is not dict:
         return errors_first(findings)
+    if is_foreign(found.group, body):
+        # Another controller's, of which Linkerd's webhook sees no more than what it refuses.
+        foreign = [finding for finding in findings if finding.severity is not Severity.WARNING]
+        return errors_first([finding for finding in foreign if finding.rule is not LENIENT])
     api_version = body.get("apiVersion")
     if type(api_version) is str and (finding := _check_version(found, api_version[:_NAME], line)) is not None:
         findings.append(finding)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from enum import Enum
 from typing import Any, Final
 
 from webhook.findings.finding import Finding, Path, Rule, Severity, declare, show, suggest
@@ -19,7 +20,7 @@ ON_SERVICE = declare(
     "service-annotation-invalid",
     Severity.WARNING,
     "FieldValueInvalid",
-    "A retry or timeout annotation of a Service that cannot be read: Linkerd finds out when it is too late.",
+    "Linkerd cannot read a retry or timeout annotation of a Service or an EgressNetwork, and goes on without it.",
 )
 NO_EFFECT = declare(
     "route-annotation-no-effect",
@@ -107,14 +108,24 @@ READ_BY_SERVICE: Final = {**_COMMON, _HTTP: _http, _GRPC: _grpc}
 Readers = Mapping[str, Callable[[str], str]]
 
 
-def check_annotations(annotations: Mapping[str, Any], readers: Readers, effective: bool) -> list[Finding]:
-    """Check the annotations of a route that reads those in `readers`. They count only where they are `effective`: a
-    parent is a Service or an EgressNetwork."""
-    return _check_all(annotations, readers, effective, INVALID)
+class Effect(Enum):
+    """What becomes of the annotations on a route that set retries and timeouts."""
+
+    READ = "read"
+    """Linkerd reads them, as a parent is a Service or an EgressNetwork, and refuses those that it cannot read."""
+    NONE = "none"
+    """They have no effect, as no parent is one."""
+    UNCERTAIN = "uncertain"
+    """They have none until the parents are put right, or there is nothing to say of them."""
+
+
+def check_annotations(annotations: Mapping[str, Any], readers: Readers, effect: Effect) -> list[Finding]:
+    """Check the annotations of a route that reads those in `readers`."""
+    return [] if effect is Effect.UNCERTAIN else _check_all(annotations, readers, effect is Effect.READ, INVALID)
 
 
 def check_service(annotations: Mapping[str, Any]) -> list[Finding]:
-    """Check the annotations of a Service, which nobody else does before it is stored."""
+    """Check the annotations of a Service or an EgressNetwork, which nobody else does before it is stored."""
     return _check_all(annotations, READ_BY_SERVICE, True, ON_SERVICE)
 
 
@@ -131,13 +142,14 @@ def _check_all(annotations: Mapping[str, Any], readers: Readers, effective: bool
 def _check(key: str, value: Any, readers: Readers, effective: bool, invalid: Rule) -> Finding | None:
     path: Path = ("metadata", "annotations", key)
     if key not in READ_BY_SERVICE:
-        known = ", ".join(sorted(READ_BY_SERVICE))
-        return UNKNOWN.at(path, f"is not read{suggest(key, READ_BY_SERVICE) or f', want one of {known}'}")
+        hint = suggest(key, READ_BY_SERVICE) or f": Linkerd reads {', '.join(sorted(READ_BY_SERVICE))}"
+        return UNKNOWN.at(path, f"Linkerd does not read the annotation {show(key)}{hint}")
     if key not in readers:
-        protocol = "gRPC" if key == _GRPC else "HTTP"
-        return NO_EFFECT.at(path, f"has no effect here, it is for {protocol} routes: leave it out")
+        protocol, other = ("gRPC", "an HTTPRoute") if key == _GRPC else ("HTTP", "a GRPCRoute")
+        return NO_EFFECT.at(path, f"{key} is for {protocol} routes and has no effect on {other}: leave it out")
     if not effective:
-        return NO_EFFECT.at(path, "has no effect, as no parentRef is a Service or an EgressNetwork: leave it out")
+        text = f"{key} has no effect, as no parent of this route is a Service or an EgressNetwork: leave it out"
+        return NO_EFFECT.at(path, text)
     if not isinstance(value, str):
         return invalid.at(path, f"{show(value)} is no string: put it in quotes")
     wrong = readers[key](value)

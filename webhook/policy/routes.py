@@ -11,11 +11,9 @@ import orjson
 from webhook.findings.finding import Path, Severity, declare, show
 from webhook.policy.pattern_scan import cannot_match_anything, cannot_match_path
 from webhook.policy.reading import Node, Reading
+from webhook.policy.routeannotations import Effect
 from webhook.policy.routeshapes import TOKEN
-from webhook.policy.targets import (
-    means_egress_network,
-    means_service,
-)
+from webhook.policy.targets import EGRESS_NETWORK, GATEWAY, SERVICE, GroupKind, canonical, read_parent
 
 EGRESS_PORT = declare(
     "route-egress-port", Severity.ERROR, "FieldValueRequired", "A route's parent is an EgressNetwork without a port."
@@ -59,6 +57,18 @@ SHADOWED = declare(
 FILTER_TWICE = declare(
     "route-filter-twice", Severity.WARNING, "FieldValueDuplicate", "A filter type twice in one rule."
 )
+PARENT_GROUP = declare(
+    "route-parent-group",
+    Severity.WARNING,
+    "FieldValueInvalid",
+    "A route's parent has no group, or one that does not have its kind, so that Linkerd passes the parent over.",
+)
+PARENT_KIND = declare(
+    "route-parent-kind",
+    Severity.WARNING,
+    "FieldValueNotSupported",
+    "A route's parent is of a kind that Linkerd passes over.",
+)
 PARENT_TWICE = declare("route-parent-twice", Severity.WARNING, "FieldValueDuplicate", "A parentRef twice.")
 
 _VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
@@ -73,19 +83,56 @@ _UNREACHABLE: Final = (
 )
 
 
-def check_parents(spec: Node, reading: Reading) -> bool:
-    """Check a route's parents. Whether one is a Service or an EgressNetwork comes out."""
-    meshed = False
-    for parent in spec.nodes("parentRefs"):
-        if means_egress_network(parent):
-            meshed = True
-            if parent.lacks("port"):
-                reading.note(
-                    EGRESS_PORT, (*parent.path, "port"), "missing, an EgressNetwork is targeted at a port: add one"
-                )
-        elif means_service(parent):
-            meshed = True
-    return meshed
+def check_parents(spec: Node, reading: Reading, own: str) -> Effect:
+    """Check the parents of a route in the group `own`. What becomes of its annotations comes out."""
+    parents = [(parent, read_parent(parent, own)) for parent in spec.nodes("parentRefs")]
+    for parent, found in parents:
+        if found.sent == EGRESS_NETWORK and parent.lacks("port"):
+            reading.note(
+                EGRESS_PORT,
+                (*parent.path, "port"),
+                "the parent is an EgressNetwork and has no port: add port, the one that clients connect to",
+            )
+        elif found.target is None and not parent.bad:
+            _warn_of_parent(parent, found.meant, own, reading)
+    if any(found.sent in _OUTBOUND for _, found in parents):
+        return Effect.READ
+    if any(found.meant in _OUTBOUND for _, found in parents):
+        return Effect.UNCERTAIN
+    return Effect.NONE
+
+
+_OUTBOUND: Final = (SERVICE, EGRESS_NETWORK)
+
+
+def _warn_of_parent(parent: Node, meant: GroupKind | None, own: str, reading: Reading) -> None:
+    """Warn of a parent that Linkerd passes over. Those of a Gateway API route may be somebody else's."""
+    name = show(parent["name"])
+    if meant is None:
+        if own != GATEWAY:
+            kind = show(canonical({"group": own, "kind": "Gateway", **parent}))
+            text = (
+                f"Linkerd passes the parent {name} over, as its kind is {kind}: write kind Server or EgressNetwork and "
+                "group policy.linkerd.io, or kind Service and group core"
+            )
+            reading.note(PARENT_KIND, (*parent.path, "kind"), text)
+        return
+    if parent.lacks("kind"):
+        text = f"the parent {name} has no kind, and the API server fills in Gateway: write kind: {meant[1]}"
+        reading.note(PARENT_KIND, (*parent.path, "kind"), text)
+        return
+    write = meant[0] or "core"
+    if parent.lacks("group"):
+        text = (
+            f"the {meant[1]} {name} has no group, the API server fills in {own}, and Linkerd passes this parent over: "
+            f"write group: {write}"
+        )
+    else:
+        text = (
+            f"Linkerd passes this parent over, as the group {show(parent['group'])} has no kind {meant[1]}: "
+            f"write group: {write}"
+        )
+    reading.note(PARENT_GROUP, (*parent.path, "group"), text)
 
 
 def warn_of_parents(spec: Node, reading: Reading) -> None:

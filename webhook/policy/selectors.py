@@ -72,6 +72,34 @@ LONE_SELECTOR: Final = _selector(False, alone=True)
 FLATTENED_LONE_SELECTOR: Final = _selector(True, alone=True)
 
 
+def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool | None:
+    """Whether a selector chooses what has these labels; None for a selector that makes no sense."""
+    wanted, expressions = selector.get("matchLabels") or {}, selector.get("matchExpressions") or []
+    if not isinstance(wanted, dict) or not isinstance(expressions, list):
+        return None
+    if any(labels.get(key) != value for key, value in wanted.items()):
+        return False
+    met = [_meets(each, labels) for each in expressions]
+    return None if None in met else all(met)
+
+
+def _meets(expression: Any, labels: Mapping[str, str]) -> bool | None:
+    key = expression.get("key") if isinstance(expression, dict) else None
+    if not isinstance(key, str):
+        return None
+    values = expression.get("values") or []
+    match expression.get("operator"):
+        case "In" if isinstance(values, list):
+            return key in labels and labels[key] in values
+        case "NotIn" if isinstance(values, list):
+            return key not in labels or labels[key] not in values
+        case "Exists":
+            return key in labels
+        case "DoesNotExist":
+            return key not in labels
+    return None
+
+
 def selects_all(selector: Mapping[str, Any]) -> bool:
     """Whether a selector chooses every Pod: it has neither labels nor expressions."""
     return not selector.get("matchLabels") and not selector.get("matchExpressions")

@@ -7,6 +7,7 @@ from typing import Any, Final
 from webhook.cluster.interface import Catalog
 from webhook.findings.finding import Path, Severity, declare, show
 from webhook.mesh.releases import Line
+from webhook.policy.portnames import what_is_wrong
 from webhook.policy.reading import BAD, MISSING, SCHEMA_MISSING, TYPE, Node, Reading
 from webhook.policy.selectors import (
     FLATTENED_LONE_SELECTOR,
@@ -30,6 +31,18 @@ BOTH_SELECTORS = declare(
 NO_PORT = declare(
     "server-port-empty", Severity.WARNING, "FieldValueInvalid", "A Server's port is an empty name, which no port has."
 )
+QUOTED = declare(
+    "server-port-quoted",
+    Severity.WARNING,
+    "FieldValueInvalid",
+    "A Server's port is a number in quotes, which is a name that no port has.",
+)
+PORT_NAME = declare(
+    "server-port-name",
+    Severity.WARNING,
+    "FieldValueInvalid",
+    "A Server's port is a name that Kubernetes does not allow for a port.",
+)
 OVERLAP = declare(
     "server-overlap",
     Severity.ERROR,
@@ -38,6 +51,16 @@ OVERLAP = declare(
 )
 
 PROTOCOLS: Final = ("unknown", "HTTP/1", "HTTP/2", "gRPC", "opaque", "TLS")
+# What people call them otherwise.
+_PROTOCOL: Final = Choice(
+    *PROTOCOLS,
+    called={
+        **dict.fromkeys(("http", "http1", "http1.1", "http/1.1", "h1"), "HTTP/1"),
+        **dict.fromkeys(("http2", "h2", "h2c", "http/2.0"), "HTTP/2"),
+        **dict.fromkeys(("tcp", "mysql", "redis", "postgres"), "opaque"),
+        **dict.fromkeys(("https", "ssl"), "TLS"),
+    },
+)
 POLICIES: Final = (
     "all-authenticated",
     "all-unauthenticated",
@@ -55,16 +78,33 @@ class _Port(Shape):
 
     def read(self, value: Any, path: Path, reading: Reading) -> Any:
         if type(value) is str:
-            if not value:
-                reading.note(NO_PORT, path, '"" names no port, want the name of a containerPort, or its number')
+            _warn_of_name(value, path, reading)
             return value
         if type(value) is int and 0 < value <= 65535:
             return value
         if type(value) is float and value.is_integer():
-            reading.refuse(TYPE, path, f"{show(value)} is no integer: write {int(value)}")
+            reading.refuse(TYPE, path, f"{show(value)} is not an integer: write {int(value)}")
         else:
-            reading.refuse(TYPE, path, f"{show(value)} is no port, want {self.wanted}")
+            reading.refuse(TYPE, path, f"{show(value)} is not a port: write {self.wanted}")
         return BAD
+
+
+def _warn_of_name(name: str, path: Path, reading: Reading) -> None:
+    if not name:
+        reading.note(NO_PORT, path, "the port is an empty name: write the name of a containerPort, or its number")
+    elif name.strip().isascii() and name.strip().isdecimal() and 0 < int(name.strip()[:9]) <= 65535:
+        number = int(name.strip()[:9])
+        reading.note(
+            QUOTED,
+            path,
+            f"{show(name)} is the name of a port, and no container's port can have it: write {number} without quotes",
+        )
+    elif wrong := what_is_wrong(name):
+        reading.note(
+            PORT_NAME,
+            path,
+            f"no container's port can be named {show(name)}: {wrong}; write the name of a containerPort",
+        )
 
 
 _SELECTORS: Final = ("externalWorkloadSelector", "podSelector")
@@ -82,7 +122,7 @@ class _ServerSpec(Struct):
                 "podSelector": can(_Anything()),
                 "externalWorkloadSelector": can(_Anything()),
                 "port": need(_Port()),
-                "proxyProtocol": may(Choice(*PROTOCOLS)),
+                "proxyProtocol": may(_PROTOCOL),
                 **version,
             },
             check=_check,
@@ -167,7 +207,7 @@ def check_overlap(name: str, spec: Any, catalog: Catalog, reading: Reading) -> b
 
 
 def _stable(selector: Struct) -> Struct:
-    return Struct({"podSelector": need(selector), "port": need(_Port()), "proxyProtocol": may(Choice(*PROTOCOLS))})
+    return Struct({"podSelector": need(selector), "port": need(_Port()), "proxyProtocol": may(_PROTOCOL)})
 
 
 _ACCESS: Final = {"accessPolicy": may(STRING)}

@@ -49,6 +49,12 @@ CLASSES_EMPTY: Final = declare(
 OVERRIDE: Final = declare(
     "sp-override-ignored", _W, "FieldValueInvalid", "An entry of dstOverrides that the proxy leaves aside or misreads."
 )
+NOT_FULL: Final = declare(
+    "sp-name-not-full",
+    _W,
+    "FieldValueInvalid",
+    "A ServiceProfile's name is not the full name of a Service, so that it applies to nothing.",
+)
 SERVICE_ABSENT: Final = declare(
     "sp-service-absent", _W, "FieldValueInvalid", "A ServiceProfile named after a Service that does not exist."
 )
@@ -105,12 +111,38 @@ def _name(metadata: Any, catalog: Catalog, found: Found) -> None:
             f"{show(name)} is no DNS name (small letters, digits and -, in parts set apart by dots): {_NAMES}",
         )
     else:
-        parts = name.split(".", 3)
-        if len(parts) == 4 and parts[2] == "svc":
-            service, namespace = parts[:2]
-            if catalog.look("", "Service", namespace, service) is Presence.ABSENT:
-                message = f"there is no Service {service} in the namespace {namespace}, so this applies to nothing"
-                found.warn(SERVICE_ABSENT, place, message)
+        _warn_of_name(name, metadata.get("namespace"), place, catalog, found)
+
+
+def _warn_of_name(name: str, namespace: Any, place: Place, catalog: Catalog, found: Found) -> None:
+    """Linkerd looks for the ServiceProfile of a Service by the name SERVICE.NAMESPACE.svc.CLUSTER-DOMAIN alone
+    (linkerd2, `controller/api/destination/server.go`)."""
+    parts = name.split(".", 3)
+    if len(parts) == 4 and parts[2] == "svc":
+        service, within = parts[:2]
+        if catalog.look("", "Service", within, service) is Presence.ABSENT:
+            message = (
+                f"there is no Service {show(service)} in the namespace {within}, so this ServiceProfile applies to "
+                "nothing: create the Service, or correct the name"
+            )
+            found.warn(SERVICE_ABSENT, place, message)
+        return
+    write = _full_name(name.split("."), namespace)
+    message = (
+        f"{show(name)} is not the full name of a Service, so this ServiceProfile applies to nothing: write {write}"
+    )
+    found.warn(NOT_FULL, place, message)
+
+
+def _full_name(labels: list[str], namespace: Any) -> str:
+    """The name that is most likely meant."""
+    if len(labels) == 1 and isinstance(namespace, str) and namespace:
+        return f"{labels[0]}.{namespace}.svc.cluster.local"
+    if len(labels) == 2 or (len(labels) == 3 and labels[2] == "svc"):
+        return f"{labels[0]}.{labels[1]}.svc.cluster.local"
+    if "svc" in labels[3:4]:
+        return ".".join(labels[1:])
+    return "one such as web.emojivoto.svc.cluster.local"
 
 
 def _at(place: Place, *keys: str | int) -> Place:

@@ -124,9 +124,17 @@ class Text(Shape):
         return f"{show(value)} is not {self._like}, as the CRD wants"
 
 
-def not_allowed(value: Any, choices: Sequence[str]) -> str:
-    """The message for a value that is none of these."""
-    return f"{show(value)} is not allowed, want one of {', '.join(choices)}{suggest(value, choices)}"
+def not_allowed(value: Any, choices: Sequence[str], called: Mapping[str, str] | None = None) -> str:
+    """The message for a value that is not one of these. `called` are other names for some of them, in lower case."""
+    meant = (called or {}).get(value.strip().lower()) if isinstance(value, str) else None
+    hint = f' (did you mean "{meant}"?)' if meant else suggest(value, choices)
+    return f"{show(value)} is not allowed: write {either(choices)}{hint}"
+
+
+def either(texts: Sequence[str]) -> str:
+    """The texts as a choice, `A, B or C`."""
+    *first, last = texts
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 class Boolean(Shape):
@@ -183,18 +191,26 @@ class Integer(Shape):
 class Choice(Shape):
     """One of some strings. serde takes {"Name": null} for "Name" as well, and {"Name": {}} inside of flattened data.
 
-    `allowed` are those of them that the CRD's schema takes, where it takes fewer.
+    `allowed` are those of them that the CRD's schema takes, where it takes fewer; `called` are other names that people
+    have for some, in lower case.
     """
 
     plain = str
     choices: frozenset[str]
 
-    def __init__(self, *choices: str, flattened: bool = False, allowed: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        *choices: str,
+        flattened: bool = False,
+        allowed: Sequence[str] = (),
+        called: Mapping[str, str] | None = None,
+    ) -> None:
         self.names = choices
+        self._called = called
         self.allowed = allowed or choices
         self.choices = frozenset(self.allowed)
         self._flattened = flattened
-        self.wanted = f"one of {', '.join(choices)}"
+        self.wanted = either(choices)
 
     def read(self, value: Any, path: Path, reading: Reading) -> Any:
         """The string."""
@@ -204,7 +220,7 @@ class Choice(Shape):
             if value in self.names:
                 reading.note(SCHEMA_VALUE, path, not_allowed(value, self.allowed))
                 return value
-            reading.refuse(ALLOWED, path, not_allowed(value, self.names))
+            reading.refuse(ALLOWED, path, not_allowed(value, self.names, self._called))
             return BAD
         if type(value) is dict and len(value) == 1:
             ((name, inner),) = value.items()

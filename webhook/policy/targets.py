@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from webhook.mesh.releases import Line
 from webhook.policy.shape import Field, Struct, Text, may, need
@@ -77,13 +77,59 @@ def canonical(reference: Mapping[str, Any]) -> str:
     return f"{reference['kind']}.{group}" if group else str(reference["kind"])
 
 
-def means_service(parent: Mapping[str, Any]) -> bool:
-    """Whether a parentRef is a Service; one without a kind is none."""
-    kind = parent.get("kind")
-    return kind is not None and fold(parent.get("group") or "core") == "core" and fold(kind) == "service"
+class Parent(NamedTuple):
+    """What a route's parentRef stands for once the API server has filled in what it does not say."""
+
+    target: GroupKind | None
+    """Server, Service or EgressNetwork; None for anything else, which Linkerd passes over."""
+    meant: GroupKind | None
+    """Which of them it is, or is most likely meant to be: one whose group is missing or another's."""
+    sent: GroupKind | None
+    """Which of them it is to Linkerd's webhook as it is written, by which that refuses: there, a missing group is the
+    core group. No API server sends such a parent, for it fills in the route's own group first."""
 
 
-def means_egress_network(parent: Mapping[str, Any]) -> bool:
-    """Whether a parentRef is an EgressNetwork; one without a group or a kind is none."""
-    group, kind = parent.get("group"), parent.get("kind")
-    return group is not None and kind is not None and fold(group) == POLICY and fold(kind) == "egressnetwork"
+_PARENTS: Final = {(group, fold(kind)): (group, kind) for group, kind in (SERVER, SERVICE, EGRESS_NETWORK)}
+_PARENT_KINDS: Final = {kind: found for (_, kind), found in _PARENTS.items()}
+# Where a parent of Linkerd's may be looked for in vain.
+_PARENT_GROUPS: Final = ("", POLICY, GATEWAY)
+_NO_PARENT: Final = Parent(None, None, None)
+
+
+def read_parent(reference: Any, own: str) -> Parent:
+    """What a parentRef of a route stands for. `own` is the route's group, which its CRD fills in where there is none;
+    as a kind it fills in Gateway."""
+    if not isinstance(reference, dict):
+        return _NO_PARENT
+    written, kind = reference.get("group"), reference.get("kind")
+    group = own if written is None else written
+    if not isinstance(group, str) or not isinstance(kind, str | None):
+        return _NO_PARENT
+    group = "" if fold(group) == "core" else fold(group)
+    if kind is None:
+        # Of the core group's kinds only Services are parents.
+        return Parent(None, SERVICE if group == "" else None, None)
+    target = _PARENTS.get((group, fold(kind)))
+    meant = target or (_PARENT_KINDS.get(fold(kind)) if group in _PARENT_GROUPS else None)
+    return Parent(target, meant, _PARENTS.get(("", fold(kind))) if written is None else target)
+
+
+def is_ours(spec: Any, own: str) -> bool:
+    """Whether a route has a parent that is, or is meant to be, a Server, a Service or an EgressNetwork."""
+    parents = spec.get("parentRefs") if isinstance(spec, dict) else None
+    return isinstance(parents, list) and any(read_parent(each, own).meant is not None for each in parents)
+
+
+def is_foreign(group: str, body: Any) -> bool:
+    """Whether an object of this group is a Gateway API route that is for other controllers: it has parents, or asks for
+    the default ones, and none is, or is meant to be, a Server, a Service or an EgressNetwork."""
+    spec = body.get("spec") if group == GATEWAY and isinstance(body, dict) else None
+    if not isinstance(spec, dict):
+        return False
+    parents = spec.get("parentRefs")
+    if not parents:
+        return spec.get("useDefaultGateways") == "All"
+    are_named = isinstance(parents, list) and all(
+        isinstance(p, dict) and isinstance(p.get("name"), str) for p in parents
+    )
+    return are_named and not is_ours(spec, GATEWAY)

@@ -11,7 +11,7 @@ from webhook.mesh.releases import Line
 from webhook.policy import registry
 from webhook.policy.pattern_tokens import shown
 from webhook.policy.patterns import Judge, judge_for
-from webhook.policy.targets import fold
+from webhook.policy.targets import fold, is_foreign
 from webhook.review import JSON, AdmissionRequest, Answer, GroupVersionKind, ReviewError, deny
 
 SP_VALIDATOR: Final = "sp-validator"
@@ -96,6 +96,9 @@ class Validator:
         if ask.unknown:
             await ask.settle()
             findings = registry.check(group, kind, body, line=line, catalog=self._catalog, judge=ask, others=others)
+        if is_foreign(group, body):
+            # Its CRD has judged it already, by a schema that may be another than ours.
+            findings = [finding for finding in findings if finding.severity is Severity.ERROR]
         # Nobody is refused for a busy machine.
         late = [registry.PATTERN_LATE.at((), _unchecked(pattern)) for pattern in ask.late]
         return _answer(request, findings + late + _compare(request, body))

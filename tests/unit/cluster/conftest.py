@@ -20,6 +20,11 @@ NAMESPACES = "/api/v1/namespaces"
 Until = Callable[[Callable[..., Any]], Awaitable[None]]
 
 
+def plural(kind: str) -> str:
+    """A kind as it stands in a path."""
+    return f"{kind.lower()[:-1]}ies" if kind.endswith("y") else f"{kind.lower()}s"
+
+
 class FakeApiServer:
     """What the tests set: `objects` by path, `failures` (path -> status, message), `hangs` (paths), `page` (items),
     `groups` (API group -> version -> kinds), whose `collections` (and those of `/api/v1`) are by path."""
@@ -91,12 +96,12 @@ class FakeApiServer:
     def serve(self, group: str, version: str, *kinds: str) -> None:
         self.groups.setdefault(group, {})[version] = list(kinds)
         for kind in kinds:
-            self.collections.setdefault(f"/apis/{group}/{version}/{kind.lower()}s", {})
+            self.collections.setdefault(f"/apis/{group}/{version}/{plural(kind)}", {})
 
     def unserve(self, group: str) -> None:
         for version, kinds in self.groups.pop(group).items():
             for kind in kinds:
-                path = f"/apis/{group}/{version}/{kind.lower()}s"
+                path = f"/apis/{group}/{version}/{plural(kind)}"
                 del self.collections[path]
                 self._end(self.streams.get(path, []))
 
@@ -168,8 +173,8 @@ class FakeApiServer:
         if version not in versions:
             return self._status(404, "the server could not find the requested resource")
         verbs = ["get", "list", "watch"]
-        found = [{"name": f"{kind.lower()}s", "kind": kind, "verbs": verbs} for kind in versions[version]]
-        found += [{"name": f"{kind.lower()}s/status", "kind": kind, "verbs": ["get"]} for kind in versions[version]]
+        found = [{"name": f"{plural(kind)}", "kind": kind, "verbs": verbs} for kind in versions[version]]
+        found += [{"name": f"{plural(kind)}/status", "kind": kind, "verbs": ["get"]} for kind in versions[version]]
         return web.json_response({"kind": "APIResourceList", "resources": found})
 
     async def _collection(

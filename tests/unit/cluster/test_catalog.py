@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from webhook.cluster.catalog import OfflineCatalog, names, servers
+from webhook.cluster.catalog import OfflineCatalog, limits_of, names, rate_limits, servers
 from webhook.cluster.interface import NothingKnown, Presence
 
 POLICY = "policy.linkerd.io"
@@ -123,3 +123,57 @@ def test_who_knows_nothing_says_so() -> None:
     assert catalog.look("", "Service", "shop", "web") is Presence.UNKNOWN
     assert not catalog.names("", "Service", "shop")
     assert catalog.servers("shop") is None
+
+
+class TestPorts:
+    def test_of_a_service_are_numbers_names_and_targets(self) -> None:
+        ports = [{"port": 80, "targetPort": 8080}, {"port": 81, "name": "grpc", "targetPort": "g"}, {"port": 82}]
+        catalog = OfflineCatalog([given("v1", "Service", "shop", "web", spec={"ports": ports})])
+        assert catalog.ports("shop", "web") == ((80, "", 8080), (81, "grpc", "g"), (82, "", 82))
+        assert catalog.ports("shop", "db") is catalog.ports("bank", "web") is None
+
+    @pytest.mark.parametrize(
+        "spec",
+        [None, [], {}, {"ports": []}, {"ports": {}}, {"ports": [7]}, {"ports": [{"port": "80"}]}, {"ports": [{}]}],
+    )
+    def test_that_make_no_sense_are_unknown(self, spec: Any) -> None:
+        assert OfflineCatalog([given("v1", "Service", "shop", "web", spec=spec)]).ports("shop", "web") is None
+
+    def test_of_an_external_name_are_unknown(self) -> None:
+        spec = {"type": "ExternalName", "ports": [{"port": 80}]}
+        assert OfflineCatalog([given("v1", "Service", "shop", "web", spec=spec)]).ports("shop", "web") is None
+
+    def test_that_many_services_have_are_kept_once(self) -> None:
+        objects = [given("v1", "Service", "shop", name, spec={"ports": [{"port": 80}]}) for name in ("a", "b")]
+        catalog = OfflineCatalog(objects)
+        assert catalog.ports("shop", "a") is catalog.ports("shop", "b")
+
+
+def limit(name: str, server: object, kind: str = "Server") -> dict[str, Any]:
+    spec = {"targetRef": {"kind": kind, "name": server}}
+    return given("policy.linkerd.io/v1alpha1", "HTTPLocalRateLimitPolicy", "shop", name, spec=spec)
+
+
+class TestRateLimits:
+    def test_are_found_by_their_server(self) -> None:
+        catalog = OfflineCatalog([limit("a", "web"), limit("b", "web"), limit("c", "db"), limit("d", "web", "Service")])
+        assert sorted(catalog.rate_limits("shop", "web") or ()) == ["a", "b"]
+        assert not catalog.rate_limits("shop", "nothing")
+        assert not catalog.rate_limits("bank", "web")
+
+    def test_follow_a_policy_that_moves_to_another_server_or_goes(self) -> None:
+        store = rate_limits()
+        store.put(limit("a", "web"))
+        store.put(limit("b", "web"))
+        store.put(limit("a", "db"))
+        assert [sorted(limits_of(store.within("shop"), server)) for server in ("web", "db")] == [["b"], ["a"]]
+        store.remove(limit("b", "web"))
+        assert not limits_of(store.within("shop"), "web")
+        assert store.count == 1
+
+    @pytest.mark.parametrize("spec", [None, [], {}, {"targetRef": []}, {"targetRef": {"kind": "Server", "name": []}}])
+    def test_that_make_no_sense_are_for_no_server(self, spec: Any) -> None:
+        store = rate_limits()
+        store.put(given("policy.linkerd.io/v1alpha1", "HTTPLocalRateLimitPolicy", "shop", "a", spec=spec))
+        assert store.count == 1
+        assert not limits_of(store.within("shop"), "a")

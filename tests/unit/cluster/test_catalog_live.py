@@ -110,15 +110,47 @@ class TestServers:
         assert catalog.servers("shop") == {"web": {"podSelector": {}, "port": 80}}
         assert catalog.servers("bank") == {}
 
-    async def test_are_asked_for_whole_and_all_others_for_their_metadata(
+    async def test_and_services_are_asked_for_whole_and_all_others_for_their_metadata(
         self, server: FakeApiServer, catalog: LiveCatalog, until: Until
     ) -> None:
-        await until(lambda: server.streams.get(SERVERS) and server.streams.get(SERVICES))
+        await until(lambda: all(server.streams.get(path) for path in (SERVERS, SERVICES, AUTHENTICATIONS)))
         for request in server.requests:
-            if request.path == SERVERS:
+            if request.path in (SERVERS, SERVICES):
                 assert request.headers["Accept"] == "application/json"
-            elif request.path == SERVICES:
+            elif request.path == AUTHENTICATIONS:
                 assert "as=PartialObjectMetadata" in request.headers["Accept"]
+
+
+class TestPorts:
+    async def test_are_those_of_the_service_and_follow_it(
+        self, server: FakeApiServer, catalog: LiveCatalog, until: Until
+    ) -> None:
+        assert catalog.ports("shop", "web") is None
+        await until(lambda: server.streams.get(SERVICES))
+        server.put(SERVICES, "shop", "web", spec={"ports": [{"port": 80, "targetPort": 8080}]})
+        await until(lambda: catalog.ports("shop", "web"))
+        assert catalog.ports("shop", "web") == ((80, "", 8080),)
+        assert catalog.ports("shop", "db") is None
+        server.put(SERVICES, "shop", "web", spec={"ports": [{"port": 81}]})
+        await until(lambda: catalog.ports("shop", "web") == ((81, "", 81),))
+
+
+class TestRateLimits:
+    async def test_are_known_by_their_server_where_their_crd_is(
+        self, server: FakeApiServer, catalog: LiveCatalog, until: Until
+    ) -> None:
+        assert catalog.rate_limits("shop", "web") is None
+        server.serve(POLICY, "v1alpha1", "MeshTLSAuthentication", "HTTPLocalRateLimitPolicy")
+        path = "/apis/policy.linkerd.io/v1alpha1/httplocalratelimitpolicies"
+        server.put(path, "shop", "a", spec={"targetRef": {"kind": "Server", "name": "web"}})
+        await until(lambda: catalog.rate_limits("shop", "web"))
+        assert set(catalog.rate_limits("shop", "web") or ()) == {"a"}
+        assert not catalog.rate_limits("shop", "db")
+
+
+class TestWorkloads:
+    async def test_are_never_known(self, catalog: LiveCatalog) -> None:
+        assert catalog.workloads("shop") is None
 
 
 class TestKinds:
@@ -162,7 +194,7 @@ class TestKinds:
     ) -> None:
         server.serve(POLICY, "v1beta3", *live_catalog.CUSTOM[POLICY])
         server.serve(GATEWAY, "v1", *live_catalog.CUSTOM[GATEWAY])
-        await until(lambda: sum(1 for queues in server.streams.values() if queues) == 9)
+        await until(lambda: sum(1 for queues in server.streams.values() if queues) == 10)
         await asyncio.sleep(0.05)
         before = [path for path in server.paths() if path.count("/") < 4]
         await asyncio.sleep(0.1)
@@ -229,6 +261,7 @@ class TestSilence:
         clock.now += STALE
         assert server_named(catalog, "web") is UNKNOWN
         assert catalog.servers("shop") is None
+        assert catalog.ports("shop", "web") is None
         server.failures.clear()
         await until(lambda: server_named(catalog, "web") is PRESENT)
 

@@ -132,16 +132,41 @@ class TestParents:
             {**SERVICE, "port": None},
             {**EGRESS, "port": 443},
             {**EGRESS, "group": POLICY.upper(), "kind": "egressNETWORK", "port": 1},
-            {"name": "anything"},
-            {"group": GATEWAY, "kind": "Gateway", "name": "front"},
             {"kind": "EgressNetwork", "name": "without a group"},
             ["core", "Service", "web"],
             [POLICY, "EgressNetwork", "out", None, 443],
         ],
     )
-    def test_may_be_anything_with_a_name(self, parent: Any) -> None:
+    def test_are_servers_services_and_egress_networks(self, parent: Any) -> None:
         said = of(parent)
         assert (said.errors, said.warnings) == ([], [])
+
+    @pytest.mark.parametrize(
+        "parent",
+        [
+            {"name": "anything"},
+            {"group": GATEWAY, "kind": "Gateway", "name": "front"},
+            {"group": POLICY, "kind": "HTTPRoute", "name": "web"},
+            {"group": "example.org", "kind": "Service", "name": "web"},
+            {"group": "core", "name": "web"},
+        ],
+    )
+    def test_of_another_kind_are_passed_over_which_is_warned_of(self, parent: Any) -> None:
+        said = of(parent)
+        assert (said.errors, said.warnings) == ([], ["spec.parentRefs[0].kind: route-parent-kind"])
+
+    @pytest.mark.parametrize("group", [{}, {"group": None}, {"group": POLICY}, {"group": GATEWAY}])
+    def test_that_are_services_of_no_group_or_another_are_told_to_write_core(self, group: Any) -> None:
+        said = of({"kind": "Service", "name": "web", **group})
+        assert (said.errors, said.warnings) == ([], ["spec.parentRefs[0].group: route-parent-group"])
+        assert said.message("route-parent-group").endswith(": write group: core")
+
+    def test_that_are_servers_of_another_group_are_told_to_write_linkerd_s(self) -> None:
+        said = of({"kind": "Server", "name": "web", "group": "core"})
+        assert said.message("route-parent-group").endswith(": write group: policy.linkerd.io")
+
+    def test_without_a_kind_in_the_core_group_are_told_to_write_service(self) -> None:
+        assert of({"group": "core", "name": "web"}).message("route-parent-kind").endswith(": write kind: Service")
 
     @pytest.mark.parametrize(
         "parent",

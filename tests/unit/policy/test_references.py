@@ -194,10 +194,10 @@ class TestRoute:
 
     def test_without_a_group_in_its_parent_means_the_routes_own(self) -> None:
         parents = {"parentRefs": [target("Server", "nothing", None)]}
-        assert found("HTTPRoute", parents, GATEWAY) == []
-        assert found("HTTPRoute", parents, POLICY) == [
-            'spec.parentRefs[0].name: no Server "nothing" in namespace shop: create it, or correct the name'
-        ]
+        missing = ['spec.parentRefs[0].name: no Server "nothing" in namespace shop: create it, or correct the name']
+        assert found("HTTPRoute", parents, POLICY) == missing
+        # Of a Gateway API route it is another group, and the Server is meant nevertheless.
+        assert found("HTTPRoute", parents, GATEWAY) == missing
 
     def test_whose_parent_does_not_exist_is_spoken_of(self) -> None:
         assert found("GRPCRoute", {"parentRefs": [self.PARENT, target("Service", "web", "")]}, GATEWAY) == [
@@ -387,3 +387,95 @@ class TestWhateverHappens:
         assert finding.rule.severity is Severity.WARNING
         assert finding.rule.reason == "FieldValueNotFound"
         assert "in namespace default" in finding.message
+
+
+def shop(*ports: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    """The Service `shop/shop` with these ports."""
+    metadata = {"name": "shop", "namespace": "shop"}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"ports": list(ports), **spec}}
+
+
+class TestPorts:
+    """What a route says of a port that a Service does not have."""
+
+    def said(self, service: dict[str, Any], parent: Any = None, backend: Any = None) -> list[str]:
+        parents = [target("Service", "shop", "core") | (parent or {})]
+        backends = [{"name": "shop"} | (backend or {})]
+        spec = {"parentRefs": parents, "rules": [{"backendRefs": backends}]}
+        return [
+            f"{one.field}: {one.message}" for one in check(POLICY, "HTTPRoute", "shop", "x", spec, catalog(service))
+        ]
+
+    def test_of_the_service_are_fine(self) -> None:
+        assert self.said(shop({"port": 80}, {"port": 443}), {"port": 80}, {"port": 443}) == []
+
+    def test_that_are_not_written_are_not_looked_at(self) -> None:
+        assert self.said(shop({"port": 80})) == []
+
+    def test_of_the_pods_behind_it_are_told_the_service_s(self) -> None:
+        said = self.said(shop({"port": 80, "targetPort": 8080}), {"port": 8080}, {"port": 8080})
+        advice = 'Service "shop" has no port 8080, its port is 80; 8080 is the targetPort of 80: write 80'
+        assert said == [f"spec.parentRefs[0].port: {advice}", f"spec.rules[0].backendRefs[0].port: {advice}"]
+
+    def test_that_it_does_not_have_are_told_those_that_it_has(self) -> None:
+        assert self.said(shop({"port": 80}, {"port": 443}), {"port": 81}) == [
+            'spec.parentRefs[0].port: Service "shop" has no port 81, its ports are 80, 443: write one of those'
+        ]
+
+    @pytest.mark.parametrize(
+        "service",
+        [
+            shop(),
+            shop({"port": 80}, type="ExternalName"),
+            shop({"port": "80"}),
+            shop({"name": "http"}),
+            {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "shop", "namespace": "shop"}},
+        ],
+    )
+    def test_are_not_told_where_the_service_s_are_not_known(self, service: dict[str, Any]) -> None:
+        assert self.said(service, {"port": 81}, {"port": 81}) == []
+
+    @pytest.mark.parametrize("port", [None, "81", 81.0, True, {}])
+    def test_that_make_no_sense_are_others_business(self, port: Any) -> None:
+        assert self.said(shop({"port": 80}), {"port": port}, {"port": port}) == []
+
+    def test_of_many_only_some_are_named(self) -> None:
+        said = self.said(shop(*({"port": number} for number in range(1, 50))), {"port": 99})
+        assert said == [
+            'spec.parentRefs[0].port: Service "shop" has no port 99, its ports are 1, 2, 3, 4, 5, 6, 7, 8 and others: '
+            "write one of those"
+        ]
+
+    def test_of_an_egress_network_are_anything(self) -> None:
+        spec = {"parentRefs": [target("EgressNetwork", "outside", POLICY, port=81)]}
+        assert found("HTTPRoute", spec) == []
+
+
+class TestSecondRateLimit:
+    def said(self, name: str, *others: str, server: str = "web-http") -> list[str]:
+        spec = {"targetRef": target("Server", server), "total": {"requestsPerSecond": 1}}
+        metadata = {"namespace": "shop"}
+        more = [
+            {
+                "apiVersion": f"{POLICY}/v1alpha1",
+                "kind": "HTTPLocalRateLimitPolicy",
+                "metadata": {**metadata, "name": other},
+                "spec": spec,
+            }
+            for other in others
+        ]
+        wanted = {"targetRef": target("Server", "web-http")}
+        return [
+            f"{one.field}: {one.rule.id}"
+            for one in check(POLICY, "HTTPLocalRateLimitPolicy", "shop", name, wanted, catalog(*more))
+        ]
+
+    def test_for_one_server_is_warned_of(self) -> None:
+        assert self.said("a", "a", "b") == ["spec.targetRef.name: ratelimit-second"]
+
+    def test_is_none_where_there_is_itself_alone_or_one_for_another_server(self) -> None:
+        assert self.said("a") == self.said("a", "a") == self.said("a", "b", server="other") == []
+
+    def test_is_not_known_without_a_catalog(self) -> None:
+        spec = {"targetRef": target("Server", "web-http")}
+        assert check(POLICY, "HTTPLocalRateLimitPolicy", "shop", "a", spec, NothingKnown()) == []

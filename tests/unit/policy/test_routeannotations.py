@@ -161,19 +161,33 @@ class TestParents:
         "parents",
         [
             (SERVER,),
-            (GATEWAYS,),
             (GATEWAYS, SERVER),
-            ({"group": "core", "name": "web"},),
-            ({"group": POLICY, "kind": "Service", "name": "web"},),
-            ({"kind": "EgressNetwork", "name": "out", "port": 1},),
-            ({"group": "core", "kind": "\u017fervice", "name": "web"},),
         ],
     )
     def test_of_another_kind_do_not(self, parents: Any) -> None:
-        said = route({LIMIT: "x"}, *parents)
-        assert (said.errors, said.warnings) == ([], without_effect(LIMIT))
-        said = grpc_route({LIMIT: "x"}, *parents)
-        assert (said.errors, said.warnings) == ([], without_effect(LIMIT))
+        for said in (route({LIMIT: "x"}, *parents), grpc_route({LIMIT: "x"}, *parents)):
+            assert (said.errors, [w for w in said.warnings if "parent" not in w]) == ([], without_effect(LIMIT))
+
+    @pytest.mark.parametrize("parent", [GATEWAYS, {"group": "core", "kind": "\u017fervice", "name": "web"}])
+    def test_of_another_controller_s_do_not_and_only_linkerd_s_own_routes_are_told(self, parent: Any) -> None:
+        said = route({LIMIT: "x"}, parent)
+        kind = "spec.parentRefs[0].kind: route-parent-kind"
+        assert (said.errors, said.warnings) == ([], [*without_effect(LIMIT), kind])
+        said = grpc_route({LIMIT: "x"}, parent)
+        assert (said.errors, said.warnings) == ([], [])
+
+    @pytest.mark.parametrize(
+        "parent",
+        [
+            {"group": "core", "name": "web"},
+            {"group": POLICY, "kind": "Service", "name": "web"},
+            {"kind": "EgressNetwork", "name": "out", "port": 1, "group": "core"},
+        ],
+    )
+    def test_that_are_written_wrong_are_told_of_alone(self, parent: Any) -> None:
+        for said in (route({LIMIT: "x"}, parent), grpc_route({LIMIT: "x"}, parent)):
+            assert said.errors == []
+            assert [w.rpartition(": ")[2] for w in said.warnings] in (["route-parent-group"], ["route-parent-kind"])
 
     def test_of_no_kind_at_all_do_not(self) -> None:
         said = say("HTTPRoute", {}, annotations={LIMIT: "x"})
@@ -203,7 +217,10 @@ class TestNames:
 
     def test_that_are_nearly_right_are_recognised(self) -> None:
         said = route({"timeout.linkerd.io/requests": "1s"})
-        assert said.message("route-annotation-unknown") == 'is not read (did you mean "timeout.linkerd.io/request"?)'
+        assert said.message("route-annotation-unknown") == (
+            'Linkerd does not read the annotation "timeout.linkerd.io/requests" '
+            '(did you mean "timeout.linkerd.io/request"?)'
+        )
 
     @pytest.mark.parametrize("line", BOTH)
     def test_with_a_value_that_is_no_string_are_metadata_s_business(self, line: Any) -> None:

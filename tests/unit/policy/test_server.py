@@ -19,10 +19,37 @@ def server(spec: Any = ..., **options: Any) -> Said:
 
 class TestPort:
     @pytest.mark.parametrize("line", [EDGE, STABLE])
-    @pytest.mark.parametrize("port", [1, 80, 65535, "http", "80", "No such name!"])
-    def test_is_a_number_or_any_name(self, port: Any, line: Any) -> None:
+    @pytest.mark.parametrize("port", [1, 80, 65535, "http", "http-2", "4you", "abcdefghijklmno"])
+    def test_is_a_number_or_a_name(self, port: Any, line: Any) -> None:
         said = server({**WEB, "port": port}, line=line)
         assert (said.errors, said.warnings) == ([], [])
+
+    @pytest.mark.parametrize("line", [EDGE, STABLE])
+    @pytest.mark.parametrize("port", ["80", " 8080", "65535"])
+    def test_in_quotes_is_a_name_that_no_port_has(self, port: str, line: Any) -> None:
+        said = server({**WEB, "port": port}, line=line)
+        assert (said.errors, said.warnings) == ([], ["spec.port: server-port-quoted"])
+        assert said.message("server-port-quoted").endswith(f"write {int(port)} without quotes")
+
+    @pytest.mark.parametrize(
+        "port",
+        [
+            "No such name!",
+            "HTTP",
+            "http_1",
+            "-http",
+            "http-",
+            "a--b",
+            "abcdefghijklmnop",
+            "65536",
+            "0",
+            "1-2",
+            "gr\u00fcn",
+        ],
+    )
+    def test_has_no_name_that_kubernetes_refuses(self, port: str) -> None:
+        said = server({**WEB, "port": port})
+        assert (said.errors, said.warnings) == ([], ["spec.port: server-port-name"])
 
     @pytest.mark.parametrize("line", [EDGE, STABLE])
     @pytest.mark.parametrize("port", [0, -1, 65536, 2**64, 80.0, 80.5, None, True, [80], {}])
@@ -33,7 +60,7 @@ class TestPort:
         assert server(WEB).errors == ["spec.port: field-missing"]
 
     def test_without_a_fraction_is_proposed(self) -> None:
-        assert server({**WEB, "port": 80.0}).message("field-type") == "80.0 is no integer: write 80"
+        assert server({**WEB, "port": 80.0}).message("field-type") == "80.0 is not an integer: write 80"
 
     def test_of_an_empty_name_is_warned_of(self) -> None:
         said = server({**WEB, "port": ""})

@@ -116,7 +116,7 @@ FULL = profile(
 @pytest.mark.parametrize("on", [EDGE, STABLE])
 @pytest.mark.parametrize(
     "body",
-    [FULL, profile(), {"metadata": {"name": "a"}}, profile({"routes": []}), profile(creationTimestamp=None)],
+    [FULL, profile(), {"metadata": {"name": NAME}}, profile({"routes": []}), profile(creationTimestamp=None)],
 )
 def test_a_good_profile_has_no_findings(body: Any, on: Any) -> None:
     assert findings(body, on) == set()
@@ -127,8 +127,8 @@ REFUSED: list[tuple[Any, set[tuple[str, str]]]] = [
     (5, {("", "sp-type")}),
     ([], {("", "sp-type")}),
     ({}, {("metadata.name", "sp-required")}),
-    ({"metadata": {"name": "a"}, "kind": 5}, {("kind", "sp-type")}),
-    ({"metadata": {"name": "a"}, "status": {}}, {("status", "sp-unknown-field")}),
+    ({"metadata": {"name": NAME}, "kind": 5}, {("kind", "sp-type")}),
+    ({"metadata": {"name": NAME}, "status": {}}, {("status", "sp-unknown-field")}),
     ({"metadata": 5}, {("metadata", "sp-type")}),
     (profile(name=""), {("metadata.name", "sp-required")}),
     (profile(name="Web.emojivoto"), {("metadata.name", "sp-name")}),
@@ -210,7 +210,10 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
 
 SCHEMA = [
     (profile(None) | {"spec": None}, {("spec", "sp-schema-type")}),
-    (profile(labels={"a": 5}, name=5), {("metadata.labels.a", "sp-schema-type"), ("metadata.name", "sp-schema-type")}),
+    (profile(labels={"a": 5}, namespace=5), {
+        ("metadata.labels.a", "sp-schema-type"),
+        ("metadata.namespace", "sp-schema-type"),
+    }),
     (profile({"routes": None}), {("spec.routes", "sp-schema-type")}),
     (route(name=5), {("spec.routes[0].name", "sp-schema-type")}),
     (route(timeout=0), {
@@ -335,11 +338,28 @@ def test_a_profile_of_no_service_is_warned_of() -> None:
     assert catalog.asked == [("", "Service", "emojivoto", "web")]
 
 
-@pytest.mark.parametrize("name", ["web", "web.emojivoto", "www.example.org", "web.emojivoto.svc"])
-def test_a_name_that_is_not_written_as_a_service_is_not_looked_up(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("web", "web.emojivoto.svc.cluster.local"),
+        ("web.shop", "web.shop.svc.cluster.local"),
+        ("web.shop.svc", "web.shop.svc.cluster.local"),
+        ("web-0.web.shop.svc.cluster.local", "web.shop.svc.cluster.local"),
+        ("www.example.org", "one such as web.emojivoto.svc.cluster.local"),
+        ("web.shop.cluster.local", "one such as web.emojivoto.svc.cluster.local"),
+    ],
+)
+def test_a_name_that_is_not_a_service_s_full_name_is_warned_of_and_not_looked_up(name: str, write: str) -> None:
     catalog = _Services()
-    assert findings(profile(name=name), catalog=catalog) == set()
+    body = profile(name=name, namespace="emojivoto")
+    assert findings(body, catalog=catalog) == {("metadata.name", "sp-name-not-full")}
+    assert message(body, "metadata.name").endswith(f": write {write}")
     assert catalog.asked == []
+
+
+@pytest.mark.parametrize("name", [NAME, "web.shop.svc.k8s.example.org", "web.shop.svc.local"])
+def test_a_service_s_full_name_ends_in_any_cluster_s_domain(name: str) -> None:
+    assert findings(profile(name=name)) == set()
 
 
 class TestLines:

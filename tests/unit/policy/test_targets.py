@@ -8,14 +8,17 @@ import pytest
 
 from tests.unit.policy.builders import BOTH, EDGE, STABLE
 from webhook.policy.targets import (
+    EGRESS_NETWORK,
     GATEWAY,
     NAMESPACE,
     POLICY,
     SERVER,
+    SERVICE,
+    Parent,
     canonical,
     fold,
-    means_egress_network,
-    means_service,
+    is_foreign,
+    read_parent,
     targets,
 )
 
@@ -83,34 +86,86 @@ class TestTargets:
         assert canonical(reference) == name
 
 
+def parent(own: str, **fields: Any) -> Parent:
+    return read_parent({"name": "web", **fields}, own)
+
+
 class TestParents:
+    @pytest.mark.parametrize("own", [POLICY, GATEWAY])
     @pytest.mark.parametrize(
-        ("parent", "meant"),
+        ("group", "kind", "target"),
         [
-            ({"kind": "Service"}, True),
-            ({"kind": "SERVICE", "group": ""}, True),
-            ({"kind": "Service", "group": None}, True),
-            ({"kind": "Service", "group": "Core"}, True),
-            ({"group": "core"}, False),
-            ({}, False),
-            ({"kind": None}, False),
-            ({"kind": "Service", "group": POLICY}, False),
-            ({"kind": "\u017fervice"}, False),
+            ("core", "Service", SERVICE),
+            ("", "SERVICE", SERVICE),
+            ("Core", "service", SERVICE),
+            (POLICY, "Server", SERVER),
+            (POLICY.upper(), "egressnetwork", EGRESS_NETWORK),
+            (GATEWAY, "Gateway", None),
+            ("core", "\u017fervice", None),
+            ("networking.istio.io", "Service", None),
+            (POLICY, "HTTPRoute", None),
         ],
     )
-    def test_are_services_by_their_kind(self, parent: Any, meant: bool) -> None:
-        assert means_service(parent) is meant
+    def test_are_what_group_and_kind_say(self, group: str, kind: str, target: Any, own: str) -> None:
+        assert parent(own, group=group, kind=kind) == Parent(target, target, target)
+
+    @pytest.mark.parametrize("own", [POLICY, GATEWAY])
+    def test_that_are_services_without_a_group_are_none_but_meant_and_sent_as_such(self, own: str) -> None:
+        assert parent(own, kind="Service") == Parent(None, SERVICE, SERVICE)
+        assert parent(own, kind="Service", group=None) == Parent(None, SERVICE, SERVICE)
+
+    @pytest.mark.parametrize("own", [POLICY, GATEWAY])
+    @pytest.mark.parametrize("group", [POLICY, GATEWAY])
+    def test_that_are_services_of_a_group_that_has_none_are_only_meant(self, group: str, own: str) -> None:
+        """What an API server makes of a group that is not written."""
+        assert parent(own, kind="Service", group=group) == Parent(None, SERVICE, None)
+
+    def test_of_linkerd_s_own_kinds_get_the_group_of_a_policy_route(self) -> None:
+        assert parent(POLICY, kind="Server") == Parent(SERVER, SERVER, None)
+        assert parent(POLICY, kind="EgressNetwork") == Parent(EGRESS_NETWORK, EGRESS_NETWORK, None)
+        assert parent(GATEWAY, kind="Server") == Parent(None, SERVER, None)
+        assert parent(GATEWAY, kind="EgressNetwork", group="") == Parent(None, EGRESS_NETWORK, None)
+
+    @pytest.mark.parametrize("own", [POLICY, GATEWAY])
+    def test_without_a_kind_are_gateways_and_meant_as_services_in_the_core_group_alone(self, own: str) -> None:
+        assert parent(own) == Parent(None, None, None)
+        assert parent(own, group=GATEWAY) == Parent(None, None, None)
+        assert parent(own, group="core") == Parent(None, SERVICE, None)
+
+    @pytest.mark.parametrize("broken", [None, [], "web", {"kind": 5}, {"group": [], "kind": "Service"}])
+    def test_that_make_no_sense_are_nothing(self, broken: Any) -> None:
+        assert read_parent(broken, POLICY) == Parent(None, None, None)
+
+
+class TestForeignRoutes:
+    @pytest.mark.parametrize(
+        "spec",
+        [
+            {"parentRefs": [{"name": "front"}]},
+            {"parentRefs": [{"name": "front"}, {"name": "mesh", "kind": "Mesh"}]},
+            {"parentRefs": [{"name": "x", "group": "networking.istio.io", "kind": "ServiceEntry"}]},
+            {"useDefaultGateways": "All"},
+        ],
+    )
+    def test_have_parents_of_which_none_is_linkerd_s(self, spec: Any) -> None:
+        assert is_foreign(GATEWAY, {"spec": spec})
+        assert not is_foreign(POLICY, {"spec": spec})
 
     @pytest.mark.parametrize(
-        ("parent", "meant"),
+        "spec",
         [
-            ({"kind": "EgressNetwork", "group": POLICY}, True),
-            ({"kind": "egressnetwork", "group": "POLICY.linkerd.io"}, True),
-            ({"kind": "EgressNetwork"}, False),
-            ({"kind": "EgressNetwork", "group": ""}, False),
-            ({"group": POLICY}, False),
-            ({"kind": "Server", "group": POLICY}, False),
+            None,
+            [],
+            {},
+            {"parentRefs": []},
+            {"parentRefs": {}},
+            {"parentRefs": [{}]},
+            {"useDefaultGateways": "None"},
+            {"parentRefs": [{"name": "front"}, {"name": "web", "kind": "Service"}]},
+            {"parentRefs": [{"name": "web", "kind": "Service", "group": ""}]},
+            {"parentRefs": [{"name": "web", "kind": "Server", "group": POLICY}]},
         ],
     )
-    def test_are_egress_networks_by_group_and_kind(self, parent: Any, meant: bool) -> None:
-        assert means_egress_network(parent) is meant
+    def test_are_neither_those_with_one_that_is_nor_those_that_nobody_takes(self, spec: Any) -> None:
+        assert not is_foreign(GATEWAY, {"spec": spec})
+        assert not is_foreign(GATEWAY, spec)

@@ -105,7 +105,7 @@ class TestRefused:
         answer = decide(server(port=0))
         assert (answer.allowed, answer.decision) == (False, "denied")
         assert (answer.code, answer.status_reason, answer.reason) == (422, "Invalid", "field-type")
-        message = "0 is no port, want a port's number from 1 to 65535, or its name"
+        message = "0 is not a port: write a port's number from 1 to 65535, or its name"
         assert answer.message == f'Server.policy.linkerd.io "subject" is invalid: spec.port: {message}'
         assert answer.details == {
             "name": "subject",

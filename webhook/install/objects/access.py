@@ -42,7 +42,14 @@ def cluster_role() -> JSON:
             _allow("", ["services", "serviceaccounts"], ["list", "watch"]),
             _allow(
                 "policy.linkerd.io",
-                ["servers", "httproutes", "meshtlsauthentications", "networkauthentications", "egressnetworks"],
+                [
+                    "servers",
+                    "httproutes",
+                    "meshtlsauthentications",
+                    "networkauthentications",
+                    "egressnetworks",
+                    "httplocalratelimitpolicies",
+                ],
                 ["list", "watch"],
             ),
             _allow("gateway.networking.k8s.io", ["httproutes", "grpcroutes"], ["list", "watch"]),

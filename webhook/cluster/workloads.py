@@ -1,0 +1,127 @@
+"""Workloads among manifests: the labels that Servers select them by, and the ports on which they listen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import orjson
+
+from webhook.cluster.interface import Workload
+
+# Where an object of any kind may have its Pod template: workloads, CronJobs, those of Argo, Kruise, Knative and KEDA.
+_TEMPLATES: Final = (
+    ("spec", "template"),
+    ("spec", "jobTemplate", "spec", "template"),
+    ("spec", "jobTargetRef", "template"),
+)
+# Objects of these groups make no Pods but by a template in these places.
+_NO_PODS: Final = frozenset(
+    {
+        "",
+        "apps",
+        "batch",
+        "policy",
+        "autoscaling",
+        "storage.k8s.io",
+        "rbac.authorization.k8s.io",
+        "networking.k8s.io",
+        "gateway.networking.k8s.io",
+        "apiextensions.k8s.io",
+        "apiregistration.k8s.io",
+        "admissionregistration.k8s.io",
+        "coordination.k8s.io",
+        "scheduling.k8s.io",
+        "discovery.k8s.io",
+        "node.k8s.io",
+        "linkerd.io",
+        "policy.linkerd.io",
+        "workload.linkerd.io",
+        "multicluster.linkerd.io",
+        "cert-manager.io",
+    }
+)
+# Those of operators that only watch or configure what is there.
+_NO_PODS_KINDS: Final = frozenset(
+    {
+        ("monitoring.coreos.com", "ServiceMonitor"),
+        ("monitoring.coreos.com", "PodMonitor"),
+        ("monitoring.coreos.com", "PrometheusRule"),
+        ("monitoring.coreos.com", "Probe"),
+        ("keda.sh", "ScaledObject"),
+    }
+)
+_NUMBER: Final = re.compile(rb"(?<![0-9.])[0-9]{1,5}(?![0-9])")
+# What the proxy's container declares, in every Pod into which it is injected.
+PROXY_PORTS: Final[Mapping[int, str]] = {4143: "linkerd-proxy", 4190: "", 4191: "linkerd-admin"}
+
+
+def may_make_pods(group: str, kind: str) -> bool:
+    """Whether an object without a Pod template may have Pods nevertheless, which its operator makes."""
+    return group not in _NO_PODS and (group, kind) not in _NO_PODS_KINDS
+
+
+def may_change_all(body: Mapping[str, Any]) -> bool:
+    """Whether an object is a Kustomization (which need not say so): it may add labels to all others."""
+    kind = body.get("kind")
+    return kind == "Kustomization" or (kind is None and "resources" in body)
+
+
+def workload_of(body: Mapping[str, Any]) -> Workload | None:
+    """The Pods that an object stands for, None where it stands for none."""
+    kind, name = str(body.get("kind")), _dict(body.get("metadata")).get("name")
+    if kind == "ExternalWorkload":
+        labels = _dict(_dict(body.get("metadata")).get("labels"))
+        ports = dict(_declared(_dict(body.get("spec")).get("ports"), "port"))
+        return Workload(kind, str(name), _texts(labels), ports, frozenset())
+    template = _template(body)
+    if template is None:
+        return None
+    spec = template["spec"]
+    declared = dict(PROXY_PORTS)
+    for each in (*_items(spec.get("containers")), *_items(spec.get("initContainers"))):
+        declared.update(_declared(each.get("ports"), "containerPort"))
+    labels = _texts(_dict(_dict(template.get("metadata")).get("labels")))
+    return Workload(kind, str(name), labels, declared, _mentioned(template))
+
+
+def _template(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The Pod or the Pod template, if it has containers."""
+    if body.get("kind") == "Pod":
+        return body if _items(_dict(body.get("spec")).get("containers")) else None
+    for path in _TEMPLATES:
+        inner: Any = body
+        for part in path:
+            inner = _dict(inner).get(part)
+        if _items(_dict(_dict(inner).get("spec")).get("containers")):
+            return _dict(inner)
+    return None
+
+
+def _declared(ports: Any, field: str) -> Iterator[tuple[int, str]]:
+    for each in _items(ports):
+        number, name = each.get(field), each.get("name")
+        if type(number) is int:
+            yield number, name if isinstance(name, str) else ""
+
+
+def _mentioned(template: Mapping[str, Any]) -> frozenset[int]:
+    """Every number in a template that might be a port's: what listens need not be declared."""
+    try:
+        text = orjson.dumps(template)
+    except (TypeError, RecursionError):
+        return frozenset(range(65536))
+    return frozenset(int(number) for number in _NUMBER.findall(text))
+
+
+def _dict(found: Any) -> Mapping[str, Any]:
+    return found if isinstance(found, dict) else {}
+
+
+def _items(found: Any) -> list[Mapping[str, Any]]:
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
+def _texts(labels: Mapping[str, Any]) -> dict[str, str]:
+    return {key: value for key, value in labels.items() if isinstance(key, str) and isinstance(value, str)}

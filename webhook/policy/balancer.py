@@ -1,0 +1,215 @@
+"""Annotations that set circuit breaking, on Services and EgressNetworks: `balancer.linkerd.io/failure-accrual` and the
+like.
+
+Linkerd's policy controller (linkerd2, `policy-controller/k8s/index/src/outbound/index.rs`) reads them when it indexes
+the object. Where it cannot, it logs that and goes on without circuit breaking at all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from webhook.findings.finding import Finding, Path, Rule, Severity, declare, show, suggest
+from webhook.policy.durations import parse_annotation, parse_unsigned, strip_space
+
+INVALID = declare(
+    "service-balancer-invalid",
+    Severity.WARNING,
+    "FieldValueInvalid",
+    "Linkerd cannot read an annotation for circuit breaking, and goes on without circuit breaking.",
+)
+NO_EFFECT = declare(
+    "service-balancer-no-effect",
+    Severity.WARNING,
+    "FieldValueForbidden",
+    "An annotation for circuit breaking has no effect as long as another one is missing or says otherwise.",
+)
+UNKNOWN = declare(
+    "service-balancer-unknown",
+    Severity.WARNING,
+    "FieldValueNotSupported",
+    "Linkerd does not read an annotation under balancer.linkerd.io or balancer.alpha.linkerd.io.",
+)
+
+_STABLE: Final = "balancer.linkerd.io/"
+_ALPHA: Final = "balancer.alpha.linkerd.io/"
+MODE: Final = f"{_STABLE}failure-accrual"
+MODES: Final = ("consecutive", "unified")
+_CONSECUTIVE: Final = f"{MODE}-consecutive-"
+_MAX_PENALTY: Final = f"{_CONSECUTIVE}max-penalty"
+_MIN_PENALTY: Final = f"{_CONSECUTIVE}min-penalty"
+_RATE: Final = f"{_ALPHA}failure-accrual-success-rate-"
+_THRESHOLD: Final = f"{_RATE}threshold"
+_WINDOW: Final = f"{_RATE}window"
+_MIN_REQUESTS: Final = f"{_RATE}min-requests"
+_RETRY_AFTER: Final = f"{_ALPHA}failure-accrual-honor-retry-after"
+_PENALIZE: Final = f"{_ALPHA}penalize-failures"
+_BIASER: Final = f"{_ALPHA}load-biaser-"
+
+# What holds where an annotation is missing, in milliseconds.
+_DEFAULTS: Final = {_MAX_PENALTY: 60_000, _MIN_PENALTY: 1_000}
+_U32: Final = 2**32 - 1
+_MOST_REQUESTS: Final = 1_000_000
+_LEAST_WINDOW: Final = 10
+_MOST_JITTER: Final = 100
+_TRUE: Final = frozenset({"1", "t", "T", "true", "TRUE", "True"})
+_FALSE: Final = frozenset({"0", "f", "F", "false", "FALSE", "False"})
+# Rust's grammar of floating-point numbers, but for infinities and what is not a number, which no bound below takes.
+_FLOAT: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
+
+
+def _count(text: str) -> str:
+    return "" if parse_unsigned(text, _U32) is not None else f"write a whole number from 0 to {_U32}"
+
+
+def _duration(text: str) -> str:
+    found = parse_annotation(text)
+    return found if isinstance(found, str) else ""
+
+
+def _window(text: str) -> str:
+    found = parse_annotation(text)
+    if isinstance(found, str):
+        return found
+    return "" if found else "write a duration above zero, such as 30s"
+
+
+def _jitter(text: str) -> str:
+    return _within(text, _MOST_JITTER, f"write a number from 0 to {_MOST_JITTER}, such as 0.5")
+
+
+def _share(text: str) -> str:
+    return _within(text, 1, "write a number from 0 to 1, such as 0.8")
+
+
+def _within(text: str, most: float, advice: str) -> str:
+    number = _number(text)
+    return "" if number is not None and 0 <= number <= most else advice
+
+
+def _number(text: str) -> float | None:
+    return float(text) if len(text) < 400 and _FLOAT.fullmatch(text) else None
+
+
+def _boolean(text: str) -> str:
+    return "" if text in _TRUE | _FALSE else 'write "true" or "false"'
+
+
+def _mode(text: str) -> str:
+    return "" if text in MODES else f"write {' or '.join(MODES)}{suggest(text, MODES)}"
+
+
+# Each reader says what is wrong with a text, an empty string if nothing is; spaces around it are no matter but to the
+# mode.
+_READERS: Final[Mapping[str, Callable[[str], str]]] = {
+    MODE: _mode,
+    f"{_CONSECUTIVE}max-failures": _count,
+    _MAX_PENALTY: _duration,
+    _MIN_PENALTY: _duration,
+    f"{_CONSECUTIVE}jitter-ratio": _jitter,
+    _THRESHOLD: _share,
+    _WINDOW: _window,
+    _MIN_REQUESTS: _count,
+    _RETRY_AFTER: _boolean,
+    _PENALIZE: _boolean,
+    f"{_BIASER}penalty": _duration,
+    f"{_BIASER}max-retry-after": _duration,
+}
+
+
+def check(annotations: Mapping[str, Any]) -> list[Finding]:
+    """What there is to say about the annotations for circuit breaking of one object."""
+    ours = {key: value for key, value in annotations.items() if key.startswith((_STABLE, _ALPHA))}
+    if not ours:
+        return []
+    found: dict[str, Finding] = {}
+    for key, value in ours.items():
+        finding = _read(key, value)
+        if finding is not None:
+            found[key] = finding
+    texts = {key: strip_space(value) for key, value in ours.items() if isinstance(value, str) and key not in found}
+    for key, rule, message in _together(texts, ours):
+        if key not in found:
+            found[key] = rule.at(_at(key), message)
+    return list(found.values())
+
+
+def _at(key: str) -> Path:
+    return ("metadata", "annotations", key)
+
+
+def _read(key: str, value: Any) -> Finding | None:
+    reader = _READERS.get(key)
+    if reader is None:
+        hint = suggest(key, _READERS) or f": Linkerd reads {', '.join(_READERS)}"
+        return UNKNOWN.at(_at(key), f"Linkerd does not read the annotation {show(key)}{hint}")
+    if not isinstance(value, str):
+        return INVALID.at(_at(key), f"{show(value)} is not a string: put it in quotes")
+    wrong = reader(value if key == MODE else strip_space(value))
+    if not wrong:
+        return None
+    without = "circuit breaking" if key not in (_RETRY_AFTER, _PENALIZE) and not key.startswith(_BIASER) else "this"
+    return INVALID.at(_at(key), f"Linkerd cannot read {show(value)} and goes on without {without}: {wrong}")
+
+
+def _together(texts: Mapping[str, str], ours: Mapping[str, Any]) -> Iterator[tuple[str, Rule, str]]:
+    """What is wrong with annotations that are right each for itself."""
+    mode = texts.get(MODE)
+    if MODE not in ours:
+        for key in texts:
+            if key.startswith((_CONSECUTIVE, _RATE, _RETRY_AFTER)) and texts[key] not in _FALSE:
+                yield key, NO_EFFECT, f"it has no effect without a mode: add the annotation {MODE}: consecutive"
+    elif mode == "consecutive":
+        for key in texts:
+            if key.startswith(_RATE):
+                yield (
+                    key,
+                    NO_EFFECT,
+                    f'it has no effect in the mode "consecutive": write {MODE}: unified, or leave it out',
+                )
+    if mode is not None:
+        yield from _penalties(texts)
+    if mode == "unified":
+        yield from _rates(texts)
+    if texts.get(_PENALIZE, "false") in _FALSE and _PENALIZE not in ours.keys() - texts.keys():
+        for key in texts:
+            if key.startswith(_BIASER):
+                yield key, NO_EFFECT, f'it has no effect without the annotation {_PENALIZE}: "true": add that'
+
+
+def _penalties(texts: Mapping[str, str]) -> Iterator[tuple[str, Rule, str]]:
+    least, most = (_milliseconds(texts, key) for key in (_MIN_PENALTY, _MAX_PENALTY))
+    if least is None or most is None:
+        return
+    key = _MAX_PENALTY if _MAX_PENALTY in texts else _MIN_PENALTY
+    if most == 0:
+        yield _MAX_PENALTY, INVALID, f"{_GOES_ON}, as the longest penalty is zero: write one such as 60s"
+    elif least > most:
+        low, high = texts.get(_MIN_PENALTY, "1s (the default)"), texts.get(_MAX_PENALTY, "60s (the default)")
+        yield (
+            key,
+            INVALID,
+            f"{_GOES_ON}, as the shortest penalty, {low}, exceeds the longest, {high}: change one of them",
+        )
+
+
+_GOES_ON: Final = "Linkerd goes on without circuit breaking"
+
+
+def _milliseconds(texts: Mapping[str, str], key: str) -> int | None:
+    found = parse_annotation(texts[key]) if key in texts else _DEFAULTS[key]
+    return found if isinstance(found, int) else None
+
+
+def _rates(texts: Mapping[str, str]) -> Iterator[tuple[str, Rule, str]]:
+    """Bounds that count unless a threshold of zero puts the success rate out of force."""
+    if _number(texts.get(_THRESHOLD, "1")) == 0:
+        return
+    window = parse_annotation(texts[_WINDOW]) if _WINDOW in texts else _LEAST_WINDOW
+    if isinstance(window, int) and window < _LEAST_WINDOW:
+        yield _WINDOW, INVALID, f"{_GOES_ON}, as a window is {_LEAST_WINDOW}ms or longer: write one such as 30s"
+    requests = parse_unsigned(texts.get(_MIN_REQUESTS, "0"), _U32)
+    if requests is not None and requests > _MOST_REQUESTS:
+        yield _MIN_REQUESTS, INVALID, f"{_GOES_ON}, as {requests} is too many: write {_MOST_REQUESTS} at most"

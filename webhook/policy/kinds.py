@@ -1,0 +1,93 @@
+"""Kinds and groups that nobody serves: objects that are meant to be Linkerd's, and whose type is misspelt.
+
+The API server refuses these, so that no webhook sees them: only `validate` has something to say.
+"""
+
+from __future__ import annotations
+
+import difflib
+from functools import lru_cache
+from typing import Final
+
+from webhook.findings.finding import Finding, Severity, declare, show
+from webhook.policy.registry import KINDS, LINKERD
+from webhook.policy.targets import GATEWAY, POLICY, fold
+
+UNKNOWN_KIND = declare(
+    "kind-unknown",
+    Severity.WARNING,
+    "FieldValueNotSupported",
+    "The API server does not know an object's apiVersion and kind, which are almost those of one of Linkerd's kinds.",
+)
+
+# Linkerd's groups with their kinds, and the newest version of those that are not checked further.
+_NEWEST: Final = {
+    ("workload.linkerd.io", "ExternalWorkload"): "v1beta1",
+    ("multicluster.linkerd.io", "Link"): "v1alpha3",
+}
+_VERSIONS: Final = {**{(kind.group, kind.kind): kind.versions[-1] for kind in KINDS}, **_NEWEST}
+_OURS: Final = {pair: version for pair, version in _VERSIONS.items() if pair[0] != GATEWAY}
+_GROUPS: Final = tuple(dict.fromkeys(group for group, _ in _OURS))
+_KINDS: Final = {fold(kind): (group, kind) for group, kind in reversed(_OURS)}
+# How alike two words are to be, and how long one may be.
+_CLOSE: Final = 0.75
+_CLOSE_GROUP: Final = 0.85
+_LONGEST: Final = 100
+# Groups all of whose kinds are known here; the others are extensions'.
+_COMPLETE: Final = (POLICY, LINKERD)
+
+
+@lru_cache(256)
+def check(api_version: str, kind: str) -> Finding | None:
+    """What is wrong with an object's type, None where it is right, or is not Linkerd's at all."""
+    if len(api_version) > _LONGEST or len(kind) > _LONGEST:
+        return None
+    group, slash, _ = api_version.rpartition("/")
+    if (group, kind) in _VERSIONS:
+        return None
+    if not slash and api_version in _GROUPS:
+        # Without a version it is a version of the core group.
+        group = api_version
+    if group not in _GROUPS:
+        if group == GATEWAY:
+            return _other_case(group, kind)
+        return _unknown_group(group, api_version, kind)
+    if (group, kind) in _OURS:
+        write = f"{group}/{_OURS[group, kind]}"
+        return UNKNOWN_KIND.at(("apiVersion",), f"{show(api_version)} has no version: write {write}")
+    elsewhere = _KINDS.get(fold(kind))
+    if elsewhere is not None and elsewhere[0] != group:
+        write = f"apiVersion: {elsewhere[0]}/{_OURS[elsewhere]}"
+        return UNKNOWN_KIND.at(("apiVersion",), f"the group {group} has no kind {show(kind)}: write {write}")
+    names = [name for its, name in _OURS if its == group]
+    close = _closest(kind, names, _CLOSE)
+    if close is None and group not in _COMPLETE:
+        return None
+    fix = f"write {close}" if close else f"its kinds are {', '.join(names)}"
+    return UNKNOWN_KIND.at(("kind",), f"the group {group} has no kind {show(kind)}: {fix}")
+
+
+def _other_case(group: str, kind: str) -> Finding | None:
+    for its, name in _VERSIONS:
+        if its == group and fold(name) == fold(kind):
+            return UNKNOWN_KIND.at(("kind",), f"the group {group} has no kind {show(kind)}: write {name}")
+    return None
+
+
+def _unknown_group(group: str, api_version: str, kind: str) -> Finding | None:
+    """A group that is almost one of Linkerd's, with a kind that is almost one of them too."""
+    if not (group.endswith(LINKERD) or _closest(group, _GROUPS, _CLOSE_GROUP)):
+        return None
+    found = _KINDS.get(fold(_closest(kind, [name for _, name in _OURS], _CLOSE) or ""))
+    if found is None:
+        return None
+    write = f"{found[0]}/{_OURS[found]}"
+    also = "" if found[1] == kind else f" and kind: {found[1]}"
+    text = f"no group is called {show(group)}: write apiVersion: {write}{also}"
+    return UNKNOWN_KIND.at(("apiVersion",), text)
+
+
+def _closest(word: str, words: list[str] | tuple[str, ...], cutoff: float) -> str | None:
+    by_folded = {fold(each): each for each in words}
+    close = difflib.get_close_matches(fold(word), by_folded, n=1, cutoff=cutoff)
+    return by_folded[close[0]] if close else None

@@ -1,0 +1,111 @@
+"""Servers that select no workload, or a port that no selected workload has: told where all workloads are known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from webhook.cluster.interface import Catalog, Workload
+from webhook.cluster.workloads import PROXY_PORTS
+from webhook.findings.finding import Finding, Severity, declare, show, suggest
+from webhook.policy.portnames import is_port_name
+from webhook.policy.selectors import selects
+
+SELECTS_NOTHING = declare(
+    "server-selects-nothing",
+    Severity.WARNING,
+    "FieldValueNotFound",
+    "A Server selects none of the workloads that are given for its Namespace.",
+)
+PORT_MISSING = declare(
+    "server-port-missing",
+    Severity.WARNING,
+    "FieldValueNotFound",
+    "A Server's port is one that no container of the workloads that it selects has.",
+)
+
+# How many workloads and ports a message names.
+_NAMED: Final = 3
+_LISTED: Final = 8
+
+
+def check(spec: Mapping[str, Any], namespace: str, catalog: Catalog) -> list[Finding]:
+    """What a Server's spec selects in vain. Silent where the workloads of its namespace are not all known."""
+    external = spec.get("externalWorkloadSelector") is not None
+    selector = spec.get("externalWorkloadSelector" if external else "podSelector")
+    known = [each for each in catalog.workloads(namespace) or () if each.is_external is external]
+    if not known or not isinstance(selector, dict):
+        return []
+    chosen = []
+    for each in known:
+        is_selected = selects(selector, each.labels)
+        if is_selected is None:
+            return []
+        if is_selected:
+            chosen.append(each)
+    if not chosen:
+        return [_selects_nothing(selector, "externalWorkloadSelector" if external else "podSelector", known)]
+    return _check_port(spec.get("port"), chosen, namespace, catalog)
+
+
+def _selects_nothing(selector: Mapping[str, Any], field: str, known: Sequence[Workload]) -> Finding:
+    labels = selector.get("matchLabels")
+    path: tuple[str, ...] = ("spec", field)
+    for key, value in labels.items() if isinstance(labels, dict) else ():
+        there = sorted({each.labels[key] for each in known if key in each.labels})
+        if value not in there:
+            hint = suggest(value, there) or (
+                f": write {_list(there)}" if there else ": write labels that its Pods have"
+            )
+            text = f"this Server selects no workload, as none of {_names(known)} has the label {key}: {value}{hint}"
+            return SELECTS_NOTHING.at((*path, "matchLabels", key), text)
+    text = f"this Server selects none of the workloads {_names(known)}: write labels that their Pods have"
+    return SELECTS_NOTHING.at(path, text)
+
+
+def _check_port(port: Any, chosen: Sequence[Workload], namespace: str, catalog: Catalog) -> list[Finding]:
+    declared: dict[int, str] = {}
+    for each in chosen:
+        declared.update(each.ports)
+    own = {number: name for number, name in declared.items() if number not in PROXY_PORTS}
+    if type(port) is int:
+        is_fine = _may_listen(port, chosen, own, namespace, catalog)
+    else:
+        is_fine = type(port) is not str or not is_port_name(port) or port in {*declared.values(), *PROXY_PORTS.values()}
+    if is_fine:
+        return []
+    what = f"has the port {port}" if type(port) is int else f"has a port named {show(port)}"
+    names = [name for name in own.values() if name]
+    text = f"no container of {_names(chosen)} {what}{suggest(port, names) or _choose(own)}"
+    return [PORT_MISSING.at(("spec", "port"), text)]
+
+
+def _may_listen(
+    port: int, chosen: Sequence[Workload], own: Mapping[int, str], namespace: str, catalog: Catalog
+) -> bool:
+    """Whether the workloads may listen on a port: a number need not be declared. Where others are, and no Service and
+    nothing in the template hints at it, hardly."""
+    if not own or port in own or port in PROXY_PORTS or any(port in each.mentioned for each in chosen):
+        return True
+    for service in catalog.names("", "Service", namespace):
+        if any(each.target == port for each in catalog.ports(namespace, service) or ()):
+            return True
+    return False
+
+
+def _choose(own: Mapping[int, str]) -> str:
+    if not own:
+        return ", as none declares any: write the number of the port on which it listens"
+    listed = [f"{number} ({name})" if name else str(number) for number, name in sorted(own.items())[:_LISTED]]
+    return f": write {_list(listed)}"
+
+
+def _names(workloads: Sequence[Workload]) -> str:
+    named = [f"{each.kind} {each.name}" for each in workloads[:_NAMED]]
+    rest = len(workloads) - _NAMED
+    return f"{', '.join(named)} and {rest} more" if rest > 0 else _list(named, "and")
+
+
+def _list(texts: Sequence[str], word: str = "or") -> str:
+    *first, last = texts[:_LISTED]
+    return f"{', '.join(first)} {word} {last}" if first else last

@@ -1,0 +1,82 @@
+"""Services and EgressNetworks: what Linkerd reads in their annotations, where nobody hears of a mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from webhook.cluster.interface import ServicePort
+from webhook.cluster.services import ports_of
+from webhook.findings.finding import Finding, Severity, declare
+from webhook.policy import balancer, routeannotations
+from webhook.policy.shape import either
+
+OPAQUE_PORT = declare(
+    "service-opaque-port",
+    Severity.WARNING,
+    "FieldValueNotFound",
+    "A Service's config.linkerd.io/opaque-ports names a port that the Service does not have, such as a targetPort.",
+)
+
+_OPAQUE_PORTS: Final = "config.linkerd.io/opaque-ports"
+# What is opaque by default: one who adds a port to these writes them all, and means no harm.
+_USUAL: Final = frozenset({25, 443, 587, 3306, 4444, 5432, 6379, 9300, 11211})
+_LISTED: Final = 8
+# As many entries as are looked at.
+_MOST: Final = 256
+
+
+def check(body: Any) -> list[Finding]:
+    """What there is to say about a Service's annotations for its clients' proxies. Never raises for what it holds."""
+    metadata = body.get("metadata") if isinstance(body, dict) else None
+    annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
+    if not isinstance(annotations, dict) or not annotations:
+        return []
+    return [*check_annotations(annotations), *_opaque_ports(annotations, body.get("spec"))]
+
+
+def check_annotations(annotations: Mapping[str, Any]) -> list[Finding]:
+    """What there is to say about retries, timeouts and circuit breaking: of an EgressNetwork as well."""
+    return [*routeannotations.check_service(annotations), *balancer.check(annotations)]
+
+
+def _opaque_ports(annotations: Mapping[str, Any], spec: Any) -> Iterator[Finding]:
+    text, ports = annotations.get(_OPAQUE_PORTS), ports_of(spec)
+    if not isinstance(text, str) or ports is None:
+        return
+    entries = [entry for entry in (part.strip() for part in text.split(",")[:_MOST]) if entry]
+    ranges = [_range(entry, ports) for entry in entries]
+    if not ranges or None in ranges:
+        # What cannot be read is the injector's to say.
+        return
+    known = [(entry, low, high) for entry, (low, high) in zip(entries, filter(None, ranges), strict=True)]
+    hits = {each.port for each in ports if any(low <= each.port <= high for _, low, high in known)}
+    lost = [row for row in known if not any(row[1] <= each.port <= row[2] for each in ports)]
+    strange = []
+    for entry, low, high in lost:
+        behind = [each.port for each in ports if type(each.target) is int and low <= each.target <= high]
+        if behind and not hits.intersection(behind):
+            text = (
+                f"{_OPAQUE_PORTS} names {entry}, the targetPort of the Service's port {behind[0]}, and clients use the "
+                f"Service's port: write {behind[0]}"
+            )
+            yield OPAQUE_PORT.at(("metadata", "annotations", _OPAQUE_PORTS), text)
+            return
+        if not behind and (not hits or low != high or low not in _USUAL):
+            strange.append(entry)
+    if strange:
+        listed = either([str(each.port) for each in ports[:_LISTED]])
+        text = f"{_OPAQUE_PORTS} names {', '.join(strange[:_LISTED])}, which the Service does not have: write {listed}"
+        yield OPAQUE_PORT.at(("metadata", "annotations", _OPAQUE_PORTS), text)
+
+
+def _range(entry: str, ports: Sequence[ServicePort]) -> tuple[int, int] | None:
+    """The ports of an entry: of a number, a range, or a Service port's name."""
+    for each in ports:
+        if each.name == entry:
+            return each.port, each.port
+    low, dash, high = (part.strip() for part in entry.partition("-"))
+    high = high if dash else low
+    if not (low.isascii() and low.isdecimal() and high.isascii() and high.isdecimal() and len(low + high) <= 10):
+        return None
+    return (int(low), int(high)) if int(low) <= int(high) else None
