@@ -7,7 +7,7 @@ from typing import Final
 from webhook.findings.finding import Severity, declare, show, suggest
 from webhook.mesh.releases import Line
 from webhook.policy.reading import Node, Reading
-from webhook.policy.shape import List, Shape, Struct, need
+from webhook.policy.shape import List, Shape, Struct, either, need
 from webhook.policy.targets import (
     GATEWAY_GRPC_ROUTE,
     GATEWAY_HTTP_ROUTE,
@@ -28,7 +28,7 @@ TARGET = declare(
     "authorizationpolicy-target",
     Severity.ERROR,
     "FieldValueNotSupported",
-    "An AuthorizationPolicy's target is of a kind that cannot be one.",
+    "An AuthorizationPolicy targets an object of a kind that it cannot target.",
 )
 OTHER_NAMESPACE = declare(
     "authorizationpolicy-other-namespace",
@@ -40,25 +40,25 @@ AUTHENTICATION = declare(
     "authorizationpolicy-authentication",
     Severity.ERROR,
     "FieldValueNotSupported",
-    "A required authentication is of a kind that is none.",
+    "An AuthorizationPolicy requires an authentication of a kind that is not an authentication.",
 )
 TWICE = declare(
     "authorizationpolicy-authentication-twice",
     Severity.ERROR,
     "FieldValueTooMany",
-    "More than one authentication of a kind, which no client could satisfy together.",
+    "An AuthorizationPolicy requires two authentications of one kind, and no client can satisfy both.",
 )
 TOGETHER = declare(
     "authorizationpolicy-authentication-together",
     Severity.ERROR,
     "FieldValueForbidden",
-    "A MeshTLSAuthentication and a ServiceAccount, which both say which identities a client may have.",
+    "An AuthorizationPolicy requires a MeshTLSAuthentication and a ServiceAccount, and Linkerd allows one of the two.",
 )
 NONE = declare(
     "authorizationpolicy-no-authentication",
     Severity.WARNING,
     "FieldValueRequired",
-    "An AuthorizationPolicy without authentications: every client may use the target.",
+    "An AuthorizationPolicy requires no authentication, so that every client may use its target.",
 )
 
 _EDGE_TARGETS: Final = (SERVER, NAMESPACE, HTTP_ROUTE, GATEWAY_HTTP_ROUTE, GATEWAY_GRPC_ROUTE)
@@ -85,14 +85,14 @@ def _check_target(allowed: tuple[GroupKind, ...], target: Node, reading: Reading
         reading.note(
             TARGET,
             (*target.path, "kind"),
-            f"{show(canonical(target))} cannot be targeted, want one of {', '.join(names)}"
+            f"an AuthorizationPolicy cannot target {show(canonical(target))}: target a {either(names)}"
             f"{_group_hint(target, allowed) or suggest(canonical(target), names)}",
         )
     elif targets(target, NAMESPACE, reading.line) and target["name"] != reading.namespace:
         reading.note(
             OTHER_NAMESPACE,
             (*target.path, "name"),
-            f"{show(target['name'])} is another namespace, only the policy's own can be targeted: "
+            f"{show(target['name'])} is another namespace, and an AuthorizationPolicy can target its own alone: "
             f"write {show(reading.namespace)}, or create the policy in {show(target['name'])}",
         )
 
@@ -100,7 +100,7 @@ def _check_target(allowed: tuple[GroupKind, ...], target: Node, reading: Reading
 def _group_hint(reference: Node, allowed: tuple[GroupKind, ...]) -> str:
     for group, kind in allowed:
         if reference["kind"].lower() == kind.lower():
-            return f": set group to {group}" if group else ": leave group out"
+            return f"; here, write group: {group}" if group else "; here, leave the group out"
     return ""
 
 
@@ -109,7 +109,10 @@ def _check_authentications(node: Node, reading: Reading) -> None:
     path = (*node.path, "requiredAuthenticationRefs")
     if not references and "requiredAuthenticationRefs" in node and not reading.broken:
         reading.note(
-            NONE, path, "no authentication is required, so every client may use the target: add one if not meant"
+            NONE,
+            path,
+            "the AuthorizationPolicy requires no authentication, so that every client may use its target: add "
+            "one unless you mean that",
         )
     seen: dict[GroupKind, Node] = {}
     for reference in references:
@@ -119,14 +122,15 @@ def _check_authentications(node: Node, reading: Reading) -> None:
             reading.note(
                 AUTHENTICATION,
                 (*reference.path, "kind"),
-                f"{show(canonical(reference))} is no authentication, want one of {', '.join(names)}"
+                f"{show(canonical(reference))} is not an authentication: refer to a {either(names)}"
                 f"{_group_hint(reference, _AUTHENTICATIONS) or suggest(canonical(reference), names)}",
             )
         elif kind in seen:
             reading.note(
                 TWICE,
                 reference.path,
-                f"a second {kind[1]}, at most one is allowed: put {_instead(kind)} in place of both",
+                f"this is the second {kind[1]} in the list, and one is allowed: refer to {_instead(kind)} in "
+                "place of both",
             )
         else:
             seen[kind] = reference
@@ -134,7 +138,8 @@ def _check_authentications(node: Node, reading: Reading) -> None:
         reading.note(
             TOGETHER,
             seen[SERVICE_ACCOUNT].path,
-            "a ServiceAccount next to a MeshTLSAuthentication: name the account among the latter's identityRefs",
+            "a ServiceAccount stands beside a MeshTLSAuthentication, and one of the two is allowed: leave "
+            "this out, and name the account in the MeshTLSAuthentication's identityRefs",
         )
 
 

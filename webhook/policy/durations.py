@@ -14,7 +14,7 @@ from webhook.findings.finding import Path, Severity, declare, show
 from webhook.policy.reading import BAD, SCHEMA_VALUE, Reading
 from webhook.policy.shape import Shape
 
-DURATION = declare("duration-invalid", Severity.ERROR, "FieldValueInvalid", "A duration that cannot be read.")
+DURATION = declare("duration-invalid", Severity.ERROR, "FieldValueInvalid", "Linkerd cannot read a duration.")
 
 # What Unicode calls white space, which is less than Python's `strip` takes away.
 _SPACE: Final = (
@@ -54,24 +54,24 @@ def parse_unsigned(text: str, most: int) -> int | None:
 def parse_annotation(text: str) -> int | str:
     """The milliseconds of an annotation's duration (`10s`, `0`), or what is wrong with it."""
     text = text.strip(_SPACE)
-    want = "want a whole number and one of ms, s, m, h, d, such as 300ms or 10s"
+    want = "write a whole number and one of the units ms, s, m, h and d, such as 300ms or 10s"
     if text.startswith("-"):
-        return f"a negative duration, {want}"
+        return f"a duration is not negative; {want}"
     last = max((i for i, c in enumerate(text) if c in "0123456789"), default=-1)
     if last < 0:
-        return f"no number in it, {want}"
+        return f"it has no number; {want}"
     magnitude, unit = text[: last + 1], text[last + 1 :]
     if "." in magnitude:
-        return f"fractions are not supported, {want}{_whole(magnitude, unit)}"
+        return f"it has a fraction; {_whole(magnitude, unit) or want}"
     value = parse_unsigned(magnitude, _U64)
     if value is None:
-        return f"not one number and one unit, {want}"
+        return f"it is not one number and one unit; {want}"
     if not unit:
-        return 0 if value == 0 else f'the unit is missing, did you mean "{value}s" or "{value}ms"?'
+        return 0 if value == 0 else f'the unit is missing; write "{value}s" or "{value}ms"'
     if unit not in _MILLISECONDS:
-        return f"{show(unit)} is no unit, {want}"
+        return f"{show(unit)} is not a unit; {want}"
     total = value * _MILLISECONDS[unit]
-    return total if total <= _U64 else f"too long, {want}"
+    return total if total <= _U64 else f"it is too long; {want}"
 
 
 def _whole(magnitude: str, unit: str) -> str:
@@ -79,7 +79,7 @@ def _whole(magnitude: str, unit: str) -> str:
         milliseconds = Fraction(magnitude) * _MILLISECONDS[unit]
     except (ValueError, KeyError, ZeroDivisionError):
         return ""
-    return f': write "{milliseconds}ms"' if milliseconds.denominator == 1 else ""
+    return f'write "{milliseconds}ms"' if milliseconds.denominator == 1 else ""
 
 
 def parse_timeout(text: str) -> tuple[bool, int] | str:
@@ -95,15 +95,15 @@ def parse_timeout(text: str) -> tuple[bool, int] | str:
         if unit is None:
             return (negative, total) if value == "0" else f"{show(value)} has no unit{_UNITS}"
         if _NUMBER.fullmatch(value) is None:
-            return f"{show(value)} is no number{_UNITS}"
+            return f"{show(value)} is not a number{_UNITS}"
         if unit not in _SECONDS:
-            return f"{show(unit)} is no unit{_UNITS}"
+            return f"{show(unit)} is not a unit{_UNITS}"
         seconds = float(value) * _SECONDS[unit]
         if not 0 <= seconds < 2.0**64:
             return f"{show(value + unit)} is out of range{_UNITS}"
         total += round(Fraction(seconds) * 10**9)
         if total >= 2**64 * 10**9:
-            return f"too long{_UNITS}"
+            return f"it is too long{_UNITS}"
     return negative, total
 
 
@@ -120,7 +120,7 @@ def has_format(text: str, nanoseconds: int) -> bool:
     return bool(numbers) and all(len(number) < 400 and int(number) < 2**63 for number in numbers)
 
 
-_UNITS: Final = ", want numbers with one of the units ns, us, ms, s, m, h, such as 300ms or 1h30m"
+_UNITS: Final = "; write numbers with the units ns, us, ms, s, m and h, such as 300ms or 1h30m"
 
 
 def _terms(text: str) -> Iterator[tuple[str, str | None]]:
@@ -147,10 +147,12 @@ class Timeout(Shape):
             return self.wrong_type(value, path, reading)
         parsed = parse_timeout(value)
         if isinstance(parsed, str):
-            reading.refuse(DURATION, path, f"{show(value)} is no duration: {parsed}")
+            reading.refuse(DURATION, path, f"{show(value)} is not a duration: {parsed}")
             return BAD
         if not has_format(value, parsed[1]):
-            reading.note(SCHEMA_VALUE, path, f"{show(value)} is no duration to the CRD, want one such as 0s or 300ms")
+            reading.note(
+                SCHEMA_VALUE, path, f"the CRD does not allow the duration {show(value)}: write one such as 0s or 300ms"
+            )
         return (*parsed, value)
 
     def remedy(self, value: Any) -> str:

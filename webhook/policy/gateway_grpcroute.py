@@ -35,7 +35,7 @@ METHOD_PATTERN = declare(
     "grpcroute-method-regex",
     Severity.ERROR,
     "FieldValueNotSupported",
-    "A gRPC method is matched by a regular expression, which Linkerd does not support.",
+    "A GRPCRoute matches a method by a regular expression, which Linkerd does not support.",
 )
 
 
@@ -68,7 +68,8 @@ def _check_match(match: Node, reading: Reading) -> None:
         reading.note(
             METHOD_PATTERN,
             (*method.path, "type"),
-            '"RegularExpression" is not supported for methods, want Exact: leave it out, and list the methods',
+            'Linkerd does not support "RegularExpression" for a method: leave the type out, and write a match '
+            "for each method",
         )
 
 

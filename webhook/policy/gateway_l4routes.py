@@ -13,7 +13,7 @@ from webhook.policy.shape import List, Struct, can, need
 from webhook.policy.targets import GATEWAY, SUBDOMAIN
 
 ONE_RULE = declare(
-    "route-one-rule", Severity.ERROR, "FieldValueInvalid", "A TLSRoute or a TCPRoute has not exactly one rule."
+    "route-one-rule", Severity.ERROR, "FieldValueInvalid", "A TLSRoute or a TCPRoute does not have exactly one rule."
 )
 
 
@@ -27,7 +27,9 @@ def check(spec: Node, reading: Reading) -> None:
     rules = spec.get("rules")
     if rules is not None and len(rules) != 1 and not reading.broken:
         fix = "add one" if not rules else "make a route of each"
-        reading.note(ONE_RULE, (*spec.path, "rules"), f"{len(rules)} rules, want exactly one: {fix}")
+        reading.note(
+            ONE_RULE, (*spec.path, "rules"), f"the route has {len(rules)} rules, and it can have exactly one: {fix}"
+        )
 
 
 _RULE: Final = Struct(

@@ -20,7 +20,7 @@ RULE = declare(
     "gateway-rule",
     Severity.SCHEMA,
     "FieldValueInvalid",
-    "Values that do not go together, by a rule of the Gateway API's CRD.",
+    "A Gateway API route has values that its CRD does not allow together.",
 )
 
 # The field that goes with a filter's type; extensions have one as well.
@@ -53,10 +53,16 @@ def check_parents_differ(spec: Node, reading: Reading) -> None:
         seen: set[tuple[Any, ...]] = set()
         for parent, part in zip(group, parts, strict=True):
             if part in seen:
-                reading.note(RULE, parent.path, "the same parent once more: leave it out, or name another section")
+                reading.note(
+                    RULE,
+                    parent.path,
+                    "the route has this parent twice: leave it out here, or write another sectionName or port",
+                )
             elif [bool(name) for name in part] != [bool(name) for name in parts[0]]:
                 reading.note(
-                    RULE, parent.path, "another part of the same parent: give each a sectionName, or each a port"
+                    RULE,
+                    parent.path,
+                    "the route has this parent twice: write a sectionName for each, or a port for each",
                 )
             seen.add(part)
 
@@ -66,7 +72,9 @@ def check_target(target: Node | None, reading: Reading) -> None:
     if target is None or "port" in target or target.bad or target.get("group", ""):
         return
     if target.get("kind", "Service") == "Service":
-        reading.note(RULE, (*target.path, "port"), "missing, a Service is used at a port: write the one it exposes")
+        reading.note(
+            RULE, (*target.path, "port"), "the Service has no port here: add port, with one of the Service's ports"
+        )
 
 
 def check_filters(owner: Node, reading: Reading) -> None:
@@ -81,10 +89,16 @@ def check_filters(owner: Node, reading: Reading) -> None:
             continue
         _check_filter(entry, kind, reading)
         if kind in seen and kind in _ONCE:
-            reading.note(RULE, (*entry.path, "type"), f"a second {kind}: put both into one filter")
+            reading.note(
+                RULE, (*entry.path, "type"), f"the list has two filters of type {kind}: put both into one filter"
+            )
         seen.add(kind)
     if {"RequestRedirect", "URLRewrite"} <= seen:
-        reading.note(RULE, (*owner.path, "filters"), "both a RequestRedirect and a URLRewrite: leave one of them out")
+        reading.note(
+            RULE,
+            (*owner.path, "filters"),
+            "the list has both a RequestRedirect and a URLRewrite: leave one of them out",
+        )
 
 
 def _check_filter(entry: Node, kind: str, reading: Reading) -> None:
@@ -98,10 +112,15 @@ def _check_filter(entry: Node, kind: str, reading: Reading) -> None:
 
 def _tell_fields(entry: Node, kind: str, wanted: str, reading: Reading) -> None:
     if entry.lacks(wanted):
-        reading.note(RULE, (*entry.path, wanted), f"missing, a filter of type {kind} wants it: add it")
+        reading.note(RULE, (*entry.path, wanted), f"a filter of type {kind} needs the field {wanted}: add it")
     for name in _FIELDS.values():
         if name != wanted and name in entry:
-            reading.note(RULE, (*entry.path, name), f"does not go with type {kind}: leave it out, or make it a filter")
+            reading.note(
+                RULE,
+                (*entry.path, name),
+                f"a filter of type {kind} cannot have the field {name}: leave it out, or make a filter of its "
+                "own of it",
+            )
 
 
 def _check_mirror(mirror: Node, reading: Reading) -> None:
@@ -110,13 +129,13 @@ def _check_mirror(mirror: Node, reading: Reading) -> None:
     if fraction is None:
         return
     if "percent" in mirror:
-        reading.note(RULE, (*mirror.path, "percent"), "stands next to fraction: leave one of them out")
+        reading.note(RULE, (*mirror.path, "percent"), "a mirror has both percent and fraction: leave one of them out")
     denominator = fraction.get("denominator", 100)
     if fraction.get("numerator", 0) > denominator:
         reading.note(
             RULE,
             (*fraction.path, "numerator"),
-            f"{fraction['numerator']} is more than the denominator {denominator}: lower it",
+            f"the numerator {fraction['numerator']} is more than the denominator {denominator}: lower it",
         )
 
 
@@ -127,16 +146,22 @@ def _check_external_auth(auth: Node, reading: Reading) -> None:
         return
     for name in ("http", "grpc"):
         if name == protocol.lower() and auth.lacks(name):
-            reading.note(RULE, (*auth.path, name), f"missing, protocol {protocol} wants it: add it, {{}} if need be")
+            reading.note(
+                RULE,
+                (*auth.path, name),
+                f"the protocol {protocol} needs the field {name}: add it, {{}} if there is nothing to say",
+            )
         elif name != protocol.lower() and name in auth:
-            reading.note(RULE, (*auth.path, name), f"does not go with protocol {protocol}: leave it out")
+            reading.note(
+                RULE, (*auth.path, name), f"the protocol {protocol} cannot have the field {name}: leave it out"
+            )
 
 
 def _check_cors(cors: Node, reading: Reading) -> None:
     for name in ("allowHeaders", "allowMethods", "allowOrigins"):
         values = cors.get(name) or ()
         if "*" in values and len(values) > 1:
-            reading.note(RULE, (*cors.path, name), '"*" stands for all of them: leave the others out')
+            reading.note(RULE, (*cors.path, name), '"*" stands for all values: leave the others out')
 
 
 def _check_new_path(change: Node, reading: Reading) -> None:
@@ -146,7 +171,9 @@ def _check_new_path(change: Node, reading: Reading) -> None:
     for kind, name in (("ReplaceFullPath", "replaceFullPath"), ("ReplacePrefixMatch", "replacePrefixMatch")):
         if (path["type"] == kind) != (name in path):
             fix = (
-                f"missing, type {kind} wants it: add it" if name not in path else f"wants type {kind}: change the type"
+                f"a path of type {kind} needs the field {name}: add it"
+                if name not in path
+                else f"the field {name} needs a path of type {kind}: change the type"
             )
             reading.note(RULE, (*path.path, name), fix)
 
@@ -164,7 +191,11 @@ def check_prefix_rewrites(rule: Node, reading: Reading) -> None:
     """A redirect goes nowhere else, and whoever replaces a prefix has exactly one match, of a prefix."""
     filters, backends = rule.nodes("filters"), rule.nodes("backendRefs")
     if backends and filters and any("requestRedirect" in entry for entry in filters):
-        reading.note(RULE, (*rule.path, "backendRefs"), "what is redirected reaches no backend: leave one of them out")
+        reading.note(
+            RULE,
+            (*rule.path, "backendRefs"),
+            "a rule that redirects its requests sends them to no backend: leave backendRefs or the redirect out",
+        )
     owners = [rule] if _replaces_prefix(filters) else []
     with_filters = [backend for backend in backends if "filters" in backend and _replaces_prefix(backend["filters"])]
     # The CRD's rule has nothing against several such backends.
@@ -172,7 +203,9 @@ def check_prefix_rewrites(rule: Node, reading: Reading) -> None:
     if owners and not _matches_one_prefix(rule):
         for owner in owners:
             reading.note(
-                RULE, (*owner.path, "filters"), "a prefix is replaced, want exactly one match, of type PathPrefix"
+                RULE,
+                (*owner.path, "filters"),
+                "a rule that replaces a prefix has exactly one match, of type PathPrefix: leave the others out",
             )
 
 
@@ -198,7 +231,9 @@ def check_match_count(spec: Node, default: int, reading: Reading) -> None:
     total = sum(default if rule.lacks("matches") else len(rule.nodes("matches")) for rule in rules)
     if total > _MOST_MATCHES:
         reading.note(
-            RULE, (*spec.path, "rules"), f"{total} matches, the CRD allows {_MOST_MATCHES}: make two routes of it"
+            RULE,
+            (*spec.path, "rules"),
+            f"the rules have {total} matches together, and the CRD allows {_MOST_MATCHES}: make two routes of it",
         )
 
 
@@ -219,7 +254,7 @@ def check_path(path: Node | None, reading: Reading) -> None:
         reading.note(
             RULE,
             (*path.path, "value"),
-            f"{show(value)} can be no URL's path: take away any //, /./, /../, encoded slash and odd character",
+            f"{show(value)} cannot be the path of a URL: take away any //, /./, /../, encoded slash and odd character",
         )
 
 
@@ -250,9 +285,15 @@ def check_session(session: Node, reading: Reading) -> None:
     if session.get("cookieConfig") is None:
         return
     if session.get("type", "Cookie") != "Cookie" and "type" not in session.bad:
-        reading.note(RULE, (*session.path, "cookieConfig"), "goes with type Cookie only: leave it out")
+        reading.note(
+            RULE,
+            (*session.path, "cookieConfig"),
+            "only a session of type Cookie has a cookieConfig: leave it out, or write type: Cookie",
+        )
     if session["cookieConfig"].get("lifetimeType") == "Permanent" and session.lacks("absoluteTimeout"):
-        reading.note(RULE, (*session.path, "absoluteTimeout"), "missing, a permanent cookie wants it: add one")
+        reading.note(
+            RULE, (*session.path, "absoluteTimeout"), "a permanent cookie needs an absoluteTimeout: add one such as 1h"
+        )
 
 
 _SERVICE: Final = re.compile(r"\.?[a-z_][a-z_0-9]*(\.[a-z_][a-z_0-9]*)*", re.IGNORECASE | re.ASCII)
@@ -264,12 +305,20 @@ def check_method(method: Node | None, reading: Reading) -> None:
     if method is None or method.bad:
         return
     if "service" not in method and "method" not in method:
-        reading.note(RULE, method.path, "has neither service nor method: add one, or leave the field out")
+        reading.note(
+            RULE,
+            method.path,
+            "the match has neither a service nor a method: add one of them, or leave the field method out",
+        )
     if method.get("type", "Exact") != "Exact":
         return
     for name, pattern in (("service", _SERVICE), ("method", _METHOD)):
         if name in method and pattern.fullmatch(method[name]) is None:
-            reading.note(RULE, (*method.path, name), f"{show(method[name])} is no name that gRPC knows")
+            reading.note(
+                RULE,
+                (*method.path, name),
+                f"gRPC does not allow the name {show(method[name])}: write letters, digits and underscores",
+            )
 
 
 _ADDRESS: Final = re.compile(
@@ -281,4 +330,4 @@ def check_hosts(spec: Node, reading: Reading) -> None:
     """A host's name is no address."""
     for index, host in enumerate(spec.get("hostnames") or ()):
         if _ADDRESS.fullmatch(host):
-            reading.note(RULE, (*spec.path, "hostnames", index), f"{show(host)} is an address, want a host name")
+            reading.note(RULE, (*spec.path, "hostnames", index), f"{show(host)} is an address: write a host name")

@@ -37,23 +37,32 @@ from webhook.policy.routeshapes import (
 from webhook.policy.shape import I32, STRING, Integer, List, Pruned, Shape, Struct, Tagged, Text, can, may, need
 from webhook.policy.targets import GROUP_NAME, KIND_NAME, NAME, NAMESPACE_NAME, POLICY, SERVER, SUBDOMAIN, targets
 
-NEGATIVE = declare("httproute-timeout-negative", Severity.ERROR, "FieldValueInvalid", "A timeout is negative.")
+NEGATIVE = declare(
+    "httproute-timeout-negative", Severity.ERROR, "FieldValueInvalid", "A timeout of an HTTPRoute is negative."
+)
 BACKEND_ABOVE_REQUEST = declare(
     "httproute-timeout-order",
     Severity.ERROR,
     "FieldValueInvalid",
-    "A timeout of one try is longer than that of the whole request.",
+    "The timeout of one try is longer than the timeout of the whole request.",
 )
 PARENT_KIND = declare(
-    "httproute-parent", Severity.ERROR, "FieldValueNotSupported", "A parent is no Server, the only one that 2.12 knows."
+    "httproute-parent",
+    Severity.ERROR,
+    "FieldValueNotSupported",
+    "A parent of an HTTPRoute is not a Server, and 2.12 knows no other parents.",
 )
-METHOD = declare("httproute-method", Severity.ERROR, "FieldValueInvalid", "A method that HTTP does not allow.")
-SCHEME = declare("httproute-scheme", Severity.ERROR, "FieldValueInvalid", "A redirect's scheme that no URI can have.")
+METHOD = declare(
+    "httproute-method", Severity.ERROR, "FieldValueInvalid", "An HTTPRoute matches a method that HTTP does not allow."
+)
+SCHEME = declare(
+    "httproute-scheme", Severity.ERROR, "FieldValueInvalid", "A redirect has a scheme that no URI can have."
+)
 REDIRECT_PATH = declare(
     "httproute-redirect-path",
     Severity.ERROR,
     "FieldValueNotSupported",
-    "A redirect has a path, which 2.12 cannot read in any form.",
+    "A redirect has a path, and 2.12 cannot read a path of any form.",
 )
 
 
@@ -142,7 +151,7 @@ class _NoPath(Shape):
     """The path of a redirect: of no form that can be written does 2.12 make one."""
 
     def read(self, value: Any, path: Path, reading: Reading) -> Any:
-        reading.refuse(REDIRECT_PATH, path, "the path of a redirect cannot be read by this release: leave it out")
+        reading.refuse(REDIRECT_PATH, path, "this Linkerd version cannot read the path of a redirect: leave it out")
         return BAD
 
 
@@ -153,18 +162,21 @@ def _check_stable(spec: Node, reading: Reading) -> None:
         reading.note(
             PARENT_KIND,
             parent.path,
-            f"{show(parent.get('kind'))} cannot be a parent, want group policy.linkerd.io and kind Server",
+            f"a parent of kind {show(parent.get('kind'))} is not a Server, and this Linkerd version knows no "
+            "other parents: write group: policy.linkerd.io and kind: Server",
         )
     for rule in spec.nodes("rules"):
         for match in rule.nodes("matches"):
             method = match.get("method")
             if method is not None and _METHOD.fullmatch(method) is None:
-                reading.note(METHOD, (*match.path, "method"), f"{show(method)} is no method, want one such as GET")
+                reading.note(
+                    METHOD, (*match.path, "method"), f"{show(method)} is not an HTTP method: write one such as GET"
+                )
         for entry in rule.nodes("filters"):
             redirect: Node | None = entry.get("requestRedirect")
             scheme = None if redirect is None else redirect.get("scheme")
             if redirect is not None and scheme is not None and _SCHEME.fullmatch(scheme) is None:
-                reading.note(SCHEME, (*redirect.path, "scheme"), f"{show(scheme)} is no scheme, want http or https")
+                reading.note(SCHEME, (*redirect.path, "scheme"), f"{show(scheme)} is not a scheme: write http or https")
     _check_rules(spec, reading, query_patterns=False)
 
 

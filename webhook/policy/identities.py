@@ -12,13 +12,13 @@ from webhook.findings.finding import Path, Severity, declare, show
 from webhook.policy.reading import Reading
 from webhook.policy.shape import Shape, Text
 
-IDENTITY = declare("identity-invalid", Severity.ERROR, "FieldValueInvalid", "An identity that no client can have.")
+IDENTITY = declare("identity-invalid", Severity.ERROR, "FieldValueInvalid", "No client can have an identity.")
 
 TRUST_DOMAIN = declare(
     "identity-trust-domain",
     Severity.WARNING,
     "FieldValueInvalid",
-    "An identity without a trust domain, or a Service's name in place of an identity: no client has it.",
+    "An identity has no trust domain, or is a Service's name, so that no client has it.",
 )
 
 _SCHEME: Final = "spiffe://"
@@ -35,21 +35,21 @@ def what_is_wrong(identity: str) -> str:
         return "" if _DNS_LIKE.fullmatch(identity) else _no_name(identity)
     domain, slash, path = identity[len(_SCHEME) :].partition("/")
     if not domain:
-        return "the trust domain is missing, want spiffe://TRUST-DOMAIN/PATH"
+        return "the trust domain is missing; write spiffe://TRUST-DOMAIN/PATH"
     if not _TRUST_DOMAIN.fullmatch(domain):
-        return "the trust domain may hold lower-case letters, digits, dots, dashes and underscores only"
+        return "write the trust domain with lower-case letters, digits, dots, dashes and underscores only"
     if not slash:
         return ""
     *inner, last = path.split("/")
     if not last:
-        return "the path ends in a slash: take it away"
+        return "the path ends in a slash; take it away"
     for segment in (*inner, last):
         if not segment:
-            return "the path has an empty segment (//): take one slash away"
+            return "the path has an empty segment (//); take one slash away"
         if segment in (".", ".."):
-            return "the path has a dot segment, which SPIFFE forbids: take it away"
+            return "the path has a dot segment, which SPIFFE forbids; take it away"
         if not _SEGMENT.fullmatch(segment):
-            return "a path may hold letters, digits, dots, dashes and underscores only"
+            return "write the path with letters, digits, dots, dashes and underscores only"
     return ""
 
 
@@ -86,15 +86,18 @@ def what_is_missing(identity: str) -> str:
 
 def _no_name(identity: str) -> str:
     if identity.lower() != identity and _DNS_LIKE.fullmatch(identity.lower()):
-        return f"upper-case letters are not allowed, write {identity.lower()}"
+        return f"upper-case letters are not allowed; write {identity.lower()}"
     if identity.strip() != identity:
         return "take the white space away"
     if "*" in identity:
-        return "a * may only be the whole first label, as in *.emojivoto.serviceaccount.identity.linkerd.cluster.local"
+        return (
+            "a * can only be the whole first label; write one such as "
+            "*.emojivoto.serviceaccount.identity.linkerd.cluster.local"
+        )
     if "://" in identity:
-        return "of URIs only those of the form spiffe://TRUST-DOMAIN/PATH are identities"
+        return "the only URIs that are identities have the form spiffe://TRUST-DOMAIN/PATH; write one of that form"
     return (
-        "want a name of lower-case letters, digits, dashes and dots such as "
+        "write a name of lower-case letters, digits, dashes and dots such as "
         "web.emojivoto.serviceaccount.identity.linkerd.cluster.local, or a SPIFFE id"
     )
 

@@ -21,19 +21,19 @@ NAMESPACED = declare(
     "meshtlsauthentication-namespaced-namespace",
     Severity.ERROR,
     "FieldValueForbidden",
-    "An identityRef to a Namespace has a namespace.",
+    "An identityRef to a Namespace has a namespace itself.",
 )
 ONE_LIST = declare(
     "meshtlsauthentication-one-list",
     Severity.SCHEMA,
     "FieldValueRequired",
-    "A MeshTLSAuthentication has neither or both of identities and identityRefs.",
+    "A MeshTLSAuthentication has both identities and identityRefs, or neither.",
 )
 EMPTY = declare(
     "meshtlsauthentication-empty",
     Severity.WARNING,
     "FieldValueRequired",
-    "A MeshTLSAuthentication that names no identity.",
+    "A MeshTLSAuthentication names no identity, so that no client matches it.",
 )
 
 
@@ -46,13 +46,14 @@ def _check_reference(node: Node, reading: Reading) -> None:
         reading.note(
             KIND,
             (*node.path, "kind"),
-            f"{show(canonical(node))} has no identity, want ServiceAccount or Namespace (both without a group)",
+            f"{show(canonical(node))} has no identities: write kind: ServiceAccount or kind: Namespace, "
+            "without a group",
         )
     elif node.get("namespace") is not None:
         reading.note(
             NAMESPACED,
             (*node.path, "namespace"),
-            f"{show(node['namespace'])}: a Namespace is in no namespace, leave the field out",
+            f"a Namespace is not in a namespace: leave namespace: {show(node['namespace'])} out",
         )
 
 
@@ -60,11 +61,21 @@ def _check(node: Node, reading: Reading) -> None:
     if reading.broken:
         return
     if "identities" in node and "identityRefs" in node:
-        reading.note(ONE_LIST, node.path, "has both identities and identityRefs, the CRD wants one: make two of it")
+        reading.note(
+            ONE_LIST,
+            node.path,
+            "a MeshTLSAuthentication has either identities or identityRefs, and this one has both: make two of it",
+        )
     elif "identities" not in node and "identityRefs" not in node:
-        reading.note(ONE_LIST, node.path, "has neither identities nor identityRefs, the CRD wants one: add one")
+        reading.note(
+            ONE_LIST,
+            node.path,
+            "a MeshTLSAuthentication has either identities or identityRefs, and this one has neither: add one of them",
+        )
     elif not node.get("identities") and not node.get("identityRefs"):
-        reading.note(EMPTY, node.path, "names no identity, so no client matches: add one")
+        reading.note(
+            EMPTY, node.path, "the MeshTLSAuthentication names no identity, so that no client matches it: add one"
+        )
 
 
 def _spec(identity: Shape, least: int) -> Struct:

@@ -63,7 +63,7 @@ class _Time(Shape):
         if type(value) is not str:
             return self.wrong_type(value, path, reading)
         if not is_time(value, reading.line):
-            reading.refuse(RANGE, path, f"{show(value)} is no time, want RFC 3339 such as 2026-08-01T10:11:12Z")
+            reading.refuse(RANGE, path, f"{show(value)} is not a time: write one such as 2026-08-01T10:11:12Z")
         return value
 
 

@@ -20,23 +20,23 @@ NEGATED = declare(
     "network-negated",
     Severity.ERROR,
     "FieldValueInvalid",
-    "An exception covers the network that it is an exception of.",
+    "An exception covers the whole network that it is an exception of.",
 )
 OUTSIDE = declare(
-    "network-exception-outside", Severity.ERROR, "FieldValueInvalid", "An exception lies outside of its network."
+    "network-exception-outside", Severity.ERROR, "FieldValueInvalid", "An exception is outside of its network."
 )
-EMPTY = declare("network-missing", Severity.ERROR, "FieldValueRequired", "A list of networks that holds none.")
+EMPTY = declare("network-missing", Severity.ERROR, "FieldValueRequired", "A list of networks is empty.")
 NOTHING_LEFT = declare(
     "network-nothing-left",
     Severity.WARNING,
     "FieldValueInvalid",
-    "The exceptions of a network together leave nothing of it.",
+    "All exceptions of a network together leave nothing of it.",
 )
 HOST_BITS = declare(
     "network-host-bits",
     Severity.WARNING,
     "FieldValueInvalid",
-    "A CIDR with bits set behind its length: the whole network is meant.",
+    "A CIDR names an address within a network, and Linkerd takes the whole network.",
 )
 
 _V4 = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})")
@@ -129,7 +129,7 @@ class _CidrShape(Shape):
             return self.wrong_type(value, path, reading)
         cidr = parse_cidr(value, path)
         if cidr is None:
-            reading.refuse(CIDR, path, f"{show(value)} is no network{_why(value)}")
+            reading.refuse(CIDR, path, f"{show(value)} is not a network: {_why(value)}")
             return BAD
         return cidr
 
@@ -137,15 +137,15 @@ class _CidrShape(Shape):
 def _why(text: str) -> str:
     address, slash, length = text.partition("/")
     if "%" in text:
-        return ": zones are not supported, leave out everything from the %"
+        return "zones are not supported; leave out everything from the %"
     if slash and "." in length:
-        return f": write the length of the prefix in place of the netmask {show(length)[1:-1]}"
+        return f"write the length of the prefix in place of the netmask {show(length)[1:-1]}"
     if text != text.strip():
-        return ": take the spaces away"
+        return "take the spaces away"
     if slash and parse_cidr(f"{address}/0") is not None:
         most = 128 if ":" in address else 32
-        return f": the length of the prefix is from 0 to {most}"
-    return ", want an address or a CIDR such as 10.0.0.0/8 or fd00::/8"
+        return f"write a length of the prefix from 0 to {most}"
+    return "write an address or a CIDR such as 10.0.0.0/8 or fd00::/8"
 
 
 _CIDR = _CidrShape()
@@ -165,18 +165,20 @@ def _check(node: Node, reading: Reading) -> None:
             reading.note(
                 NEGATED,
                 exception.path,
-                f'"{exception.text}" leaves nothing of "{cidr.text}": take it out, or narrow it down',
+                f'the exception "{exception.text}" leaves nothing of "{cidr.text}": take it out, or narrow it down',
             )
         elif not cidr.covers(exception):
             told = True
             reading.note(
-                OUTSIDE, exception.path, f'"{exception.text}" is not within "{cidr.text}": take it out, or correct it'
+                OUTSIDE,
+                exception.path,
+                f'the exception "{exception.text}" is not within "{cidr.text}": take it out, or correct it',
             )
     if not told and _exhausted(cidr, excepts):
         reading.note(
             NOTHING_LEFT,
             (*node.path, "except"),
-            f'together these leave nothing of "{cidr.text}": no client can match it',
+            f'these exceptions together leave nothing of "{cidr.text}", so that no client matches it: take some out',
         )
 
 
@@ -185,7 +187,9 @@ def _warn_of_host_bits(cidr: Cidr, reading: Reading) -> None:
     found = parse_cidr(f"{address}/{128 if cidr.version == 6 else 32}") if slash else None
     if found is not None and found.first != cidr.first:
         reading.note(
-            HOST_BITS, cidr.path, f'"{cidr.text}" means {canonical_cidr(cidr)}: write that, or the single address'
+            HOST_BITS,
+            cidr.path,
+            f'Linkerd takes "{cidr.text}" for the whole network: write {canonical_cidr(cidr)}, or the single address',
         )
 
 
@@ -205,7 +209,7 @@ NETWORKS: Final = List(NETWORK)
 def refuse_empty(node: Node, name: str, reading: Reading) -> None:
     """Refuse a list of networks that is there and has no items."""
     if node.get(name) == [] and not reading.broken:
-        reading.note(EMPTY, (*node.path, name), "no networks, want at least one: add one such as cidr: 10.0.0.0/8")
+        reading.note(EMPTY, (*node.path, name), "the list of networks is empty: add one such as cidr: 10.0.0.0/8")
 
 
 def canonical_cidr(cidr: Cidr) -> str:

@@ -48,12 +48,15 @@ def _never(text: str) -> str:
         return ""
     body = text.removeprefix("^")
     if _LITERAL.match(body) and body[1:2] not in _OPTIONAL:
-        return f'a path starts with "/", so want {show("/" + body)}'
+        return f'a path starts with "/"; write {show("/" + body)}'
     if "(" in text or "[" in text:
         return ""
     for match in _NEVER_IN_PATH.finditer(text):
         if match[1] in ("?", None) and text[match.end() : match.end() + 1] not in _OPTIONAL:
-            return f"no path holds {show(match[1] or match[0])}: the query and the fragment are no part of it"
+            return (
+                f"no path holds {show(match[1] or match[0])}, as the query and the fragment are not part of it; "
+                "leave it out"
+            )
     return ""
 
 
@@ -65,7 +68,8 @@ def _loose(text: str) -> str:
     if not bare:
         return ""
     return (
-        f"the proxy puts ^ and $ around the whole, so {show(bare[0])} matches parts of paths: want {show(f'({text})')}"
+        f"the proxy puts ^ and $ around the whole, so that {show(bare[0])} matches parts of paths; write "
+        f"{show(f'({text})')}"
     )
 
 

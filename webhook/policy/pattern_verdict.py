@@ -21,10 +21,12 @@ def verdict(pattern: str, *, old: bool = False) -> str:
     """
     complaint = _complaint(pattern)
     if complaint:
-        return f"{shown(pattern)} is no regular expression to the proxy: {explain(pattern, complaint)}"
+        return f"{shown(pattern)} is not a regular expression that the proxy can read: {explain(pattern, complaint)}"
     refused = refused_before(pattern) if old else ""
     if refused:
-        return f"{shown(pattern)} is no regular expression to the proxy of this Linkerd version: {refused}"
+        return (
+            f"{shown(pattern)} is not a regular expression that the proxy of this Linkerd version can read: {refused}"
+        )
     return ""
 
 
@@ -87,8 +89,8 @@ _ESCAPES = {
     r"\h": r"for a blank write `[ \t]`",
     r"\e": r"for an escape character write `\x1B`",
     r"\R": r"for the end of a line write `\r?\n`",
-    r"\K": "the engine has no such thing: leave it away",
-    r"\G": "the engine has no such thing: leave it away",
+    r"\K": "the engine does not have it: leave it out",
+    r"\G": "the engine does not have it: leave it out",
     r"\Q": "the engine cannot quote a run of characters: escape each by a backslash",
     r"\E": "the engine cannot quote a run of characters: escape each by a backslash",
 }

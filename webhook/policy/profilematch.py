@@ -21,20 +21,20 @@ from webhook.policy.patterns import Judge
 _E: Final = Severity.ERROR
 _W: Final = Severity.WARNING
 
-MATCH_EMPTY: Final = declare(
-    "sp-match-empty", _E, "FieldValueRequired", "A condition of a ServiceProfile has nothing to match by."
+MATCH_EMPTY: Final = declare("sp-match-empty", _E, "FieldValueRequired", "A condition of a ServiceProfile is empty.")
+STATUS: Final = declare(
+    "sp-status", _E, "FieldValueInvalid", "A range of status codes holds some that HTTP does not have."
 )
-STATUS: Final = declare("sp-status", _E, "FieldValueInvalid", "A range of HTTP status codes that there cannot be.")
 
 PATTERN: Final = declare(
-    "sp-path-regex", _W, "FieldValueInvalid", "A pathRegex that the proxy cannot read: it leaves the match aside."
+    "sp-path-regex", _W, "FieldValueInvalid", "The proxy cannot read a pathRegex, and ignores the match."
 )
-PATTERN_NEVER: Final = declare("sp-path-never", _W, "FieldValueInvalid", "A pathRegex that no path matches.")
+PATTERN_NEVER: Final = declare("sp-path-never", _W, "FieldValueInvalid", "No path matches a pathRegex.")
 PATTERN_LOOSE: Final = declare(
-    "sp-path-loose", _W, "FieldValueInvalid", "A pathRegex whose alternatives match parts of paths."
+    "sp-path-loose", _W, "FieldValueInvalid", "A pathRegex has alternatives that match parts of paths."
 )
 MATCH_IGNORED: Final = declare(
-    "sp-match-ignored", _W, "FieldValueInvalid", "A match that the proxy leaves aside, or that nothing meets."
+    "sp-match-ignored", _W, "FieldValueInvalid", "The proxy ignores a match, or no request meets it."
 )
 
 # Checks the leaves of one match, and says whether there are any.
@@ -56,14 +56,14 @@ def _walk(condition: Any, place: Place, judge: Judge, found: Found, leaves: _Lea
     while todo and not found.full:
         match, place = todo.pop()
         if match is None:
-            found.refuse(MATCH_EMPTY, place, f"null is no match: take it out, or write one with {names}")
+            found.refuse(MATCH_EMPTY, place, f"null is not a match: take it out, or write a match with {names}")
         elif isinstance(match, dict):
             some = leaves(match, place, judge, found)
             # Most matches are leaves alone.
             if not match.keys() <= _LEAVES:
                 some |= _branches(match, place, todo)
             if not some:
-                found.refuse(MATCH_EMPTY, place, f"there is nothing to match by: want one of {names}, all, any, not")
+                found.refuse(MATCH_EMPTY, place, f"the condition is empty: add {names}, all, any or not")
 
 
 _LEAVES: Final = frozenset({"pathRegex", "method", "status"})
@@ -87,7 +87,7 @@ def _branches(match: dict[str, Any], place: Place, todo: list[tuple[Any, Place]]
 # What HTTP calls a token.
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_ASIDE: Final = "so the proxy leaves this match aside"
+_ASIDE: Final = "so that the proxy ignores this match"
 
 
 def _request_leaves(match: dict[str, Any], place: Place, judge: Judge, found: Found) -> bool:
@@ -95,9 +95,11 @@ def _request_leaves(match: dict[str, Any], place: Place, judge: Judge, found: Fo
     if pattern and isinstance(pattern, str):
         _check_pattern(pattern, (place, "pathRegex"), judge, found)
     if method and method not in _METHODS and isinstance(method, str) and not _TOKEN.fullmatch(method):
-        found.warn(MATCH_IGNORED, (place, "method"), f"{show(method)} is no HTTP method, {_ASIDE}: want one of them")
+        found.warn(
+            MATCH_IGNORED, (place, "method"), f"{show(method)} is not an HTTP method, {_ASIDE}: write one such as GET"
+        )
     if match.get("any") == []:
-        found.warn(MATCH_IGNORED, (place, "any"), "an empty list is met by no request: want a match in it")
+        found.warn(MATCH_IGNORED, (place, "any"), "the list is empty, so that no request meets it: add a match")
     return bool(pattern or method)
 
 
@@ -107,14 +109,14 @@ def _response_leaves(match: dict[str, Any], place: Place, judge: Judge, found: F
         _check_status(status, (place, "status"), found)
     for key in ("all", "any") if len(match) > 1 or status is None else ():
         if match.get(key) == []:
-            found.warn(MATCH_IGNORED, (place, key), f"the list is empty, {_ASIDE}: want a match in it")
+            found.warn(MATCH_IGNORED, (place, key), f"the list is empty, {_ASIDE}: add a match")
     return status is not None
 
 
 def _check_pattern(pattern: str, place: Place, judge: Judge, found: Found) -> None:
     wrong = judge(pattern.strip())
     if wrong:
-        found.warn(PATTERN, place, f"{show(pattern)} is no regular expression, {_ASIDE}: {wrong}")
+        found.warn(PATTERN, place, f"{show(pattern)} is not a regular expression, {_ASIDE}: {wrong}")
         return
     never, loose = _known_remarks(pattern) if len(pattern) < 256 else pathregex.remarks(pattern)
     if never:
@@ -133,14 +135,14 @@ def _check_status(status: dict[str, Any], place: Place, found: Found) -> None:
         return
     bad = [(key, bound) for key, bound in (("min", low), ("max", high)) if bound and not 100 <= bound <= 599]
     for key, bound in bad:
-        found.refuse(STATUS, (place, key), f"{bound} is no HTTP status: want 100 to 599")
+        found.refuse(STATUS, (place, key), f"{bound} is not an HTTP status: write one from 100 to 599")
     if bad:
         return
     if low and high:
-        found.refuse(STATUS, (place, "max"), f"{high} is below min, {low}: want {low} to 599")
+        found.refuse(STATUS, (place, "max"), f"max is {high} and below min, {low}: write one from {low} to 599")
         return
     example = f"min: {low or high or 500}, max: {high or 599}"
-    found.warn(MATCH_IGNORED, place, f"a range needs both min and max, {_ASIDE}: want {example}")
+    found.warn(MATCH_IGNORED, place, f"the range has only one of min and max, {_ASIDE}: write {example}")
 
 
 def condition_key(condition: Any) -> Any:

@@ -33,49 +33,50 @@ from webhook.policy.godecode import (
     object_meta,
     readable,
 )
+from webhook.policy.shape import either
 
 TYPE: Final = declare(
     "sp-type",
     Severity.ERROR,
     "FieldValueTypeInvalid",
-    "A ServiceProfile's field holds a value that Linkerd cannot read.",
+    "A field of a ServiceProfile has a value that Linkerd cannot read.",
 )
 UNKNOWN: Final = declare(
-    "sp-unknown-field", Severity.ERROR, "FieldValueNotSupported", "A ServiceProfile has a field that there is not."
+    "sp-unknown-field", Severity.ERROR, "FieldValueNotSupported", "A ServiceProfile has a field that does not exist."
 )
 CHARACTER: Final = declare(
-    "sp-character", Severity.ERROR, "FieldValueInvalid", "A text in a ServiceProfile holds a control character."
+    "sp-character", Severity.ERROR, "FieldValueInvalid", "A text in a ServiceProfile has a control character."
 )
 OPAQUE_PORTS: Final = declare(
     "sp-opaque-ports",
     Severity.ERROR,
     "FieldValueNotSupported",
-    "A ServiceProfile cannot name opaque ports: no value of opaquePorts suits both Linkerd and the CRD.",
+    "A ServiceProfile has opaquePorts, and no value of it suits both Linkerd and the CRD.",
 )
 
 SCHEMA_TYPE: Final = declare(
     "sp-schema-type",
     Severity.SCHEMA,
     "FieldValueTypeInvalid",
-    "A value that Linkerd reads in a ServiceProfile, and whose type or form the CRD's schema forbids.",
+    "A field of a ServiceProfile has a value that Linkerd can read, but that the CRD does not allow.",
 )
 SCHEMA_REQUIRED: Final = declare(
     "sp-schema-required",
     Severity.SCHEMA,
     "FieldValueRequired",
-    "A field of a ServiceProfile that Linkerd does without, and the CRD's schema does not.",
+    "A field of a ServiceProfile is missing that the CRD requires and Linkerd does not.",
 )
 SCHEMA_NAME: Final = declare(
     "sp-schema-field",
     Severity.SCHEMA,
     "FieldValueNotSupported",
-    "The name of a ServiceProfile's field in another case: Linkerd would take it, the API server drops it.",
+    "The name of a ServiceProfile's field is in the wrong case: Linkerd takes it, but the API server drops it.",
 )
 SCHEMA_NOT: Final = declare(
     "sp-schema-not",
     Severity.SCHEMA,
     "FieldValueTypeInvalid",
-    "A `not` at the top of a condition, where the CRD's schema wants a list and Linkerd an object.",
+    "A condition of a ServiceProfile begins with `not`, for which the CRD requires a list and Linkerd an object.",
 )
 
 
@@ -270,18 +271,20 @@ def _read(body: Any, line: Line) -> tuple[Any, list[Finding]]:
     if isinstance(spec, dict):
         findings.extend(islice(_schema(spec, line), _ENOUGH))
         if "routes" not in spec and profile.get("apiVersion") == "linkerd.io/v1alpha1":
-            findings.append(SCHEMA_REQUIRED.at(("spec", "routes"), "the CRD requires it in v1alpha1: want a list"))
+            findings.append(
+                SCHEMA_REQUIRED.at(
+                    ("spec", "routes"), "the CRD requires the field routes in v1alpha1: add it, with a list"
+                )
+            )
     return profile, findings
 
 
 _OPAQUE: Final = ("spec", "opaquePorts")
 _NO_OPAQUE_PORTS: Final = (
-    "take this out, no value suits both Linkerd and the CRD: name the ports in the annotation "
+    "no value of opaquePorts suits both Linkerd and the CRD: take it out, and name the ports in the annotation "
     "config.linkerd.io/opaque-ports of the Service or its Namespace"
 )
-_NOT: Final = (
-    'the CRD wants a list here and Linkerd an object, so neither passes: want "all": [{"not": {…}}], which suits both'
-)
+_NOT: Final = 'the CRD requires a list here and Linkerd an object, so that neither passes: write "all": [{"not": {…}}]'
 
 
 def _finding(note: Note, line: Line) -> Finding | None:
@@ -293,20 +296,24 @@ def _finding(note: Note, line: Line) -> Finding | None:
         case What.TYPE:
             if path[-1:] == ("not",) and isinstance(value, list) and _wants_list(path, line):
                 return TYPE.at(path, _NOT)
-            return TYPE.at(path, f"{describe(value)} cannot be read here: want {note.detail}")
+            return TYPE.at(path, f"Linkerd cannot read {describe(value)} here: write {note.detail}")
         case What.UNKNOWN:
             known = sorted(note.kind.fields) if isinstance(note.kind, Struct) else []
-            also = f", want one of {', '.join(known)}" if len(known) < 10 else ""
-            return UNKNOWN.at(path, f"no such field{suggest(path[-1], known)}{also}")
+            write = f": write {either(known)}" if 0 < len(known) < 10 else ": leave it out"
+            return UNKNOWN.at(path, f"a field {show(path[-1])} does not exist here{suggest(path[-1], known) or write}")
         case What.UNREADABLE:
-            return CHARACTER.at(path, f"it holds the character {note.detail}, which Linkerd cannot read: take it out")
+            return CHARACTER.at(
+                path, f"the text has the character {note.detail}, which Linkerd cannot read: take it out"
+            )
         case What.SPELLED:
-            return SCHEMA_NAME.at(path, f'want "{note.detail}": the API server drops what is spelled otherwise')
+            return SCHEMA_NAME.at(
+                path, f'the API server drops a field that is not spelled "{note.detail}": write it so'
+            )
         case What.COERCED:
             quoted = show(note.detail)
-            return SCHEMA_TYPE.at(path, f"{show(value)} is no string: want {quoted}") if _in_schema(path) else None
+            return SCHEMA_TYPE.at(path, f"{show(value)} is not a string: write {quoted}") if _in_schema(path) else None
         case What.NULL if path[:1] == ("spec",) and _in_schema(path):
-            return SCHEMA_TYPE.at(path, f"null is no value for the CRD: want {note.detail}, or leave the field out")
+            return SCHEMA_TYPE.at(path, f"the CRD does not allow null: write {note.detail}, or leave the field out")
     return None
 
 
@@ -344,17 +351,19 @@ def _schema(spec: dict[str, Any], line: Line) -> Iterator[Finding]:
     """What the CRD forbids of that which Linkerd takes, but for what `decode` has noted."""
     ports = spec.get("opaquePorts")
     if isinstance(ports, dict):
-        yield SCHEMA_TYPE.at(_OPAQUE, f"the CRD wants a list here, which Linkerd refuses: {_NO_OPAQUE_PORTS}")
+        yield SCHEMA_TYPE.at(_OPAQUE, _NO_OPAQUE_PORTS)
     yield from _schema_conditions(spec.get("routes"), line)
     budget = spec.get("retryBudget")
     if isinstance(budget, dict):
         at = ("spec", "retryBudget")
         for name, example in (("minRetriesPerSecond", "10"), ("retryRatio", "0.2")):
             if name not in budget:
-                yield SCHEMA_REQUIRED.at((*at, name), f"the CRD requires it: want a number such as {example}")
+                yield SCHEMA_REQUIRED.at(
+                    (*at, name), f"the CRD requires the field {name}: add it, with a number such as {example}"
+                )
         most = budget.get("minRetriesPerSecond")
         if isinstance(most, int) and most > _INT32:
-            yield SCHEMA_TYPE.at((*at, "minRetriesPerSecond"), f"{most} is too much for the CRD: want {_INT32} at most")
+            yield SCHEMA_TYPE.at((*at, "minRetriesPerSecond"), f"the CRD does not allow {most}: write {_INT32} at most")
     yield from _schema_overrides(spec.get("dstOverrides"))
 
 
@@ -367,7 +376,7 @@ def _schema_overrides(overrides: Any) -> Iterator[Finding]:
             example = '"1" or "500m"'
         else:
             continue
-        message = f"{show(weight)} has not the form that the CRD wants: write {example}"
+        message = f"the CRD does not allow a quantity of the form {show(weight)}: write {example}"
         yield SCHEMA_TYPE.at(("spec", "dstOverrides", index, "weight"), message)
 
 

@@ -18,28 +18,33 @@ from webhook.policy.targets import (
     targets,
 )
 
-TARGET = declare("ratelimit-target", Severity.ERROR, "FieldValueNotSupported", "A rate limit's target is not a Server.")
-ZERO = declare("ratelimit-zero", Severity.ERROR, "FieldValueInvalid", "A rate limit of no requests at all.")
+TARGET = declare(
+    "ratelimit-target",
+    Severity.ERROR,
+    "FieldValueNotSupported",
+    "An HTTPLocalRateLimitPolicy targets something other than a Server.",
+)
+ZERO = declare("ratelimit-zero", Severity.ERROR, "FieldValueInvalid", "A rate limit allows no requests at all.")
 ABOVE_TOTAL = declare(
     "ratelimit-above-total",
     Severity.ERROR,
     "FieldValueInvalid",
-    "A client's limit is higher than the total, which is reached before.",
+    "A client's limit is higher than the total limit, which is reached before.",
 )
 CLIENT = declare(
     "ratelimit-client",
     Severity.ERROR,
     "FieldValueNotSupported",
-    "An override is for something that is no ServiceAccount.",
+    "An override is for something other than a ServiceAccount.",
 )
 LIMITS_NOTHING = declare(
-    "ratelimit-limits-nothing", Severity.WARNING, "FieldValueRequired", "A rate limit policy that sets no limit."
+    "ratelimit-limits-nothing", Severity.WARNING, "FieldValueRequired", "An HTTPLocalRateLimitPolicy sets no limit."
 )
 OVERRIDE_ABOVE_IDENTITY = declare(
     "ratelimit-override-same",
     Severity.WARNING,
     "FieldValueInvalid",
-    "An override that sets the very limit which every client has anyway, or one for no client.",
+    "An override changes nothing: it sets the limit that every client has anyway, or names no client.",
 )
 
 _U32: Final = Integer(0, 2**32 - 1)
@@ -52,7 +57,8 @@ def _check(node: Node, reading: Reading) -> None:
         reading.note(
             TARGET,
             (*target.path, "kind"),
-            f"{show(canonical(target))} cannot be limited, want kind Server and group policy.linkerd.io",
+            f"an HTTPLocalRateLimitPolicy cannot target {show(canonical(target))}: write kind: Server and "
+            "group: policy.linkerd.io",
         )
     limits = [node.get("total"), node.get("identity"), *node.nodes("overrides")]
     total = _rate(node.get("total"))
@@ -63,14 +69,23 @@ def _check(node: Node, reading: Reading) -> None:
         at = (*limit.path, _PER_SECOND)
         if rate == 0:
             reading.note(
-                ZERO, at, "0 requests, want at least 1: to refuse all use an accessPolicy or leave the limit out"
+                ZERO,
+                at,
+                "a limit of 0 would allow no requests: write at least 1; to refuse all, write an accessPolicy "
+                "into the Server",
             )
         elif total and rate > total:
-            reading.note(ABOVE_TOTAL, at, f"{rate} is more than the total of {total}: lower it, or raise the total")
+            reading.note(
+                ABOVE_TOTAL,
+                at,
+                f"the limit of {rate} is above the total limit of {total}: lower it, or raise the total",
+            )
     for override in node.nodes("overrides"):
         _check_override(override, _rate(node.get("identity")), reading)
     if not any(limits) and not node.bad:
-        reading.note(LIMITS_NOTHING, node.path, "sets no limit: add total, identity or overrides")
+        reading.note(
+            LIMITS_NOTHING, node.path, "the HTTPLocalRateLimitPolicy sets no limit: add total, identity or overrides"
+        )
 
 
 def _rate(limit: Node | None) -> int | None:
@@ -81,7 +96,9 @@ def _check_override(override: Node, identity: int | None, reading: Reading) -> N
     for client in override.nodes("clientRefs"):
         if not client.bad and not targets(client, SERVICE_ACCOUNT, reading.line):
             reading.note(
-                CLIENT, (*client.path, "kind"), f"{show(canonical(client))} is no client, want ServiceAccount, no group"
+                CLIENT,
+                (*client.path, "kind"),
+                f"an override cannot be for {show(canonical(client))}: write kind: ServiceAccount, without a group",
             )
     if override.bad:
         return
@@ -90,13 +107,13 @@ def _check_override(override: Node, identity: int | None, reading: Reading) -> N
             reading.note(
                 OVERRIDE_ABOVE_IDENTITY,
                 (*override.path, "clientRefs"),
-                "names no client, so it changes nothing: add one",
+                "the override names no client, so that it changes nothing: add one",
             )
     elif identity is not None and override[_PER_SECOND] == identity:
         reading.note(
             OVERRIDE_ABOVE_IDENTITY,
             (*override.path, _PER_SECOND),
-            f"{identity} is what every client has by spec.identity: leave the override out",
+            f"every client has the limit of {identity} already, by spec.identity: leave the override out",
         )
 
 

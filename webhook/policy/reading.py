@@ -13,39 +13,44 @@ from webhook.findings.finding import Finding, Path, Rule, Severity, declare
 from webhook.mesh.releases import Line
 from webhook.policy.patterns import Judge
 
-MISSING = declare("field-missing", Severity.ERROR, "FieldValueRequired", "A field that must be there is missing.")
-TYPE = declare("field-type", Severity.ERROR, "FieldValueTypeInvalid", "A field holds a value of another type.")
+MISSING = declare("field-missing", Severity.ERROR, "FieldValueRequired", "A required field is missing.")
+TYPE = declare("field-type", Severity.ERROR, "FieldValueTypeInvalid", "A field has a value of the wrong type.")
 ALLOWED = declare(
-    "field-allowed", Severity.ERROR, "FieldValueNotSupported", "A field holds none of its allowed values."
+    "field-allowed", Severity.ERROR, "FieldValueNotSupported", "A field has a value that it does not allow."
 )
-RANGE = declare("field-range", Severity.ERROR, "FieldValueInvalid", "A number is out of the range of its type.")
+RANGE = declare(
+    "field-range",
+    Severity.ERROR,
+    "FieldValueInvalid",
+    "A number or a time is outside of the range that its field allows.",
+)
 
 SCHEMA_MISSING = declare(
-    "schema-missing", Severity.SCHEMA, "FieldValueRequired", "A field that the CRD's schema requires is missing."
+    "schema-missing", Severity.SCHEMA, "FieldValueRequired", "A field that the CRD requires is missing."
 )
 SCHEMA_TYPE = declare(
     "schema-type",
     Severity.SCHEMA,
     "FieldValueTypeInvalid",
-    "A value that Linkerd reads, and of another type than the CRD's schema wants.",
+    "A field has a value that Linkerd can read, but of a type that the CRD does not allow.",
 )
 SCHEMA_VALUE = declare(
     "schema-value",
     Severity.SCHEMA,
     "FieldValueInvalid",
-    "A value that the CRD's schema forbids: its pattern, its length, its range.",
+    "A field has a value whose pattern, length or range the CRD does not allow.",
 )
 SCHEMA_DUPLICATE = declare(
     "schema-duplicate",
     Severity.SCHEMA,
     "FieldValueDuplicate",
-    "A list has an item twice where the CRD's schema wants each once.",
+    "A list has an item twice, and the CRD allows each item once.",
 )
 SCHEMA_UNKNOWN = declare(
     "schema-unknown",
     Severity.SCHEMA,
     "FieldValueForbidden",
-    "A field that the CRD's schema does not know: the API server drops it.",
+    "The CRD does not know a field, and the API server drops it.",
 )
 
 

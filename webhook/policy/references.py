@@ -39,19 +39,19 @@ TARGET_MISSING = declare(
     "reference-target-missing",
     Severity.WARNING,
     NOT_FOUND,
-    "A policy is for a Server, route or Namespace that does not exist.",
+    "A policy targets a Server, a route or a Namespace that does not exist.",
 )
 AUTHENTICATION_MISSING = declare(
     "reference-authentication-missing",
     Severity.WARNING,
     NOT_FOUND,
-    "A policy asks for an authentication that does not exist.",
+    "A policy requires an authentication that does not exist.",
 )
 CLIENT_MISSING = declare(
     "reference-client-missing",
     Severity.WARNING,
     NOT_FOUND,
-    "A client is a ServiceAccount or Namespace that does not exist.",
+    "A policy names a ServiceAccount or a Namespace as a client that does not exist.",
 )
 PARENT_MISSING = declare(
     "reference-parent-missing",
@@ -63,7 +63,7 @@ BACKEND_MISSING = declare(
     "reference-backend-missing",
     Severity.WARNING,
     NOT_FOUND,
-    "A route's backend is a Service or EgressNetwork that does not exist.",
+    "A route's backend is a Service or an EgressNetwork that does not exist.",
 )
 PORT_MISSING = declare(
     "reference-port-missing",
@@ -180,13 +180,13 @@ class _Looker:
         if (target, namespace, name) in self.missing:
             return
         self.missing.add((target, namespace, name))
-        what = f"no {target[1]} {show(name)}" + (f" in namespace {_plain(namespace)}" if namespace else "")
+        what = f"{target[1]} {show(name)} does not exist" + (f" in namespace {_plain(namespace)}" if namespace else "")
         namesake = _NAMESAKES.get(target)
         if namespace != self.namespace and namespace and self._absent(NAMESPACE, "", namespace):
-            text = f"{what}, which does not exist either: create both, or correct the namespace"
+            text = f"{what}, nor does that namespace: create both, or correct the namespace"
             self.findings.append(rule.at((*path, "namespace"), text))
         elif namesake and self.catalog.look(*namesake, namespace, name) is Presence.PRESENT:
-            text = f"{what} of {target[0]}, but there is one of {namesake[0]}: correct the group"
+            text = f"{what} in the group {target[0]}, but in {namesake[0]}: write group: {namesake[0]}"
             self.findings.append(rule.at((*path, "group"), text))
         else:
             few = len(self.findings) < _SUGGESTED
@@ -307,9 +307,10 @@ def _server(looker: _Looker, name: str, spec: Mapping[str, Any]) -> list[Finding
     if sharing:
         named = ", ".join(f'"{other}"' for other in sorted(sharing)[:_NAMED])
         named += f" and {len(sharing) - _NAMED} more" if len(sharing) > _NAMED else ""
+        who = f"Server {named} selects" if len(sharing) == 1 else f"Servers {named} select"
         text = (
-            f"also selected by Server {named} for the same workloads, of which each goes by the oldest Server alone: "
-            "choose another port, or labels that those workloads do not have"
+            f"{who} this port of the same workloads, and each workload goes by the oldest Server alone: "
+            "write another port, or labels that those workloads do not have"
         )
         looker.findings.append(PORT_SHARED.at(("spec", "port"), text))
     return looker.findings

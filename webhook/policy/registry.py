@@ -27,27 +27,35 @@ OBJECT_DIFFERS = declare(
     "review-object-differs",
     Severity.WARNING,
     "FieldValueInvalid",
-    "A request's kind, resource and object are not of one kind; the request's kind decides.",
+    "A request names one kind and holds an object of another; the request's kind decides.",
 )
 PATTERN_LATE = declare(
     "regex-unchecked",
     Severity.WARNING,
     "FieldValueInvalid",
-    "A regular expression that takes so long to judge that the server lets it in unchecked; `validate` judges it.",
+    "A regular expression takes so long to judge that the server lets it in unchecked; `validate` judges it.",
 )
-NO_OBJECT = declare("object-missing", Severity.ERROR, "FieldValueRequired", "A request about no object.")
-DEPTH = declare("object-depth", Severity.ERROR, "FieldValueInvalid", "An object that is nested too deeply to be read.")
+NO_OBJECT = declare("object-missing", Severity.ERROR, "FieldValueRequired", "A request holds no object.")
+DEPTH = declare(
+    "object-depth", Severity.ERROR, "FieldValueInvalid", "An object is nested so deeply that Linkerd cannot read it."
+)
 LENIENT = declare(
     "gateway-not-read",
     Severity.SCHEMA,
     "FieldValueInvalid",
-    "A Gateway API route that Linkerd cannot read: it is stored, and Linkerd passes it over.",
+    "Linkerd cannot read a Gateway API route: the API server stores it, and Linkerd passes it over.",
 )
 DEPRECATED = declare(
-    "api-version-deprecated", Severity.WARNING, "FieldValueNotSupported", "An API version that is about to go."
+    "api-version-deprecated",
+    Severity.WARNING,
+    "FieldValueNotSupported",
+    "An object is written in an API version that is deprecated.",
 )
 NOT_SERVED = declare(
-    "api-version-unknown", Severity.SCHEMA, "FieldValueNotSupported", "An API version that the CRD does not serve."
+    "api-version-unknown",
+    Severity.SCHEMA,
+    "FieldValueNotSupported",
+    "An object is written in an API version that the CRD does not serve.",
 )
 
 LINKERD: Final = "linkerd.io"
@@ -57,6 +65,8 @@ _DEPTH: Final = 126
 
 # Objects say the same few kinds and versions again and again. Of what is longer than any, the beginning is remembered.
 _REMEMBERED: Final = 256
+# What Linkerd cannot do without and a version's CRD can.
+_OPTIONAL: Final = {("TLSRoute", "v1alpha2"): ("spec", "hostnames")}
 _NAME: Final = 320
 
 
@@ -173,7 +183,13 @@ def check(
     for each in (body, *others):
         path = too_deep(each, _DEPTH)
         if path is not None:
-            return [DEPTH.at(path[:4], f"nested {_DEPTH} levels or deeper, which Linkerd cannot read: flatten it")]
+            return [
+                DEPTH.at(
+                    path[:4],
+                    f"the object is nested {_DEPTH} levels deep or deeper, and Linkerd cannot read that: nest "
+                    "it less deeply",
+                )
+            ]
     if found.group == LINKERD:
         findings = _imported(found.module).check(body, line=line, catalog=catalog, judge=judge)
     else:
@@ -182,8 +198,9 @@ def check(
         return errors_first(findings)
     if is_foreign(found.group, body):
         # Another controller's, of which Linkerd's webhook sees no more than what it refuses.
-        foreign = [finding for finding in findings if finding.severity is not Severity.WARNING]
-        return errors_first([finding for finding in foreign if finding.rule is not LENIENT])
+        forbidden = [one for one in findings if one.severity is not Severity.WARNING and one.rule is not LENIENT]
+        optional = _OPTIONAL.get((found.kind, _version(body)))
+        return errors_first([one for one in forbidden if one.rule is not MISSING or one.path != optional])
     api_version = body.get("apiVersion")
     if type(api_version) is str and (finding := _check_version(found, api_version[:_NAME], line)) is not None:
         findings.append(finding)
@@ -202,17 +219,25 @@ def _check_policy(
     for other in others:
         _check_other(other, frame)
     if body is None:
-        frame.refuse(NO_OBJECT, (), "the request holds no object: this is checked on CREATE and UPDATE only")
+        frame.refuse(
+            NO_OBJECT,
+            (),
+            "the request holds no object, and Linkerd checks objects: send requests to CREATE and UPDATE only",
+        )
         return _forgive(frame.findings) if kind.lenient else frame.findings
     if type(body) is not dict:
-        frame.refuse(TYPE, (), f"the object is {kind_of(body)}, want an object")
+        frame.refuse(TYPE, (), f"the object is {kind_of(body)}: write an object")
         return frame.findings
     metadata = read_metadata(body, frame)
     if metadata.get("namespace") is None and line.has("policy/namespace-in-object"):
-        frame.refuse(MISSING, ("metadata", "namespace"), "missing, Linkerd 2.12 wants it in the object itself: add it")
+        frame.refuse(
+            MISSING,
+            ("metadata", "namespace"),
+            "metadata.namespace is missing, and Linkerd 2.12 requires it in the object itself: add it",
+        )
     if "spec" not in body:
         missing = Reading(line, judge)
-        missing.refuse(MISSING, ("spec",), "missing, want an object: add it")
+        missing.refuse(MISSING, ("spec",), "the field spec is missing: add it, with an object")
         return frame.findings + (_forgive(missing.findings) if kind.lenient else missing.findings)
     reading = Reading(line, judge, str(metadata.get("namespace") or ""), metadata.get("annotations") or {})
     spec = _spec(kind, line, _version(body)).read(body["spec"], ("spec",), reading)
@@ -231,7 +256,7 @@ def _check_other(other: Any, frame: Reading) -> None:
     if other is None:
         return
     if type(other) is not dict:
-        frame.refuse(TYPE, ("oldObject",), f"the old object is {kind_of(other)}, want an object")
+        frame.refuse(TYPE, ("oldObject",), f"the old object is {kind_of(other)}: write an object")
     else:
         read_metadata(other, frame, ("oldObject",))
 

@@ -14,7 +14,7 @@ INVALID = declare(
     "route-annotation-invalid",
     Severity.ERROR,
     "FieldValueInvalid",
-    "A retry or timeout annotation of a route to a Service or an EgressNetwork that cannot be read.",
+    "Linkerd cannot read a retry or timeout annotation of a route to a Service or an EgressNetwork.",
 )
 ON_SERVICE = declare(
     "service-annotation-invalid",
@@ -26,13 +26,13 @@ NO_EFFECT = declare(
     "route-annotation-no-effect",
     Severity.WARNING,
     "FieldValueForbidden",
-    "A retry or timeout annotation that changes nothing where it stands.",
+    "A retry or timeout annotation has no effect where it stands.",
 )
 UNKNOWN = declare(
     "route-annotation-unknown",
     Severity.WARNING,
     "FieldValueNotSupported",
-    "An annotation under retry.linkerd.io or timeout.linkerd.io that is not read.",
+    "Linkerd does not read an annotation under retry.linkerd.io or timeout.linkerd.io.",
 )
 
 _RETRY: Final = "retry.linkerd.io/"
@@ -52,7 +52,7 @@ HTTP_CONDITIONS: Final = ("5xx", "gateway-error")
 def _limit(text: str) -> str:
     if parse_unsigned(text, 65535) is not None:
         return ""
-    return "want a whole number from 0 to 65535"
+    return "write a whole number from 0 to 65535"
 
 
 def _duration(text: str) -> str:
@@ -88,8 +88,8 @@ def _grpc(text: str) -> str:
 
 def _no_condition(condition: str, want: str, names: tuple[str, ...]) -> str:
     if condition != condition.strip():
-        return f"{show(condition)} has white space around it, which is not allowed: take it away"
-    return f"{show(condition)} is no condition, want a comma-separated list of {want}{suggest(condition, names)}"
+        return f"{show(condition)} has white space around it; take it away"
+    return f"{show(condition)} is not a condition; write a comma-separated list of {want}{suggest(condition, names)}"
 
 
 _COMMON: Final[dict[str, Callable[[str], str]]] = {
@@ -151,12 +151,12 @@ def _check(key: str, value: Any, readers: Readers, effective: bool, invalid: Rul
         text = f"{key} has no effect, as no parent of this route is a Service or an EgressNetwork: leave it out"
         return NO_EFFECT.at(path, text)
     if not isinstance(value, str):
-        return invalid.at(path, f"{show(value)} is no string: put it in quotes")
+        return invalid.at(path, f"{show(value)} is not a string: put it in quotes")
     wrong = readers[key](value)
     if wrong:
-        return invalid.at(path, f"{show(value)} cannot be read: {wrong}")
+        return invalid.at(path, f"Linkerd cannot read {show(value)}: {wrong}")
     if key == _LIMIT and parse_unsigned(value, 65535) == 0:
-        return NO_EFFECT.at(path, "0 has no effect: one retry is made where retries are set, write 1 or leave it out")
+        return NO_EFFECT.at(path, "a limit of 0 has no effect, and the proxy retries once: write 1, or leave it out")
     if key == _RETRY_TIMEOUT and parse_annotation(value) == 0:
-        return NO_EFFECT.at(path, "0 has no effect, it means no timeout of a try: leave it out")
+        return NO_EFFECT.at(path, "a timeout of 0 sets no limit to a try: leave it out")
     return None

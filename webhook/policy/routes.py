@@ -16,46 +16,56 @@ from webhook.policy.routeshapes import TOKEN
 from webhook.policy.targets import EGRESS_NETWORK, GATEWAY, SERVICE, GroupKind, canonical, read_parent
 
 EGRESS_PORT = declare(
-    "route-egress-port", Severity.ERROR, "FieldValueRequired", "A route's parent is an EgressNetwork without a port."
+    "route-egress-port",
+    Severity.ERROR,
+    "FieldValueRequired",
+    "A route has an EgressNetwork as its parent and names no port of it.",
 )
 BACKEND_PORT = declare(
-    "route-backend-port", Severity.ERROR, "FieldValueRequired", "A route's backend is a Service without a port."
+    "route-backend-port",
+    Severity.ERROR,
+    "FieldValueRequired",
+    "A route has a Service as its backend and names no port of it.",
 )
 PATH_ABSOLUTE = declare(
     "route-path-absolute",
     Severity.ERROR,
     "FieldValueInvalid",
-    "A path to match or to redirect to has no slash in front.",
+    "A path that a route matches or redirects to does not begin with a slash.",
 )
-PATTERN = declare(
-    "route-regex", Severity.ERROR, "FieldValueInvalid", "A regular expression that the proxy's engine does not take."
-)
+PATTERN = declare("route-regex", Severity.ERROR, "FieldValueInvalid", "The proxy cannot read a regular expression.")
 HEADER_NAME = declare(
-    "route-header-name", Severity.ERROR, "FieldValueInvalid", "A header name that HTTP does not allow."
+    "route-header-name", Severity.ERROR, "FieldValueInvalid", "HTTP does not allow the name of a header."
 )
 HEADER_VALUE = declare(
-    "route-header-value", Severity.ERROR, "FieldValueInvalid", "A header value that HTTP does not allow."
+    "route-header-value", Severity.ERROR, "FieldValueInvalid", "HTTP does not allow the value of a header."
 )
 REDIRECT_PATH = declare(
-    "route-redirect-path", Severity.ERROR, "FieldValueRequired", "A redirect's path says neither of the two it may be."
+    "route-redirect-path",
+    Severity.ERROR,
+    "FieldValueRequired",
+    "A redirect's path has neither replaceFullPath nor replacePrefixMatch.",
 )
 REDIRECT_STATUS = declare(
-    "route-redirect-status", Severity.ERROR, "FieldValueInvalid", "A redirect's status code is none of HTTP's."
+    "route-redirect-status",
+    Severity.ERROR,
+    "FieldValueInvalid",
+    "A redirect has a status code that HTTP does not have.",
 )
 PATH_UNREACHABLE = declare(
-    "route-path-unreachable", Severity.WARNING, "FieldValueInvalid", "A path that no request can have."
+    "route-path-unreachable", Severity.WARNING, "FieldValueInvalid", "A route matches a path that no request can have."
 )
 NEVER_MATCHES = declare(
-    "route-regex-never", Severity.WARNING, "FieldValueInvalid", "A regular expression that nothing can match."
+    "route-regex-never", Severity.WARNING, "FieldValueInvalid", "Nothing can match a regular expression."
 )
 SHADOWED = declare(
     "route-rule-shadowed",
     Severity.WARNING,
     "FieldValueDuplicate",
-    "A route rule whose matches an earlier rule has all.",
+    "An earlier rule of a route has all matches of a later one, which never applies.",
 )
 FILTER_TWICE = declare(
-    "route-filter-twice", Severity.WARNING, "FieldValueDuplicate", "A filter type twice in one rule."
+    "route-filter-twice", Severity.WARNING, "FieldValueDuplicate", "A rule has two filters of one type."
 )
 PARENT_GROUP = declare(
     "route-parent-group",
@@ -69,17 +79,20 @@ PARENT_KIND = declare(
     "FieldValueNotSupported",
     "A route's parent is of a kind that Linkerd passes over.",
 )
-PARENT_TWICE = declare("route-parent-twice", Severity.WARNING, "FieldValueDuplicate", "A parentRef twice.")
+PARENT_TWICE = declare(
+    "route-parent-twice", Severity.WARNING, "FieldValueDuplicate", "A route has the same parent twice."
+)
 
+_NAME_OF: Final = "write letters, digits and any of !#$%&'*+-.^_`|~"
 _VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 # What a client's or a proxy's normalisation leaves in no path.
 _UNREACHABLE: Final = (
-    ("//", "// is merged"),
-    ("/./", "/./ is resolved"),
-    ("/../", "/../ is resolved"),
-    ("%2f", "an encoded slash is decoded or refused"),
-    ("#", "a fragment is not sent"),
-    ("?", "the query is no part of the path"),
+    ("//", "clients and proxies merge //"),
+    ("/./", "clients and proxies resolve /./"),
+    ("/../", "clients and proxies resolve /../"),
+    ("%2f", "clients and proxies decode or refuse an encoded slash"),
+    ("#", "clients do not send a fragment"),
+    ("?", "the query is not part of the path"),
 )
 
 
@@ -141,7 +154,7 @@ def warn_of_parents(spec: Node, reading: Reading) -> None:
     for parent in spec.nodes("parentRefs"):
         key = _key(parent)
         if key in seen:
-            reading.note(PARENT_TWICE, parent.path, "the same parentRef once more: leave it out")
+            reading.note(PARENT_TWICE, parent.path, "the route has this parent twice: leave it out here")
         seen.add(key)
 
 
@@ -154,8 +167,8 @@ def check_backends(rule: Node, reading: Reading) -> None:
             reading.note(
                 BACKEND_PORT,
                 (*backend.path, "port"),
-                f"{show(backend.get('port')) if 'port' in backend else 'missing'}, a Service is used at a port: "
-                "write the port that it exposes",
+                f"the backend {show(backend.get('name'))} is a Service and has "
+                f"{'no port' if backend.get('port') is None else 'the port 0'}: write one of the Service's ports",
             )
 
 
@@ -185,7 +198,7 @@ def check_absolute(value: str, at: Path, reading: Reading) -> bool:
     if value.startswith("/"):
         return True
     fix = "write / for every path" if not value else f"write {show('/' + value.strip())}"
-    reading.note(PATH_ABSOLUTE, at, f"{show(value)} is not absolute, want a / in front: {fix}")
+    reading.note(PATH_ABSOLUTE, at, f"the path {show(value)} does not begin with a slash: {fix}")
     return False
 
 
@@ -193,7 +206,7 @@ def _warn_of_path(value: str, at: Path, reading: Reading) -> None:
     lowered = value.lower()
     for part, why in _UNREACHABLE:
         if part in lowered or (part in ("/./", "/../") and lowered.endswith(part[:-1])):
-            reading.note(PATH_UNREACHABLE, at, f"{show(value)} can be no request's path: {why}")
+            reading.note(PATH_UNREACHABLE, at, f"no request has the path {show(value)}, as {why}: write it without")
             return
 
 
@@ -224,10 +237,8 @@ def check_header_name(name: str, at: Path, reading: Reading) -> None:
     if name.isascii() and reading.line.has("policy/quote-in-header-name"):
         name = name.replace('"', "-")
     if TOKEN.fullmatch(name) is None:
-        fix = ": take the colon away" if name.endswith(":") and TOKEN.fullmatch(name[:-1]) else ""
-        reading.note(
-            HEADER_NAME, at, f"{show(name)} is no header name, want letters, digits and any of !#$%&'*+-.^_`|~{fix}"
-        )
+        fix = "take the colon away" if name.endswith(":") and TOKEN.fullmatch(name[:-1]) else ""
+        reading.note(HEADER_NAME, at, f"{show(name)} is not the name of a header: {fix or _NAME_OF}")
 
 
 def check_header_value(value: str, at: Path, reading: Reading) -> None:
@@ -236,7 +247,7 @@ def check_header_value(value: str, at: Path, reading: Reading) -> None:
         reading.note(
             HEADER_VALUE,
             at,
-            f"{show(value)} is no header value: take the line breaks and other control characters away",
+            f"{show(value)} is not the value of a header: take the line breaks and other control characters away",
         )
 
 
@@ -270,10 +281,16 @@ def _check_redirect(redirect: Node | None, reading: Reading) -> None:
                 break
         else:
             name = "replaceFullPath" if path["type"] == "ReplaceFullPath" else "replacePrefixMatch"
-            reading.note(REDIRECT_PATH, (*path.path, name), "missing, want the path to redirect to: add one such as /")
+            reading.note(
+                REDIRECT_PATH,
+                (*path.path, name),
+                f"the path of the redirect has no {name}: add it, with a path such as /",
+            )
     status = redirect.get("statusCode")
     if status is not None and not 100 <= status <= 999:
-        reading.note(REDIRECT_STATUS, (*redirect.path, "statusCode"), f"{status} is no status code, want 301 or 302")
+        reading.note(
+            REDIRECT_STATUS, (*redirect.path, "statusCode"), f"{status} is not a status code of HTTP: write 301 or 302"
+        )
 
 
 def warn_of_filters(filters: Iterable[Node], reading: Reading) -> None:
@@ -284,7 +301,9 @@ def warn_of_filters(filters: Iterable[Node], reading: Reading) -> None:
         if kind is None or kind == "ExtensionRef":
             continue
         if kind in seen:
-            reading.note(FILTER_TWICE, (*entry.path, "type"), f"a second {kind}: put both into one filter")
+            reading.note(
+                FILTER_TWICE, (*entry.path, "type"), f"the rule has two filters of type {kind}: put both into one"
+            )
         seen.add(kind)
 
 
@@ -300,7 +319,8 @@ def warn_of_shadows(spec: Node, reading: Reading) -> None:
             reading.note(
                 SHADOWED,
                 rule.path,
-                f"rules[{earlier[0][-1]}] has the same matches and wins: merge the two, or narrow one",
+                f"rules[{earlier[0][-1]}] has the same matches, so that this rule never applies: merge the "
+                "two, or narrow one",
             )
         for key in keys:
             seen.setdefault(key, rule.path)

@@ -13,19 +13,19 @@ VALUES_MISSING = declare(
     "selector-values-missing",
     Severity.WARNING,
     "FieldValueRequired",
-    "An `In` without values, which selects nothing, or a `NotIn` without, which excludes nothing.",
+    "A selector has `In` without values, which selects nothing, or `NotIn` without values, which excludes nothing.",
 )
 VALUES_UNUSED = declare(
     "selector-values-unused",
     Severity.WARNING,
     "FieldValueForbidden",
-    "`Exists` or `DoesNotExist` with values, which are not looked at.",
+    "A selector has `Exists` or `DoesNotExist` with values, which Linkerd ignores.",
 )
 ONE_FORM = declare(
     "selector-one-form",
     Severity.SCHEMA,
     "FieldValueForbidden",
-    "A selector of the oldest Server version has not exactly one of labels and expressions.",
+    "A selector of the oldest Server version has both matchLabels and matchExpressions, or neither.",
 )
 
 OPERATORS: Final = ("In", "NotIn", "Exists", "DoesNotExist")
@@ -34,13 +34,13 @@ OPERATORS: Final = ("In", "NotIn", "Exists", "DoesNotExist")
 def _check(node: Node, reading: Reading) -> None:
     operator, values = node.get("operator"), node.get("values")
     if operator in ("In", "NotIn") and not values and "values" not in node.bad:
-        effect = "nothing is selected" if operator == "In" else "nothing is excluded"
-        reading.note(VALUES_MISSING, (*node.path, "values"), f"{operator} without values, so {effect}: add one")
+        effect = "selects nothing" if operator == "In" else "excludes nothing"
+        reading.note(VALUES_MISSING, (*node.path, "values"), f"{operator} has no values, so that it {effect}: add one")
     elif operator in ("Exists", "DoesNotExist") and values:
         reading.note(
             VALUES_UNUSED,
             (*node.path, "values"),
-            f"{operator} does not look at values {show(values)}: leave them out, or write In",
+            f"Linkerd ignores the values {show(values)} of {operator}: leave them out, or write In",
         )
 
 
@@ -49,7 +49,7 @@ def _check_alone(node: Node, reading: Reading) -> None:
         reading.note(
             ONE_FORM,
             node.path,
-            "the CRD wants exactly one of matchLabels and matchExpressions at v1alpha1: write a newer version",
+            "at v1alpha1, the CRD requires exactly one of matchLabels and matchExpressions: write a newer version",
         )
 
 

@@ -20,13 +20,16 @@ from webhook.policy.selectors import (
 from webhook.policy.shape import STRING, Choice, Field, Pruned, Shape, Struct, can, may, need, not_allowed, read_aside
 
 ACCESS_POLICY = declare(
-    "server-access-policy", Severity.ERROR, "FieldValueNotSupported", "A Server's accessPolicy is none that there is."
+    "server-access-policy",
+    Severity.ERROR,
+    "FieldValueNotSupported",
+    "A Server has an accessPolicy that does not exist.",
 )
 BOTH_SELECTORS = declare(
     "server-two-selectors",
     Severity.SCHEMA,
     "FieldValueForbidden",
-    "A Server selects both Pods and ExternalWorkloads; the latter count.",
+    "A Server has both a podSelector and an externalWorkloadSelector, and Linkerd ignores the former.",
 )
 NO_PORT = declare(
     "server-port-empty", Severity.WARNING, "FieldValueInvalid", "A Server's port is an empty name, which no port has."
@@ -47,7 +50,7 @@ OVERLAP = declare(
     "server-overlap",
     Severity.ERROR,
     "FieldValueDuplicate",
-    "A Server selects the same port of the same Pods as another; refused up to 2.12.",
+    "Two Servers select the same port of the same Pods, which Linkerd up to 2.12 refuses.",
 )
 
 PROTOCOLS: Final = ("unknown", "HTTP/1", "HTTP/2", "gRPC", "opaque", "TLS")
@@ -141,7 +144,7 @@ class _ServerSpec(Struct):
             reading.refuse(
                 MISSING,
                 (*path, "podSelector"),
-                "missing, want an object: add one such as {matchLabels: {app: web}}, or {} for every Pod",
+                "the field podSelector is missing: add it, such as {matchLabels: {app: web}}, or {} for every Pod",
             )
             return node
         chosen = present[0]
@@ -160,10 +163,16 @@ class _ServerSpec(Struct):
         if self._external:
             if value.get("podSelector") is not None and value["externalWorkloadSelector"] is not None:
                 reading.note(
-                    BOTH_SELECTORS, at, "not looked at, as externalWorkloadSelector is there: leave one of them out"
+                    BOTH_SELECTORS,
+                    at,
+                    "Linkerd ignores podSelector beside externalWorkloadSelector: leave one of them out",
                 )
         elif value.get("podSelector") is None:
-            reading.note(SCHEMA_MISSING, at, "missing, the CRD of this version wants an object: write a newer version")
+            reading.note(
+                SCHEMA_MISSING,
+                at,
+                "the CRD requires the field podSelector in this version of the API: write a newer version",
+            )
         else:
             read_aside(self._pods, value["podSelector"], at, reading)
 
@@ -201,7 +210,8 @@ def check_overlap(name: str, spec: Any, catalog: Catalog, reading: Reading) -> b
             reading.note(
                 OVERLAP,
                 (*spec.path, "port"),
-                f"{show(port)} of these Pods is selected by Server {show(other)} already: change that, or the selector",
+                f"Server {show(other)} selects the port {show(port)} of these Pods already: write another "
+                "port, or another selector",
             )
     return found
 

@@ -17,25 +17,25 @@ UNAUTHENTICATED = declare(
     "serverauthorization-unauthenticated",
     Severity.ERROR,
     "FieldValueForbidden",
-    "A client is both unauthenticated and authenticated by the mesh's TLS.",
+    "A ServerAuthorization has both unauthenticated and meshTLS for its clients.",
 )
 UNAUTHENTICATED_TLS = declare(
     "serverauthorization-unauthenticated-tls",
     Severity.ERROR,
     "FieldValueForbidden",
-    "Clients need no identity and yet one of some identities.",
+    "A ServerAuthorization has unauthenticatedTLS, and names identities as well.",
 )
 SERVER = declare(
     "serverauthorization-server",
     Severity.SCHEMA,
     "FieldValueRequired",
-    "A ServerAuthorization says neither or both of a Server's name and a selector.",
+    "A ServerAuthorization has both a Server's name and a selector, or neither.",
 )
 NO_CLIENT = declare(
     "serverauthorization-no-client",
     Severity.WARNING,
     "FieldValueRequired",
-    "A ServerAuthorization that no client can satisfy.",
+    "No client can satisfy a ServerAuthorization.",
 )
 
 
@@ -43,9 +43,11 @@ def _check_server(node: Node, reading: Reading) -> None:
     if node.bad or ("name" in node) != ("selector" in node):
         return
     if "name" in node:
-        reading.note(SERVER, node.path, "has both a name and a selector, the CRD wants one: leave the other out")
+        reading.note(
+            SERVER, node.path, "the CRD allows either name or selector, and this has both: leave one of them out"
+        )
     else:
-        reading.note(SERVER, node.path, "has neither a name nor a selector, the CRD wants one: add name")
+        reading.note(SERVER, node.path, "the CRD requires name or selector, and this has neither: add name")
 
 
 def _check_client(node: Node, reading: Reading) -> None:
@@ -54,13 +56,14 @@ def _check_client(node: Node, reading: Reading) -> None:
         reading.note(
             UNAUTHENTICATED,
             (*node.path, "unauthenticated"),
-            "true next to meshTLS, which asks for authentication: leave one of them out",
+            "a client that is unauthenticated has no meshTLS: leave one of the two fields out",
         )
     if mesh_tls is None and not node.get("unauthenticated") and not node.bad:
         reading.note(
             NO_CLIENT,
             node.path,
-            "authorizes no client: add meshTLS (with identities or serviceAccounts), or unauthenticated: true",
+            "the ServerAuthorization authorizes no client: add meshTLS (with identities or serviceAccounts), "
+            "or unauthenticated: true",
         )
 
 
@@ -70,11 +73,15 @@ def _check_mesh_tls(node: Node, reading: Reading) -> None:
         reading.note(
             UNAUTHENTICATED_TLS,
             (*node.path, "unauthenticatedTLS"),
-            f"true next to {' and '.join(named)}, which ask for an identity: leave one of them out",
+            f"unauthenticatedTLS, for clients without an identity, stands beside {' and '.join(named)}: "
+            "leave one of them out",
         )
     elif not node.get("unauthenticatedTLS") and not named and not node.bad:
         reading.note(
-            NO_CLIENT, node.path, "authorizes no client: add identities or serviceAccounts, or unauthenticatedTLS: true"
+            NO_CLIENT,
+            node.path,
+            "the ServerAuthorization authorizes no client: add identities or serviceAccounts, or "
+            "unauthenticatedTLS: true",
         )
 
 

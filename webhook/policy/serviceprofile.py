@@ -25,29 +25,36 @@ from webhook.policy.profileshape import describe, read
 _E: Final = Severity.ERROR
 _W: Final = Severity.WARNING
 
-REQUIRED: Final = declare("sp-required", _E, "FieldValueRequired", "Something that a ServiceProfile needs is missing.")
-NAME: Final = declare("sp-name", _E, "FieldValueInvalid", "A ServiceProfile's name is no DNS name.")
-DURATION: Final = declare("sp-duration", _E, "FieldValueInvalid", "A timeout or a ttl is no duration.")
-RATIO: Final = declare("sp-retry-ratio", _E, "FieldValueInvalid", "A negative retryRatio.")
+REQUIRED: Final = declare("sp-required", _E, "FieldValueRequired", "A field that a ServiceProfile needs is missing.")
+NAME: Final = declare("sp-name", _E, "FieldValueInvalid", "A ServiceProfile's name is not a DNS name.")
+DURATION: Final = declare(
+    "sp-duration", _E, "FieldValueInvalid", "A timeout or a ttl of a ServiceProfile is not a duration."
+)
+RATIO: Final = declare("sp-retry-ratio", _E, "FieldValueInvalid", "The retryRatio of a ServiceProfile is negative.")
 
 SHADOWED: Final = declare(
-    "sp-route-shadowed", _W, "FieldValueDuplicate", "A route that never applies, as one before it takes its requests."
+    "sp-route-shadowed",
+    _W,
+    "FieldValueDuplicate",
+    "A route of a ServiceProfile never applies, as one before it takes its requests.",
 )
-NAME_TWICE: Final = declare("sp-route-name-twice", _W, "FieldValueDuplicate", "Two routes of one name.")
+NAME_TWICE: Final = declare(
+    "sp-route-name-twice", _W, "FieldValueDuplicate", "Two routes of a ServiceProfile have the same name."
+)
 TIMEOUT_IGNORED: Final = declare(
-    "sp-timeout-ignored", _W, "FieldValueInvalid", "A timeout of a route that the proxy takes for none."
+    "sp-timeout-ignored", _W, "FieldValueInvalid", "The proxy takes a timeout of a ServiceProfile's route for none."
 )
 RETRIES_OFF: Final = declare(
-    "sp-retries-off", _W, "FieldValueInvalid", "A retryBudget by which no request is ever sent again."
+    "sp-retries-off", _W, "FieldValueInvalid", "With this retryBudget the proxy retries no request."
 )
 BUDGET_UNUSED: Final = declare(
-    "sp-retry-budget-unused", _W, "FieldValueInvalid", "A retryBudget in a ServiceProfile without a retryable route."
+    "sp-retry-budget-unused", _W, "FieldValueInvalid", "A ServiceProfile has a retryBudget, and no route is retryable."
 )
 CLASSES_EMPTY: Final = declare(
-    "sp-response-classes-empty", _W, "FieldValueInvalid", "An empty list of response classes, which says nothing."
+    "sp-response-classes-empty", _W, "FieldValueInvalid", "A list of response classes is empty, and has no effect."
 )
 OVERRIDE: Final = declare(
-    "sp-override-ignored", _W, "FieldValueInvalid", "An entry of dstOverrides that the proxy leaves aside or misreads."
+    "sp-override-ignored", _W, "FieldValueInvalid", "The proxy ignores or misreads an entry of dstOverrides."
 )
 NOT_FULL: Final = declare(
     "sp-name-not-full",
@@ -56,14 +63,14 @@ NOT_FULL: Final = declare(
     "A ServiceProfile's name is not the full name of a Service, so that it applies to nothing.",
 )
 SERVICE_ABSENT: Final = declare(
-    "sp-service-absent", _W, "FieldValueInvalid", "A ServiceProfile named after a Service that does not exist."
+    "sp-service-absent", _W, "FieldValueInvalid", "A ServiceProfile is named after a Service that does not exist."
 )
 
 
 def check(body: Any, *, line: Line, catalog: Catalog, judge: Judge) -> list[Finding]:
     """Everything there is to say about a ServiceProfile, errors first. `body` is its JSON, None where there is none."""
     if body is None:
-        return [REQUIRED.at((), "there is no object, and without one Linkerd refuses: want the ServiceProfile")]
+        return [REQUIRED.at((), "the request holds no object, and Linkerd refuses that: send the ServiceProfile")]
     profile, findings = read(body, line)
     if not isinstance(profile, dict):
         return findings
@@ -91,7 +98,7 @@ def _in_order(findings: list[Finding]) -> list[Finding]:
 
 _LABEL: Final = "[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
 _DNS_NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
-_NAMES: Final = "want the Service's full name, such as web.emojivoto.svc.cluster.local"
+_NAMES: Final = "write the Service's full name, such as web.emojivoto.svc.cluster.local"
 
 
 def _name(metadata: Any, catalog: Catalog, found: Found) -> None:
@@ -99,16 +106,16 @@ def _name(metadata: Any, catalog: Catalog, found: Found) -> None:
     name = metadata.get("name") if isinstance(metadata, dict) else metadata
     place = _at(None, "metadata", "name")
     if name is None or name == "":
-        found.refuse(REQUIRED, place, f"a ServiceProfile needs a name: {_NAMES}")
+        found.refuse(REQUIRED, place, f"the ServiceProfile has no name: {_NAMES}")
     elif not isinstance(name, str):
         return
     elif len(name) > 253:
-        found.refuse(NAME, place, f"{show(name)} has {len(name)} characters, and a DNS name 253 at most: {_NAMES}")
+        found.refuse(NAME, place, f"{show(name)} has {len(name)} characters, and a DNS name has 253 at most: {_NAMES}")
     elif not _DNS_NAME.fullmatch(name):
         found.refuse(
             NAME,
             place,
-            f"{show(name)} is no DNS name (small letters, digits and -, in parts set apart by dots): {_NAMES}",
+            f"{show(name)} is not a DNS name (lower-case letters, digits and dashes, in parts between dots): {_NAMES}",
         )
     else:
         _warn_of_name(name, metadata.get("namespace"), place, catalog, found)
@@ -164,14 +171,20 @@ def _routes(routes: list[Any], judge: Judge, found: Found) -> bool:
         if found.full:
             break
         if route is None:
-            found.refuse(REQUIRED, place, "null is no route: take it out, or write one with a name and a condition")
+            found.refuse(
+                REQUIRED, place, "null is not a route: take it out, or write a route with a name and a condition"
+            )
         elif isinstance(route, dict):
             _route(route, place, judge, found)
             retryable = retryable or route.get("isRetryable") is True
             name = route.get("name")
             if isinstance(name, str) and names.setdefault(name, index) != index:
                 first = f"route {names[name]} has the name {show(name)} too"
-                found.warn(NAME_TWICE, (place, "name"), f"{first}: their metrics cannot be told apart")
+                found.warn(
+                    NAME_TWICE,
+                    (place, "name"),
+                    f"{first}, so that their metrics cannot be told apart: write another name",
+                )
             shadows.add(index, route.get("condition"))
     return retryable
 
@@ -179,17 +192,17 @@ def _routes(routes: list[Any], judge: Judge, found: Found) -> bool:
 def _route(route: dict[str, Any], place: Place, judge: Judge, found: Found) -> None:
     if route.get("name") in (None, ""):
         found.refuse(
-            REQUIRED, (place, "name"), 'a route needs a name, by which its metrics go: want one such as "GET /"'
+            REQUIRED, (place, "name"), 'the route has no name, which its metrics need: write one such as "GET /"'
         )
     timeout = route.get("timeout")
     if timeout and isinstance(timeout, str):
         duration = _duration(timeout, (place, "timeout"), found)
         if duration is not None and duration <= 0:
-            message = f"{show(timeout)} is the same as no timeout: want one above zero, or leave it out"
+            message = f"the proxy takes the timeout {show(timeout)} for none: write one above zero, or leave it out"
             found.warn(TIMEOUT_IGNORED, (place, "timeout"), message)
     condition = route.get("condition")
     if condition is None:
-        message = 'a route needs a condition: want one such as {"method": "GET", "pathRegex": "/books/[^/]*"}'
+        message = 'the route has no condition: write one such as {"method": "GET", "pathRegex": "/books/[^/]*"}'
         found.refuse(REQUIRED, (place, "condition"), message)
     else:
         check_request(condition, (place, "condition"), judge, found)
@@ -200,17 +213,22 @@ def _route(route: dict[str, Any], place: Place, judge: Judge, found: Found) -> N
 
 def _classes(classes: list[Any], place: Place, judge: Judge, found: Found) -> None:
     if not classes:
-        found.warn(CLASSES_EMPTY, place, "an empty list is the same as none: responses from 500 on count as failures")
+        found.warn(
+            CLASSES_EMPTY,
+            place,
+            "an empty list is the same as no list, and responses from 500 on count as failures: add a "
+            "response class, or leave it out",
+        )
     for index, one in enumerate(classes):
         here = (place, index)
         if found.full:
             break
         if one is None:
-            found.refuse(REQUIRED, here, "null is no response class: take it out, or write one with a condition")
+            found.refuse(REQUIRED, here, "null is not a response class: take it out, or write one with a condition")
         elif isinstance(one, dict):
             condition = one.get("condition")
             if condition is None:
-                message = 'a response class needs a condition: want one such as {"status": {"min": 500, "max": 599}}'
+                message = 'the response class has no condition: write one such as {"status": {"min": 500, "max": 599}}'
                 found.refuse(REQUIRED, (here, "condition"), message)
             else:
                 check_response(condition, (here, "condition"), judge, found)
@@ -238,7 +256,9 @@ class _Shadows:
 
     def _warn(self, index: int, why: str) -> None:
         place = ((_ROUTES, index), "condition")
-        self._found.warn(SHADOWED, place, f"{why}, so this route never applies: change one, or put this first")
+        self._found.warn(
+            SHADOWED, place, f"{why}, so that this route never applies: change one of them, or put this one first"
+        )
 
 
 _SECOND: Final = 1_000_000_000
@@ -249,30 +269,41 @@ def _budget(budget: dict[str, Any], retryable: bool, found: Found) -> None:
     place = _at(None, "spec", "retryBudget")
     ttl, ratio, least = budget.get("ttl"), budget.get("retryRatio"), budget.get("minRetriesPerSecond")
     if isinstance(ratio, float | int) and ratio < 0:
-        found.refuse(RATIO, (place, "retryRatio"), f"{show(ratio)} is negative: want a share such as 0.2")
+        found.refuse(
+            RATIO, (place, "retryRatio"), f"the retryRatio {show(ratio)} is negative: write a share such as 0.2"
+        )
     duration = None
     if ttl is None or ttl == "":
-        found.refuse(REQUIRED, (place, "ttl"), "a retryBudget needs a ttl: want a duration from 1s to 60s, such as 10s")
+        found.refuse(
+            REQUIRED, (place, "ttl"), "the retryBudget has no ttl: write a duration from 1s to 60s, such as 10s"
+        )
     elif isinstance(ttl, str):
         duration = _duration(ttl, (place, "ttl"), found)
     if not retryable:
-        message = "no route has isRetryable: true, so nothing is ever retried: mark those that may be, or take this out"
+        message = (
+            "no route has isRetryable: true, so that the proxy retries nothing: add that to a route, or take the "
+            "retryBudget out"
+        )
         found.warn(BUDGET_UNUSED, place, message)
         return
-    for key, why in _no_retries(duration, ratio or 0, least or 0):
-        found.warn(RETRIES_OFF, (place, key) if key else place, f"{why}, so the proxy retries nothing")
+    for key, why, write in _no_retries(duration, ratio or 0, least or 0):
+        found.warn(RETRIES_OFF, (place, key) if key else place, f"{why}, so that the proxy retries nothing: {write}")
 
 
-def _no_retries(ttl: int | None, ratio: Any, least: Any) -> Iterator[tuple[str, str]]:
+def _no_retries(ttl: int | None, ratio: Any, least: Any) -> Iterator[tuple[str, str, str]]:
     if ttl is not None and not _SECOND <= ttl <= 60 * _SECOND:
-        yield "ttl", "it is not within 1s and 60s"
+        yield "ttl", "the ttl is not within 1s and 60s", "write one such as 10s"
     if isinstance(ratio, float | int) and isinstance(least, int):
         if ratio > 1000:
-            yield "retryRatio", f"{show(ratio)} is above 1000"
+            yield "retryRatio", f"the retryRatio {show(ratio)} is above 1000", "write a share such as 0.2"
         if least >= 2**31:
-            yield "minRetriesPerSecond", f"{least} is more than {2**31 - 1}"
+            yield (
+                "minRetriesPerSecond",
+                f"minRetriesPerSecond, {least}, is above {2**31 - 1}",
+                "write a number such as 10",
+            )
         if ratio == 0 and least == 0:
-            yield "", "retryRatio and minRetriesPerSecond are both 0"
+            yield "", "retryRatio and minRetriesPerSecond are both 0", "raise one of them"
 
 
 # Weights count in ten-thousandths of 32 bits.
@@ -286,12 +317,14 @@ def _overrides(overrides: list[Any], found: Found) -> None:
             continue
         if override.get("authority") in (None, ""):
             message = (
-                "the proxy leaves an entry without authority aside: want one such as web.emojivoto.svc.cluster.local"
+                "the proxy ignores an entry without an authority: write one such as web.emojivoto.svc.cluster.local"
             )
             found.warn(OVERRIDE, (place, "authority"), message)
         weight = override.get("weight")
         if isinstance(weight, str | int | float) and not 0 <= _amount(weight) <= _WEIGHT_LIMIT:
-            message = f"{describe(weight)} does not fit and becomes another number: want 0 to {_WEIGHT_LIMIT}"
+            message = (
+                f"the proxy misreads the weight {describe(weight)}, which is out of range: write 0 to {_WEIGHT_LIMIT}"
+            )
             found.warn(OVERRIDE, (place, "weight"), message)
 
 
@@ -308,7 +341,7 @@ def _duration(text: str, place: Place, found: Found) -> int | None:
     """A duration in nanoseconds; None for what is none, which is refused."""
     duration = _known_duration(text) if len(text) < 32 else _parse_duration(text)
     if isinstance(duration, str):
-        found.refuse(DURATION, place, f"{show(text)} is no duration: want {duration}")
+        found.refuse(DURATION, place, f"{show(text)} is not a duration: write {duration}")
         return None
     return duration
 

@@ -53,7 +53,9 @@ class Shape:
 
     def wrong_type(self, value: Any, path: Path, reading: Reading) -> Bad:
         """Tell that the value has another type, and how it might be written."""
-        reading.refuse(TYPE, path, f"{show(value)} is {kind_of(value)}, want {self.wanted}{self.remedy(value)}")
+        remedy = self.remedy(value)
+        fix = f", not {self.wanted}{remedy}" if remedy else f": write {self.wanted}"
+        reading.refuse(TYPE, path, f"{show(value)} is {kind_of(value)}{fix}")
         return BAD
 
     def remedy(self, value: Any) -> str:
@@ -86,7 +88,7 @@ class Text(Shape):
         self, pattern: str = "", like: str = "", least: int = 0, most: int = 0, choices: Sequence[str] = ()
     ) -> None:
         self._fits = re.compile(pattern).fullmatch if pattern else None
-        self._like = like or f"like {pattern}"
+        self._like = like or f"what matches {pattern}"
         self._least = least
         self._most = most or sys.maxsize
         self._among = choices
@@ -118,10 +120,10 @@ class Text(Shape):
             return not_allowed(value, self._among)
         if len(value) < self._least:
             characters = "a character" if self._least == 1 else f"{self._least} characters"
-            return f"{show(value)} is too short, the CRD wants at least {characters}"
+            return f"{show(value)} is too short: write at least {characters}, as the CRD requires"
         if len(value) > self._most:
-            return f"{show(value)} has {len(value)} characters, the CRD allows {self._most}: shorten it"
-        return f"{show(value)} is not {self._like}, as the CRD wants"
+            return f"{show(value)} has {len(value)} characters, and the CRD allows {self._most}: shorten it"
+        return f"the CRD does not allow {show(value)}: write {self._like}"
 
 
 def not_allowed(value: Any, choices: Sequence[str], called: Mapping[str, str] | None = None) -> str:
@@ -163,7 +165,7 @@ class Integer(Shape):
         self._most = high if most is None else most
         self._among = among
         self.wanted = (
-            f"one of {', '.join(map(str, among))}" if among else f"an integer from {self._least} to {self._most}"
+            either([str(number) for number in among]) if among else f"an integer from {self._least} to {self._most}"
         )
 
     def read(self, value: Any, path: Path, reading: Reading) -> Any:
@@ -173,10 +175,10 @@ class Integer(Shape):
                 return self.wrong_type(value, path, reading)
             value = int(value)
         if not self._low <= value <= self._high:
-            reading.refuse(RANGE, path, f"{show(value)} is out of range, want {self.wanted}")
+            reading.refuse(RANGE, path, f"{show(value)} is out of range: write {self.wanted}")
             return BAD
         if not self._least <= value <= self._most or (self._among and value not in self._among):
-            reading.note(SCHEMA_VALUE, path, f"{value} is not allowed, the CRD wants {self.wanted}")
+            reading.note(SCHEMA_VALUE, path, f"the CRD does not allow {value}: write {self.wanted}")
         return value
 
     def remedy(self, value: Any) -> str:
@@ -225,7 +227,9 @@ class Choice(Shape):
         if type(value) is dict and len(value) == 1:
             ((name, inner),) = value.items()
             if name in self.names and (inner is None or (self._flattened and inner == {})):
-                reading.note(SCHEMA_TYPE, path, f'{show(value)} is an object, the CRD wants the string "{name}"')
+                reading.note(
+                    SCHEMA_TYPE, path, f'{show(value)} is an object, and the CRD requires a string: write "{name}"'
+                )
                 return name
         return self.wrong_type(value, path, reading)
 
@@ -293,9 +297,16 @@ class List(Shape):
 
     def _tell_length(self, length: int, path: Path, reading: Reading) -> None:
         if length < self._least:
-            reading.note(SCHEMA_VALUE, path, f"the CRD wants at least {self._least}: add one, or leave the field out")
+            reading.note(
+                SCHEMA_VALUE,
+                path,
+                f"the list has {'no item' if not length else f'{length} items'}, and the CRD requires "
+                f"{self._least}: add one, or leave the list out",
+            )
         else:
-            reading.note(SCHEMA_VALUE, path, f"{length} items, the CRD allows {self._most}")
+            reading.note(
+                SCHEMA_VALUE, path, f"the list has {length} items, and the CRD allows {self._most}: take some out"
+            )
 
     def _tell_twice(self, items: list[Any], path: Path, reading: Reading) -> None:
         seen: set[str | int] = set()
@@ -305,7 +316,11 @@ class List(Shape):
                 continue
             if name in seen:
                 at = (*path, index, self._key) if self._key else (*path, index)
-                reading.note(SCHEMA_DUPLICATE, at, f"{show(name)} once more, the CRD wants each once: leave it out")
+                reading.note(
+                    SCHEMA_DUPLICATE,
+                    at,
+                    f"{show(name)} is in the list twice, and the CRD allows it once: leave it out here",
+                )
             seen.add(name)
 
     def remedy(self, value: Any) -> str:
@@ -411,10 +426,10 @@ class Struct(Shape):
     def _miss(self, name: str, field: Field, node: Node, reading: Reading) -> None:
         path = (*node.path, name)
         if field.required:
-            reading.refuse(MISSING, path, f"missing, want {field.shape.wanted}: add it")
+            reading.refuse(MISSING, path, f"the field {name} is missing: add it, with {field.shape.wanted}")
             node.bad += (name,)
         else:
-            reading.note(SCHEMA_MISSING, path, f"missing, the CRD wants {field.shape.wanted}: add it")
+            reading.note(SCHEMA_MISSING, path, f"the CRD requires the field {name}: add it, with {field.shape.wanted}")
 
     def _read_rest(self, value: dict[str, Any], path: Path, reading: Reading) -> None:
         for name in sorted(value):
@@ -427,8 +442,8 @@ class Struct(Shape):
                 reading.note(
                     SCHEMA_UNKNOWN,
                     (*path, name),
-                    f"unknown field, the API server drops it"
-                    f"{suggest(name, known) or ': known are ' + ', '.join(known)}",
+                    f"the CRD does not know the field {show(name)}, and the API server drops it"
+                    f"{suggest(name, known) or f': write {either(known)}, or leave it out'}",
                 )
 
     def _read_array(self, value: list[Any], path: Path, reading: Reading) -> Any:
@@ -439,11 +454,15 @@ class Struct(Shape):
             reading.refuse(
                 TYPE,
                 path,
-                f"an array of {len(value)} cannot stand for an object, want {needed} or {self._count} values "
-                f"({names}): write an object",
+                f"an array of {len(value)} cannot stand for an object, only one of {needed} or {self._count} values "
+                f"({names}) could: write an object",
             )
             return BAD
-        reading.note(SCHEMA_TYPE, path, f"an array of {len(value)} stands for an object: write an object")
+        reading.note(
+            SCHEMA_TYPE,
+            path,
+            f"an array of {len(value)} stands for an object, and the CRD requires an object: write one",
+        )
         return self.read(dict(zip(self.fields, value, strict=False)), path, reading)
 
 
@@ -468,7 +487,9 @@ class Tagged(Shape):
             tag, rest = value[0], value[1:]
         elif type(value) is dict:
             if self._tag not in value:
-                reading.refuse(MISSING, (*path, self._tag), f"missing, want {self._choice.wanted}: add it")
+                reading.refuse(
+                    MISSING, (*path, self._tag), f"the field {self._tag} is missing: add it, with {self._choice.wanted}"
+                )
                 return BAD
             tag, rest = value[self._tag], {key: item for key, item in value.items() if key != self._tag}
         else:
@@ -496,7 +517,12 @@ class Pruned(Shape):
         entry = self._shape.read(value, path, reading)
         found = reading.findings[before:]
         reading.findings[before:] = [finding for finding in found if finding.severity is not Severity.SCHEMA]
-        reading.note(SCHEMA_UNKNOWN, path, "not known to this version of the API, the API server drops it")
+        reading.note(
+            SCHEMA_UNKNOWN,
+            path,
+            "this version of the API does not have the field, and the API server drops it: leave it out, or "
+            "write a newer version",
+        )
         return entry
 
 

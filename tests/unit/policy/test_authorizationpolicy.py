@@ -105,8 +105,8 @@ class TestTarget:
     @pytest.mark.parametrize(
         ("target", "hint"),
         [
-            ({"kind": "Server", "name": "web"}, ": set group to policy.linkerd.io"),
-            ({"group": POLICY, "kind": "Namespace", "name": "shop"}, ": leave group out"),
+            ({"kind": "Server", "name": "web"}, "; here, write group: policy.linkerd.io"),
+            ({"group": POLICY, "kind": "Namespace", "name": "shop"}, "; here, leave the group out"),
             ({"group": POLICY, "kind": "Servers", "name": "web"}, ' (did you mean "Server.policy.linkerd.io"?)'),
             ({"kind": "Pod", "name": "web"}, "GRPCRoute.gateway.networking.k8s.io"),
         ],

@@ -136,10 +136,10 @@ class TestAnnotation:
         [
             ("5", '"5s" or "5ms"'),
             ("1.5s", 'write "1500ms"'),
-            ("-5s", "a negative duration"),
+            ("-5s", "a duration is not negative"),
             ("1h30m", "not one number and one unit"),
-            ("10 s", '" s" is no unit'),
-            ("s", "no number in it"),
+            ("10 s", '" s" is not a unit'),
+            ("s", "it has no number"),
             ("99999999999999999d", "too long"),
         ],
     )

@@ -172,10 +172,10 @@ class TestBackends:
         assert "route-backend-port" not in {finding.rule.id for finding in backend(value)}
 
     @pytest.mark.parametrize(
-        ("port", "shown"), [({}, "missing, "), ({"port": 0}, "0, "), ({"port": None}, "missing, ")]
+        ("port", "shown"), [({}, "no port"), ({"port": 0}, "the port 0"), ({"port": None}, "no port")]
     )
     def test_that_lack_a_port_are_told_what_there_is(self, port: JSON, shown: str) -> None:
-        assert backend({"name": "web", **port}).message("route-backend-port").startswith(shown)
+        assert f'"web" is a Service and has {shown}: ' in backend({"name": "web", **port}).message("route-backend-port")
 
     def test_may_change_headers_as_they_like(self) -> None:
         filters = [{"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": ["a b"]}}]

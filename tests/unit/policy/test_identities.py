@@ -71,14 +71,14 @@ def test_an_identity_that_no_client_can_have_is_refused(identity: str) -> None:
         ("Web.Shop", "write web.shop"),
         ("web ", "take the white space away"),
         ("web.*", "only be the whole first label"),
-        ("https://td/a", "only those of the form spiffe://"),
-        ("a..b", "want a name of lower-case letters"),
+        ("https://td/a", "have the form spiffe://"),
+        ("a..b", "write a name of lower-case letters"),
         ("spiffe:///a", "the trust domain is missing"),
         ("spiffe://TD/a", "lower-case letters"),
         ("spiffe://td/a/", "ends in a slash"),
         ("spiffe://td//a", "empty segment"),
         ("spiffe://td/../a", "dot segment"),
-        ("spiffe://td/a b", "a path may hold"),
+        ("spiffe://td/a b", "write the path with"),
     ],
 )
 def test_what_is_wrong_is_told(identity: str, hint: str) -> None:

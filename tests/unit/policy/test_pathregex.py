@@ -56,4 +56,4 @@ def test_alternatives_that_are_bound_are_passed_over(pattern: str) -> None:
 
 
 def test_the_fix_is_written_out() -> None:
-    assert 'want "/books"' in remarks("books").never
+    assert 'write "/books"' in remarks("books").never

@@ -36,7 +36,7 @@ def test_taken(pattern: str) -> None:
 @pytest.mark.parametrize(
     ("pattern", "parts"),
     [
-        ("/a(?=b)", ["`/a(?=b)` is no regular expression", "look-around", "(column 3, `(?=`)", "whole value"]),
+        ("/a(?=b)", ["`/a(?=b)` is not a regular expression", "look-around", "(column 3, `(?=`)", "whole value"]),
         ("(?<!a)b", ["look-around", "column 1"]),
         (r"(a)\1", ["backreferences are not supported", "(column 4, `\\1`)"]),
         (r"\123", ["backreferences"]),

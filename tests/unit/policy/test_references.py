@@ -70,16 +70,20 @@ class TestPolicyTarget:
     @pytest.mark.parametrize(
         ("reference", "text"),
         [
-            (target("Server", "vote"), 'no Server "vote" in namespace shop: create it, or correct the name'),
+            (
+                target("Server", "vote"),
+                'Server "vote" does not exist in namespace shop: create it, or correct the name',
+            ),
             (
                 target("server", "wbe-http", "POLICY.linkerd.io"),
-                'no Server "wbe-http" in namespace shop (did you mean "web-http"?): create it, or correct the name',
+                'Server "wbe-http" does not exist in namespace shop (did you mean "web-http"?): create it, or '
+                "correct the name",
             ),
             (
                 target("GRPCRoute", "orders", GATEWAY),
-                'no GRPCRoute "orders" in namespace shop: create it, or correct the name',
+                'GRPCRoute "orders" does not exist in namespace shop: create it, or correct the name',
             ),
-            (target("Namespace", "cellar", ""), 'no Namespace "cellar": create it, or correct the name'),
+            (target("Namespace", "cellar", ""), 'Namespace "cellar" does not exist: create it, or correct the name'),
         ],
     )
     def test_that_does_not_exist_is_named(self, reference: Any, text: str) -> None:
@@ -87,7 +91,10 @@ class TestPolicyTarget:
 
     @pytest.mark.parametrize(("name", "group", "other"), [("carts", POLICY, GATEWAY), ("orders", GATEWAY, POLICY)])
     def test_that_is_of_the_other_group_is_recognised(self, name: str, group: str, other: str) -> None:
-        text = f'no HTTPRoute "{name}" in namespace shop of {group}, but there is one of {other}: correct the group'
+        text = (
+            f'HTTPRoute "{name}" does not exist in namespace shop in the group {group}, but in {other}: '
+            f"write group: {other}"
+        )
         reference = target("HTTPRoute", name, group)
         assert found("AuthorizationPolicy", {"targetRef": reference}) == [f"spec.targetRef.group: {text}"]
 
@@ -103,14 +110,14 @@ class TestPolicyTarget:
         assert found("HTTPLocalRateLimitPolicy", {"targetRef": target("Server", "web-http")}) == []
         assert found("HTTPLocalRateLimitPolicy", {"targetRef": target("HTTPRoute", "nothing")}) == []
         assert found("HTTPLocalRateLimitPolicy", {"targetRef": target("Server", "nothing")}) == [
-            'spec.targetRef.name: no Server "nothing" in namespace shop: create it, or correct the name'
+            'spec.targetRef.name: Server "nothing" does not exist in namespace shop: create it, or correct the name'
         ]
 
     def test_of_a_server_authorization_is_a_server_by_name(self) -> None:
         assert found("ServerAuthorization", {"server": {"name": "web-http"}}) == []
         assert found("ServerAuthorization", {"server": {"selector": {}}}) == []
         assert found("ServerAuthorization", {"server": {"name": "nothing"}}) == [
-            'spec.server.name: no Server "nothing" in namespace shop: create it, or correct the name'
+            'spec.server.name: Server "nothing" does not exist in namespace shop: create it, or correct the name'
         ]
 
 
@@ -131,17 +138,18 @@ class TestAuthentication:
     def test_that_does_not_exist_is_named_with_its_namespace(self) -> None:
         references = [target("NetworkAuthentication", "vpn"), target("MeshTLSAuthentication", "x", namespace="bank")]
         assert found("AuthorizationPolicy", {"requiredAuthenticationRefs": references}) == [
-            'spec.requiredAuthenticationRefs[0].name: no NetworkAuthentication "vpn" in namespace shop: '
+            'spec.requiredAuthenticationRefs[0].name: NetworkAuthentication "vpn" does not exist in namespace shop: '
             "create it, or correct the name",
-            'spec.requiredAuthenticationRefs[1].name: no MeshTLSAuthentication "x" in namespace bank: '
+            'spec.requiredAuthenticationRefs[1].name: MeshTLSAuthentication "x" does not exist in namespace bank: '
             "create it, or correct the name",
         ]
 
     def test_in_a_namespace_that_does_not_exist_is_at_the_namespace(self) -> None:
         reference = target("NetworkAuthentication", "vpn", namespace="bnak")
         assert found("AuthorizationPolicy", {"requiredAuthenticationRefs": [reference]}) == [
-            'spec.requiredAuthenticationRefs[0].namespace: no NetworkAuthentication "vpn" in namespace bnak, '
-            "which does not exist either: create both, or correct the namespace"
+            'spec.requiredAuthenticationRefs[0].namespace: NetworkAuthentication "vpn" does not exist in '
+            "namespace bnak, "
+            "nor does that namespace: create both, or correct the namespace"
         ]
 
 
@@ -155,21 +163,23 @@ class TestClient:
         assert found("MeshTLSAuthentication", {"identityRefs": there}) == []
         missing = [target("ServiceAccount", "teller", None), target("Namespace", "cellar", None)]
         assert found("MeshTLSAuthentication", {"identityRefs": missing}) == [
-            'spec.identityRefs[0].name: no ServiceAccount "teller" in namespace shop: create it, or correct the name',
-            'spec.identityRefs[1].name: no Namespace "cellar": create it, or correct the name',
+            'spec.identityRefs[0].name: ServiceAccount "teller" does not exist in namespace shop: create it, or '
+            "correct the name",
+            'spec.identityRefs[1].name: Namespace "cellar" does not exist: create it, or correct the name',
         ]
 
     def test_of_a_server_authorization_is_a_service_account(self) -> None:
         accounts = [{"name": "web"}, {"name": "teller", "namespace": "bank"}, {"name": "teller"}]
         assert found("ServerAuthorization", {"client": {"meshTLS": {"serviceAccounts": accounts}}}) == [
-            'spec.client.meshTLS.serviceAccounts[2].name: no ServiceAccount "teller" in namespace shop: '
+            'spec.client.meshTLS.serviceAccounts[2].name: ServiceAccount "teller" does not exist in namespace shop: '
             "create it, or correct the name"
         ]
 
     def test_of_an_override_is_a_service_account(self) -> None:
         overrides = [{"clientRefs": [target("ServiceAccount", name, None) for name in ("web", "wob")]}]
         assert found("HTTPLocalRateLimitPolicy", {"overrides": overrides}) == [
-            'spec.overrides[0].clientRefs[1].name: no ServiceAccount "wob" in namespace shop (did you mean "web"?): '
+            'spec.overrides[0].clientRefs[1].name: ServiceAccount "wob" does not exist in namespace shop (did '
+            'you mean "web"?): '
             "create it, or correct the name"
         ]
 
@@ -194,14 +204,16 @@ class TestRoute:
 
     def test_without_a_group_in_its_parent_means_the_routes_own(self) -> None:
         parents = {"parentRefs": [target("Server", "nothing", None)]}
-        missing = ['spec.parentRefs[0].name: no Server "nothing" in namespace shop: create it, or correct the name']
+        missing = [
+            'spec.parentRefs[0].name: Server "nothing" does not exist in namespace shop: create it, or correct the name'
+        ]
         assert found("HTTPRoute", parents, POLICY) == missing
         # Of a Gateway API route it is another group, and the Server is meant nevertheless.
         assert found("HTTPRoute", parents, GATEWAY) == missing
 
     def test_whose_parent_does_not_exist_is_spoken_of(self) -> None:
         assert found("GRPCRoute", {"parentRefs": [self.PARENT, target("Service", "web", "")]}, GATEWAY) == [
-            'spec.parentRefs[1].name: no Service "web" in namespace shop (did you mean "web-svc"?): '
+            'spec.parentRefs[1].name: Service "web" does not exist in namespace shop (did you mean "web-svc"?): '
             "create it, or correct the name"
         ]
 
@@ -215,7 +227,8 @@ class TestRoute:
         ]
         spec = {"parentRefs": [self.PARENT], "rules": [{}, {"backendRefs": backends}]}
         assert found("HTTPRoute", spec) == [
-            'spec.rules[1].backendRefs[4].name: no Service "nothing" in namespace shop: create it, or correct the name'
+            'spec.rules[1].backendRefs[4].name: Service "nothing" does not exist in namespace shop: create it, '
+            "or correct the name"
         ]
 
     def test_is_told_of_each_missing_backend_once(self) -> None:
@@ -271,8 +284,8 @@ class TestServerPort:
             (finding,) = shared(one, two)
             assert (finding.field, finding.rule.id) == ("spec.port", "server-port-shared")
             assert finding.message == (
-                'also selected by Server "other" for the same workloads, of which each goes by the oldest Server '
-                "alone: choose another port, or labels that those workloads do not have"
+                'Server "other" selects this port of the same workloads, and each workload goes by the oldest Server '
+                "alone: write another port, or labels that those workloads do not have"
             )
 
     @pytest.mark.parametrize(
@@ -304,7 +317,7 @@ class TestServerPort:
 
     def test_that_many_share_names_a_few(self) -> None:
         (finding,) = shared(server("one", 80), *(server(f"other-{number}", 80) for number in range(7)))
-        assert 'Server "other-0", "other-1", "other-2" and 4 more for' in finding.message
+        assert 'Servers "other-0", "other-1", "other-2" and 4 more select ' in finding.message
 
     @pytest.mark.parametrize("port", [None, True, 80.0, [80], {"number": 80}])
     def test_that_is_none_is_not_compared(self, port: Any) -> None:
@@ -372,7 +385,7 @@ class TestWhateverHappens:
         (text,) = found("MeshTLSAuthentication", spec)
         assert "\n" not in text
         assert len(text) < 250
-        assert 'in namespace "x y", which' in text
+        assert 'in namespace "x y", nor' in text
 
     def test_other_kinds_are_not_spoken_of(self) -> None:
         assert check("apps", "Deployment", "shop", "web", {"targetRef": target("Server", "nothing")}, catalog()) == []

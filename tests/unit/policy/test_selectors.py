@@ -85,9 +85,9 @@ class TestValues:
         assert (said.errors, said.warnings) == ([], [f"{AT}.values: selector-values-missing"])
 
     def test_that_are_missing_are_told_their_effect(self) -> None:
-        for operator, effect in (("In", "nothing is selected"), ("NotIn", "nothing is excluded")):
+        for operator, effect in (("In", "selects nothing"), ("NotIn", "excludes nothing")):
             said = expression({"key": "a", "operator": operator})
-            assert said.message("selector-values-missing") == f"{operator} without values, so {effect}: add one"
+            assert said.message("selector-values-missing") == f"{operator} has no values, so that it {effect}: add one"
 
     @pytest.mark.parametrize("operator", ["Exists", "DoesNotExist"])
     def test_that_are_not_looked_at_are_warned_of(self, operator: str) -> None:

@@ -49,7 +49,7 @@ class TestServer:
         said = authorization(server=server)
         assert said.errors == []
         assert "spec.server: serverauthorization-server" in said.schema
-        assert said.message("serverauthorization-server").startswith(f"has {has}")
+        assert said.message("serverauthorization-server").partition(" has ")[2].startswith(has)
 
     @pytest.mark.parametrize(
         ("server", "error"),

@@ -377,7 +377,7 @@ class TestMessages:
 
     def test_a_value_is_shown_with_what_is_allowed(self) -> None:
         text = message(route(timeout="5"), "spec.routes[0].timeout")
-        assert text == '"5" is no duration: want a duration such as 300ms, 1.5s or 1h30m'
+        assert text == '"5" is not a duration: write a duration such as 300ms, 1.5s or 1h30m'
 
     def test_opaque_ports_are_sent_to_the_annotation(self) -> None:
         assert "config.linkerd.io/opaque-ports" in message(profile({"opaquePorts": ["80"]}), "spec.opaquePorts")
@@ -387,11 +387,13 @@ class TestMessages:
         assert '"all": [{"not": {…}}]' in message(body, "spec.routes[0].condition.not")
         body = response(**{"not": [FAILURE["condition"]]})
         field = "spec.routes[0].responseClasses[0].condition.not"
-        assert message(body, field) == "a list cannot be read here: want an object"
+        assert message(body, field) == "Linkerd cannot read a list here: write an object"
         assert '"all": [{"not": {…}}]' in message(body, field, STABLE)
 
     def test_a_container_is_named_and_not_shown(self) -> None:
-        assert message(route(timeout={"a": "secret"}), "spec.routes[0].timeout").startswith("an object ")
+        assert message(route(timeout={"a": "secret"}), "spec.routes[0].timeout").startswith(
+            "Linkerd cannot read an object here: "
+        )
 
 
 class TestHugeObjects:

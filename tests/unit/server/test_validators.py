@@ -147,7 +147,9 @@ class TestRefused:
 
     def test_of_the_whole_object_has_no_field(self) -> None:
         answer = decide([])
-        assert answer.message == 'Server.policy.linkerd.io "subject" is invalid: the object is an array, want an object'
+        assert (
+            answer.message == 'Server.policy.linkerd.io "subject" is invalid: the object is an array: write an object'
+        )
         assert answer.details is not None
         assert answer.details["causes"][0]["field"] == ""
 
