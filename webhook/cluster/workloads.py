@@ -9,14 +9,10 @@ from typing import Any, Final
 import orjson
 
 from webhook.cluster.interface import Workload
+from webhook.findings import templates
+from webhook.findings.finding import Path
 
-# Where an object of any kind may have its Pod template: workloads, CronJobs, those of Argo, Kruise, Knative and KEDA.
-_TEMPLATES: Final = (
-    ("spec", "template"),
-    ("spec", "jobTemplate", "spec", "template"),
-    ("spec", "jobTargetRef", "template"),
-)
-# Objects of these groups make no Pods but by a template in these places.
+# Objects of these groups make no Pods but by a Pod template.
 _NO_PODS: Final = frozenset(
     {
         "",
@@ -88,15 +84,19 @@ def workload_of(body: Mapping[str, Any]) -> Workload | None:
 
 def _template(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The Pod or the Pod template, if it has containers."""
-    if body.get("kind") == "Pod":
-        return body if _items(_dict(body.get("spec")).get("containers")) else None
-    for path in _TEMPLATES:
-        inner: Any = body
-        for part in path:
-            inner = _dict(inner).get(part)
-        if _items(_dict(_dict(inner).get("spec")).get("containers")):
-            return _dict(inner)
-    return None
+    version, kind = body.get("apiVersion"), body.get("kind")
+    group = version.rpartition("/")[0] if isinstance(version, str) else ""
+    if (group, kind) == ("", "Pod"):
+        path: Path = ()
+    else:
+        found = templates.find(group, kind if isinstance(kind, str) else "", body)
+        if found is None:
+            return None
+        path = found.path
+    inner: Any = body
+    for part in path:
+        inner = _dict(inner).get(str(part))
+    return _dict(inner) if _items(_dict(_dict(inner).get("spec")).get("containers")) else None
 
 
 def _declared(ports: Any, field: str) -> Iterator[tuple[int, str]]:

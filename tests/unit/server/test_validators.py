@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Collection
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -98,6 +98,36 @@ class TestAllowed:
     def test_names_a_rule_once_however_often_it_is_broken(self) -> None:
         answer = decide(server(one=1, two=2))
         assert (answer.reason, len(answer.warnings)) == ("schema-unknown", 2)
+
+
+def gateway_route(parent: JSON, **rule: Any) -> AdmissionRequest:
+    """A request about a Gateway API route with two equal rules."""
+    rules = [{"matches": [{"path": {"value": "/a"}}], **rule}] * 2
+    body = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": "a", "namespace": "shop", "annotations": {"timeout.linkerd.io/request": "5"}},
+        "spec": {"parentRefs": [parent], "rules": rules},
+    }
+    return request(body, kind="HTTPRoute", group="gateway.networking.k8s.io")
+
+
+class TestAnotherController:
+    FRONT: ClassVar[JSON] = {"name": "front"}
+
+    def test_gets_no_warning_about_its_route(self) -> None:
+        answer = asyncio.run(validator().answer(gateway_route(self.FRONT, unknown=1)))
+        assert (answer.allowed, answer.warnings) == (True, [])
+
+    def test_gets_the_refusals_that_linkerd_has(self) -> None:
+        answer = asyncio.run(validator().answer(gateway_route(self.FRONT, backendRefs=[{"name": "web"}])))
+        assert (answer.allowed, answer.reason, answer.warnings) == (False, "route-backend-port", [])
+
+    def test_is_not_one_where_the_parent_is_a_service(self) -> None:
+        parent = {"group": "core", "kind": "Service", "name": "web", "port": 80}
+        answer = asyncio.run(validator().answer(gateway_route(parent, unknown=1)))
+        assert (answer.allowed, answer.reason) == (False, "route-annotation-invalid")
+        assert answer.warnings
 
 
 class TestRefused:
