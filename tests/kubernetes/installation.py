@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from certs.issue import issue_ca, issue_leaf
+from certs.issue import Pair, issue_ca, issue_leaf
 from tests.e2e.api import ApiServer
 from tests.e2e.installation import CONFIGURATION_KINDS, NAME, NAMESPACE
 from tests.e2e.program import ROOT
@@ -157,13 +157,18 @@ def put_secret(cluster: Cluster, *, with_ca: bool = True) -> bytes:
     """A certificate for our Service, as somebody else keeps it. Its CA comes out."""
     ca = issue_ca("somebody-else")
     leaf = issue_leaf(ca, [f"{NAME}.{NAMESPACE}.svc"])
-    data = {"tls.crt": leaf.certificate.decode(), "tls.key": leaf.key.decode()}
-    if with_ca:
-        data["ca.crt"] = ca.certificate.decode()
-    metadata = {"name": SECRET, "namespace": NAMESPACE}
-    body = {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls", "metadata": metadata}
-    cluster.apply({**body, "stringData": data}).ok()
+    cluster.apply(tls_secret(SECRET, leaf, ca.certificate if with_ca else b"")).ok()
     return ca.certificate
+
+
+def tls_secret(name: str, leaf: Pair, ca: bytes = b"") -> JSON:
+    """A Secret in Linkerd's namespace with a certificate, and its CA where that is given."""
+    data = {"tls.crt": leaf.certificate.decode(), "tls.key": leaf.key.decode()}
+    if ca:
+        data["ca.crt"] = ca.decode()
+    metadata = {"name": name, "namespace": NAMESPACE}
+    body = {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls", "metadata": metadata}
+    return {**body, "stringData": data}
 
 
 def objects_of(printed: str) -> list[JSON]:
