@@ -71,18 +71,19 @@ def review(
     for problem in problems:
         _say(f"{problem.file}:{problem.line}: {problem.message}; going on without it")
     try:
-        registry = Registry(_webhooks(injector, objects), webhook)
+        domain = injector.mesh.values.cluster_domain if values else ""
+        registry = Registry(_webhooks(injector, objects, domain), webhook)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     sys.exit(asyncio.run(_answer_all(registry, files or (load.STDIN,), allow_empty=allow_empty)))
 
 
-def _webhooks(injector: Injector, objects: list[JSON]) -> list[Webhook]:
+def _webhooks(injector: Injector, objects: list[JSON], domain: str) -> list[Webhook]:
     catalog, cluster = OfflineCatalog(objects), OfflineCluster(objects)
     return [
         ProxyInjector(Current(injector), cluster),
         WorkloadAdvisor(Current(injector), cluster),
-        *(Validator(name, lambda: injector.mesh.line, catalog) for name in VALIDATORS),
+        *(Validator(each, lambda: injector.mesh.line, catalog, cluster_domain=lambda: domain) for each in VALIDATORS),
     ]
 
 

@@ -81,7 +81,7 @@ def validate(
     gc.disable()
     mesh = _mesh(values, release_line) if values else None
     line = mesh.line if mesh else _line(release_line)
-    result = _check(paths, line, _Lint(line, mesh), kubeconfig)
+    result = _check(paths, line, _Lint(line, mesh), kubeconfig, mesh.values.cluster_domain if mesh else "")
     sys.stdout.write(_written(result, output, docs_url))
     sys.stdout.flush()
     _say(_summary(result))
@@ -91,21 +91,27 @@ def validate(
     sys.exit(UNREADABLE)
 
 
-def _check(paths: tuple[str, ...], line: Line, lint: Lint, kubeconfig: str | None) -> Result:
+def _check(paths: tuple[str, ...], line: Line, lint: Lint, kubeconfig: str | None, cluster_domain: str) -> Result:
     from webhook.cluster.catalog import OfflineCatalog
     from webhook.lint.check import check
     from webhook.policy.patterns import judge_for
 
     judge = judge_for(line)
     if kubeconfig is None:
-        return check(paths, line, OfflineCatalog, judge, lint)
+        return check(paths, line, OfflineCatalog, judge, lint, cluster_domain=cluster_domain)
     from webhook.lint.live import Unreachable, with_cluster
 
     try:
         return with_cluster(
             kubeconfig,
             lambda there: check(
-                paths, line, lambda objects: there.over(OfflineCatalog(objects)), judge, lint, there.namespace
+                paths,
+                line,
+                lambda objects: there.over(OfflineCatalog(objects)),
+                judge,
+                lint,
+                there.namespace,
+                cluster_domain,
             ),
             _say,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from webhook import scope
@@ -124,9 +125,11 @@ def check(
     judge: Judge,
     lint: Lint,
     there: Callable[[str], Namespace | None] = lambda _: None,
+    cluster_domain: str = "",
 ) -> Result:
     """Check the objects of these files. `catalog` is made of all of them; `there` knows the Namespaces that are not
-    among them, None for those that it does not know."""
+    among them, None for those that it does not know. `cluster_domain` is what the names of Services end in, empty where
+    that is not known."""
     order: dict[str, int] = {}
     found: list[Reported] = []
     objects: list[Object] = []
@@ -148,11 +151,12 @@ def check(
                     passed_over += 1
                     others.append(each.body if isinstance(each, Object) else each)
     known = catalog([*(each.body for each in objects), *others])
+    judged = partial(registry.check, line=line, catalog=known, judge=judge, cluster_domain=cluster_domain)
     namespaces = _namespaces(objects)
     for each in objects:
         name = each.identity.namespace or "default"
         namespace = namespaces.get(name) or there(name)
-        found += _report(each, _findings(each, line, known, judge, lint, namespace))
+        found += _report(each, _findings(each, judged, lint, namespace))
     found.sort(key=lambda one: (order.get(one.file, -1), one.line, one.column))
     return Result(found, len(objects), passed_over)
 
@@ -225,9 +229,9 @@ def _namespaces(objects: Iterable[Object]) -> dict[str, Namespace]:
 
 
 def _findings(
-    each: Object, line: Line, catalog: Catalog, judge: Judge, lint: Lint, namespace: Namespace | None
+    each: Object, judged: Callable[[str, str, Any], list[Finding]], lint: Lint, namespace: Namespace | None
 ) -> list[Finding]:
-    """What there is to say about one object."""
+    """What there is to say about one object; `judged` says it of policies."""
     kind = each.identity.kind
     found = [
         DUPLICATE_KEY.at(path[len(each.at) :], f'"{path[-1]}" is there more than once, and the last counts: keep one')
@@ -236,7 +240,7 @@ def _findings(
     if each.misspelt:
         found += silenced([each.misspelt], _annotations(each.body))
     if each.is_policy:
-        return found + registry.check(each.group, kind, each.body, line=line, catalog=catalog, judge=judge)
+        return found + judged(each.group, kind, each.body)
     template = each.template
     if template is not None and scope.is_concerned(each.body, template.path, namespace):
         found += lint(template.kind, each.body, template.path, namespace)

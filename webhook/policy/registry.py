@@ -171,11 +171,13 @@ def check(
     catalog: Catalog,
     judge: Judge,
     others: Iterable[Any] = (),
+    cluster_domain: str = "",
 ) -> list[Finding]:
     """Everything there is to say about an object of a kind that `knows` knows, errors first.
 
     `body` is whatever came, None for no object. `others` are further objects of the request (its `oldObject`), of which
-    only the metadata has to be readable. Never raises for what an object holds.
+    only the metadata has to be readable. `cluster_domain` is what the names of Services end in, empty where that is not
+    known. Never raises for what an object holds.
     """
     found = find(group, kind)
     if found is None:
@@ -191,7 +193,9 @@ def check(
                 )
             ]
     if found.group == LINKERD:
-        findings = _imported(found.module).check(body, line=line, catalog=catalog, judge=judge)
+        findings = _imported(found.module).check(
+            body, line=line, catalog=catalog, judge=judge, cluster_domain=cluster_domain
+        )
     else:
         findings = _check_policy(found, body, line, catalog, judge, others)
     if type(body) is not dict:

@@ -67,15 +67,16 @@ SERVICE_ABSENT: Final = declare(
 )
 
 
-def check(body: Any, *, line: Line, catalog: Catalog, judge: Judge) -> list[Finding]:
-    """Everything there is to say about a ServiceProfile, errors first. `body` is its JSON, None where there is none."""
+def check(body: Any, *, line: Line, catalog: Catalog, judge: Judge, cluster_domain: str = "") -> list[Finding]:
+    """Everything there is to say about a ServiceProfile, errors first. `body` is its JSON, None where there is none;
+    `cluster_domain` what Services' names end in, empty where that is not known."""
     if body is None:
         return [REQUIRED.at((), "the request holds no object, and Linkerd refuses that: send the ServiceProfile")]
     profile, findings = read(body, line)
     if not isinstance(profile, dict):
         return findings
     found = Found(findings)
-    _name(profile.get("metadata"), catalog, found)
+    _name(profile.get("metadata"), catalog, cluster_domain, found)
     spec = profile.get("spec")
     if isinstance(spec, dict):
         routes = spec.get("routes")
@@ -101,7 +102,7 @@ _DNS_NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _NAMES: Final = "write the Service's full name, such as web.emojivoto.svc.cluster.local"
 
 
-def _name(metadata: Any, catalog: Catalog, found: Found) -> None:
+def _name(metadata: Any, catalog: Catalog, cluster_domain: str, found: Found) -> None:
     """The name is a DNS name (RFC 1123), and mostly that of a Service."""
     name = metadata.get("name") if isinstance(metadata, dict) else metadata
     place = _at(None, "metadata", "name")
@@ -118,14 +119,15 @@ def _name(metadata: Any, catalog: Catalog, found: Found) -> None:
             f"{show(name)} is not a DNS name (lower-case letters, digits and dashes, in parts between dots): {_NAMES}",
         )
     else:
-        _warn_of_name(name, metadata.get("namespace"), place, catalog, found)
+        _warn_of_name(name, metadata.get("namespace"), place, catalog, cluster_domain, found)
 
 
-def _warn_of_name(name: str, namespace: Any, place: Place, catalog: Catalog, found: Found) -> None:
+def _warn_of_name(name: str, namespace: Any, place: Place, catalog: Catalog, cluster_domain: str, found: Found) -> None:
     """Linkerd looks for the ServiceProfile of a Service by the name SERVICE.NAMESPACE.svc.CLUSTER-DOMAIN alone
     (linkerd2, `controller/api/destination/server.go`)."""
     parts = name.split(".", 3)
-    if len(parts) == 4 and parts[2] == "svc":
+    domain = cluster_domain or "cluster.local"
+    if len(parts) == 4 and parts[2] == "svc" and cluster_domain in ("", parts[3]):
         service, within = parts[:2]
         if catalog.look("", "Service", within, service) is Presence.ABSENT:
             message = (
@@ -134,22 +136,22 @@ def _warn_of_name(name: str, namespace: Any, place: Place, catalog: Catalog, fou
             )
             found.warn(SERVICE_ABSENT, place, message)
         return
-    write = _full_name(name.split("."), namespace)
+    write = _full_name(name.split("."), namespace, domain)
     message = (
         f"{show(name)} is not the full name of a Service, so this ServiceProfile applies to nothing: write {write}"
     )
     found.warn(NOT_FULL, place, message)
 
 
-def _full_name(labels: list[str], namespace: Any) -> str:
+def _full_name(labels: list[str], namespace: Any, domain: str) -> str:
     """The name that is most likely meant."""
     if len(labels) == 1 and isinstance(namespace, str) and namespace:
-        return f"{labels[0]}.{namespace}.svc.cluster.local"
-    if len(labels) == 2 or (len(labels) == 3 and labels[2] == "svc"):
-        return f"{labels[0]}.{labels[1]}.svc.cluster.local"
-    if "svc" in labels[3:4]:
-        return ".".join(labels[1:])
-    return "one such as web.emojivoto.svc.cluster.local"
+        return f"{labels[0]}.{namespace}.svc.{domain}"
+    if len(labels) == 2 or labels[2:3] == ["svc"]:
+        return f"{labels[0]}.{labels[1]}.svc.{domain}"
+    if labels[3:4] == ["svc"]:
+        return f"{labels[1]}.{labels[2]}.svc.{domain}"
+    return f"one such as web.emojivoto.svc.{domain}"
 
 
 def _at(place: Place, *keys: str | int) -> Place:

@@ -190,8 +190,18 @@ def _registry(
     if validates(options):
         # No request is to wait for an import.
         load_all()
-    webhooks: list[Webhook] = [Validator(name, line, around.catalog, patterns.ask) for name in VALIDATORS]
-    if _needs_values(options):
+    is_known = _needs_values(options)
+    webhooks: list[Webhook] = [
+        Validator(
+            name,
+            line,
+            around.catalog,
+            patterns.ask,
+            lambda: configuration.mesh.values.cluster_domain if is_known else "",
+        )
+        for name in VALIDATORS
+    ]
+    if is_known:
         webhooks.insert(0, ProxyInjector(configuration.injector, around.cluster, around.events))
         webhooks.append(WorkloadAdvisor(configuration.injector, around.cluster))
     if options.service is not None:

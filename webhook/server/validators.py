@@ -62,7 +62,8 @@ def knowing(line: Line) -> Asking:
 
 
 class Validator:
-    """A validating webhook. `line` and `ask` are asked for each request, as the configuration may be another."""
+    """A validating webhook. `line`, `ask` and `cluster_domain` (empty: not known) are asked for each request, as the
+    configuration may be another."""
 
     def __init__(
         self,
@@ -70,6 +71,7 @@ class Validator:
         line: Callable[[], Line],
         catalog: Catalog,
         ask: Callable[[Line], Asking] = knowing,
+        cluster_domain: Callable[[], str] = lambda: "",
     ) -> None:
         self.name = name
         self.path = f"/{name}"
@@ -77,6 +79,7 @@ class Validator:
         self._line = line
         self._catalog = catalog
         self._ask = ask
+        self._cluster_domain = cluster_domain
 
     async def answer(self, request: AdmissionRequest) -> Answer:
         """Decide about one request; waits only for regular expressions that take long to judge."""
@@ -92,16 +95,30 @@ class Validator:
         except ReviewError as error:
             return deny(error.message, reason="bad_object")
         ask = self._ask(line)
-        findings = registry.check(group, kind, body, line=line, catalog=self._catalog, judge=ask, others=others)
+        findings = self._check(group, kind, body, line, ask, others)
         if ask.unknown:
             await ask.settle()
-            findings = registry.check(group, kind, body, line=line, catalog=self._catalog, judge=ask, others=others)
+            findings = self._check(group, kind, body, line, ask, others)
         if is_foreign(group, body):
             # Its CRD has judged it already, by a schema that may be another than ours.
             findings = [finding for finding in findings if finding.severity is Severity.ERROR]
         # Nobody is refused for a busy machine.
         late = [registry.PATTERN_LATE.at((), _unchecked(pattern)) for pattern in ask.late]
         return _answer(request, findings + late + _compare(request, body))
+
+    def _check(
+        self, group: str, kind: str, body: Any, line: Line, ask: Asking, others: tuple[Any, ...]
+    ) -> list[Finding]:
+        return registry.check(
+            group,
+            kind,
+            body,
+            line=line,
+            catalog=self._catalog,
+            judge=ask,
+            others=others,
+            cluster_domain=self._cluster_domain(),
+        )
 
     def _kind(self, kind: GroupVersionKind) -> tuple[str, str]:
         # Linkerd's ServiceProfile validator takes whatever comes for one.

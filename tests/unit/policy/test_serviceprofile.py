@@ -357,6 +357,17 @@ def test_a_name_that_is_not_a_service_s_full_name_is_warned_of_and_not_looked_up
     assert catalog.asked == []
 
 
+def test_a_name_that_ends_in_another_domain_than_the_cluster_s_is_told_that_one() -> None:
+    def said(name: str, domain: str) -> list[str]:
+        body = profile(name=name)
+        found = check(body, line=EDGE, catalog=NothingKnown(), judge=lambda pattern: "", cluster_domain=domain)
+        return [f"{one.rule.id}: {one.message.rpartition('write ')[2]}" for one in found]
+
+    assert said(NAME, "cluster.local") == said("web.shop.svc.k8s.example.org", "k8s.example.org") == []
+    assert said(NAME, "k8s.example.org") == ["sp-name-not-full: web.emojivoto.svc.k8s.example.org"]
+    assert said("web.shop", "k8s.example.org") == ["sp-name-not-full: web.shop.svc.k8s.example.org"]
+
+
 @pytest.mark.parametrize("name", [NAME, "web.shop.svc.k8s.example.org", "web.shop.svc.local"])
 def test_a_service_s_full_name_ends_in_any_cluster_s_domain(name: str) -> None:
     assert findings(profile(name=name)) == set()

@@ -112,6 +112,14 @@ def gateway_route(parent: JSON, **rule: Any) -> AdmissionRequest:
     return request(body, kind="HTTPRoute", group="gateway.networking.k8s.io")
 
 
+def test_a_service_profile_s_name_ends_in_the_domain_of_the_cluster() -> None:
+    body = {**PROFILE, "metadata": {"name": "web.shop.svc.cluster.local", "namespace": "shop"}}
+    asked = request(body, kind="ServiceProfile", group="linkerd.io", version="v1alpha2")
+    for domain, rules in (("", ""), ("cluster.local", ""), ("k8s.example.org", "sp-name-not-full")):
+        subject = validator(SP_VALIDATOR, cluster_domain=lambda domain=domain: domain)
+        assert asyncio.run(subject.answer(asked)).reason == rules
+
+
 class TestAnotherController:
     FRONT: ClassVar[JSON] = {"name": "front"}
 
