@@ -84,7 +84,7 @@ def apply(api: ApiServer, *flags: str) -> None:
 class TestAll:
     """An installation with every option that the cluster knows."""
 
-    FLAGS = ("--ha", "--autoscaling", "--network-policy")
+    FLAGS = ("--ha", "--autoscaling", "--network-policy", "--guard=deny")
 
     @pytest.mark.skipif(shutil.which("kubectl") is None, reason="there is no kubectl")
     def test_what_is_printed_is_deleted_by_kubectl_and_installing_again_works(
@@ -182,7 +182,7 @@ class TestAdopted:
         refused = run(kubeconfig)
         assert refused.returncode == 1
         assert refused.stdout == ""
-        done = run(kubeconfig, "--delete")
+        done = run(kubeconfig, "--delete", "--force")
         assert done.returncode == 0, done.stderr
         assert self.given_back(api, before)
         assert left(api) == []
@@ -195,7 +195,7 @@ class TestAdopted:
             with Installation(api, manifests, tmp_path / "ours", ("--adopt",)) as installation:
                 installation.start(1)
                 until("the adoption", lambda: all(_adopted(each) for each in self.now(api)), within=ADOPTION)
-                done = run(kubeconfig, "--delete")
+                done = run(kubeconfig, "--delete", "--force")
                 assert done.returncode == 0, done.stderr
                 end = time.monotonic() + AFTERWARDS
                 while time.monotonic() < end:
