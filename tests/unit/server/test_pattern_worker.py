@@ -38,7 +38,7 @@ async def judge() -> AsyncIterator[PatternJudge]:
 
 @pytest.fixture
 async def patient() -> AsyncIterator[PatternJudge]:
-    judge = PatternJudge(PATIENT)
+    judge = PatternJudge(PATIENT, Worker(start_seconds=60))
     yield judge
     await judge.close()
 
