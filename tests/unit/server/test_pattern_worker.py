@@ -164,13 +164,13 @@ async def test_a_late_pattern_costs_one_worker_only() -> None:
     await judge.close()
 
 
-async def test_the_worker_is_there_before_it_is_needed(judge: PatternJudge) -> None:
-    judge.start()
-    assert await settled(judge, r"\w1") == [""], "who comes meanwhile waits for the same one"
-    pid = judge._worker.pid
-    judge.start()
-    assert await settled(judge, r"\w2") == [""]
-    assert judge._worker.pid == pid
+async def test_the_worker_is_there_before_it_is_needed(patient: PatternJudge) -> None:
+    patient.start()
+    assert await settled(patient, r"\w1") == [""], "who comes meanwhile waits for the same one"
+    pid = patient._worker.pid
+    patient.start()
+    assert await settled(patient, r"\w2") == [""]
+    assert patient._worker.pid == pid
 
 
 async def test_a_worker_that_cannot_be_started_ahead_is_no_end_of_the_judging() -> None:
