@@ -20,13 +20,13 @@ from tests.e2e.waiting import until
 from webhook.cluster import live_catalog
 from webhook.cluster.interface import Presence
 from webhook.cluster.live import LiveCluster
-from webhook.cluster.live_catalog import LiveCatalog
+from webhook.cluster.live_catalog import CORE, CUSTOM, LiveCatalog
 
 POLICY = "policy.linkerd.io"
 GATEWAY = "gateway.networking.k8s.io"
 NOBODY = "sa:linkerd:nobody"
 
-WATCHED = 9
+WATCHED = len(CORE) + sum(len(kinds) for kinds in CUSTOM.values())
 
 
 @pytest.fixture(scope="module")

@@ -310,7 +310,9 @@ class TestRotate:
 
 class TestWatch:
     def test_a_change_is_a_line_and_an_interrupt_ends_it(self, site: Site) -> None:
-        site.self_managed(site.leaf())
+        leaf = site.leaf()
+        site.self_managed(leaf)
+        site.serve(leaf)
         site.configure(site.ca.certificate)
         log = site.folder / "watch"
         with log.open("wb") as output:

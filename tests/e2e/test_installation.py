@@ -175,7 +175,8 @@ class TestAdoption:
         command("install", "--adopt", "--again", f"--kubeconfig={kubeconfig}")
         until("the adoption", lambda: all(_points_here(taken.get(*name)) for name in LINKERDS), within=30)
 
-        command("uninstall", "--delete", f"--kubeconfig={kubeconfig}")
+        # Other tests leave meshed Pods behind, and Linkerd's own injector does not run here.
+        command("uninstall", "--delete", "--force", f"--kubeconfig={kubeconfig}")
         for name in LINKERDS:
             found, before = taken.get(*name), manifests.one(*name)
             clients = [each["clientConfig"] for each in found["webhooks"]]
