@@ -10,6 +10,7 @@ from certs.issue import issue_ca
 from tests.e2e.api import ApiServer
 from tests.kubernetes import workloads
 from tests.kubernetes.cluster import Cluster
+from tests.kubernetes.images import OURS
 from tests.kubernetes.installation import SECRET, Installation, Release, command, left, put_secret, remove
 from tests.unit.install.helmcli import needs_helm
 from webhook.install.configurations import ADMISSION
@@ -67,14 +68,16 @@ class TestInstalling:
         within = workloads.namespace(cluster, "meshed")
         workloads.assert_meshed(workloads.roll_out(cluster, workloads.deployment(within)))
 
-    def test_with_a_ca_that_did_not_sign_the_secret_is_never_ready_and_refuses_no_pod(
+    def test_with_a_ca_that_did_not_sign_the_secret_is_refused_and_unseen_is_never_ready_and_refuses_no_pod(
         self, cluster: Cluster, api: ApiServer, tmp_path: Path
     ) -> None:
         put_secret(cluster, with_ca=False)
         bundle = tmp_path / "ca.pem"
         bundle.write_bytes(issue_ca("stranger").certificate)
         flags = ("--existing-secret", SECRET, "--ca-bundle", str(bundle), "--failure-policy=Fail", "--guard=deny")
-        installation = Installation(cluster, api, flags)
+        refused = command(cluster, "install", f"--image={OURS}", *flags)
+        assert (refused.code, refused.out) == (1, "")
+        installation = Installation(cluster, api, (*flags, "--ignore-cluster"))
         installation.apply().ok()
         waited = installation.kubectl("rollout", "status", "deploy/linkerd-webhook", "--timeout=20s")
         assert waited.code != 0
