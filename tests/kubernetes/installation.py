@@ -18,6 +18,7 @@ from tests.e2e.waiting import until
 from tests.kubernetes.cluster import Cluster, Done, run
 from tests.kubernetes.images import OURS
 from tests.unit.install.helmcli import CHART, helm
+from webhook.install.configurations import REACHED_LABEL, SELF_TEST
 from webhook.install.linkerd import ADOPTED_FROM, LINKERDS
 from webhook.install.removal import THINGS
 
@@ -63,13 +64,19 @@ class Installation:
         until("webhooks in force", self.in_force, within=IN_FORCE, interval=0.3)
 
     def in_force(self) -> bool:
-        """Whether every webhook has rules and a caBundle, and where it adopts, is adopted."""
+        """Whether every webhook has rules and a caBundle, and where it adopts, is adopted; a guard that denies, too."""
         names = LINKERDS if self.adopts else [(kind, NAME) for kind in CONFIGURATION_KINDS]
         found = [self.configuration(kind, name) for kind, name in names]
         if self.adopts and not all(ADOPTED_FROM in each["metadata"].get("annotations", {}) for each in found):
             return False
+        if "--guard=deny" in self.flags and REACHED_LABEL not in self._self_test()["metadata"].get("labels", {}):
+            return False
         webhooks = [webhook for each in found for webhook in each["webhooks"]]
         return all(each.get("rules") and each["clientConfig"].get("caBundle") for each in webhooks)
+
+    def _self_test(self) -> JSON:
+        """The configuration that bears the mark by which a guard that denies comes into force."""
+        return self.configuration("MutatingWebhookConfiguration", SELF_TEST)
 
     def configuration(self, kind: str, name: str = NAME) -> JSON:
         """A webhook configuration as it is stored."""
