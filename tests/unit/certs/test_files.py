@@ -98,3 +98,55 @@ async def test_a_certificate_that_can_be_read_counts_beside_one_that_cannot() ->
     problems = await desk.rounds(4)
     assert desk.bundle == NEW
     assert "it has no end: the other CAs in it count" in problems[-1]
+
+
+class TestLooking:
+    """What the file holds, and what counts where it holds less than before."""
+
+    @staticmethod
+    async def looked(*contents: bytes | OSError | None) -> FileTrust:
+        """After a look at each of these in turn."""
+        left = list(contents)
+
+        def read() -> bytes | None:
+            found = left.pop(0)
+            if isinstance(found, OSError):
+                raise found
+            return found
+
+        trust = FileTrust(read)
+        assert (trust.wanted(), trust.problems) == (b"", [])
+        for _ in contents:
+            await trust.look()
+        return trust
+
+    async def test_its_cas_are_wanted_and_named(self) -> None:
+        trust = await self.looked(OLD + NEW)
+        assert trust.problems == []
+        assert OLD.strip() in trust.wanted()
+        assert NEW.strip() in trust.wanted()
+        assert trust.state() == {"CA": "CN=old, CN=new"}
+
+    async def test_without_a_file_nothing_is_wanted_and_that_is_said(self) -> None:
+        trust = await self.looked(None)
+        assert (trust.wanted(), trust.problems) == (b"", [])
+        assert trust.state() == {"CA": "no ca.crt: caBundles are left alone"}
+
+    async def test_a_broken_block_beside_a_good_one_is_told_and_the_good_one_counts(self) -> None:
+        junk = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+        trust = await self.looked(OLD, junk + NEW)
+        assert trust.state() == {"CA": "CN=new"}
+        (problem,) = trust.problems
+        assert problem.startswith("ca.crt ")
+        assert problem.endswith("the other CAs in it count; put the CA certificates there, in PEM")
+
+    async def test_what_cannot_be_read_leaves_what_was_there_before_and_is_told(self) -> None:
+        for broken in (b"hello", PermissionError(13, "Permission denied")):
+            trust = await self.looked(OLD, broken)
+            assert trust.state() == {"CA": "CN=old"}
+            (problem,) = trust.problems
+            assert "the CAs before it count on" in problem
+        assert "Permission denied" in problem
+        assert trust.serving() is None
+        assert trust.resting()
+        assert await trust.step(None) == ""  # type: ignore[arg-type]
