@@ -124,7 +124,7 @@ def _container() -> JSON:
             {"name": "admin", "containerPort": Value("adminPort"), "protocol": "TCP"},
         ],
         # It waits until the server is ready, so that no probe fails at a start; the server answers it in any case.
-        "startupProbe": {**_probe("/startup", period=1, failures=60, within=30), "initialDelaySeconds": 1},
+        "startupProbe": {**_probe("/startup", period=1, failures=60, within=30), "initialDelaySeconds": 2},
         "livenessProbe": _probe("/live", period=10, failures=3),
         # A Pod that is being deleted gets no requests any more: its probe need not fail for that.
         "readinessProbe": _probe("/ready?draining=ok", period=2, failures=3),
