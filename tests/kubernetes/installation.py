@@ -105,8 +105,8 @@ class Installation:
         return self.kubectl("get", "--raw", f"/api/v1/namespaces/{NAMESPACE}/pods/{pod}:9995/proxy{path}").ok()
 
     def log(self) -> str:
-        """What all replicas have logged."""
-        return self.kubectl("logs", "-l", f"app.kubernetes.io/name={NAME}", "--tail=-1", "--prefix").ok()
+        """What all replicas have logged; nothing while the container of one is yet to be created."""
+        return self.kubectl("logs", "-l", f"app.kubernetes.io/name={NAME}", "--tail=-1", "--prefix").out
 
 
 class Release(Installation):

@@ -72,7 +72,7 @@ class TestDeny:
         assert done.code != 0
         assert "Pod one is not meshed" in done.err
         installation.scale(2)
-        assert workloads.would_be_meshed(cluster, within)
+        until("a meshed Pod", lambda: workloads.would_be_meshed(cluster, within), within=HEARD)
 
     def _warned(self, cluster: Cluster, within: str) -> bool:
         done = workloads.create(cluster, workloads.pod(within), "--dry-run=server")
