@@ -24,9 +24,8 @@ def about(
     """Everything there is to say about a Namespace, a Service, a Pod, or an object with a Pod template.
 
     `kind` is in lower case; `template` leads to the Pod template, and is empty for the others. `namespace` is the one
-    that
-    the object lives in, None where it is not known; `workload` what a Pod belongs to (kind in lower case, name). Never
-    raises for what an object holds.
+    that the object lives in, None where it is not known; `workload` what a Pod belongs to (kind in lower case, name).
+    Never raises for what an object holds.
     """
     if not template and kind == "namespace":
         return advisor.namespace(body)

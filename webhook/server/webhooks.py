@@ -21,6 +21,7 @@ from webhook.injector.subject import Subject, read
 from webhook.policy.registry import LINKERD
 from webhook.policy.targets import GATEWAY, POLICY
 from webhook.review import AdmissionRequest, Answer, deny
+from webhook.scope import is_concerned
 from webhook.server.validators import POLICY_VALIDATOR, SP_VALIDATOR
 
 WORKLOAD_ADVISOR: Final = "workload-advisor"
@@ -106,12 +107,10 @@ def _about_service(injector: Injector, request: AdmissionRequest, namespace: Nam
     subject = request.view
     if not isinstance(subject, Subject) or subject.kind != "service":
         return []
-    if not any(_MARK in key for key in (*subject.annotations, *(subject.metadata.labels or ()))):
+    if not is_concerned(request.object, (), None):
         return []
     return [finding.warning for finding in about(Advisor(injector), "service", request.object, (), namespace)]
 
-
-_MARK = "linkerd"
 
 _STATUS = {
     "not_found": (404, "NotFound"),
