@@ -109,7 +109,7 @@ class Resolver:
             or (settings.memory_limit and settings.memory_request)
             or (settings.ephemeral_storage_limit and settings.ephemeral_storage_request)
         ):
-            self._keep_below_limits(out)
+            self._tell_what_exceeds_its_limit(out)
         if annotations.get(INJECT) == INGRESS:
             settings.is_ingress = True
         if ADDITIONAL_ENV in rows:
@@ -119,44 +119,42 @@ class Resolver:
         self._tell_what_is_not_inherited(annotations, namespace, out)
         return out
 
-    def _keep_below_limits(self, out: Resolved) -> None:
-        """Leave out the annotations by which a request is above its limit: the API server would refuse the Pod.
+    def _tell_what_exceeds_its_limit(self, out: Resolved) -> None:
+        """Tell of a request above its limit, where an annotation makes it so: the API server refuses such a Pod.
 
-        The Pod's own annotation counts before its Namespace's, and a limit before a request. Where the mesh's values
-        alone are contradictory, nothing helps.
+        Linkerd makes it all the same, so the Pod stays as it is. A pair of the mesh's values is told when these are
+        loaded.
         """
         settings = out.settings
         for pair in resources.PAIRS:
-            while is_above(getattr(settings, pair.request), getattr(settings, pair.limit)):
-                present = [each for each in (pair.for_request, pair.for_limit) if each in out.sources]
-                if not present:
-                    break
-                annotation = min(present, key=lambda each: out.sources[each][1] == "pod")
-                self._leave_out(annotation, pair, out)
+            request, limit = getattr(settings, pair.request), getattr(settings, pair.limit)
+            present = [each for each in (pair.for_request, pair.for_limit) if each in out.sources]
+            if present and is_above(request, limit):
+                # The Pod's own annotation is nearer to whoever is told than its Namespace's.
+                annotation = min(present, key=lambda each: out.sources[each][1] != "pod")
+                self._tell_of_pair(annotation, pair, out)
 
-    def _leave_out(self, annotation: str, pair: resources.Pair, out: Resolved) -> None:
-        """Let the mesh's value count in place of an annotation that makes a request exceed its limit, and tell."""
-        settings = out.settings
+    def _tell_of_pair(self, annotation: str, pair: resources.Pair, out: Resolved) -> None:
+        """Tell that this annotation, a request or a limit, and what stands against it exclude each other."""
         is_request = annotation == pair.for_request
-        name, other = (pair.request, pair.limit) if is_request else (pair.limit, pair.request)
-        against, amount = pair.for_limit if is_request else pair.for_request, getattr(settings, other)
-        text, at = out.sources.pop(annotation)
+        against = pair.for_limit if is_request else pair.for_request
+        amount = getattr(out.settings, pair.limit if is_request else pair.request)
+        text, at = out.sources[annotation]
         if against not in out.sources:
             whose = "Linkerd's values"
+        elif out.sources[against][1] == at:
+            whose = against.removeprefix(PREFIX)
         else:
-            whose = (
-                f"Namespace {out.namespace}" if out.sources[against][1] == "namespace" else against.removeprefix(PREFIX)
-            )
+            whose = f"Namespace {out.namespace}"
         what = f"above the {pair.what} limit {amount}" if is_request else f"below the {pair.what} request {amount}"
         on = f" on Namespace {out.namespace}" if at == "namespace" else ""
         sentence = (
-            f"{annotation}{on} is {_quoted(text)}, {what} of {whose}, so the API server would refuse the Pod: it is "
-            f"left out; write {_cut(amount)} or {'less' if is_request else 'more'}"
+            f"{annotation}{on} is {_quoted(text)}, {what} of {whose}, so the API server refuses the Pod: write "
+            f"{_cut(amount)} or {'less' if is_request else 'more'}"
         )
-        path = ("metadata", "annotations", annotation) if at == "pod" else ()
-        out.findings.append(rules.OVER_LIMIT.at(path, sentence))
-        for each in (name, *resources.ALSO.get(name, ())):
-            setattr(settings, each, getattr(self.defaults, each))
+        out.findings.append(
+            rules.OVER_LIMIT.at(("metadata", "annotations", annotation) if at == "pod" else (), sentence)
+        )
 
     def _tell_what_is_not_inherited(self, pod: Mapping[str, str], namespace: Namespace, out: Resolved) -> None:
         """Annotations of the Namespace that somebody set for the proxies of its Pods, and that do nothing."""

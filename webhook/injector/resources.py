@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from webhook.injector.effective import Settings
@@ -21,11 +20,6 @@ class Pair(NamedTuple):
     for_limit: str
 
 
-# Further fields that an annotation of a field sets: the proxy starts as many threads as it has CPUs.
-ALSO: Final[Mapping[str, tuple[str, ...]]] = {
-    "cpu_limit": ("cores", "workers_maximum"),
-    "cpu_request": ("workers_minimum",),
-}
 PAIRS: Final = tuple(
     Pair(what, f"{field}_request", f"{field}_limit", f"{PREFIX}proxy-{key}-request", f"{PREFIX}proxy-{key}-limit")
     for what, field, key in (

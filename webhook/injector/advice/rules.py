@@ -59,7 +59,7 @@ OVER_LIMIT: Final = declare(
     "inject-request-over-limit",
     Severity.WARNING,
     _INVALID,
-    "A request of the proxy is above its limit: the API server refuses such Pods, so the annotation is left out.",
+    "A request of the proxy is above its limit: Linkerd makes such a Pod, and the API server refuses it.",
 )
 NO_START: Final = declare(
     "inject-no-start",

@@ -1,4 +1,4 @@
-"""Requests above limits: the annotation that makes a Pod so that the API server would refuse it is left out."""
+"""Requests above limits: the API server refuses such a Pod, which Linkerd makes all the same, so it is told."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from tests.unit.injector.builders import (
     LINES,
     STABLE,
     decide,
-    env_of,
     inject,
     injector,
     mesh,
@@ -27,7 +26,7 @@ HA: Any = {
         "memory": {"request": "20Mi", "limit": "250Mi"},
     }
 }
-END = "so the API server would refuse the Pod: it is left out; write"
+END = "so the API server refuses the Pod: write"
 
 
 def outcome(
@@ -41,9 +40,9 @@ def outcome(
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_of_two_annotations_the_request_is_left_out(line: str) -> None:
+def test_of_two_annotations_the_request_is_told(line: str) -> None:
     resources, warnings = outcome({f"{CONFIG}proxy-cpu-request": "1", f"{CONFIG}proxy-cpu-limit": "100m"}, line=line)
-    assert resources == {"limits": {"cpu": "100m"}}
+    assert resources == {"limits": {"cpu": "100m"}, "requests": {"cpu": "1"}}
     assert warnings == [
         f'{CONFIG}proxy-cpu-request is "1", above the CPU limit 100m of proxy-cpu-limit, {END} 100m or less '
         "(inject-request-over-limit)"
@@ -51,29 +50,43 @@ def test_of_two_annotations_the_request_is_left_out(line: str) -> None:
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_a_limit_below_the_request_of_the_values_is_left_out(line: str) -> None:
+def test_a_limit_below_the_request_of_the_values_is_told(line: str) -> None:
     resources, warnings = outcome({f"{CONFIG}proxy-memory-limit": "16Mi"}, line=line, **HA)
-    assert (resources["requests"]["memory"], resources["limits"]["memory"]) == ("20Mi", "250Mi")
+    assert (resources["requests"]["memory"], resources["limits"]["memory"]) == ("20Mi", "16Mi")
     assert warnings == [
         f'{CONFIG}proxy-memory-limit is "16Mi", below the memory request 20Mi of Linkerd\'s values, {END} 20Mi or more '
         "(inject-request-over-limit)"
     ]
 
 
-def test_the_pods_own_annotation_counts_before_its_namespaces() -> None:
+@pytest.mark.parametrize("own", ["request", "limit"])
+def test_the_pods_own_annotation_is_told_before_its_namespaces(own: str) -> None:
     size = f"{CONFIG}proxy-ephemeral-storage"
-    resources, warnings = outcome({f"{size}-request": "1Gi"}, {f"{size}-limit": "1Mi"})
-    assert resources == {"requests": {"ephemeral-storage": "1Gi"}}
+    values = {"request": "1Gi", "limit": "1Mi"}
+    (other,) = {*values} - {own}
+    resources, warnings = outcome({f"{size}-{own}": values[own]}, {f"{size}-{other}": values[other]})
+    assert resources == {"limits": {"ephemeral-storage": "1Mi"}, "requests": {"ephemeral-storage": "1Gi"}}
     (warning,) = warnings
-    assert warning.startswith(f'{size}-limit on Namespace shop is "1Mi", below the ephemeral storage request 1Gi of')
+    side = "above" if own == "request" else "below"
+    against = f"{side} the ephemeral storage {other} {values[other]} of Namespace shop"
+    assert warning.startswith(f'{size}-{own} is "{values[own]}", {against}, {END}')
     assert len(warning) <= 256
 
 
-def test_where_both_sides_are_no_good_the_values_count() -> None:
+def test_two_annotations_of_the_namespace_are_told_as_its() -> None:
+    size = f"{CONFIG}proxy-ephemeral-storage"
+    _resources, (warning,) = outcome({}, {f"{size}-request": "1Gi", f"{size}-limit": "1Mi"})
+    assert warning.startswith(
+        f'{size}-request on Namespace shop is "1Gi", above the ephemeral storage limit 1Mi of '
+        f"proxy-ephemeral-storage-limit, {END} 1Mi or less"
+    )
+
+
+def test_one_pair_is_told_once_though_both_are_no_good_beside_the_values() -> None:
     annotations = {f"{CONFIG}proxy-memory-limit": "16Mi", f"{CONFIG}proxy-memory-request": "300Mi"}
     resources, warnings = outcome(annotations, **HA)
-    assert (resources["requests"]["memory"], resources["limits"]["memory"]) == ("20Mi", "250Mi")
-    assert len(warnings) == 2
+    assert (resources["requests"]["memory"], resources["limits"]["memory"]) == ("300Mi", "16Mi")
+    assert len(warnings) == 1
 
 
 @pytest.mark.parametrize("request_", ["100m", "0.1", "50m"])
@@ -81,13 +94,6 @@ def test_a_request_at_its_limit_or_below_is_taken(request_: str) -> None:
     resources, warnings = outcome({f"{CONFIG}proxy-cpu-request": request_, f"{CONFIG}proxy-cpu-limit": "100m"})
     assert resources == {"limits": {"cpu": "100m"}, "requests": {"cpu": request_}}
     assert warnings == []
-
-
-def test_an_annotation_that_is_left_out_does_not_count_the_proxys_threads_either() -> None:
-    annotations = {f"{CONFIG}proxy-cpu-limit": "4"}
-    values: Any = {"proxy__resources": {"cpu": {"request": "6"}}}
-    assert "LINKERD2_PROXY_CORES" not in env_of(inject(pod(annotations), injector(STABLE, **values)))
-    assert env_of(inject(pod(annotations), injector(**values))) == env_of(inject(pod(), injector(**values)))
 
 
 def test_contradictory_values_are_told_when_they_are_loaded_and_break_nothing() -> None:
