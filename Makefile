@@ -57,7 +57,7 @@ sbom: $(VENV)/.run ## dist/sbom.cdx.json: what is locked in requirements/run.txt
 
 # Small changes of the modules that pyproject.toml names, and whether a test notices each. All of them take some hours:
 # MUTANTS="webhook.server.admission*" makes it minutes. `mutmut results` lists what nobody noticed, `mutmut show` it.
-mutants: $(VENV)/.dev ## mutation tests, one process at a time: make mutants MUTANTS="certs.lease*"
+mutants: $(VENV)/.dev ## mutation tests, one process at a time: make mutants MUTANTS="webhook.kube.lease*"
 	$(PIP) install --require-hashes -r requirements/mutants.txt
 	nice $(BIN)/mutmut run --max-children 1 $(MUTANTS)
 	$(BIN)/mutmut results

@@ -20,8 +20,8 @@ import orjson
 from bench import reviews
 from bench.servers import Setting, arguments, machine, prepared
 from webhook import review
-from webhook.cluster.interface import Namespace
 from webhook.injector.inject import Injector
+from webhook.kube.objects import Namespace
 from webhook.mesh.config import Mesh
 from webhook.review import AdmissionRequest, Answer
 

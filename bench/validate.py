@@ -25,7 +25,7 @@ from bench.servers import machine
 from webhook.cluster.catalog import OfflineCatalog
 from webhook.lint.check import check
 from webhook.mesh.releases import LINES, line
-from webhook.policy.patterns import judge_for
+from webhook.policy.regex.judge import judge_for
 
 FLOOR = """
 import sys, yaml

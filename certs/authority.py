@@ -15,13 +15,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from certs import secrets
-from certs.api import JSON, Api, ApiFailure, explain
 from certs.bundle import salvage, write
-from certs.configurations import FIELD_MANAGER, Service
 from certs.decision import CABundles, Do, Observed, Step, decide, due, time
 from certs.inspect import signed_by
 from certs.issue import Pair, issue_ca, issue_leaf
 from certs.secrets import Held, Stored
+from webhook.kube.errors import ApiError, Conflict, NotFound, Unreachable, explain
+from webhook.kube.interface import JSON, Api, find
+from webhook.kube.webhookconfigurations import FIELD_MANAGER, Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Authority:
         self._waiting: list[str] = []
 
     async def look(self) -> None:
-        """Read both Secrets. Raises `ApiFailure` and `TimeoutError`."""
+        """Read both Secrets. Raises `ApiError` and `TimeoutError`."""
         self.problems, self._refused = [], set()
         await self._read()
 
@@ -86,7 +87,7 @@ class Authority:
         return ca is not None and leaf is not None and signed_by(leaf.certificate, ca.certificate)
 
     async def step(self, bundles: CABundles) -> str:
-        """Take the next step, if there is one, and say it. Raises `ApiFailure` and `TimeoutError`."""
+        """Take the next step, if there is one, and say it. Raises `ApiError` and `TimeoutError`."""
         steps = decide(Observed(self._clock(), self.ca, self.leaf, self._names, bundles))
         self._waiting = [step.why for step in steps if step.do is Do.WAIT]
         for step in steps:
@@ -95,12 +96,12 @@ class Authority:
                 continue
             try:
                 await self._write(target, step)
-            except ApiFailure as failure:
-                if failure.status in (0, 404, 409):
-                    raise
+            except (Unreachable, NotFound, Conflict):
+                raise
+            except ApiError as error:
                 # What is refused for one Secret may go for the other.
                 self._refused.add(target.name)
-                self.problems.append(f"{self._name(target)} needs {step.do.value} ({step.why}): {explain(failure)}")
+                self.problems.append(f"{self._name(target)} needs {step.do.value} ({step.why}): {explain(error)}")
                 continue
             await self._read()
             return f"{self._name(target)}: {step.do.value} ({step.why})"
@@ -158,12 +159,7 @@ class Authority:
         return self.ca.held
 
     async def _get(self, name: str) -> JSON | None:
-        try:
-            return await self._api.send("GET", f"{self._root}/{name}")
-        except ApiFailure as failure:
-            if failure.status == 404:
-                return None
-            raise
+        return await find(self._api, f"{self._root}/{name}")
 
     def state(self) -> dict[str, str]:
         """How things stand, for people."""

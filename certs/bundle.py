@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -91,20 +89,3 @@ def write(certificates: Iterable[x509.Certificate]) -> bytes:
 def merge(*bundles: bytes) -> bytes:
     """One bundle of several: each certificate once, where it came first. Raises `BundleError`."""
     return write(certificate for bundle in bundles for certificate in read(bundle))
-
-
-def decode(text: object) -> bytes:
-    """The PEM of a `caBundle`; empty for none. Raises `BundleError`."""
-    if text is None or text == "":
-        return b""
-    if not isinstance(text, str):
-        raise BundleError(f"is {type(text).__name__}: write PEM in base64")
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise BundleError(f"is not base64: {error}") from None
-
-
-def encode(pem: bytes) -> str:
-    """A `caBundle` of PEM."""
-    return base64.b64encode(pem).decode()

@@ -16,13 +16,14 @@ from typing import Final, Protocol
 
 from cryptography import x509
 
-from certs.api import JSON, Api, ApiFailure, explain
 from certs.bundle import read, salvage
-from certs.configurations import Name, Service
+from certs.bundle_age import SETTLE, Standing
 from certs.decision import CABundles
 from certs.handshake import ProbeError, probe
-from certs.standing import SETTLE, Standing
 from certs.writer import BundleWriter
+from webhook.kube.errors import ApiError, explain
+from webhook.kube.interface import JSON, Api
+from webhook.kube.webhookconfigurations import Name, Service
 
 # Seconds between two rounds: while something is under way, and when all is well.
 SOON: Final = 2.0
@@ -108,10 +109,8 @@ class Keeper:
         self._writer.begin()
         try:
             busy = await self._work(self._writer.current(configurations), steps, problems)
-        except ApiFailure as failure:
-            problems.append(explain(failure))
-        except TimeoutError:
-            problems.append("the API server did not answer in time; tried again")
+        except (ApiError, TimeoutError) as error:
+            problems.append(f"{explain(error)}; tried again")
         problems += [*self._source.problems, *self._writer.problems]
         pause = SOON if busy else LATER
         if self._writer.retry_in is not None:
@@ -183,12 +182,13 @@ class Keeper:
 
     async def _unproven(self, wanted: bytes) -> str:
         """Why it is not sure that every ready replica is trusted with these CAs alone; "" where it is."""
+        service = f"Service {self._service.namespace}/{self._service.name}"
         try:
             endpoints = await self._endpoints()
-        except (ApiFailure, TimeoutError) as error:
-            return f"the replicas of Service {self._service.namespace}/{self._service.name} are not known: {error}"
+        except (ApiError, TimeoutError) as error:
+            return f"the replicas of {service} are not known: {explain(error)}"
         if not endpoints:
-            return f"Service {self._service.namespace}/{self._service.name} has no ready replica to ask"
+            return f"{service} has no ready replica to ask"
         outcomes = await asyncio.gather(
             *(self._probe(host, port, self._service.dns_name, wanted) for host, port in endpoints),
             return_exceptions=True,

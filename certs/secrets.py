@@ -15,10 +15,11 @@ from typing import Final
 
 from cryptography import x509
 
-from certs.api import JSON
-from certs.bundle import BundleError, decode, salvage
+from certs.bundle import salvage
 from certs.inspect import CertificateError, chain, check_ca, check_pair, signed_by
 from certs.issue import Pair
+from webhook.kube.data import DataError, decode
+from webhook.kube.interface import JSON
 
 _Check = Callable[[bytes, bytes, datetime], x509.Certificate]
 
@@ -131,7 +132,7 @@ def _read(name: str, body: JSON | None, now: datetime, check: _Check) -> Stored:
 def _issuer(value: object, leaf: x509.Certificate) -> x509.Certificate | None:
     try:
         found = salvage(decode(value))[0]
-    except BundleError:
+    except DataError:
         return None
     return next((each for each in found if each == leaf or signed_by(leaf, each)), None)
 

@@ -10,9 +10,19 @@ from typing import Final
 import structlog
 from cryptography import x509
 
-from certs.api import JSON, Api, ApiFailure, explain
 from certs.bundle import merge, read, salvage, write
-from certs.configurations import FIELD_MANAGER, Entry, Name, Service, managers, path, pointing, with_bundle
+from webhook.kube.errors import ApiError, Conflict, NotFound, Unreachable, explain
+from webhook.kube.interface import JSON, Api
+from webhook.kube.webhookconfigurations import (
+    FIELD_MANAGER,
+    Entry,
+    Name,
+    Service,
+    managers,
+    path,
+    pointing,
+    with_bundle,
+)
 
 # Seconds between two times that a caBundle is put back: doubled each time, and forgotten after a calm while.
 BACK_OFF: Final = (1.0, 300.0)
@@ -89,7 +99,7 @@ class BundleWriter:
     async def write(self, configurations: Sequence[JSON], wanted: bytes, *, exactly: bool = False) -> list[JSON]:
         """See that each caBundle holds what is wanted, beside what it holds already, or `exactly` that.
 
-        The configurations as they are then. Raises `ApiFailure` where the API server is away, and `TimeoutError`.
+        The configurations as they are then. Raises `ApiError` where the API server is away, and `TimeoutError`.
         """
         found = []
         for configuration in configurations:
@@ -159,17 +169,17 @@ class BundleWriter:
         body = with_bundle(configuration, entries, bundle)
         try:
             stored = await self._api.send("PUT", path(name), body, query={"fieldManager": FIELD_MANAGER})
-        except ApiFailure as failure:
-            if failure.status in (404, 409):
-                # Changed or gone since it was read: the next look tells.
-                self._conflicts.add(name)
-                self._retry(CONFLICT)
-                return configuration
-            if failure.status == 0:
-                raise
+        except (NotFound, Conflict):
+            # Changed or gone since it was read: the next look tells.
+            self._conflicts.add(name)
+            self._retry(CONFLICT)
+            return configuration
+        except Unreachable:
+            raise
+        except ApiError as error:
             # One that cannot be written must not keep the certificates of all others from being renewed.
             self.blocked.add(name)
-            self._say(f"{entries[0].field}: {explain(failure)}")
+            self._say(f"{entries[0].field}: {explain(error)}")
             return configuration
         log.info(
             "the caBundle was put back" if again else "the caBundle was written",

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from webhook.cluster.interface import Namespace
 from webhook.findings.finding import Finding, Path
 from webhook.findings.silence import silenced
 from webhook.injector.advice.objects import Advisor
+from webhook.kube.objects import Namespace
 from webhook.policy.service import check as check_service
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from webhook.findings.templates import Template, find
 
 if TYPE_CHECKING:
-    from webhook.cluster.interface import Namespace
     from webhook.findings.finding import Path
+    from webhook.kube.objects import Namespace
 
 # What has no Pod template: a Pod is one itself.
 _WITHOUT: Final[Mapping[str, frozenset[str]]] = {"": frozenset(("Namespace", "Pod", "Service"))}

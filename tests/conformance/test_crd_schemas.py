@@ -25,7 +25,7 @@ from webhook.cluster.interface import NothingKnown
 from webhook.findings.finding import Finding, Severity
 from webhook.mesh.releases import line
 from webhook.policy import registry
-from webhook.policy.patterns import judge_inline
+from webhook.policy.regex.judge import judge_inline
 
 JSON = dict[str, Any]
 Crds = dict[tuple[str, str], Crd]

@@ -20,8 +20,8 @@ from webhook.cluster.catalog import OfflineCatalog
 from webhook.manifest.load import load
 from webhook.mesh.releases import line
 from webhook.review import AdmissionRequest, Answer, ReviewError, deny, parse, render
-from webhook.server.validators import VALIDATORS, Validator
-from webhook.server.webhooks import Registry
+from webhook.webhooks.registry import Registry
+from webhook.webhooks.validators import VALIDATORS, Validator
 
 JSON = dict[str, Any]
 

@@ -27,7 +27,7 @@ from webhook.cluster.offline import OfflineCluster
 from webhook.injector.inject import Injector
 from webhook.mesh.config import ConfigError, Mesh
 from webhook.review import parse, render
-from webhook.server.webhooks import Current, ProxyInjector
+from webhook.webhooks.registry import Current, ProxyInjector
 
 JSON = dict[str, Any]
 

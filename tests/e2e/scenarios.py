@@ -12,13 +12,14 @@ from typing import Any
 import httpx
 import yaml
 
-from certs.bundle import decode, read
+from certs.bundle import read
 from tests.e2e.api import JSON
 from tests.e2e.conftest import RESTART
 from tests.e2e.installation import NAME, NAMESPACE, Installation
 from tests.e2e.mesh import WEBHOOK_KINDS, Manifests
 from tests.e2e.program import Webhook
 from tests.e2e.waiting import until
+from webhook.kube.data import decode
 
 # Seconds that Kubernetes gives a Pod from SIGTERM to its end in our Deployment.
 GRACE = 45.0

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from certs.configurations import Service
 from certs.issue import Pair, issue_ca, issue_leaf
 from tests.e2e.api import JSON, ApiServer
 from tests.e2e.objects import namespace, unique
 from tests.e2e.program import ROOT, Mount, Webhook
 from tests.e2e.waiting import until
+from webhook.kube.webhookconfigurations import Service
 
 NAME = "linkerd-webhook"
 HOOK = "proxy-injector.linkerd-webhook.linkerd.io"

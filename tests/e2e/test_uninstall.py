@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from certs.configurations import Service
 from tests.e2e.api import JSON, ApiServer
 from tests.e2e.installation import CONFIGURATION_KINDS, NAME, NAMESPACE, STORED, Installation, configuration, rendered
 from tests.e2e.mesh import Manifests, installed
@@ -21,9 +20,10 @@ from tests.e2e.program import ROOT
 from tests.e2e.waiting import until
 from webhook.install.configurations import RULES
 from webhook.install.linkerd import ADOPTED_FROM, LINKERDS
-from webhook.install.removal import THINGS
-from webhook.server.upkeep import adoption
-from webhook.server.upkeep.rules import with_rules
+from webhook.kube.webhookconfigurations import Service
+from webhook.uninstall.plan import THINGS
+from webhook.upkeep import adoption
+from webhook.upkeep.rules import with_rules
 
 # Seconds in which a server that may adopt does so.
 ADOPTION = 30.0

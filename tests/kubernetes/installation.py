@@ -20,7 +20,7 @@ from tests.kubernetes.images import OURS
 from tests.unit.install.helmcli import CHART, helm
 from webhook.install.configurations import REACHED_LABEL, SELF_TEST
 from webhook.install.linkerd import ADOPTED_FROM, LINKERDS
-from webhook.install.removal import THINGS
+from webhook.uninstall.plan import THINGS
 
 JSON = dict[str, Any]
 

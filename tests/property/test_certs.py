@@ -8,13 +8,14 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from certs.api import ApiFailure
-from certs.bundle import decode, encode, merge, read, salvage, write
-from certs.configurations import MUTATING, Service, path, pointing
+from certs.bundle import merge, read, salvage, write
 from certs.issue import issue_ca
 from tests.property.strategies import ANYTHING
 from tests.unit.certs.apiserver import Killed, configuration
 from tests.unit.certs.world import CA, LEAF, NAMES, World, installed
+from webhook.kube.data import decode, encode
+from webhook.kube.errors import ApiError
+from webhook.kube.webhookconfigurations import MUTATING, Service, path, pointing
 
 BOUNDED = settings(max_examples=150, deadline=None)
 STORIES = settings(max_examples=40, deadline=None)
@@ -108,7 +109,7 @@ async def happen(world: World, what: str, how: Any) -> None:
     elif what == "kill":
         await killed(world, how)
     elif what == "fail":
-        world.api.fail = lambda method, p: ApiFailure(how, "no") if method != "GET" else None
+        world.api.fail = lambda method, p: ApiError(how, "no") if method != "GET" else None
         await world.run(6)
         world.api.fail = lambda method, p: None
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from tests.property.strategies import ANNOTATIONS, KINDS, OBJECTS, TEXTS, VALUES, sound
 from tests.unit.injector.builders import ENABLED, INJECT, LINES, OPAQUE, injector, request
-from webhook.cluster.interface import Namespace
 from webhook.injector.inject import Injector
 from webhook.injector.settings import SETTINGS
+from webhook.kube.objects import Namespace
 from webhook.review import Answer, render
 
 BOUNDED = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.injector.builders import EDGE, LINES, SERVICE_ACCOUNT, injector, mesh
-from webhook.cluster.interface import Namespace
 from webhook.injector.inject import Injector
 from webhook.injector.memo import Injection, Memo
+from webhook.kube.objects import Namespace
 from webhook.review import Patch, parse, render
 
 # Few values each, so that Pods agree in all that a key has, and differ in one thing only.

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from webhook.policy.pattern_plain import is_plain
-from webhook.policy.pattern_verdict import verdict
+from webhook.policy.regex.plain import is_plain
+from webhook.policy.regex.verdict import verdict
 
 BOUNDED = settings(max_examples=400, deadline=None)
 PIECES = ["a", "/", "0", ".", ".*", r"\.", r"\d+", "[a-z]", "[^/]*", "[a-z0-9-]+", "[a", "]", "-", "(", "(?:", "|", ")"]

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic_core import SchemaValidator, ValidationError, core_schema
 
-from webhook.policy.pattern_scan import cannot_match_anything, cannot_match_path
-from webhook.policy.pattern_size import compile_cost
-from webhook.policy.pattern_verdict import verdict
-from webhook.server.pattern_worker.process import Worker
+from webhook.policy.regex.scan import cannot_match_anything, cannot_match_path
+from webhook.policy.regex.size import compile_cost
+from webhook.policy.regex.verdict import verdict
+from webhook.webhooks.pattern_worker.process import Worker
 
 PIECES = st.sampled_from(
     [

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from tests.unit.policy.builders import BOTH, EDGE, NOTHING_KNOWN, SERVER, SERVICE, STABLE, Servers
 from webhook.findings.finding import RULES, Finding, Severity
 from webhook.mesh.releases import Line
-from webhook.policy.patterns import judge_for
+from webhook.policy.regex.judge import judge_for
 from webhook.policy.registry import KINDS, Kind, check, find
 from webhook.policy.targets import GATEWAY, POLICY
 from webhook.review import AdmissionRequest, GroupVersionKind, render
-from webhook.server.validators import POLICY_VALIDATOR, Validator
+from webhook.webhooks.validators import POLICY_VALIDATOR, Validator
 
 JSON = dict[str, Any]
 

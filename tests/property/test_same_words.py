@@ -15,17 +15,17 @@ from tests.unit.injector.builders import injector, request
 from webhook import scope
 from webhook.advice import about
 from webhook.cluster.catalog import OfflineCatalog
-from webhook.cluster.interface import Namespace
 from webhook.cluster.offline import OfflineCluster
 from webhook.findings.finding import Finding, Severity
 from webhook.injector.advice.objects import Advisor
 from webhook.injector.inject import Injector
 from webhook.injector.settings import SETTINGS
+from webhook.kube.objects import Namespace
 from webhook.lint.check import check
 from webhook.policy.registry import load_all
 from webhook.review import AdmissionRequest, GroupVersionKind
-from webhook.server.advisor import WorkloadAdvisor
-from webhook.server.webhooks import Current, ProxyInjector
+from webhook.webhooks.registry import Current, ProxyInjector
+from webhook.webhooks.workload_advisor import WorkloadAdvisor
 
 VALUES = st.sampled_from(
     ["enabled", "disabled", "true", "", "1", "100m", "64Mi", "8080", "80,x", "10s", "172.17.0.5", "80;90", "é"]

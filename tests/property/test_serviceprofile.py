@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from webhook.cluster.interface import NothingKnown
 from webhook.findings.finding import RULES, Severity
 from webhook.mesh.releases import LINES, line
-from webhook.policy.serviceprofile import check
+from webhook.policy.serviceprofile.check import check
 
 BOUNDED = settings(max_examples=300, deadline=None)
 ON = st.sampled_from([line(name) for name in LINES])

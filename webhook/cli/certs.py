@@ -18,10 +18,10 @@ import click
 from webhook.grammar import GrammarError, parse_duration
 
 if TYPE_CHECKING:
-    from certs.configurations import Service
-    from webhook.certificates.facts import State
-    from webhook.certificates.rotation import Kind
-    from webhook.cluster.api import ApiServer
+    from webhook.diagnosis.certificates.facts import State
+    from webhook.diagnosis.certificates.rotation import Kind
+    from webhook.kube.api import ApiServer
+    from webhook.kube.webhookconfigurations import Service
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -118,7 +118,7 @@ def inspect(
 
     Exit code: 0 it fits, 1 it does not, or nothing is served, 2 something could not be looked at.
     """
-    from certs.configurations import Service
+    from webhook.kube.webhookconfigurations import Service
 
     what = Service(linkerd_namespace, service)
     if ca_bundle is not None and tls_dir is None:
@@ -172,8 +172,8 @@ def issue(
 
     Exit code: 0 all is written, 1 something is there already, 2 a file cannot be read or written.
     """
-    from certs.configurations import Service
-    from webhook.certificates import material
+    from webhook.diagnosis.certificates import material
+    from webhook.kube.webhookconfigurations import Service
 
     if (ca_cert is None) != (ca_key is None):
         raise click.UsageError("--ca-cert and --ca-key go together: both sign with that CA, neither makes a new one")
@@ -193,8 +193,8 @@ def issue(
 
 def _issued(out: Path, files: dict[str, bytes], service: Service) -> None:
     """What was written, and what to do with it."""
-    from webhook.certificates.facts import Summary, first
-    from webhook.certificates.report import stamp, table
+    from webhook.diagnosis.certificates.facts import Summary, first
+    from webhook.diagnosis.certificates.report import stamp, table
 
     rows = []
     for name in ("ca.crt", "ca.key", "tls.crt", "tls.key"):
@@ -241,8 +241,8 @@ def rotate(
 
     Exit code: 0 done, 1 refused or not done in time, 2 cannot be asked for.
     """
-    from certs.configurations import Service
-    from webhook.certificates import rotation
+    from webhook.diagnosis.certificates import rotation
+    from webhook.kube.webhookconfigurations import Service
 
     what = Service(linkerd_namespace, service)
 
@@ -273,7 +273,7 @@ async def _follow(
     api: ApiServer, before: State, kind: Kind, look: Callable[[], Awaitable[State]], within: timedelta
 ) -> int:
     """Print each step as it is done. The exit code comes out."""
-    from webhook.certificates import rotation
+    from webhook.diagnosis.certificates import rotation
 
     told = 0
     last = rotation.Progress(())
@@ -313,7 +313,7 @@ def watch(
 
     Exit code: 0 interrupted, 2 cannot look at the start.
     """
-    from certs.configurations import Service
+    from webhook.kube.webhookconfigurations import Service
 
     async def run(api: ApiServer) -> int:
         look = _looker(api, Service(linkerd_namespace, service), secret, direct=direct)
@@ -325,8 +325,8 @@ def watch(
 
 
 async def _watch(look: Callable[[], Awaitable[State]], interval: float, output: Output) -> int:
-    from webhook.certificates.changes import changes
-    from webhook.certificates.gather import CannotReach
+    from webhook.diagnosis.certificates.changes import changes
+    from webhook.diagnosis.certificates.gather import CannotReach
 
     seen = await look()
     _show(seen, output, indent=False)
@@ -356,7 +356,7 @@ def _line(change: str, output: Output) -> None:
 
 
 def _look_at_files(tls_dir: Path, ca_bundle: Path | None, service: Service) -> State:
-    from webhook.certificates.files import FileError, look
+    from webhook.diagnosis.certificates.files import FileError, look
 
     try:
         return look(tls_dir, ca_bundle, service, _now())
@@ -369,8 +369,8 @@ def _looker(
     api: ApiServer, service: Service, secret: str, cluster_domain: str = "", *, direct: bool
 ) -> Callable[[], Awaitable[State]]:
     """What takes one look at everything."""
-    from webhook.certificates.gather import look
-    from webhook.cluster.reach import Reach
+    from webhook.diagnosis.certificates.gather import look
+    from webhook.diagnosis.reach import Reach
 
     reach = Reach(api, service.namespace, direct=direct)
     return lambda: look(api, service, reach, _now(), secret, cluster_domain)
@@ -378,8 +378,8 @@ def _looker(
 
 def _show(state: State, output: Output, *, indent: bool = True) -> int:
     """Print a state. The exit code comes out."""
-    from webhook.certificates.fit import findings
-    from webhook.certificates.report import as_json, text
+    from webhook.diagnosis.certificates.fit import findings
+    from webhook.diagnosis.certificates.report import as_json, text
 
     click.echo(json.dumps(as_json(state), indent=2 if indent else None) if output == "json" else text(state))
     for each in state.unseen:
@@ -393,9 +393,9 @@ def _show(state: State, output: Output, *, indent: bool = True) -> int:
 
 def _in_cluster(kubeconfig: Path | None, run: Callable[[ApiServer], Coroutine[Any, Any, int]]) -> int:
     """Run with a connection to the API server. The exit code comes out."""
-    from webhook.certificates.gather import CannotReach
     from webhook.cli.cluster import connect
-    from webhook.cluster.api import ConfigurationError
+    from webhook.diagnosis.certificates.gather import CannotReach
+    from webhook.kube.api import ConfigurationError
 
     async def connected() -> int:
         api = await connect(kubeconfig)

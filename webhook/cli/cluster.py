@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from webhook.cluster.api import ApiServer, ConfigurationError
+from webhook.kube.api import ApiServer, ConfigurationError
 
 # The kubelet sets it in every container.
 IN_CLUSTER = "KUBERNETES_SERVICE_HOST"

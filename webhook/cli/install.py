@@ -16,8 +16,8 @@ from webhook.install.schema import excessive, problems
 from webhook.install.settings import SETTINGS, Setting, defaults, highly_available, place
 
 if TYPE_CHECKING:
-    from webhook.cluster.api import ApiServer
     from webhook.install.render import Rendered
+    from webhook.kube.api import ApiServer
 
 FINE, REFUSED, UNUSABLE = 0, 1, 2
 
@@ -250,8 +250,8 @@ def _has(values: JSON, path: str) -> bool:
 
 
 def _look(values: JSON, rendered: Rendered, namespace: str, kubeconfig: Path | None) -> list[str]:
-    from webhook.install.look import look
-    from webhook.install.wanted import Wanted
+    from webhook.diagnosis.installation import look
+    from webhook.diagnosis.wanted import Wanted
 
     wanted = Wanted.of(values, namespace, rendered.needs)
     found = _with_cluster(kubeconfig, lambda api: look(api, wanted), "; --ignore-cluster does without a look at it")
@@ -265,9 +265,9 @@ def _look(values: JSON, rendered: Rendered, namespace: str, kubeconfig: Path | N
 def _adopt_again(namespace: str, kubeconfig: Path | None, *, adopt: bool) -> None:
     if not adopt:
         raise _Unusable(["--again goes with --adopt: pass both"])
-    from certs.configurations import Service
-    from webhook.install.again import adopt_again
     from webhook.install.configurations import NAME
+    from webhook.kube.webhookconfigurations import Service
+    from webhook.upkeep.readoption import adopt_again
 
     told = _with_cluster(kubeconfig, lambda api: adopt_again(api, Service(namespace, NAME)), "")
     for each in told:
@@ -279,20 +279,15 @@ def _adopt_again(namespace: str, kubeconfig: Path | None, *, adopt: bool) -> Non
 
 def _with_cluster(kubeconfig: Path | None, work: Callable[[ApiServer], Awaitable[T]], hint: str) -> T:
     from webhook.cli.cluster import connect
-    from webhook.cluster.api import ApiError, ConfigurationError
+    from webhook.kube.api import ConfigurationError
+    from webhook.kube.errors import ApiError, explain
 
     async def run() -> T:
         api = await connect(kubeconfig)
         try:
             return await work(api)
-        except TimeoutError:
-            raise _Unusable([f"the API server at {api.host} did not answer in time{hint}"]) from None
-        except ApiError as error:
-            if error.status == 0:
-                raise _Unusable([f"the API server at {api.host} cannot be reached: {error}{hint}"]) from None
-            if error.status in (401, 403):
-                raise _Unusable([f"the API server refuses a look: {error}: be somebody who may{hint}"]) from None
-            raise _Unusable([f"the API server at {api.host} answered {error.status}: {error}{hint}"]) from None
+        except (ApiError, TimeoutError) as error:
+            raise _Unusable([f"the cluster at {api.host}: {explain(error)}{hint}"]) from None
         finally:
             await api.close()
 

@@ -21,9 +21,9 @@ from webhook.mesh.config import ConfigError, Mesh
 from webhook.mesh.defaults import default_trust_anchors, default_values
 from webhook.mesh.releases import choose
 from webhook.review import JSON, AdmissionRequest, ReviewError
-from webhook.server.advisor import WorkloadAdvisor
-from webhook.server.validators import VALIDATORS, Validator
-from webhook.server.webhooks import Current, ProxyInjector, Registry, Webhook
+from webhook.webhooks.registry import Current, ProxyInjector, Registry, Webhook
+from webhook.webhooks.validators import VALIDATORS, Validator
+from webhook.webhooks.workload_advisor import WorkloadAdvisor
 from webhook.yaml.objects import Build, Loader
 
 ALLOWED, DENIED, UNREADABLE = 0, 1, 2

@@ -12,9 +12,9 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from webhook.cluster.api import ApiServer
-    from webhook.install.removal import Thing
-    from webhook.install.removing import Survey
+    from webhook.kube.api import ApiServer
+    from webhook.uninstall.gather import Survey
+    from webhook.uninstall.plan import Thing
 
 FINE, REFUSED, FAILED = 0, 1, 2
 
@@ -48,7 +48,7 @@ def uninstall(
     Exit code: 0 fine, 1 refused, 2 something could not be read or done.
     """
     if ignore_cluster:
-        from webhook.install.removal import POD_MONITOR, THINGS
+        from webhook.uninstall.plan import POD_MONITOR, THINGS
 
         if delete:
             raise click.UsageError("--delete needs a cluster: leave out --ignore-cluster, or --delete to print")
@@ -61,8 +61,8 @@ def uninstall(
 
 async def _uninstall(namespace: str, kubeconfig: Path | None, *, force: bool, delete: bool) -> int:
     from webhook.cli.cluster import connect
-    from webhook.cluster.api import ConfigurationError
-    from webhook.install.removing import Unreadable, survey
+    from webhook.kube.api import ConfigurationError
+    from webhook.uninstall.gather import Unreadable, survey
 
     try:
         api = await connect(kubeconfig)
@@ -90,7 +90,7 @@ async def _uninstall(namespace: str, kubeconfig: Path | None, *, force: bool, de
 
 async def _refusal(api: ApiServer, seen: Survey, namespace: str, *, force: bool, delete: bool) -> str:
     """Why nothing is done, "" for no reason."""
-    from webhook.install.removing import nobody_else, pods_in_mesh
+    from webhook.uninstall.gather import nobody_else, pods_in_mesh
 
     if seen.elsewhere:
         where = ", ".join(sorted(seen.elsewhere))
@@ -122,7 +122,7 @@ async def _refusal(api: ApiServer, seen: Survey, namespace: str, *, force: bool,
 
 
 async def _delete(api: ApiServer, seen: Survey, namespace: str) -> int:
-    from webhook.install.removing import remove
+    from webhook.uninstall.gather import remove
 
     return FINE if await remove(api, namespace, seen, click.echo, _say) else FAILED
 

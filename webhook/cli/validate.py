@@ -10,9 +10,9 @@ import click
 
 if TYPE_CHECKING:
     # The rest is imported when it is needed: most runs need little of it, and are over in a fraction of a second.
-    from webhook.cluster.interface import Namespace
     from webhook.findings.finding import Finding, Path
     from webhook.injector.advice.objects import Advisor
+    from webhook.kube.objects import Namespace
     from webhook.lint.check import Lint, Result
     from webhook.mesh.config import Mesh
     from webhook.mesh.releases import Line
@@ -94,7 +94,7 @@ def validate(
 def _check(paths: tuple[str, ...], line: Line, lint: Lint, kubeconfig: str | None, cluster_domain: str) -> Result:
     from webhook.cluster.catalog import OfflineCatalog
     from webhook.lint.check import check
-    from webhook.policy.patterns import judge_for
+    from webhook.policy.regex.judge import judge_for
 
     judge = judge_for(line)
     if kubeconfig is None:

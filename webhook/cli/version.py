@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from webhook import __version__
+from webhook.kube.errors import explain
 
 if TYPE_CHECKING:
-    from webhook.cluster.api import ApiServer
+    from webhook.kube.api import ApiServer
 
 NAME = "linkerd-webhook"
 INJECTOR = "linkerd-proxy-injector"
@@ -43,7 +44,8 @@ def version(short: bool, client: bool, linkerd_namespace: str, kubeconfig: Path 
 
 async def _ask(namespace: str, kubeconfig: Path | None, *, short: bool) -> int:
     from webhook.cli.cluster import connect
-    from webhook.cluster.api import ApiError, ConfigurationError
+    from webhook.kube.api import ConfigurationError
+    from webhook.kube.errors import ApiError
 
     try:
         api = await connect(kubeconfig)
@@ -56,12 +58,8 @@ async def _ask(namespace: str, kubeconfig: Path | None, *, short: bool) -> int:
             return FINE
         click.echo(f"Server version: {number} ({where})")
         click.echo(f"Linkerd version: {await _linkerd(api, namespace)}")
-    except TimeoutError:
-        return _complain(f"the API server {api.host} does not answer in time")
-    except ApiError as error:
-        if error.status == 0:
-            return _complain(f"no connection to the API server {api.host}: {error.message}")
-        return _complain(f"the API server refuses (HTTP {error.status}): {error.message}")
+    except (ApiError, TimeoutError) as error:
+        return _complain(f"the cluster at {api.host}: {explain(error)}")
     else:
         return FINE
     finally:
@@ -101,14 +99,9 @@ async def _linkerd(api: ApiServer, namespace: str) -> str:
 
 async def _get(api: ApiServer, path: str) -> dict[str, Any] | None:
     """An object, or None where there is none. Raises `ApiError` and `TimeoutError`."""
-    from webhook.cluster.api import PLAIN, ApiError
+    from webhook.kube.api import PLAIN
 
-    try:
-        return await api.get(path, accept=PLAIN)
-    except ApiError as error:
-        if error.status == 404:
-            return None
-        raise
+    return await api.find(path, PLAIN)
 
 
 def _images(deployment: dict[str, Any]) -> list[str]:

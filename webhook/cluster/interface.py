@@ -3,29 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, NamedTuple, Protocol
 
-
-@dataclass(frozen=True, slots=True)
-class Namespace:
-    """A Namespace's metadata, as much of it as decides anything."""
-
-    name: str
-    annotations: Mapping[str, str]
-    labels: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectReference:
-    """An object that owns others: what an ownerReference says, and in which Namespace."""
-
-    api_version: str
-    kind: str
-    namespace: str
-    name: str
-    uid: str = ""
+from webhook.kube.objects import Namespace, ObjectReference
 
 
 class ClusterError(Exception):

@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-from webhook.cluster.api import JSON, ApiError, ApiServer
-from webhook.cluster.cache import Expiring, SingleFlight
-from webhook.cluster.interface import ClusterError, Namespace, ObjectReference
-from webhook.cluster.metadata import namespace_of
+from webhook.cluster.interface import ClusterError
 from webhook.cluster.names import check_namespace, check_owner
 from webhook.cluster.owners import references
-from webhook.cluster.watch import NamespaceWatch
+from webhook.kube.api import ApiServer
+from webhook.kube.cache import Expiring, SingleFlight
+from webhook.kube.errors import WEBHOOK, ApiError, Forbidden, NotFound
+from webhook.kube.interface import JSON
+from webhook.kube.objects import Namespace, ObjectReference, namespace_of
+from webhook.kube.watch import NamespaceWatch
 
 # Seconds that a direct read may take, the wait for its turn included.
 WAIT = 0.5
@@ -218,11 +220,12 @@ def _problem(key: Key, error: TimeoutError | ApiError, host: str) -> ClusterErro
             "timed_out",
             f"{subject} was not read within {WAIT * 1000:.0f} ms: the API server is slow or out of reach, try again",
         )
-    if error.status == 404:
+    if isinstance(error, NotFound):
         return ClusterError("not_found", f"{subject} does not exist: create it, or try again if it is new")
-    if error.status == 403:
+    if isinstance(error, Forbidden):
         return ClusterError(
-            "forbidden", f"{subject} must not be read by this webhook: grant get on {_GRANTS[kind]} to {error.user}"
+            "forbidden",
+            f"{subject} must not be read by this webhook: grant get on {_GRANTS[kind]} to {error.user or WEBHOOK}",
         )
     return ClusterError(
         "unavailable",

@@ -12,8 +12,6 @@ from typing import Any
 
 import structlog
 
-from webhook.cluster import discovery
-from webhook.cluster.api import PLAIN, ApiError, ApiServer
 from webhook.cluster.catalog import (
     GATEWAY,
     POLICY,
@@ -30,7 +28,10 @@ from webhook.cluster.catalog import (
 )
 from webhook.cluster.interface import Presence, ServicePort, Workload
 from webhook.cluster.selection import Selection
-from webhook.cluster.watch import NamespaceWatch, Subject, Watch
+from webhook.kube import discovery
+from webhook.kube.api import PLAIN, ApiServer
+from webhook.kube.errors import ApiError
+from webhook.kube.watch import NamespaceWatch, Subject, Watch
 
 # What others refer to, and no more: each kind costs a connection and a watch.
 CORE = {("", "Service"): "/api/v1/services", ("", "ServiceAccount"): "/api/v1/serviceaccounts"}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from webhook.cluster.interface import ClusterError, Namespace, ObjectReference
-from webhook.cluster.metadata import namespace_of
+from webhook.cluster.interface import ClusterError
 from webhook.cluster.names import check_namespace, check_owner
 from webhook.cluster.owners import references
+from webhook.kube.objects import Namespace, ObjectReference, namespace_of
 
 _OWNERS = frozenset({"ReplicaSet", "Job"})
 

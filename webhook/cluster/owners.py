@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from webhook.cluster.interface import Cluster, ClusterError, ObjectReference
+from webhook.cluster.interface import Cluster, ClusterError
+from webhook.kube.objects import ObjectReference
 
 REPLICASET_OWNERS = frozenset({"deployment", "statefulset", "daemonset", "job"})
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from webhook import __version__
-from webhook.cluster.interface import Namespace
 from webhook.findings.finding import Finding
 from webhook.findings.silence import ANNOTATION as SILENCE
 from webhook.findings.silence import silenced
@@ -20,6 +19,7 @@ from webhook.injector.refusal import Refusal
 from webhook.injector.resolve import Resolved, Resolver
 from webhook.injector.settings import CLOSE_WAIT, POD_INBOUND_PORTS, PREFIX
 from webhook.injector.subject import Subject, read
+from webhook.kube.objects import Namespace
 from webhook.mesh.config import Mesh
 from webhook.review import JSON, AdmissionRequest, Answer, Patch, deny
 

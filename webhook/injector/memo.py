@@ -15,7 +15,6 @@ from typing import Any
 
 import orjson
 
-from webhook.cluster.interface import Namespace
 from webhook.findings.silence import ANNOTATION as SILENCE
 from webhook.injector.advice import keys
 from webhook.injector.advice.commands import ends_proxy, network_client
@@ -24,6 +23,7 @@ from webhook.injector.advice.surroundings import ENFORCE
 from webhook.injector.pod import Container
 from webhook.injector.settings import TRACE_ATTRIBUTE, TRACE_NAMES
 from webhook.injector.subject import Subject
+from webhook.kube.objects import Namespace
 from webhook.review import Event, Patch
 
 # Annotations that can have a part in an injection, or in what is said about it.

@@ -13,7 +13,6 @@ from typing import Any
 
 import orjson
 
-from webhook.cluster.interface import Namespace
 from webhook.findings.finding import Finding
 from webhook.grammar import GrammarError, Quantity, is_above
 from webhook.injector import ports, resources
@@ -33,6 +32,7 @@ from webhook.injector.settings import (
     read_policy_before_audit,
 )
 from webhook.injector.subject import Subject
+from webhook.kube.objects import Namespace
 from webhook.mesh.config import Mesh
 from webhook.mesh.env import merge_env_vars, read_env_vars
 from webhook.review import JSON

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from certs.configurations import MUTATING, VALIDATING, Name
+from webhook.kube.webhookconfigurations import MUTATING, VALIDATING, Name
 
 # Linkerd's webhook configurations, of every line.
 LINKERDS: Final[tuple[Name, ...]] = (

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from certs.api import JSON
-from certs.configurations import Service
+from webhook.kube.interface import JSON
+from webhook.kube.webhookconfigurations import Service
 
 Mode = Literal["self-managed", "files"]
 

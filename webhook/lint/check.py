@@ -7,11 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from webhook import scope
-from webhook.cluster.interface import Namespace
-from webhook.cluster.metadata import namespace_of
 from webhook.findings.finding import Finding, Path, Rule, Severity, declare, render_path
 from webhook.findings.silence import silenced
 from webhook.findings.templates import Template
+from webhook.kube.objects import Namespace, namespace_of
 from webhook.manifest import files, positions
 from webhook.manifest.files import Problem
 from webhook.manifest.positions import Located
@@ -20,7 +19,7 @@ from webhook.policy import kinds, registry
 if TYPE_CHECKING:
     from webhook.cluster.interface import Catalog
     from webhook.mesh.releases import Line
-    from webhook.policy.patterns import Judge
+    from webhook.policy.regex.judge import Judge
 
 UNREADABLE = declare(
     "manifest-unreadable", Severity.ERROR, "FieldValueInvalid", "A file or one of its documents cannot be read."

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
-from webhook.cluster.api import ConfigurationError
-from webhook.cluster.interface import Catalog, Namespace, Presence, ServicePort, Workload
+from webhook.cluster.interface import Catalog, Presence, ServicePort, Workload
 from webhook.cluster.live import LiveCluster
 from webhook.cluster.live_catalog import CORE, CUSTOM, LiveCatalog
+from webhook.kube.api import ConfigurationError
+from webhook.kube.objects import Namespace
 
 T = TypeVar("T")
 

@@ -6,8 +6,8 @@ from typing import Final
 
 from webhook.findings.finding import Severity, declare, show, suggest
 from webhook.mesh.releases import Line
-from webhook.policy.reading import Node, Reading
-from webhook.policy.shape import List, Shape, Struct, either, need
+from webhook.policy.schema.reading import Node, Reading
+from webhook.policy.schema.shape import List, Shape, Struct, either, need
 from webhook.policy.targets import (
     GATEWAY_GRPC_ROUTE,
     GATEWAY_HTTP_ROUTE,

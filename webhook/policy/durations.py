@@ -11,8 +11,8 @@ from fractions import Fraction
 from typing import Any, Final
 
 from webhook.findings.finding import Path, Severity, declare, show
-from webhook.policy.reading import BAD, SCHEMA_VALUE, Reading
-from webhook.policy.shape import Shape
+from webhook.policy.schema.reading import BAD, SCHEMA_VALUE, Reading
+from webhook.policy.schema.shape import Shape
 
 DURATION = declare("duration-invalid", Severity.ERROR, "FieldValueInvalid", "Linkerd cannot read a duration.")
 

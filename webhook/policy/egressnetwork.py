@@ -6,9 +6,9 @@ from typing import Final
 
 from webhook.mesh.releases import Line
 from webhook.policy.networks import NETWORKS, refuse_empty
-from webhook.policy.reading import Node, Reading
+from webhook.policy.schema.reading import Node, Reading
+from webhook.policy.schema.shape import Choice, Shape, Struct, may, need
 from webhook.policy.service import check_annotations
-from webhook.policy.shape import Choice, Shape, Struct, may, need
 
 
 def _check(node: Node, reading: Reading) -> None:

@@ -13,7 +13,6 @@ from webhook.policy.gateway_rules import (
     check_parents_differ,
     check_session,
 )
-from webhook.policy.reading import Node, Reading
 from webhook.policy.routeannotations import READ_BY_GRPC, check_annotations
 from webhook.policy.routes import check_backends, check_filter, check_header_match, check_parents, warn_of_shadows
 from webhook.policy.routeshapes import (
@@ -28,7 +27,8 @@ from webhook.policy.routeshapes import (
     SESSION_PERSISTENCE,
     WEIGHTED_TARGET,
 )
-from webhook.policy.shape import Choice, List, Shape, Struct, Text, can, need
+from webhook.policy.schema.reading import Node, Reading
+from webhook.policy.schema.shape import Choice, List, Shape, Struct, Text, can, need
 from webhook.policy.targets import GATEWAY, SUBDOMAIN
 
 METHOD_PATTERN = declare(

@@ -14,7 +14,6 @@ from webhook.policy.gateway_rules import (
     check_session,
     check_timeouts,
 )
-from webhook.policy.reading import Node, Reading
 from webhook.policy.routeannotations import READ_BY_HTTP, check_annotations
 from webhook.policy.routes import (
     check_backends,
@@ -35,7 +34,8 @@ from webhook.policy.routeshapes import (
     WEIGHTED_TARGET,
     http_filter,
 )
-from webhook.policy.shape import Integer, List, Shape, Struct, can
+from webhook.policy.schema.reading import Node, Reading
+from webhook.policy.schema.shape import Integer, List, Shape, Struct, can
 from webhook.policy.targets import GATEWAY, SUBDOMAIN
 
 

@@ -6,10 +6,10 @@ from typing import Final
 
 from webhook.findings.finding import Severity, declare
 from webhook.policy.gateway_rules import check_parents_differ, check_target
-from webhook.policy.reading import Node, Reading
 from webhook.policy.routes import check_parents
 from webhook.policy.routeshapes import DEFAULT_GATEWAYS, PARENTS, WEIGHTED_TARGET
-from webhook.policy.shape import List, Struct, can, need
+from webhook.policy.schema.reading import Node, Reading
+from webhook.policy.schema.shape import List, Struct, can, need
 from webhook.policy.targets import GATEWAY, SUBDOMAIN
 
 ONE_RULE = declare(

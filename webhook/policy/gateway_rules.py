@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from webhook.findings.finding import Severity, declare, show
-from webhook.policy.reading import Node, Reading
 from webhook.policy.routeshapes import URL_PATH
+from webhook.policy.schema.reading import Node, Reading
 from webhook.policy.targets import GATEWAY
 
 RULE = declare(

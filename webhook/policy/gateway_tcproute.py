@@ -6,7 +6,7 @@ from typing import Final
 
 from webhook.mesh.releases import Line
 from webhook.policy.gateway_l4routes import FIELDS, check
-from webhook.policy.shape import Shape, Struct
+from webhook.policy.schema.shape import Shape, Struct
 
 _SPEC: Final = Struct(FIELDS, check=check)
 

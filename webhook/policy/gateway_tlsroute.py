@@ -7,8 +7,8 @@ from typing import Final
 from webhook.mesh.releases import Line
 from webhook.policy.gateway_l4routes import FIELDS, check
 from webhook.policy.gateway_rules import check_hosts
-from webhook.policy.reading import Node, Reading
-from webhook.policy.shape import List, Shape, Struct, need
+from webhook.policy.schema.reading import Node, Reading
+from webhook.policy.schema.shape import List, Shape, Struct, need
 from webhook.policy.targets import HOST_NAME
 
 

@@ -12,7 +12,6 @@ from typing import Any, Final
 from webhook.findings.finding import Path, Severity, declare, show
 from webhook.mesh.releases import Line
 from webhook.policy.durations import Timeout
-from webhook.policy.reading import BAD, Node, Reading
 from webhook.policy.routeannotations import READ_BY_HTTP, check_annotations
 from webhook.policy.routes import (
     check_filter,
@@ -34,7 +33,8 @@ from webhook.policy.routeshapes import (
     WHOLE_MODIFIER,
     parent_shape,
 )
-from webhook.policy.shape import I32, STRING, Integer, List, Pruned, Shape, Struct, Tagged, Text, can, may, need
+from webhook.policy.schema.reading import BAD, Node, Reading
+from webhook.policy.schema.shape import I32, STRING, Integer, List, Pruned, Shape, Struct, Tagged, Text, can, may, need
 from webhook.policy.targets import GROUP_NAME, KIND_NAME, NAME, NAMESPACE_NAME, POLICY, SERVER, SUBDOMAIN, targets
 
 NEGATIVE = declare(

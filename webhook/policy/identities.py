@@ -9,8 +9,8 @@ import re
 from typing import Any, Final
 
 from webhook.findings.finding import Path, Severity, declare, show
-from webhook.policy.reading import Reading
-from webhook.policy.shape import Shape, Text
+from webhook.policy.schema.reading import Reading
+from webhook.policy.schema.shape import Shape, Text
 
 IDENTITY = declare("identity-invalid", Severity.ERROR, "FieldValueInvalid", "No client can have an identity.")
 

@@ -7,8 +7,8 @@ from typing import Final
 from webhook.findings.finding import Severity, declare, show
 from webhook.mesh.releases import Line
 from webhook.policy.identities import DNS_IDENTITY, Identity
-from webhook.policy.reading import Node, Reading
-from webhook.policy.shape import List, Shape, Struct, may
+from webhook.policy.schema.reading import Node, Reading
+from webhook.policy.schema.shape import List, Shape, Struct, may
 from webhook.policy.targets import NAMESPACE, REFERENCE, SERVICE_ACCOUNT, canonical, targets
 
 KIND = declare(

@@ -16,8 +16,8 @@ import msgspec
 
 from webhook.findings.finding import Path, show
 from webhook.mesh.releases import Line
-from webhook.policy.reading import RANGE, Reading
-from webhook.policy.shape import BOOLEAN, I64, STRING, STRING_MAP, STRINGS, List, Shape, Struct, may
+from webhook.policy.schema.reading import RANGE, Reading
+from webhook.policy.schema.shape import BOOLEAN, I64, STRING, STRING_MAP, STRINGS, List, Shape, Struct, may
 
 # RFC 3339, and what Linkerd's parser takes beside: ISO 8601's basic form, a space for the T, parts left out at the end,
 # a signed year of six digits, a time zone's name behind the offset.

@@ -6,8 +6,8 @@ from typing import Final
 
 from webhook.mesh.releases import Line
 from webhook.policy.networks import NETWORKS, refuse_empty
-from webhook.policy.reading import Node, Reading
-from webhook.policy.shape import Shape, Struct, need
+from webhook.policy.schema.reading import Node, Reading
+from webhook.policy.schema.shape import Shape, Struct, need
 
 
 def _check(node: Node, reading: Reading) -> None:

@@ -12,8 +12,8 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Final, NamedTuple
 
 from webhook.findings.finding import Path, Severity, declare, show
-from webhook.policy.reading import BAD, Node, Reading
-from webhook.policy.shape import List, Shape, Struct, may, need
+from webhook.policy.schema.reading import BAD, Node, Reading
+from webhook.policy.schema.shape import List, Shape, Struct, may, need
 
 CIDR = declare("network-cidr", Severity.ERROR, "FieldValueInvalid", "A network is neither an address nor a CIDR.")
 NEGATED = declare(

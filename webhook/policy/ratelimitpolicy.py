@@ -6,8 +6,8 @@ from typing import Final
 
 from webhook.findings.finding import Severity, declare, show
 from webhook.mesh.releases import Line
-from webhook.policy.reading import Node, Reading
-from webhook.policy.shape import Integer, List, Shape, Struct, may, need
+from webhook.policy.schema.reading import Node, Reading
+from webhook.policy.schema.shape import Integer, List, Shape, Struct, may, need
 from webhook.policy.targets import (
     LOCAL_REFERENCE,
     NAMESPACE_NAME,

@@ -10,9 +10,9 @@ from itertools import islice
 from typing import Any, Final
 
 from webhook.cluster.interface import Catalog, Presence, ServicePort
-from webhook.cluster.names import is_label
 from webhook.cluster.selection import Servers
 from webhook.findings.finding import Finding, Path, Rule, Severity, declare, show, suggest
+from webhook.kube.names import is_label
 from webhook.policy import selected
 from webhook.policy.targets import (
     EGRESS_NETWORK,

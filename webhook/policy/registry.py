@@ -18,9 +18,9 @@ from webhook.findings.silence import ANNOTATION, all_are_declared, silenced
 from webhook.mesh.releases import Line
 from webhook.policy import references
 from webhook.policy.metadata import read_metadata
-from webhook.policy.patterns import Judge
-from webhook.policy.reading import MISSING, TYPE, Reading
-from webhook.policy.shape import Shape, kind_of, too_deep
+from webhook.policy.regex.judge import Judge
+from webhook.policy.schema.reading import MISSING, TYPE, Reading
+from webhook.policy.schema.shape import Shape, kind_of, too_deep
 from webhook.policy.targets import GATEWAY, POLICY, fold, is_foreign
 
 OBJECT_DIFFERS = declare(
@@ -119,7 +119,7 @@ KINDS: Final = (
     ),
     Kind(GATEWAY, "TCPRoute", "gateway_tcproute", ("v1alpha2", "v1"), lenient=True, row="policy/gateway"),
     # Read by rules of its own, those of Go.
-    Kind(LINKERD, "ServiceProfile", "serviceprofile", ("v1alpha1", "v1alpha2"), ("v1alpha1",)),
+    Kind(LINKERD, "ServiceProfile", "serviceprofile.check", ("v1alpha1", "v1alpha2"), ("v1alpha1",)),
 )
 
 

@@ -9,10 +9,10 @@ from typing import Final
 import orjson
 
 from webhook.findings.finding import Path, Severity, declare, show
-from webhook.policy.pattern_scan import cannot_match_anything, cannot_match_path
-from webhook.policy.reading import Node, Reading
+from webhook.policy.regex.scan import cannot_match_anything, cannot_match_path
 from webhook.policy.routeannotations import Effect
 from webhook.policy.routeshapes import TOKEN
+from webhook.policy.schema.reading import Node, Reading
 from webhook.policy.targets import EGRESS_NETWORK, GATEWAY, SERVICE, GroupKind, canonical, read_parent
 
 EGRESS_PORT = declare(

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from webhook.policy.shape import (
+from webhook.policy.schema.shape import (
     BOOLEAN,
     I32,
     I64,

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from webhook.findings.finding import Severity, declare, show
-from webhook.policy.reading import Node, Reading
-from webhook.policy.shape import STRING, STRING_MAP, STRINGS, Choice, List, Struct, may, need
+from webhook.policy.schema.reading import Node, Reading
+from webhook.policy.schema.shape import STRING, STRING_MAP, STRINGS, Choice, List, Struct, may, need
 
 VALUES_MISSING = declare(
     "selector-values-missing",

@@ -8,7 +8,20 @@ from webhook.cluster.interface import Catalog
 from webhook.findings.finding import Path, Severity, declare, show
 from webhook.mesh.releases import Line
 from webhook.policy.portnames import what_is_wrong
-from webhook.policy.reading import BAD, MISSING, SCHEMA_MISSING, TYPE, Node, Reading
+from webhook.policy.schema.reading import BAD, MISSING, SCHEMA_MISSING, TYPE, Node, Reading
+from webhook.policy.schema.shape import (
+    STRING,
+    Choice,
+    Field,
+    Pruned,
+    Shape,
+    Struct,
+    can,
+    may,
+    need,
+    not_allowed,
+    read_aside,
+)
 from webhook.policy.selectors import (
     FLATTENED_LONE_SELECTOR,
     FLATTENED_SELECTOR,
@@ -17,7 +30,6 @@ from webhook.policy.selectors import (
     same_selector,
     selects_all,
 )
-from webhook.policy.shape import STRING, Choice, Field, Pruned, Shape, Struct, can, may, need, not_allowed, read_aside
 
 ACCESS_POLICY = declare(
     "server-access-policy",

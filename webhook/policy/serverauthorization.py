@@ -8,9 +8,9 @@ from webhook.findings.finding import Severity, declare
 from webhook.mesh.releases import Line
 from webhook.policy.identities import DNS_IDENTITY
 from webhook.policy.networks import NETWORKS
-from webhook.policy.reading import Node, Reading
+from webhook.policy.schema.reading import Node, Reading
+from webhook.policy.schema.shape import BOOLEAN, List, Shape, Struct, Text, fallback, may, need
 from webhook.policy.selectors import SELECTOR
-from webhook.policy.shape import BOOLEAN, List, Shape, Struct, Text, fallback, may, need
 from webhook.policy.targets import LABEL_PATTERN
 
 UNAUTHENTICATED = declare(

@@ -9,7 +9,7 @@ from webhook.cluster.interface import ServicePort
 from webhook.cluster.services import ports_of
 from webhook.findings.finding import Finding, Severity, declare
 from webhook.policy import balancer, routeannotations
-from webhook.policy.shape import either
+from webhook.policy.schema.shape import either
 
 OPAQUE_PORT = declare(
     "service-opaque-port",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from webhook.mesh.releases import Line
-from webhook.policy.shape import Field, Struct, Text, may, need
+from webhook.policy.schema.shape import Field, Struct, Text, may, need
 
 POLICY: Final = "policy.linkerd.io"
 GATEWAY: Final = "gateway.networking.k8s.io"

@@ -15,10 +15,11 @@ from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from certs.tls import ServedCertificate
 from webhook import __version__
+from webhook.diagnosis.condition import Condition, condition
 from webhook.server.metrics import Metrics
 from webhook.server.reload import Group
-from webhook.server.tls import Certificate
 
 JSON = dict[str, Any]
 
@@ -43,11 +44,11 @@ class Cache:
 class Status:
     """How things stand. Everything is read when somebody asks; `more` are conditions beside the server's own."""
 
-    certificate: Certificate
+    certificate: ServedCertificate
     groups: list[Group]
     cache: Callable[[], Cache]
     release_line: Callable[[], str]
-    more: Callable[[], list[JSON]] = list
+    more: Callable[[], list[Condition]] = list
     draining: bool = False
     started: float = field(default_factory=time.monotonic)
 
@@ -65,11 +66,11 @@ class Status:
         """Whether requests should come here. An old cache or a refused file is no reason against: answers go on."""
         return not self.failing()
 
-    def failing(self) -> list[JSON]:
+    def failing(self) -> list[Condition]:
         """The conditions that keep requests away."""
         return _failing(self.conditions())
 
-    def conditions(self) -> list[JSON]:
+    def conditions(self) -> list[Condition]:
         """Each thing that matters: its name, whether it is well, whether readiness hangs on it, and a sentence."""
         cache = self.cache()
         leaf = self.certificate.leaf
@@ -96,12 +97,7 @@ class Status:
 SERVING = "serving"
 
 
-def condition(name: str, ok: bool, required: bool, message: str) -> JSON:
-    """One thing that matters: whether it is well, and whether readiness hangs on it."""
-    return {"name": name, "ok": ok, "required": required, "message": message}
-
-
-def _failing(conditions: list[JSON]) -> list[JSON]:
+def _failing(conditions: list[Condition]) -> list[Condition]:
     return [each for each in conditions if each["required"] and not each["ok"]]
 
 

@@ -19,7 +19,7 @@ from webhook.review import AdmissionRequest, Answer, ReviewError, deny
 from webhook.server.connection import error_body
 from webhook.server.log import Lines
 from webhook.server.metrics import Metrics
-from webhook.server.webhooks import Registry
+from webhook.webhooks.registry import Registry
 
 log = structlog.get_logger(__name__)
 

@@ -12,7 +12,7 @@ from webhook import __version__
 from webhook.server.admission import Admission
 from webhook.server.connection import error_body
 from webhook.server.metrics import Metrics
-from webhook.server.webhooks import Registry
+from webhook.webhooks.registry import Registry
 
 
 class AdmissionApp(FastAPI):

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from webhook.cluster.watch import REASONS
+from webhook.kube.watch import REASONS
 from webhook.server.metrics import counter
 
 if TYPE_CHECKING:
     # Only for their shape: the client that they stand on takes a while to import.
-    from webhook.cluster.events import EventRecorder
     from webhook.cluster.live import LiveCluster
     from webhook.cluster.live_catalog import LiveCatalog
+    from webhook.kube.events import EventRecorder
 
 
 # What is read inside a request, and what may come of it.

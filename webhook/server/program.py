@@ -12,27 +12,29 @@ from functools import partial
 import structlog
 import uvloop
 
+from certs.tls import ServedCertificate
 from webhook import __version__
 from webhook.mesh.releases import Line
 from webhook.policy.registry import load_all
-from webhook.server import admin, listen, tls
+from webhook.server import admin, listen
 from webhook.server import log as logs
 from webhook.server.admission import Admission
-from webhook.server.advisor import WorkloadAdvisor
 from webhook.server.app import AdmissionApp
+from webhook.server.certificate_files import pair_in
 from webhook.server.configuration import Configuration, only_line
 from webhook.server.connection import Policy
 from webhook.server.listen import AddressError
 from webhook.server.metrics import Metrics
 from webhook.server.options import Options, StartError, check
-from webhook.server.pattern_worker.judge import PatternJudge
 from webhook.server.readiness import Readiness
 from webhook.server.reload import Group, Refused, Reloader
 from webhook.server.run import Server, Signals, serve_until
 from webhook.server.surroundings import Surroundings, surroundings, validates
-from webhook.server.upkeep.start import upkeep_of
-from webhook.server.validators import VALIDATORS, Validator
-from webhook.server.webhooks import ProxyInjector, Registry, Webhook
+from webhook.server.upkeep import upkeep_of
+from webhook.webhooks.pattern_worker.judge import PatternJudge
+from webhook.webhooks.registry import ProxyInjector, Registry, Webhook
+from webhook.webhooks.validators import VALIDATORS, Validator
+from webhook.webhooks.workload_advisor import WorkloadAdvisor
 
 log = structlog.get_logger(__name__)
 
@@ -83,7 +85,7 @@ async def serve(
     """Serve until `stop` is set, then drain. `started` is called once both ports are open. Raises `StartError`."""
     check(options)
     metrics = Metrics()
-    certificate = tls.Certificate()
+    certificate = ServedCertificate()
     configuration = Configuration(
         options.values, options.trust_anchors, options.linkerd_namespace, options.release_line
     )
@@ -91,7 +93,7 @@ async def serve(
     waiting: list[Callable[[bytes, bytes], str]] = []
     groups = []
     if options.certs == "files":
-        groups.append(tls.group(certificate, options.tls_dir, lambda *pair: next((w(*pair) for w in waiting), "")))
+        groups.append(pair_in(options.tls_dir, certificate, lambda *pair: next((w(*pair) for w in waiting), "")))
     if _needs_values(options):
         groups.append(configuration.group)
     _load(groups)
@@ -117,7 +119,7 @@ async def serve(
         reloader.start()
         stack.push_async_callback(reloader.stop)
         if upkeep is not None:
-            from webhook.server.upkeep.conditions import conditions
+            from webhook.upkeep.conditions import conditions
 
             status.more = partial(conditions, upkeep)
             waiting.append(upkeep.trust.refuses)
@@ -205,7 +207,7 @@ def _registry(
         webhooks.insert(0, ProxyInjector(configuration.injector, around.cluster, around.events))
         webhooks.append(WorkloadAdvisor(configuration.injector, around.cluster))
     if options.service is not None:
-        from webhook.server.upkeep.selftest import SelfTest
+        from webhook.upkeep.selftest import SelfTest
 
         webhooks.append(SelfTest(options.identity))
     try:
@@ -220,7 +222,7 @@ def _servers(
     registry: Registry,
     metrics: Metrics,
     status: admin.Status,
-    certificate: tls.Certificate,
+    certificate: ServedCertificate,
 ) -> tuple[Server, Server]:
     """Both servers, bound and not yet started."""
     endpoint = Admission(registry, metrics, lines, max_in_flight=options.max_in_flight)
@@ -246,7 +248,7 @@ def _servers(
     )
 
 
-def _watch(metrics: Metrics, certificate: tls.Certificate, configuration: Configuration, lines: logs.Lines) -> None:
+def _watch(metrics: Metrics, certificate: ServedCertificate, configuration: Configuration, lines: logs.Lines) -> None:
     metrics.watch(
         "linkerd_webhook_certificate_expiry_timestamp_seconds",
         "When the served certificate expires, in seconds since 1970.",

@@ -12,12 +12,12 @@ from webhook.cluster.interface import Catalog, Cluster, Events, NothingKnown
 from webhook.server import admin
 from webhook.server.metrics import Metrics
 from webhook.server.options import Options, StartError
-from webhook.server.validators import VALIDATORS
-from webhook.server.webhooks import ProxyInjector
+from webhook.webhooks.registry import ProxyInjector
+from webhook.webhooks.validators import VALIDATORS
 
 if TYPE_CHECKING:
-    from webhook.cluster.api import ApiServer
     from webhook.cluster.live import LiveCluster
+    from webhook.kube.api import ApiServer
 
 
 @dataclass(slots=True)
@@ -38,10 +38,10 @@ async def surroundings(options: Options, metrics: Metrics) -> AsyncIterator[Surr
         yield _offline(options.manifests)
         return
     # Only here: the client takes a while to import, and who works from manifests needs none.
-    from webhook.cluster.api import ConfigurationError
-    from webhook.cluster.events import EventRecorder
     from webhook.cluster.live import LiveCluster
     from webhook.cluster.live_catalog import LiveCatalog
+    from webhook.kube.api import ConfigurationError
+    from webhook.kube.events import EventRecorder
     from webhook.server.cluster_metrics import ClusterMetrics
 
     try:

@@ -7,9 +7,10 @@ import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from certs.api import JSON, ApiFailure
-from certs.bundle import encode
-from certs.configurations import ROOT
+from webhook.kube.data import encode
+from webhook.kube.errors import ApiError
+from webhook.kube.interface import JSON
+from webhook.kube.webhookconfigurations import ROOT
 
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 
@@ -41,7 +42,7 @@ class FakeApi:
         content_type: str = "application/json",
         query: Mapping[str, str] | None = None,
     ) -> JSON:
-        """As `certs.api.Api`."""
+        """As `webhook.kube.errors.Api`."""
         if method in WRITES:
             self.calls.append((method, path))
         error = self.fail(method, path)
@@ -68,7 +69,7 @@ class FakeApi:
 
     def _get(self, path: str) -> JSON:
         if path not in self.objects:
-            raise ApiFailure(404, f"{path} not found")
+            raise ApiError(404, f"{path} not found")
         return self.objects[path]
 
     def _write(self, method: str, path: str, body: JSON | None, manager: str) -> JSON:
@@ -76,19 +77,19 @@ class FakeApi:
             assert body is not None
             path = f"{path}/{body['metadata']['name']}"
             if path in self.objects:
-                raise ApiFailure(409, f"{path} already exists")
+                raise ApiError(409, f"{path} already exists")
             _check(None, body)
             return self._store(path, body, None, manager)
         before = self._get(path)
         if method == "DELETE":
             wanted = (body or {}).get("preconditions", {}).get("resourceVersion")
             if wanted not in (None, before["metadata"]["resourceVersion"]):
-                raise ApiFailure(409, f"{path} has changed")
+                raise ApiError(409, f"{path} has changed")
             return self.objects.pop(path)
         assert method == "PUT"
         assert body is not None
         if body["metadata"].get("resourceVersion") != before["metadata"]["resourceVersion"]:
-            raise ApiFailure(409, f"{path} has changed")
+            raise ApiError(409, f"{path} has changed")
         _check(before, body)
         return self._store(path, body, before, manager)
 
@@ -108,11 +109,11 @@ def _check(before: JSON | None, body: JSON) -> None:
     for value in data.values():
         base64.b64decode(value, validate=True)
     if body["type"] == "kubernetes.io/tls" and not {"tls.crt", "tls.key"} <= set(data):
-        raise ApiFailure(422, "data[tls.crt] and data[tls.key]: Required value")
+        raise ApiError(422, "data[tls.crt] and data[tls.key]: Required value")
     if before is not None and before["type"] != body["type"]:
-        raise ApiFailure(422, "type: field is immutable")
+        raise ApiError(422, "type: field is immutable")
     if before is not None and before.get("immutable") and before.get("data") != body.get("data"):
-        raise ApiFailure(422, "data: field is immutable when `immutable` is set")
+        raise ApiError(422, "data: field is immutable when `immutable` is set")
 
 
 def _owners(before: JSON | None, body: JSON, manager: str) -> list[JSON]:

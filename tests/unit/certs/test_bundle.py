@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from cryptography import x509
 
-from certs.bundle import BundleError, decode, encode, merge, read, salvage, write
+from certs.bundle import BundleError, merge, read, salvage, write
 from certs.issue import issue_ca
 
 ONE, TWO = issue_ca("one").certificate, issue_ca("two").certificate
@@ -67,20 +66,3 @@ class TestMerge:
     def test_the_same_certificate_in_other_lines_is_the_same(self) -> None:
         windows = ONE.replace(b"\n", b"\r\n")
         assert write(read(windows) + read(ONE)) == ONE
-
-
-class TestBase64:
-    """As caBundle has it."""
-
-    def test_it_comes_back(self) -> None:
-        assert decode(encode(ONE)) == ONE
-        assert isinstance(read(decode(encode(ONE)))[0], x509.Certificate)
-
-    @pytest.mark.parametrize("none", [None, ""])
-    def test_none_is_empty(self, none: object) -> None:
-        assert decode(none) == b""
-
-    @pytest.mark.parametrize(("value", "says"), [("%%", "is not base64"), ("AAA", "is not base64"), (7, "is int")])
-    def test_what_is_no_base64_is_said(self, value: object, says: str) -> None:
-        with pytest.raises(BundleError, match=says):
-            decode(value)

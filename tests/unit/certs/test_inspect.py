@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,7 +9,7 @@ from cryptography.hazmat.primitives import serialization
 
 from certs.inspect import CertificateError, check_pair
 from certs.issue import issue_ca, issue_leaf
-from certs.serving import load
+from certs.tls import server_context
 
 NOW = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
 CA = issue_ca("root", now=NOW)
@@ -81,7 +80,7 @@ def test_what_go_passes_over_in_the_two_files_does_no_harm() -> None:
     key = parameters + LEAF.key
     assert check_pair(chain, key, NOW).subject == "CN=a.b.svc"
     # Raises where OpenSSL refuses them.
-    load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), chain, key)
+    server_context(chain, key)
 
 
 def test_an_encrypted_key_is_named_as_such() -> None:

@@ -10,15 +10,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from certs import secrets
-from certs.api import ApiFailure
 from certs.authority import Lifetimes
-from certs.configurations import CERT_MANAGER, path
 from certs.decision import due
 from certs.inspect import signed_by
 from certs.issue import Pair, issue_ca, issue_leaf
 from certs.keeper import Round
 from tests.unit.certs.apiserver import configuration
 from tests.unit.certs.world import CA, LEAF, NAMES, SERVICE, START, World, installed
+from webhook.kube.errors import ApiError
+from webhook.kube.webhookconfigurations import CERT_MANAGER, path
 
 DAY = timedelta(days=1)
 
@@ -67,17 +67,15 @@ class TestFirstStart:
 
     async def test_a_ca_bundle_that_cannot_be_written_yet_holds_the_leaf_up_only_where_that_helps(self) -> None:
         world = World()
-        world.api.fail = lambda method, p: (
-            ApiFailure(409, "changed") if method == "PUT" and p == path(NAMES[0]) else None
-        )
+        world.api.fail = lambda method, p: ApiError(409, "changed") if method == "PUT" and p == path(NAMES[0]) else None
         await world.round()
         assert LEAF not in world.api.objects, "a conflict passes: the bundle comes first"
         world.api.fail = lambda method, p: (
-            ApiFailure(403, "forbidden: update of x") if method == "PUT" and p == path(NAMES[0]) else None
+            ApiError(403, "forbidden: update of x") if method == "PUT" and p == path(NAMES[0]) else None
         )
         found = await world.round()
         assert LEAF in world.api.objects, "a refusal stays: the other configurations must not wait for it"
-        assert "grant it to the server's ServiceAccount: forbidden: update of x" in problems([found])
+        assert "grant it to whoever asks (forbidden: update of x)" in problems([found])
 
 
 class TestRenewal:
@@ -117,7 +115,7 @@ class TestRenewal:
     async def test_a_leaf_of_the_same_ca_is_renewed_even_where_somebody_fights_for_a_ca_bundle(self) -> None:
         world = await installed()
         first = world.certificate(LEAF)
-        world.api.fail = lambda method, p: ApiFailure(403, "no") if method == "PUT" and p == path(NAMES[1]) else None
+        world.api.fail = lambda method, p: ApiError(403, "no") if method == "PUT" and p == path(NAMES[1]) else None
         world.edit_bundle(NAMES[1], issue_ca("other", now=world.now).certificate)
         world.pass_time(22 * 86400)
         await world.round()
@@ -198,7 +196,7 @@ class TestRotation:
     async def test_the_old_ca_stays_where_replicas_cannot_be_listed_and_where_there_is_none(self) -> None:
         world = await installed()
         old = world.certificate(CA)
-        world.no_endpoints = ApiFailure(403, "endpointslices is forbidden")
+        world.no_endpoints = ApiError(403, "endpointslices is forbidden")
         world.ask("ca")
         assert "endpointslices is forbidden" in problems(await world.run(60))
         assert old in world.bundle()
@@ -401,7 +399,7 @@ class TestDamage:
 class TestApiServer:
     """It says no, or nothing."""
 
-    @pytest.mark.parametrize("error", [ApiFailure(500, "etcd"), ApiFailure(0, "refused"), TimeoutError()])
+    @pytest.mark.parametrize("error", [ApiError(500, "etcd"), ApiError(0, "refused"), TimeoutError()])
     async def test_a_round_never_raises_and_the_next_one_puts_it_right(self, error: Exception) -> None:
         world = await installed()
         world.api.fail = lambda method, p: error
@@ -414,12 +412,10 @@ class TestApiServer:
     async def test_what_is_forbidden_is_named(self) -> None:
         world = World()
         world.api.fail = lambda method, p: (
-            ApiFailure(403, 'cannot create resource "secrets"') if method == "POST" else None
+            ApiError(403, 'cannot create resource "secrets"') if method == "POST" else None
         )
         found = await world.round()
-        assert 'not allowed, grant it to the server\'s ServiceAccount: cannot create resource "secrets"' in problems(
-            [found]
-        )
+        assert 'not allowed: grant it to whoever asks (cannot create resource "secrets")' in problems([found])
 
     async def test_something_is_looked_at_soon_while_under_way_and_seldom_otherwise(self) -> None:
         world = await installed()

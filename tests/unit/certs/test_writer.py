@@ -6,12 +6,12 @@ import itertools
 
 import pytest
 
-from certs.api import ApiFailure
-from certs.bundle import decode, encode
-from certs.configurations import CERT_MANAGER, MUTATING, VALIDATING, Name, Service, path
 from certs.issue import issue_ca
 from certs.writer import BundleWriter
 from tests.unit.certs.apiserver import FakeApi, configuration
+from webhook.kube.data import decode, encode
+from webhook.kube.errors import ApiError
+from webhook.kube.webhookconfigurations import CERT_MANAGER, MUTATING, VALIDATING, Name, Service, path
 
 NAME: Name = (MUTATING, "linkerd-webhook")
 OTHER: Name = (VALIDATING, "somebody-s")
@@ -106,7 +106,7 @@ class TestPutting:
 
     async def test_a_conflict_is_left_for_the_next_look(self) -> None:
         desk = Desk(OLD)
-        desk.api.fail = lambda method, p: ApiFailure(409, "changed")
+        desk.api.fail = lambda method, p: ApiError(409, "changed")
         await desk.write(NEW)
         assert desk.writer.retry_in == 0.5
         assert desk.writer.problems == []
@@ -114,14 +114,12 @@ class TestPutting:
         await desk.write(NEW)
         assert desk.bundle() == NEW + OLD
 
-    @pytest.mark.parametrize(
-        ("status", "says"), [(403, "grant it to the server's ServiceAccount: no"), (422, "refuses")]
-    )
+    @pytest.mark.parametrize(("status", "says"), [(403, "grant it to whoever asks (no)"), (422, "refuses")])
     async def test_a_refusal_is_said_and_keeps_no_other_from_being_written(self, status: int, says: str) -> None:
         desk = Desk(OLD)
         desk.owned.append(OTHER)
         desk.api.put(path(OTHER), configuration(*OTHER, OLD))
-        desk.api.fail = lambda method, p: ApiFailure(status, "no") if p == path(NAME) else None
+        desk.api.fail = lambda method, p: ApiError(status, "no") if p == path(NAME) else None
         await desk.write(NEW)
         assert desk.bundle(name=OTHER) == NEW + OLD
         (problem,) = desk.writer.problems
@@ -187,6 +185,6 @@ class TestPuttingBack:
         desk = Desk()
         await desk.write(NEW)
         desk.overwrite(FOREIGN)
-        desk.api.fail = lambda method, p: ApiFailure(403, "no")
+        desk.api.fail = lambda method, p: ApiError(403, "no")
         await desk.write(NEW)
         assert desk.writer.restored.total() == 0

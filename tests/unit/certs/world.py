@@ -11,15 +11,16 @@ from typing import Any
 from cryptography import x509
 
 from certs import secrets
-from certs.api import JSON
 from certs.authority import Authority, Lifetimes
-from certs.bundle import encode, salvage
-from certs.configurations import MUTATING, VALIDATING, Name, Service, path, pointing
+from certs.bundle import salvage
 from certs.handshake import ProbeError
 from certs.inspect import signed_by
 from certs.issue import Pair
 from certs.keeper import Keeper, Round
 from tests.unit.certs.apiserver import FakeApi, configuration
+from webhook.kube.data import encode
+from webhook.kube.interface import JSON
+from webhook.kube.webhookconfigurations import MUTATING, VALIDATING, Name, Service, path, pointing
 
 START = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
 SERVICE = Service("linkerd", "linkerd-webhook")

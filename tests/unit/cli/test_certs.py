@@ -14,13 +14,13 @@ import pytest
 from click.testing import CliRunner, Result
 from cryptography import x509
 
-from certs.api import ApiFailure
-from certs.endpoints import Endpoint
 from certs.inspect import Leaf
-from tests.unit.certificates.site import CA_PATH, LEAF_PATH, MUTATING, Site, forbidden, new_ca, new_leaf
+from tests.unit.diagnosis.certificates.site import CA_PATH, LEAF_PATH, MUTATING, Site, forbidden, new_ca, new_leaf
 from webhook.cli.certs import certs
-from webhook.cluster.api import ConfigurationError
-from webhook.cluster.reach import NotAllowed, Reach
+from webhook.diagnosis.reach import NotAllowed, Reach
+from webhook.kube.api import ConfigurationError
+from webhook.kube.endpoints import Endpoint
+from webhook.kube.errors import ApiError
 
 Run = Callable[..., Result]
 
@@ -150,7 +150,7 @@ class TestInspect:
         )
 
     def test_an_api_server_out_of_reach(self, run: Run, site: Site) -> None:
-        site.failures[MUTATING] = ApiFailure(0, "connection refused")
+        site.failures[MUTATING] = ApiError(0, "connection refused")
         found = run("inspect")
         assert (found.exit_code, found.stdout) == (2, "")
         assert "connection refused" in found.stderr
@@ -347,7 +347,7 @@ class TestWatch:
         self, run: Run, site: Site, looks: list[Callable[[], object]]
     ) -> None:
         def away() -> None:
-            site.failures[MUTATING] = ApiFailure(0, "refused")
+            site.failures[MUTATING] = ApiError(0, "refused")
 
         looks += [away, away, site.failures.clear]
         lines = [each.split("  ", 1)[-1] for each in run("watch").stdout.splitlines()[-2:]]
@@ -355,5 +355,5 @@ class TestWatch:
         assert lines[1] == "can look again"
 
     def test_the_first_look_has_to_succeed(self, run: Run, site: Site) -> None:
-        site.failures[MUTATING] = ApiFailure(0, "refused")
+        site.failures[MUTATING] = ApiError(0, "refused")
         assert run("watch").exit_code == 2

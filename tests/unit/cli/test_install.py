@@ -13,12 +13,12 @@ from click.testing import CliRunner, Result
 
 from certs.issue import issue_ca
 from webhook.cli.install import install
-from webhook.install.again import Again
+from webhook.diagnosis.wanted import Found
 from webhook.install.assign import merged
 from webhook.install.output import write
 from webhook.install.render import render
 from webhook.install.settings import SETTINGS, defaults
-from webhook.install.wanted import Found
+from webhook.upkeep.readoption import Again
 
 DIGEST = "sha256:" + "a" * 64
 IMAGE = "registry.example.org/linkerd-webhook"
@@ -234,7 +234,7 @@ class TestCluster:
         )
         result = run(f"--kubeconfig={file}", look=True)
         assert (result.exit_code, result.stdout) == (2, "")
-        assert "http://127.0.0.1:1 cannot be reached" in result.stderr
+        assert "the cluster at http://127.0.0.1:1: no connection to the API server: " in result.stderr
 
     def test_that_is_not_ready_is_exit_code_1_with_every_reason_and_nothing_printed(
         self, monkeypatch: pytest.MonkeyPatch

@@ -12,11 +12,11 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from certs.configurations import Service
 from webhook.cli.main import cli
 from webhook.install.linkerd import ADOPTED_FROM
-from webhook.install.removal import OWN_INJECTOR, SELF_TEST, THINGS, Stage, Thing
-from webhook.server.upkeep import adoption
+from webhook.kube.webhookconfigurations import Service
+from webhook.uninstall.plan import OWN_INJECTOR, SELF_TEST, THINGS, Stage, Thing
+from webhook.upkeep import adoption
 
 from .stored import JSON, Cluster, kubeconfig, served
 
@@ -260,8 +260,8 @@ class TestRefusals:
         result = run(reached, "--delete")
         assert (result.exit_code, result.stdout) == (2, "")
         assert result.stderr == (
-            "linkerd-webhook: cannot read Deployment linkerd/linkerd-webhook, Lease linkerd/linkerd-webhook: no GET of "
-            "linkerd-webhook today\n"
+            "linkerd-webhook: cannot read Deployment linkerd/linkerd-webhook, Lease linkerd/linkerd-webhook: "
+            "not allowed: grant it to whoever asks (no GET of linkerd-webhook today)\n"
         )
         assert not cluster.writes
 
@@ -323,7 +323,10 @@ class TestDeleting:
         cluster.failures["DELETE", DEPLOYMENT] = 500
         result = run(reached, "--delete")
         assert result.exit_code == 2
-        assert "cannot delete Deployment linkerd/linkerd-webhook: no DELETE" in result.stderr
+        assert (
+            "cannot delete Deployment linkerd/linkerd-webhook: the API server refuses (HTTP 500): no DELETE"
+            in result.stderr
+        )
         assert set(cluster.objects) == {DEPLOYMENT}
         cluster.failures.clear()
         assert run(reached, "--delete").exit_code == 0

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from webhook import __version__
 from webhook.cli.cluster import connect
 from webhook.cli.main import cli, main
-from webhook.cluster.api import ConfigurationError
+from webhook.kube.api import ConfigurationError
 from webhook.mesh.defaults import default_values
 
 from .stored import JSON, Cluster, kubeconfig, served
@@ -151,13 +151,13 @@ class TestNoCluster:
             result = run(f"--kubeconfig={kubeconfig(tmp_path, url)}")
         assert result.exit_code == 1
         assert result.stdout == f"Client version: {__version__}\n"
-        assert result.stderr.startswith(f"linkerd-webhook: no connection to the API server {url}: ")
+        assert result.stderr.startswith(f"linkerd-webhook: the cluster at {url}: no connection to the API server: ")
 
     def test_a_refusal_is_told_in_the_api_server_s_words(self, reached: tuple[Cluster, Path]) -> None:
         reached[0].failures["GET", OURS] = 403
         result = ask(reached)
         assert result.exit_code == 1
-        assert "refuses (HTTP 403): no GET of linkerd-webhook today" in result.stderr
+        assert "not allowed: grant it to whoever asks (no GET of linkerd-webhook today)" in result.stderr
 
 
 class TestWhichCluster:

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from tests.unit.cluster.conftest import Clock, FakeApiServer, Until
-from webhook.cluster import live_catalog, watch
-from webhook.cluster.api import ApiServer
+from tests.kube import Clock, FakeApiServer, Until
+from webhook.cluster import live_catalog
 from webhook.cluster.catalog import names
 from webhook.cluster.interface import Presence
 from webhook.cluster.live_catalog import STALE, LiveCatalog
-from webhook.cluster.watch import NamespaceWatch
+from webhook.kube import watch
+from webhook.kube.api import ApiServer
+from webhook.kube.watch import NamespaceWatch
 
 POLICY = "policy.linkerd.io"
 GATEWAY = "gateway.networking.k8s.io"

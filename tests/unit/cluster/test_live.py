@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.unit.cluster.conftest import Clock, FakeApiServer, Until
+from tests.kube import Clock, FakeApiServer, Until
 from webhook.cluster import live
-from webhook.cluster.api import ApiServer
-from webhook.cluster.interface import ClusterError, Namespace, ObjectReference
+from webhook.cluster.interface import ClusterError
 from webhook.cluster.live import LiveCluster
+from webhook.kube.api import ApiServer
+from webhook.kube.objects import Namespace, ObjectReference
 
 REPLICASET = ObjectReference("apps/v1", "ReplicaSet", "demo", "web-1", "u1")
 PATH = "/apis/apps/v1/namespaces/demo/replicasets/web-1"
@@ -105,7 +106,7 @@ class TestProblem:
         self, server: FakeApiServer, cluster: LiveCluster
     ) -> None:
         server.failures["/api/v1/namespaces/demo"] = (403, "no")
-        assert "grant get on namespaces to this webhook's ServiceAccount" in (await self.failing(cluster)).message
+        assert "grant get on namespaces to the ServiceAccount of this webhook" in (await self.failing(cluster)).message
 
     async def test_timed_out_comes_after_half_a_second(self, server: FakeApiServer, cluster: LiveCluster) -> None:
         server.hangs.add("/api/v1/namespaces/demo")

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.unit.cluster.conftest import FakeApiServer
-from webhook.cluster.interface import ClusterError, Namespace, ObjectReference
+from tests.kube import FakeApiServer
+from webhook.cluster.interface import ClusterError
 from webhook.cluster.live import LiveCluster
 from webhook.cluster.offline import OfflineCluster
+from webhook.kube.objects import Namespace, ObjectReference
 
 
 def namespace(name: str, **annotations: Any) -> dict[str, Any]:

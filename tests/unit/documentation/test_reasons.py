@@ -12,9 +12,9 @@ import yaml
 
 from tests.unit.documentation.pages import ROOT, tokens
 from tests.unit.injector.builders import ANCHORS, SERVICE_ACCOUNT, pod, request, values
-from webhook.cluster.interface import Namespace
 from webhook.injector.decision import SENTENCES
 from webhook.injector.inject import Injector
+from webhook.kube.objects import Namespace
 from webhook.mesh.config import Mesh
 from webhook.review import JSON, Answer
 

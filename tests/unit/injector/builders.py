@@ -10,8 +10,8 @@ from typing import Any
 import jsonpatch
 import yaml
 
-from webhook.cluster.interface import Namespace
 from webhook.injector.inject import Injector
+from webhook.kube.objects import Namespace
 from webhook.mesh.config import Mesh
 from webhook.mesh.defaults import default_values
 from webhook.review import JSON, AdmissionRequest, Answer, from_object, parse

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from tests.unit.injector.builders import EDGE, INJECT, LINES, STABLE, container, decide, injector, pod, request
-from webhook.cluster.interface import Namespace
 from webhook.injector import decision
 from webhook.injector.decision import Decision
 from webhook.injector.subject import read
+from webhook.kube.objects import Namespace
 from webhook.review import JSON
 
 ABSENT = "injection_enable_annotation_absent"

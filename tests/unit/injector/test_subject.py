@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.unit.injector.builders import ENABLED, INJECT, LINES, container, decide, injector, patched, pod, request
-from webhook.cluster.interface import Namespace
 from webhook.injector.subject import kind_of, read
+from webhook.kube.objects import Namespace
 from webhook.review import JSON, AdmissionRequest, ReviewError, parse
 
 NUMBER = "a whole number of 32 bits"

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from tests.unit.injector.builders import ENABLED, INJECT, injector, patched, pod, request
-from webhook.cluster.interface import Cluster, ClusterError, Namespace, ObjectReference
+from webhook.cluster.interface import Cluster, ClusterError
 from webhook.cluster.offline import OfflineCluster
+from webhook.kube.objects import Namespace, ObjectReference
 from webhook.review import JSON, Answer
-from webhook.server.webhooks import Current, ProxyInjector
+from webhook.webhooks.registry import Current, ProxyInjector
 
 SHOP: JSON = {"kind": "Namespace", "metadata": {"name": "shop", "annotations": ENABLED}}
 PLAIN: JSON = {"kind": "Namespace", "metadata": {"name": "plain"}}

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from certs.configurations import Service
 from webhook.install.assign import merged
 from webhook.install.render import render
 from webhook.install.server import Server, server
 from webhook.install.settings import defaults
+from webhook.kube.webhookconfigurations import Service
 
 JSON = dict[str, Any]
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.unit.cluster.conftest import FakeApiServer
+from tests.kube import FakeApiServer
 from webhook.cluster.catalog import OfflineCatalog
 from webhook.cluster.interface import NothingKnown, Presence
 from webhook.lint import live

@@ -9,7 +9,7 @@ import pytest
 from webhook.cluster.interface import NothingKnown
 from webhook.mesh.releases import EDGE_26_8, line
 from webhook.policy import registry
-from webhook.policy.patterns import judge_inline
+from webhook.policy.regex.judge import judge_inline
 
 JSON = dict[str, Any]
 PREFIX: JSON = {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}}

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.policy.builders import BOTH, EDGE, NOTHING_KNOWN, SERVICE, STABLE, examine, gateway, manifest, say
 from webhook.findings.finding import Severity
-from webhook.policy.patterns import judge_for
+from webhook.policy.regex.judge import judge_for
 from webhook.policy.registry import KINDS, check, find, knows
 from webhook.policy.targets import GATEWAY, POLICY
 

@@ -9,7 +9,7 @@ import pytest
 from webhook.cluster.interface import NothingKnown
 from webhook.mesh.releases import EDGE_26_8, STABLE_2_12, line
 from webhook.policy import registry
-from webhook.policy.patterns import judge_inline
+from webhook.policy.regex.judge import judge_inline
 
 JSON = dict[str, Any]
 SERVER: JSON = {"podSelector": {"matchLabels": {"app": "web"}}, "port": 80}

@@ -10,8 +10,9 @@ import httpx
 import pytest
 
 from certs.issue import Pair
+from certs.tls import ServedCertificate
 from webhook.review import Answer
-from webhook.server import admin, tls
+from webhook.server import admin
 from webhook.server.metrics import Metrics
 from webhook.server.reload import Group
 
@@ -21,8 +22,8 @@ class Port:
 
     def __init__(self, leaf: Pair) -> None:
         self.metrics = Metrics()
-        certificate = tls.Certificate()
-        certificate.load(leaf.certificate, leaf.key)
+        certificate = ServedCertificate()
+        certificate.serve(certificate.check(leaf.certificate, leaf.key))
         self.cache = admin.Cache(synced=True, age=12.34, namespaces=3, owners=2)
         self.group = Group("configuration", {"values": Path("/values")}, lambda _: lambda: None)
         self.status = admin.Status(certificate, [self.group], lambda: self.cache, lambda: "edge-26.8")

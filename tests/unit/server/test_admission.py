@@ -9,10 +9,9 @@ from typing import Any
 import orjson
 import pytest
 
+from tests.serving import JSON, LogFile, Serving, Site, read_response, request_bytes, review, until
 from webhook.review import AdmissionRequest, Answer, deny
 from webhook.server.admission import BODY_LIMIT
-
-from .conftest import JSON, LogFile, Serving, Site, read_response, request_bytes, review, until
 
 
 class TestAnswers:

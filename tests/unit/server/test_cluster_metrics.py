@@ -6,10 +6,10 @@ from collections import Counter
 from types import SimpleNamespace
 from typing import Any, cast
 
-from webhook.cluster.api import ApiError
 from webhook.cluster.live import Stats
 from webhook.cluster.live_catalog import State
-from webhook.cluster.watch import REASONS, Subject, _ended
+from webhook.kube.errors import ApiError
+from webhook.kube.watch import REASONS, Subject, _ended
 from webhook.server.cluster_metrics import ClusterMetrics
 from webhook.server.metrics import Metrics
 

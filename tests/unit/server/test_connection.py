@@ -10,11 +10,10 @@ import orjson
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from tests.serving import LogFile, Serving, read_response, request_bytes, review, until, within
 from webhook.server.connection import Policy
 from webhook.server.listen import Address, bind
 from webhook.server.run import Server, Times
-
-from .conftest import LogFile, Serving, read_response, request_bytes, review, until, within
 
 
 class TestSlowClients:

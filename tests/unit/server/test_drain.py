@@ -8,9 +8,8 @@ from typing import cast
 
 import pytest
 
+from tests.serving import Serving, Site, read_response, request_bytes, review, trust, until, within
 from webhook.server.run import Server, Times, serve_until
-
-from .conftest import Serving, Site, read_response, request_bytes, review, trust, until, within
 
 
 class Ending:

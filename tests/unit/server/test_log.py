@@ -12,9 +12,8 @@ import orjson
 import pytest
 import structlog
 
+from tests.serving import LogFile
 from webhook.server import log as logs
-
-from .conftest import LogFile
 
 
 class Pipe:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from webhook.server import admin, readiness, tls
+from certs.tls import ServedCertificate
+from webhook.diagnosis.condition import Condition, condition
+from webhook.server import admin, readiness
 from webhook.server.readiness import Readiness
 
 
@@ -21,12 +23,12 @@ class Watched:
                 readiness.log, level, lambda text, level=level, **more: self.said.append((level, text, more))
             )
         cache = admin.Cache(synced=True)
-        self.status = admin.Status(tls.Certificate(), [], lambda: cache, lambda: "edge-26.8", self._conditions)
+        self.status = admin.Status(ServedCertificate(), [], lambda: cache, lambda: "edge-26.8", self._conditions)
         self.readiness = Readiness(self.status)
 
-    def _conditions(self) -> list[dict[str, Any]]:
-        found = [admin.condition(name, False, True, why) for name, why in self.missing.items()]
-        return [*found, admin.condition("adoption", False, False, "not required")]
+    def _conditions(self) -> list[Condition]:
+        found = [condition(name, False, True, why) for name, why in self.missing.items()]
+        return [*found, condition("adoption", False, False, "not required")]
 
     def look(self, *times: float) -> list[tuple[str, str, dict[str, Any]]]:
         """What was logged at these looks."""

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from certs.issue import Pair, issue_leaf
-from webhook.server import tls
+from tests.serving import JSON, LogFile, Serving, review, until
+from webhook.server.certificate_files import pair_in
 from webhook.server.reload import Contents, Group, Pace, Refused, Reloader
-
-from .conftest import JSON, LogFile, Serving, review, until
 
 FAST = Pace(poll=30, second_look=0.05, settle=0.02)
 
@@ -157,7 +156,7 @@ async def test_a_certificate_is_swapped_under_load_without_a_failed_request(
     folder = tmp_path / "tls"
     folder.mkdir()
     mounted = Mounted(folder, tls_crt=leaf.certificate, tls_key=leaf.key)
-    group = tls.group(site.certificate, folder)
+    group = pair_in(folder, site.certificate)
     group.load()
     reloader = Reloader([group], FAST)
     reloader.start()

@@ -11,9 +11,8 @@ import pytest
 
 from certs.inspect import CertificateError
 from certs.issue import Pair, issue_leaf
-from webhook.server import tls
-
-from .conftest import Serving, read_response, request_bytes, review, trust
+from certs.tls import ServedCertificate
+from tests.serving import Serving, read_response, request_bytes, review, trust
 
 
 def served_serial(port: int, ca: Pair) -> int:
@@ -32,7 +31,7 @@ async def test_a_new_pair_serves_the_next_handshakes_and_open_connections_stay(s
     reader, writer = await site.connect()
     before = await asyncio.to_thread(served_serial, site.server.port, ca)
     pair = issue_leaf(ca, ["localhost"])
-    site.certificate.load(pair.certificate, pair.key)
+    site.certificate.serve(site.certificate.check(pair.certificate, pair.key))
     after = await asyncio.to_thread(served_serial, site.server.port, ca)
     assert before != after
     assert site.certificate.leaf is not None
@@ -47,7 +46,9 @@ async def test_a_pair_that_does_not_match_changes_nothing(serving: Serving, ca: 
     site = await serving()
     before = await asyncio.to_thread(served_serial, site.server.port, ca)
     with pytest.raises(CertificateError, match="does not belong"):
-        site.certificate.load(issue_leaf(ca, ["localhost"]).certificate, issue_leaf(ca, ["localhost"]).key)
+        site.certificate.serve(
+            site.certificate.check(issue_leaf(ca, ["localhost"]).certificate, issue_leaf(ca, ["localhost"]).key)
+        )
     assert await asyncio.to_thread(served_serial, site.server.port, ca) == before
 
 
@@ -73,10 +74,10 @@ async def test_tls_1_2_is_refused_and_1_3_speaks_http_1_1(serving: Serving, ca: 
 def test_a_certificate_that_expires_while_it_is_served_is_known_to_have(ca: Pair) -> None:
     """For `/ready` and the metric."""
     now = datetime.now(UTC)
-    certificate = tls.Certificate(clock=lambda: now)
+    certificate = ServedCertificate(clock=lambda: now)
     assert (certificate.not_after, certificate.expired) == (0.0, False)
     pair = issue_leaf(ca, ["localhost"], lifetime=timedelta(hours=1))
-    certificate.load(pair.certificate, pair.key)
+    certificate.serve(certificate.check(pair.certificate, pair.key))
     assert abs(certificate.not_after - now.timestamp() - 3600) < 5
     assert not certificate.expired
     now += timedelta(hours=2)

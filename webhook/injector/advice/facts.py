@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from webhook.cluster.interface import Namespace
 from webhook.findings.finding import Path
 from webhook.injector.effective import Settings
 from webhook.injector.pod import Container
 from webhook.injector.subject import Subject
+from webhook.kube.objects import Namespace
 from webhook.mesh.config import Mesh
 
 ANNOTATIONS: Final[Path] = ("metadata", "annotations")

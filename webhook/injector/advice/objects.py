@@ -13,7 +13,6 @@ from typing import Any, Final
 import msgspec
 import orjson
 
-from webhook.cluster.interface import Namespace
 from webhook.findings.finding import Finding, Path, render_path, show
 from webhook.findings.silence import silenced
 from webhook.injector import decision, ports
@@ -22,6 +21,7 @@ from webhook.injector.decision import INJECT
 from webhook.injector.inject import Injector
 from webhook.injector.refusal import Refusal
 from webhook.injector.subject import Subject, read
+from webhook.kube.objects import Namespace
 from webhook.mesh.spared import ADMISSION
 from webhook.review import AdmissionRequest, GroupVersionKind
 

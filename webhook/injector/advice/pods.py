@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
-from webhook.cluster.interface import Namespace
 from webhook.findings.finding import Finding, Path
 from webhook.injector import decision
 from webhook.injector.advice import keys, rules, running, starting, surroundings, traffic
@@ -13,6 +12,7 @@ from webhook.injector.advice.facts import ANNOTATIONS as ANNOTATIONS
 from webhook.injector.advice.facts import Facts
 from webhook.injector.decision import INJECT, Decision
 from webhook.injector.subject import Subject
+from webhook.kube.objects import Namespace
 
 Check = Callable[[Facts], Iterable[Finding]]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from webhook.cluster.interface import Namespace
 from webhook.findings.finding import Finding
 from webhook.injector.advice import rules
 from webhook.injector.advice.facts import Facts
 from webhook.injector.init import NEEDED
+from webhook.kube.objects import Namespace
 from webhook.mesh.config import Mesh
 from webhook.mesh.spared import ADMISSION, NAMESPACE_NAME, SPARED
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from certs.configurations import MUTATING, VALIDATING
 from webhook.install.configurations import ADVISOR, NAME, SELF_TEST
 from webhook.install.linkerd import LINKERDS
 from webhook.install.objects.names import CA_SECRET, JSON, LEAF_SECRET, OWN_CONFIGURATIONS, SELF_MANAGED, metadata
 from webhook.install.tree import If, Namespace, Node, On
+from webhook.kube.webhookconfigurations import MUTATING, VALIDATING
 
 # Linkerd's own configurations, which are written where they are adopted.
 LINKERDS_MUTATING: Final = tuple(name for kind, name in LINKERDS if kind == MUTATING)

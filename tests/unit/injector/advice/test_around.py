@@ -19,9 +19,9 @@ from tests.unit.injector.builders import (
     pod,
 )
 from webhook.advice import about
-from webhook.cluster.interface import Namespace
 from webhook.findings.finding import Finding
 from webhook.injector.advice.objects import Advisor
+from webhook.kube.objects import Namespace
 
 NATIVE = f"{CONFIG}proxy-enable-native-sidecar"
 ENFORCE = "pod-security.kubernetes.io/enforce"

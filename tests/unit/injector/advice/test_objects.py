@@ -8,11 +8,11 @@ import pytest
 
 from webhook import scope
 from webhook.advice import about
-from webhook.cluster.interface import Namespace
 from webhook.findings.finding import Finding, Path, render_path
 from webhook.injector.advice.objects import Advisor
 from webhook.injector.inject import Injector
 from webhook.injector.settings import SETTINGS
+from webhook.kube.objects import Namespace
 from webhook.mesh.config import Mesh
 from webhook.mesh.defaults import default_trust_anchors, default_values
 from webhook.mesh.releases import LINES

@@ -9,8 +9,8 @@ import pytest
 
 from tests.unit.injector.builders import CONFIG, EDGE, ENABLED, LINES, STABLE, container, decide, injector, pod
 from webhook.advice import about
-from webhook.cluster.interface import Namespace
 from webhook.injector.advice.objects import Advisor
+from webhook.kube.objects import Namespace
 from webhook.review import WARNING_LENGTH
 
 HARDENED: Any = {

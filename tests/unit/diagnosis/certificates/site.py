@@ -1,0 +1,177 @@
+"""A Service with all that belongs to it, as an API server and sockets would show it; replicas answer in memory."""
+
+from __future__ import annotations
+
+import base64
+import copy
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from certs.handshake import ProbeError
+from certs.inspect import Leaf, describe
+from certs.issue import Pair, issue_ca, issue_leaf
+from certs.tls import verdicts
+from webhook.diagnosis.certificates.facts import State, first
+from webhook.diagnosis.certificates.gather import look
+from webhook.kube.endpoints import Endpoint
+from webhook.kube.errors import ApiError
+from webhook.kube.webhookconfigurations import ROOT, Service
+
+JSON = dict[str, Any]
+
+# Handshakes go by the machine's clock.
+NOW = datetime.now(UTC).replace(microsecond=0)
+SERVICE = Service("linkerd", "linkerd-webhook")
+SECRETS = "/api/v1/namespaces/linkerd/secrets"
+CA_PATH = f"{SECRETS}/linkerd-webhook-ca"
+LEAF_PATH = f"{SECRETS}/linkerd-webhook-tls"
+SLICES = "/apis/discovery.k8s.io/v1/namespaces/linkerd/endpointslices"
+MUTATING = f"{ROOT}/mutatingwebhookconfigurations"
+VALIDATING = f"{ROOT}/validatingwebhookconfigurations"
+SERVICES = "/api/v1/namespaces/linkerd/services/linkerd-webhook"
+DEPLOYMENTS = "/apis/apps/v1/namespaces/linkerd/deployments"
+LABELS = {"app.kubernetes.io/name": "linkerd-webhook"}
+LEASE = "/apis/coordination.k8s.io/v1/namespaces/linkerd/leases/linkerd-webhook"
+
+
+def new_ca(name: str = "old CA") -> Pair:
+    """A CA."""
+    return issue_ca(name, now=NOW)
+
+
+def new_leaf(ca: Pair, lifetime: timedelta = timedelta(days=30), names: tuple[str, ...] = ()) -> Pair:
+    """A leaf for the Service."""
+    return issue_leaf(ca, names or SERVICE.dns_names(), lifetime=lifetime, now=NOW)
+
+
+class Site:
+    """What is there; change it as it pleases. `failures` are by path."""
+
+    # As a connection of a Pod: replicas are dialled, by `dial`.
+    inside = True
+    way = "direct"
+
+    def __init__(self) -> None:
+        self.ca = new_ca()
+        self.leaf = new_leaf(self.ca)
+        self.objects: dict[str, JSON] = {MUTATING: {"items": []}, VALIDATING: {"items": []}}
+        self.failures: dict[str, Exception] = {}
+        self.patches: list[tuple[str, JSON]] = []
+        # By address: what is served, None where nobody answers.
+        self.served: dict[tuple[str, int], Pair | None] = {}
+
+    def self_managed(self) -> Site:
+        """Both Secrets, one configuration and one replica, and all fits."""
+        self.secret(CA_PATH, **{"tls.crt": self.ca.certificate, "tls.key": self.ca.key})
+        self.store(self.leaf)
+        self.configure("linkerd-webhook", self.ca.certificate)
+        self.replicas(self.leaf)
+        self.deploy("--certs=self-managed")
+        return self
+
+    def deploy(
+        self, *arguments: str, secret: str = "", replicas: int = 1, conditions: list[JSON] | None = None
+    ) -> None:
+        """The Deployment behind the Service, with a Secret mounted where its certificate is expected."""
+        container: JSON = {
+            "name": "linkerd-webhook",
+            "args": ["serve", *arguments],
+            "ports": [{"name": "https", "containerPort": 8443}],
+            "volumeMounts": [{"name": "tls", "mountPath": "/var/run/linkerd/tls"}] if secret else [],
+        }
+        pod = {"containers": [container], "volumes": [{"name": "tls", "secret": {"secretName": secret}}]}
+        spec = {"replicas": replicas, "selector": {"matchLabels": LABELS}}
+        template = {"metadata": {"labels": LABELS}, "spec": pod}
+        status = {"readyReplicas": len(self.served), "conditions": conditions or []}
+        deployment = {"metadata": {"name": SERVICE.name}, "spec": {**spec, "template": template}, "status": status}
+        self.objects[DEPLOYMENTS] = {"items": [deployment]}
+        ports = [{"port": 443, "targetPort": "https"}]
+        self.objects[SERVICES] = {"metadata": {"name": SERVICE.name}, "spec": {"selector": LABELS, "ports": ports}}
+
+    def secret(self, path: str, **data: bytes) -> None:
+        """A Secret of ours."""
+        self.objects[path] = {
+            "type": "kubernetes.io/tls",
+            "metadata": {"labels": {"app.kubernetes.io/managed-by": "linkerd-webhook"}},
+            "data": {key: base64.b64encode(value).decode() for key, value in data.items()},
+        }
+
+    def store(self, leaf: Pair) -> None:
+        """The leaf's Secret."""
+        self.secret(LEAF_PATH, **{"tls.crt": leaf.certificate, "tls.key": leaf.key, "ca.crt": self.ca.certificate})
+
+    def configure(self, name: str, bundle: bytes, annotations: JSON | None = None) -> None:
+        """A configuration that points at the Service, in place of the one of that name."""
+        items = [each for each in self.objects[MUTATING]["items"] if each["metadata"]["name"] != name]
+        client = {
+            "service": {"namespace": SERVICE.namespace, "name": SERVICE.name},
+            "caBundle": base64.b64encode(bundle).decode(),
+        }
+        metadata = {"name": name, "annotations": annotations or {}}
+        items.append({"metadata": metadata, "webhooks": [{"name": f"{name}.example.org", "clientConfig": client}]})
+        self.objects[MUTATING]["items"] = items
+
+    def replicas(self, *leaves: Pair | None) -> None:
+        """A replica for each; None is one out of reach."""
+        self.served = {(f"10.0.0.{number}", 8443): leaf for number, leaf in enumerate(leaves, 1)}
+        endpoints = [
+            {
+                "addresses": [host],
+                "conditions": {"ready": True},
+                "targetRef": {"kind": "Pod", "name": f"pod-{number}"},
+            }
+            for number, (host, _) in enumerate(self.served, 1)
+        ]
+        piece = {"metadata": {"name": "a"}, "ports": [{"name": "https", "port": 8443}], "endpoints": endpoints}
+        self.objects[SLICES] = {"items": [piece]}
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        body: JSON | None = None,
+        content_type: str = "application/json",
+        query: Mapping[str, str] | None = None,
+    ) -> JSON:
+        """As `webhook.kube.errors.Api`."""
+        failure = self.failures.get(f"{method} {path}") or self.failures.get(path)
+        if failure is not None:
+            raise failure
+        if path not in self.objects:
+            raise ApiError(404, f"{path} not found")
+        if method == "PATCH":
+            assert body is not None
+            assert content_type == "application/merge-patch+json"
+            self.patches.append((path, body))
+            self.objects[path]["metadata"].setdefault("annotations", {}).update(body["metadata"]["annotations"])
+        return copy.deepcopy(self.objects[path])
+
+    async def close(self) -> None:
+        """As a connection's."""
+
+    async def probe(self, endpoint: Endpoint, name: str, bundle: bytes | None) -> Leaf:
+        """As `webhook.diagnosis.reach.Reach`."""
+        return await self.dial(endpoint.host, endpoint.port, name, bundle)
+
+    async def dial(self, host: str, port: int, name: str, bundle: bytes | None, within: float = 2.0) -> Leaf:
+        """As `certs.handshake.probe`."""
+        pair = self.served[host, port]
+        if pair is None:
+            raise ProbeError("unreachable", f"{host}:{port}: no handshake within 2 s")
+        if bundle is not None:
+            why = verdicts(pair.certificate, pair.key, [bundle], name)[bundle]
+            if why:
+                raise ProbeError("untrusted", f"{host}:{port}: {why} (seen at 2026-01-01T00:00:00Z)")
+        certificate = first(pair.certificate)
+        assert certificate is not None
+        return describe(certificate)
+
+    async def look(self, now: datetime = NOW, secret: str = "") -> State:
+        """What the command would see."""
+        return await look(self, SERVICE, self, now, secret, "cluster.local")
+
+
+def forbidden(what: str) -> ApiError:
+    """The API server's words to somebody without rights."""
+    return ApiError(403, f'{what} is forbidden: User "jane" cannot do that')

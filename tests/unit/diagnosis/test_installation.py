@@ -1,0 +1,213 @@
+"""The look at a cluster, and adopting again: against an API server of a few dicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import pytest
+
+from webhook.diagnosis.installation import CRDS, look
+from webhook.diagnosis.wanted import Found, Wanted
+from webhook.install.assign import merged
+from webhook.install.linkerd import ADOPTED_FROM, LINKERDS
+from webhook.install.render import render
+from webhook.install.settings import defaults
+from webhook.kube.api import ApiServer
+from webhook.kube.errors import ApiError, NotFound
+from webhook.kube.webhookconfigurations import MUTATING, Service, path
+from webhook.upkeep.readoption import adopt_again
+
+JSON = dict[str, Any]
+
+CRD_ROOT = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+CONFIG_MAPS = "/api/v1/namespaces/linkerd/configmaps"
+SECRETS = "/api/v1/namespaces/linkerd/secrets"
+INJECTOR = (MUTATING, "linkerd-proxy-injector-webhook-config")
+
+
+class Cluster:
+    """Answers by path; what is not there is 404."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, JSON] = {
+            "/version": {"major": "1", "minor": "36+", "gitVersion": "v1.36.1"},
+            "/apis/apps/v1/deployments": {"items": []},
+            "/api/v1/configmaps": {"items": []},
+            SECRETS: {"items": []},
+            **{f"{CRD_ROOT}/{name}": {} for name in CRDS},
+            f"{CONFIG_MAPS}/linkerd-config": {},
+            f"{CONFIG_MAPS}/linkerd-identity-trust-roots": {},
+        }
+        self.sent: list[tuple[str, str, Any]] = []
+
+    async def get(self, where: str, query: Mapping[str, str] | None = None, accept: str = "") -> JSON:
+        """GET."""
+        return await self.send("GET", where)
+
+    async def find(self, where: str, accept: str = "") -> JSON | None:
+        """GET what may not be there."""
+        try:
+            return await self.send("GET", where)
+        except NotFound:
+            return None
+
+    async def send(self, method: str, where: str, body: Any = None, *_: Any) -> JSON:
+        """Any method; only GET answers something."""
+        if method != "GET":
+            self.sent.append((method, where, body))
+            return {}
+        if where not in self.objects:
+            raise ApiError(404, f"{where} not found")
+        return self.objects[where]
+
+    @property
+    def api(self) -> ApiServer:
+        """As the code wants it."""
+        return cast("ApiServer", self)
+
+
+@pytest.fixture
+def cluster() -> Cluster:
+    """Linkerd is there, its webhook configurations are not."""
+    return Cluster()
+
+
+def linkerds(cluster: Cluster, *, annotations: JSON | None = None, service: str = "linkerd-proxy-injector") -> None:
+    """Add Linkerd's configurations."""
+    for kind, name in LINKERDS:
+        client = {"service": {"namespace": "linkerd", "name": service}}
+        metadata = {"name": name, "resourceVersion": "7", "annotations": annotations or {}}
+        cluster.objects[path((kind, name))] = {
+            "kind": kind,
+            "metadata": metadata,
+            "webhooks": [{"clientConfig": client}],
+        }
+
+
+async def looked(cluster: Cluster, **wanted: Any) -> Found:
+    """Look, by default for what is rendered by default."""
+    return await look(cluster.api, Wanted(**{"namespace": "linkerd", "adopt": False, "needs": (1, 30), **wanted}))
+
+
+class TestLook:
+    """What is in the way, and what is only noted."""
+
+    async def test_finds_nothing_where_all_is_well(self, cluster: Cluster) -> None:
+        assert await looked(cluster) == Found()
+
+    async def test_tells_all_problems_at_once(self, cluster: Cluster) -> None:
+        cluster.objects["/version"] = {"major": "1", "minor": "27"}
+        for gone in (f"{CRD_ROOT}/servers.policy.linkerd.io", f"{CONFIG_MAPS}/linkerd-config"):
+            del cluster.objects[gone]
+        version, crds, config = (await looked(cluster)).problems
+        assert "Kubernetes 1.27" in version and "--kube-version 1.27" in version
+        assert "servers.policy.linkerd.io:" in crds and "linkerd install --crds | kubectl apply -f -" in crds
+        assert "linkerd/linkerd-config" in config and "linkerd install | kubectl apply -f -" in config
+
+    async def test_an_api_server_that_knows_all_of_it_is_new_enough(self, cluster: Cluster) -> None:
+        cluster.objects["/version"] = {"major": "1", "minor": "27"}
+        assert (await looked(cluster, needs=(1, 27))).problems == []
+
+    async def test_names_the_namespace_where_linkerd_is(self, cluster: Cluster) -> None:
+        cluster.objects["/api/v1/configmaps"]["items"] = [{"metadata": {"name": "linkerd-config", "namespace": "mesh"}}]
+        del cluster.objects[f"{CONFIG_MAPS}/linkerd-config"]
+        (problem,) = (await looked(cluster)).problems
+        assert "--linkerd-namespace mesh" in problem
+
+    async def test_refuses_a_second_installation_but_not_the_same_again(self, cluster: Cluster) -> None:
+        items = [{"metadata": {"name": "linkerd-webhook", "namespace": each}} for each in ("linkerd", "old")]
+        cluster.objects["/apis/apps/v1/deployments"]["items"] = items
+        (problem,) = (await looked(cluster)).problems
+        assert "Deployment old/linkerd-webhook" in problem
+        assert "linkerd-webhook uninstall --linkerd-namespace old" in problem
+
+    @pytest.mark.parametrize(
+        ("now", "wanted", "says"),
+        [
+            ("", "mine", "issues its certificate itself, and would take it from Secret linkerd/mine: "),
+            ("mine", "", "takes its certificate from Secret linkerd/mine, and would issue it itself: "),
+            ("", "", ""),
+            ("mine", "mine", ""),
+        ],
+    )
+    async def test_refuses_to_change_where_certificates_come_from_in_a_running_deployment(
+        self, cluster: Cluster, now: str, wanted: str, says: str
+    ) -> None:
+        """The rollout would wait for itself."""
+        values = merged(defaults(), {"image": {"repository": "a/b"}, "certificates": {"existingSecret": now}})
+        ours = next(each for each in render(values, "linkerd").objects if each["kind"] == "Deployment")
+        cluster.objects["/apis/apps/v1/deployments"]["items"] = [ours]
+        found = [each for each in (await looked(cluster, existing_secret=wanted)).problems if "Deployment" in each]
+        assert len(found) == bool(says)
+        assert all(says in each and "kubectl -n linkerd delete deploy linkerd-webhook first" in each for each in found)
+
+    async def test_notes_linkerds_own_configurations(self, cluster: Cluster) -> None:
+        linkerds(cluster)
+        found = await looked(cluster)
+        assert not found.problems
+        assert "--adopt" in found.notes[0]
+
+    async def test_has_nothing_to_adopt_where_none_is_there(self, cluster: Cluster) -> None:
+        (problem,) = (await looked(cluster, adopt=True)).problems
+        assert "none of Linkerd's webhook configurations" in problem
+
+    async def test_adopts_none_that_cert_manager_writes(self, cluster: Cluster) -> None:
+        linkerds(cluster, annotations={"cert-manager.io/inject-ca-from": "linkerd/x"})
+        found = await looked(cluster, adopt=True)
+        assert len(found.problems) == len(LINKERDS)
+        assert "metadata.annotations[cert-manager.io/inject-ca-from]" in found.problems[0]
+
+    async def test_notes_ours_that_stay_when_linkerds_are_adopted(self, cluster: Cluster) -> None:
+        linkerds(cluster)
+        cluster.objects[path((MUTATING, "linkerd-webhook"))] = {}
+        found = await looked(cluster, adopt=True)
+        assert "kubectl delete mutatingwebhookconfiguration/linkerd-webhook" in found.notes[0]
+
+    async def test_refuses_configurations_of_ours_beside_adopted_ones(self, cluster: Cluster) -> None:
+        linkerds(cluster, annotations={ADOPTED_FROM: "{}"}, service="linkerd-webhook")
+        [problem] = (await looked(cluster)).problems
+        assert "pass --adopt, or give them back first with linkerd-webhook uninstall --delete" in problem
+        assert (await looked(cluster, adopt=True)).problems == []
+
+    async def test_notes_a_helm_release_by_its_deployment_and_by_its_records_once(self, cluster: Cluster) -> None:
+        annotations = {"meta.helm.sh/release-name": "webhook"}
+        ours = {"metadata": {"name": "linkerd-webhook", "namespace": "linkerd", "annotations": annotations}}
+        cluster.objects["/apis/apps/v1/deployments"]["items"] = [ours]
+        (note,) = (await looked(cluster)).notes
+        assert "helm upgrade --namespace linkerd webhook" in note
+        annotations["meta.helm.sh/release-name"] = "linkerd-webhook"
+        cluster.objects[SECRETS]["items"] = [{"metadata": {"name": "sh.helm.release.v1.linkerd-webhook.v1"}}]
+        (note,) = (await looked(cluster)).notes
+        assert "helm upgrade --namespace linkerd linkerd-webhook" in note
+
+    async def test_passes_on_what_else_the_api_server_says(self, cluster: Cluster) -> None:
+        del cluster.objects["/apis/apps/v1/deployments"]
+        with pytest.raises(ApiError):
+            await looked(cluster)
+
+
+class TestAgain:
+    """`--adopt --again`."""
+
+    SERVICE = Service("linkerd", "linkerd-webhook")
+
+    async def test_takes_the_mark_off_what_points_elsewhere(self, cluster: Cluster) -> None:
+        linkerds(cluster, annotations={ADOPTED_FROM: "{}"})
+        told = await adopt_again(cluster.api, self.SERVICE)
+        assert [where for _, where, _ in cluster.sent] == [path(each) for each in LINKERDS]
+        # With the version that was looked at, so that nothing written in between is lost.
+        change = {"metadata": {"resourceVersion": "7", "annotations": {ADOPTED_FROM: None}}}
+        assert cluster.sent[0] == ("PATCH", path(INJECTOR), change)
+        assert all("removed" in each.sentence and each.there for each in told)
+
+    async def test_leaves_alone_what_points_here_and_what_was_never_adopted(self, cluster: Cluster) -> None:
+        linkerds(cluster, annotations={ADOPTED_FROM: "{}"}, service="linkerd-webhook")
+        assert all("points at" in each.sentence for each in await adopt_again(cluster.api, self.SERVICE))
+        linkerds(cluster)
+        assert all("left as it is" in each.sentence for each in await adopt_again(cluster.api, self.SERVICE))
+        assert cluster.sent == []
+
+    async def test_says_which_are_not_there(self, cluster: Cluster) -> None:
+        told = await adopt_again(cluster.api, self.SERVICE)
+        assert all("is not there" in each.sentence and not each.there for each in told)

@@ -1,0 +1,110 @@
+"""A Service, its certificates, and webhook configurations that point at it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from certs.issue import Pair, issue_ca, issue_leaf
+from webhook.kube.data import encode
+from webhook.kube.errors import ApiError
+from webhook.kube.webhookconfigurations import MUTATING, Name, Service, pointing
+
+JSON = dict[str, Any]
+
+SERVICE = Service("linkerd", "linkerd-webhook")
+
+
+def webhook(name: str, ca: bytes = b"", service: str = SERVICE.name, **more: Any) -> JSON:
+    """A webhook of a configuration."""
+    client: JSON = {"service": {"namespace": "linkerd", "name": service, "path": "/", "port": 443}}
+    if ca:
+        client["caBundle"] = encode(ca)
+    return {"name": name, "clientConfig": client, **more}
+
+
+def configuration(name: Name, *webhooks: JSON, annotations: Mapping[str, str] | None = None) -> JSON:
+    """A webhook configuration as the API server has it."""
+    metadata: JSON = {"name": name[1], "resourceVersion": "1"}
+    if annotations:
+        metadata["annotations"] = dict(annotations)
+    return {"kind": name[0], "metadata": metadata, "webhooks": list(webhooks)}
+
+
+class Known:
+    """What stands in for the watched configurations."""
+
+    def __init__(self, *bodies: JSON) -> None:
+        self.service = SERVICE
+        self.synced = True
+        self.problem = ""
+        self.by_name = {(each["kind"], each["metadata"]["name"]): each for each in bodies}
+
+    def all(self) -> list[JSON]:
+        return list(self.by_name.values())
+
+    def get(self, name: Name) -> JSON | None:
+        return self.by_name.get(name)
+
+
+class Written:
+    """An API server that takes whatever is sent, or fails with `error`."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str, JSON | None, Mapping[str, str] | None]] = []
+        self.answer: JSON = {}
+        self.error: Exception | None = None
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        body: JSON | None = None,
+        content_type: str = "application/json",
+        query: Mapping[str, str] | None = None,
+        within: float = 5.0,
+    ) -> JSON:
+        self.sent.append((method, path, copy.deepcopy(body), query))
+        if self.error is not None:
+            raise self.error
+        return self.answer or body or {}
+
+
+def refused(status: int, message: str) -> ApiError:
+    """The API server's no."""
+    return ApiError(status, message)
+
+
+def bundles(body: JSON) -> list[bytes]:
+    """The caBundles of a configuration that point at the Service."""
+    return [entry.bundle for entry in pointing(body, SERVICE)]
+
+
+@pytest.fixture(scope="session")
+def ca() -> Pair:
+    """A CA."""
+    return issue_ca("one")
+
+
+@pytest.fixture(scope="session")
+def other_ca() -> Pair:
+    """Another CA."""
+    return issue_ca("two")
+
+
+@pytest.fixture
+def leaf(ca: Pair) -> Pair:
+    """A serving certificate of the CA."""
+    return issue_leaf(ca, SERVICE.dns_names())
+
+
+@pytest.fixture
+def other_leaf(other_ca: Pair) -> Pair:
+    """A serving certificate of the other CA."""
+    return issue_leaf(other_ca, SERVICE.dns_names())
+
+
+INJECTOR = (MUTATING, "linkerd-webhook")

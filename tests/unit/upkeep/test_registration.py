@@ -1,0 +1,231 @@
+"""Configurations that wait for the API server to reach us: rules at last, or Linkerd's pointed here."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from certs.issue import Pair
+from webhook.install.configurations import INJECTOR_WEBHOOK, REACHED_LABEL, RULES
+from webhook.install.linkerd import ADOPTED_FROM, LINKERDS
+from webhook.kube.webhookconfigurations import MUTATING, VALIDATING
+from webhook.upkeep import adoption
+from webhook.upkeep.adoption import PATHS, State
+from webhook.upkeep.registration import SELF_TEST, Duties, Registration
+
+from .conftest import INJECTOR, JSON, SERVICE, Known, Written, bundles, configuration, refused, webhook
+
+LINKERDS_INJECTOR = (MUTATING, "linkerd-proxy-injector-webhook-config")
+LINKERDS_PROFILES = (VALIDATING, "linkerd-sp-validator-webhook-config")
+
+
+class Leader:
+    """A registration over these configurations. `said` is what stood in the way, by what it is about."""
+
+    def __init__(self, *bodies: JSON, adopt: bool = False) -> None:
+        self.api = Written()
+        self.known = Known(*bodies)
+        self.said: dict[str, str] = {}
+        duties = Duties(SERVICE, "me", RULES, adopt=adopt)
+        self.registration = Registration(
+            self.api,  # type: ignore[arg-type]
+            duties,
+            self.known,  # type: ignore[arg-type]
+            self.said.__setitem__,
+        )
+
+
+def self_test(ca: Pair) -> JSON:
+    """The configuration that the API server has just reached us through."""
+    return configuration(SELF_TEST, webhook("self-test.linkerd-webhook.linkerd.io", ca.certificate, rules=[{}]))
+
+
+def marked(body: JSON) -> JSON:
+    """A self-test's configuration that tells that the server has been reached."""
+    return {**body, "metadata": {**body["metadata"], "labels": {REACHED_LABEL: "true"}}}
+
+
+class TestRules:
+    async def test_a_webhook_that_was_born_without_gets_its_own(self, ca: Pair) -> None:
+        leader = Leader(self_test(ca), configuration(INJECTOR, webhook(INJECTOR_WEBHOOK, ca.certificate)))
+        await leader.registration.put_into_force()
+        [(method, path, body, query)] = leader.api.sent
+        assert (method, path.rpartition("/")[2]) == ("PUT", "linkerd-webhook")
+        assert body is not None
+        assert body["webhooks"][0]["rules"] == list(RULES[INJECTOR_WEBHOOK])
+        assert body["metadata"]["resourceVersion"] == "1"
+        assert query == {"fieldManager": "linkerd-webhook"}
+
+    async def test_rules_that_are_there_stay_as_they_are(self, ca: Pair) -> None:
+        narrowed = webhook(INJECTOR_WEBHOOK, ca.certificate, rules=[{"operations": ["CREATE"]}])
+        leader = Leader(marked(self_test(ca)), configuration(INJECTOR, narrowed))
+        await leader.registration.put_into_force()
+        assert leader.api.sent == []
+        assert leader.registration.waiting() == []
+
+    async def test_a_webhook_that_is_not_ours_gets_none(self, ca: Pair) -> None:
+        stranger = webhook("somebody.example.org", ca.certificate)
+        leader = Leader(marked(self_test(ca)), configuration(INJECTOR, stranger))
+        await leader.registration.put_into_force()
+        assert leader.api.sent == []
+
+    @pytest.mark.parametrize("bundle", [b"", b"other"])
+    async def test_a_configuration_with_another_ca_bundle_than_the_self_test_s_has_to_wait(
+        self, ca: Pair, other_ca: Pair, bundle: bytes
+    ) -> None:
+        held = other_ca.certificate if bundle else b""
+        leader = Leader(self_test(ca), configuration(INJECTOR, webhook(INJECTOR_WEBHOOK, held)))
+        await leader.registration.put_into_force()
+        assert leader.api.sent == []
+
+    async def test_a_conflict_is_left_to_the_next_look(self, ca: Pair) -> None:
+        leader = Leader(self_test(ca), configuration(INJECTOR, webhook(INJECTOR_WEBHOOK, ca.certificate)))
+        leader.api.error = refused(409, "the object has been modified")
+        await leader.registration.put_into_force()
+        assert leader.said == {}
+
+    async def test_a_refusal_names_the_configuration(self, ca: Pair) -> None:
+        leader = Leader(self_test(ca), configuration(INJECTOR, webhook(INJECTOR_WEBHOOK, ca.certificate)))
+        leader.api.error = refused(403, "cannot update")
+        await leader.registration.put_into_force()
+        assert "MutatingWebhookConfiguration linkerd-webhook could not be put into force" in leader.said[INJECTOR[1]]
+        leader.api.error = None
+        await leader.registration.put_into_force()
+        assert leader.said[INJECTOR[1]] == ""
+
+
+class TestMark:
+    """The label by which a guard that refuses Pods comes into force."""
+
+    def in_force(self, ca: Pair) -> JSON:
+        return configuration(INJECTOR, webhook(INJECTOR_WEBHOOK, ca.certificate, rules=[{}]))
+
+    async def test_is_put_on_the_self_test_s_configuration_and_all_else_stays(self, ca: Pair) -> None:
+        before = self_test(ca)
+        before["metadata"]["labels"] = {"app.kubernetes.io/component": "self-test"}
+        leader = Leader(before, self.in_force(ca))
+        assert leader.registration.waiting() == [SELF_TEST]
+        await leader.registration.put_into_force()
+        [(method, path, body, _)] = leader.api.sent
+        assert (method, path.rpartition("/")[2]) == ("PUT", SELF_TEST[1])
+        assert body is not None
+        assert body["metadata"]["labels"] == {"app.kubernetes.io/component": "self-test", REACHED_LABEL: "true"}
+        assert body["metadata"]["resourceVersion"] == "1"
+        assert body["webhooks"] == before["webhooks"]
+        assert REACHED_LABEL not in before["metadata"]["labels"]
+
+    async def test_waits_for_the_rules_of_the_webhooks(self, ca: Pair) -> None:
+        leader = Leader(self_test(ca), configuration(INJECTOR, webhook(INJECTOR_WEBHOOK, ca.certificate)))
+        assert leader.registration.waiting() == [INJECTOR]
+        await leader.registration.put_into_force()
+        assert [path.rpartition("/")[2] for _, path, _, _ in leader.api.sent] == [INJECTOR[1]]
+
+    @pytest.mark.parametrize("held", [b"", b"other"])
+    def test_waits_for_the_ca_bundle_that_the_self_test_came_through_with(
+        self, ca: Pair, other_ca: Pair, held: bytes
+    ) -> None:
+        bundle = other_ca.certificate if held else b""
+        others = configuration(INJECTOR, webhook(INJECTOR_WEBHOOK, bundle, rules=[{}]))
+        assert Leader(self_test(ca), others).registration.waiting() == []
+
+    def test_waits_for_something_that_injects(self, ca: Pair) -> None:
+        assert Leader(self_test(ca)).registration.waiting() == []
+        assert Leader(self_test(ca), adopt=True).registration.waiting() == []
+
+    def test_waits_for_the_adoption_of_linkerd_s_configurations(self, ca: Pair, other_ca: Pair) -> None:
+        foreign = configuration(LINKERDS_INJECTOR, webhook("w", other_ca.certificate, "linkerd-proxy-injector"))
+        assert Leader(self_test(ca), foreign, adopt=True).registration.waiting() == [LINKERDS_INJECTOR]
+        adopted = configuration(LINKERDS_INJECTOR, webhook("w", ca.certificate), annotations={ADOPTED_FROM: "{}"})
+        assert Leader(self_test(ca), adopted, adopt=True).registration.waiting() == [SELF_TEST]
+
+    async def test_that_is_there_is_not_written_again(self, ca: Pair) -> None:
+        leader = Leader(marked(self_test(ca)), self.in_force(ca))
+        await leader.registration.put_into_force()
+        assert leader.api.sent == []
+        assert leader.registration.waiting() == []
+
+
+class TestAdoption:
+    async def test_every_webhook_points_here_with_our_ca_in_one_write_and_all_else_stays(
+        self, ca: Pair, other_ca: Pair
+    ) -> None:
+        before = configuration(
+            LINKERDS_INJECTOR,
+            webhook("linkerd-proxy-injector.linkerd.io", other_ca.certificate, "linkerd-proxy-injector", rules=[1]),
+        )
+        leader = Leader(self_test(ca), before, adopt=True)
+        await leader.registration.put_into_force()
+        [(method, _, body, _)] = leader.api.sent
+        assert method == "PUT"
+        assert body is not None
+        assert bundles(body) == [ca.certificate]
+        client = body["webhooks"][0].pop("clientConfig")
+        assert client["service"] == {
+            "namespace": "linkerd",
+            "name": "linkerd-webhook",
+            "path": "/proxy-injector",
+            "port": 443,
+        }
+        old = before["webhooks"][0]["clientConfig"]
+        assert json.loads(body["metadata"]["annotations"][ADOPTED_FROM]) == {"linkerd-proxy-injector.linkerd.io": old}
+        assert body["webhooks"][0] == {"name": "linkerd-proxy-injector.linkerd.io", "rules": [1]}
+
+    async def test_nothing_is_adopted_before_the_self_test_s_ca_bundle_is_there(self, other_ca: Pair) -> None:
+        foreign = configuration(LINKERDS_PROFILES, webhook("w", other_ca.certificate, "linkerd-sp-validator"))
+        leader = Leader(configuration(SELF_TEST, webhook("self-test")), foreign, adopt=True)
+        await leader.registration.put_into_force()
+        assert leader.api.sent == []
+
+    async def test_what_somebody_has_pointed_elsewhere_since_is_left_there_and_said_with_the_command(
+        self, ca: Pair, other_ca: Pair
+    ) -> None:
+        overwritten = configuration(
+            LINKERDS_PROFILES,
+            webhook("w", other_ca.certificate, "linkerd-sp-validator"),
+            annotations={ADOPTED_FROM: "{}"},
+        )
+        leader = Leader(self_test(ca), overwritten, adopt=True)
+        await leader.registration.put_into_force()
+        leader.registration.tell()
+        assert leader.api.sent == []
+        assert leader.registration.overwritten() == [LINKERDS_PROFILES]
+        [problem] = [text for text in leader.said.values() if text]
+        assert LINKERDS_PROFILES[1] in problem
+        assert "linkerd-webhook install --adopt --again" in problem
+
+    async def test_what_cert_manager_writes_is_never_adopted(self, ca: Pair, other_ca: Pair) -> None:
+        annotated = configuration(
+            LINKERDS_PROFILES,
+            webhook("w", other_ca.certificate, "linkerd-sp-validator"),
+            annotations={"cert-manager.io/inject-ca-from": "linkerd/sp"},
+        )
+        leader = Leader(self_test(ca), annotated, adopt=True)
+        await leader.registration.put_into_force()
+        leader.registration.tell()
+        assert leader.api.sent == []
+        assert any("cert-manager" in text for text in leader.said.values())
+
+    def test_an_adopted_configuration_has_nothing_left_to_do(self, ca: Pair) -> None:
+        adopted = configuration(LINKERDS_PROFILES, webhook("w", ca.certificate), annotations={ADOPTED_FROM: "{}"})
+        assert adoption.state(adopted, SERVICE) is State.ADOPTED
+        assert Leader(marked(self_test(ca)), adopted, adopt=True).registration.waiting() == []
+
+    def test_one_of_two_webhooks_pointed_elsewhere_is_overwritten(self, ca: Pair) -> None:
+        half = configuration(
+            LINKERDS_PROFILES,
+            webhook("a", ca.certificate),
+            webhook("b", ca.certificate, "linkerd-sp-validator"),
+            annotations={ADOPTED_FROM: "{}"},
+        )
+        assert adoption.state(half, SERVICE) is State.OVERWRITTEN
+
+    def test_without_the_flag_linkerd_s_configurations_are_nobody_s_business(self, ca: Pair, other_ca: Pair) -> None:
+        foreign = configuration(LINKERDS_PROFILES, webhook("w", other_ca.certificate, "linkerd-sp-validator"))
+        leader = Leader(self_test(ca), foreign)
+        assert leader.registration.waiting() == []
+        assert leader.registration.overwritten() == []
+
+    def test_every_configuration_of_linkerd_s_has_a_path(self) -> None:
+        assert set(PATHS) == set(LINKERDS)
+        assert set(PATHS.values()) == {"/proxy-injector", "/sp-validator", "/policy-validator"}

@@ -1,0 +1,224 @@
+"""The leader's rounds: what waits for what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from certs.keeper import Round
+from certs.tls import ServedCertificate
+from webhook.diagnosis.condition import Condition
+from webhook.install.configurations import RULES
+from webhook.install.linkerd import LINKERDS
+from webhook.upkeep import selftest
+from webhook.upkeep.conditions import conditions
+from webhook.upkeep.leader import Upkeep
+from webhook.upkeep.registration import ADVISOR, OURS, SELF_TEST, Duties
+from webhook.upkeep.selftest import Reach
+
+from .conftest import SERVICE, Known, Written, configuration, webhook
+
+PIECE = {
+    "ports": [{"port": 8443}],
+    "endpoints": [
+        {"addresses": ["10.0.0.1"], "conditions": {"ready": True}},
+        {"addresses": ["10.0.0.2"], "conditions": {"ready": False}},
+        {"addresses": ["10.0.0.3"]},
+    ],
+}
+
+
+class Slices(Written):
+    """An API server with EndpointSlices."""
+
+    def __init__(self, *items: Any) -> None:
+        super().__init__()
+        self.items = list(items)
+
+    async def get(self, path: str, query: Any = None, accept: str = "") -> dict[str, Any]:
+        if self.error is not None:
+            raise self.error
+        return {"items": self.items}
+
+
+@pytest.fixture
+def reached(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Counts self-tests, each of which succeeds."""
+    seen: list[int] = []
+
+    async def reach(*_: Any) -> Reach:
+        seen.append(1)
+        return Reach(answered_by="me")
+
+    monkeypatch.setattr(selftest, "reach", reach)
+    return seen
+
+
+def upkeep(api: Written) -> Upkeep:
+    """One of a self-managed installation that is not started."""
+    return Upkeep(api, Duties(SERVICE, "me", RULES), ServedCertificate())  # type: ignore[arg-type]
+
+
+class TestSelfTest:
+    async def test_waits_in_silence_for_a_ready_replica(self, reached: list[int]) -> None:
+        found = upkeep(Slices())
+        await found._test()
+        assert reached == []
+        assert found.reach is not None
+        assert "no ready replica" in found.reach.problem
+
+    async def test_is_made_once_one_is_ready(self, reached: list[int]) -> None:
+        found = upkeep(Slices(PIECE))
+        await found._test()
+        assert found.reach == Reach(answered_by="me")
+
+    async def test_is_made_where_the_replicas_are_not_known(self, reached: list[int]) -> None:
+        api = Slices()
+        api.error = TimeoutError()
+        found = upkeep(api)
+        await found._test()
+        assert reached == [1]
+
+
+class TestSelfTestThatFails:
+    @pytest.fixture
+    def unreached(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """Self-tests fail with the first of these until it is empty; what is warned of."""
+
+        async def reach(*_: Any) -> Reach:
+            return Reach(problem="connection refused")
+
+        monkeypatch.setattr(selftest, "reach", reach)
+        said: list[str] = []
+        monkeypatch.setattr("webhook.upkeep.leader.log.warning", said.append)
+        return said
+
+    @pytest.fixture
+    def now(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+        """The loop's time, as the test sets it."""
+        now = [1000.0]
+
+        class Loop:
+            def time(self) -> float:
+                return now[0]
+
+        monkeypatch.setattr("webhook.upkeep.leader.asyncio.get_running_loop", Loop)
+        return now
+
+    async def test_right_after_a_start_is_no_warning_as_the_service_has_to_get_around_first(
+        self, unreached: list[str], now: list[float]
+    ) -> None:
+        found = upkeep(Slices(PIECE))
+        for now[0] in (1000.0, 1010.0, 1019.9):
+            await found._test()
+        assert unreached == []
+        assert found.reach == Reach(problem="connection refused"), "it is told to whoever asks"
+        now[0] = 1020.0
+        await found._test()
+        assert unreached == ["connection refused"]
+
+    async def test_while_no_replica_is_ready_does_not_count(self, unreached: list[str], now: list[float]) -> None:
+        api = Slices()
+        found = upkeep(api)
+        await found._test()
+        api.items = [PIECE]
+        now[0] = 1100.0
+        await found._test()
+        assert unreached == []
+
+    async def test_is_tried_again_at_once_at_first_and_more_slowly_later(
+        self, unreached: list[str], now: list[float], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        found = upkeep(Slices(PIECE))
+
+        async def nothing(_: Any) -> Round:
+            return Round(10.0)
+
+        monkeypatch.setattr(found._keeper, "round", nothing)
+        await found._keep()
+        now[0] += 0.5
+        await found._keep()
+        assert found._next_test == pytest.approx(now[0] + 0.5)
+        now[0] += 30
+        await found._keep()
+        assert found._next_test == pytest.approx(now[0] + 2.0)
+
+
+class TestEndpoints:
+    async def test_are_those_that_do_not_say_that_they_are_not_ready(self) -> None:
+        assert await upkeep(Slices(PIECE))._endpoints() == [("10.0.0.1", 8443), ("10.0.0.3", 8443)]
+
+    @pytest.mark.parametrize("piece", [{}, {"ports": None, "endpoints": None}, {"ports": [{}], "endpoints": [{}]}])
+    async def test_are_none_in_a_slice_without(self, piece: Any) -> None:
+        assert await upkeep(Slices(piece))._endpoints() == []
+
+
+class TestOwned:
+    def test_ca_bundles_are_ours_in_every_configuration_of_ours_that_points_here(self) -> None:
+        found = upkeep(Slices())
+        bodies = [configuration(name, webhook("a")) for name in (SELF_TEST, ADVISOR, *LINKERDS[:1])]
+        elsewhere = configuration(OURS[0], webhook("a", service="other"))
+        found.configurations = Known(*bodies, elsewhere)  # type: ignore[assignment]
+        assert found._owned() == [SELF_TEST, ADVISOR, LINKERDS[0]]
+
+    def test_no_replica_waits_for_the_one_that_only_advises(self) -> None:
+        assert ADVISOR not in upkeep(Slices()).counted()
+
+
+class TestConditions:
+    def test_who_leads_and_why_nobody_can_is_told_by_every_replica(self) -> None:
+        found = upkeep(Slices())
+        assert _by_name(found)["leader"]["ok"]
+        found.election.problem = "Lease linkerd/linkerd-webhook: not allowed"
+        assert _by_name(found)["leader"]["message"] == "Lease linkerd/linkerd-webhook: not allowed"
+
+    def test_a_certificate_from_files_without_a_ca_says_that_nobody_writes_the_ca_bundle_and_what_to_do(self) -> None:
+        def message(duties: Duties) -> str:
+            found = Upkeep(Slices(), duties, ServedCertificate())  # type: ignore[arg-type]
+            return str(_by_name(found)["trusted"]["message"])
+
+        lacking = message(Duties(SERVICE, "me", RULES, self_managed=False))
+        for part in ("no ca.crt", "into the Secret as ca.crt", "--ca-bundle FILE", "--inject-ca-from"):
+            assert part in lacking
+        there = message(Duties(SERVICE, "me", RULES, self_managed=False, ca=lambda: b"PEM"))
+        assert "see that it signs tls.crt; nobody leads yet" in there
+
+    def test_a_certificate_that_is_not_issued_yet_leads_to_the_leader_and_its_log(self) -> None:
+        found = upkeep(Slices())
+        found.election.holder = "linkerd-webhook-abc"
+        assert _by_name(found)["trusted"]["message"].endswith("its log is that of linkerd-webhook-abc")
+        found.election.problem = "Lease linkerd/linkerd-webhook: not allowed"
+        assert _by_name(found)["trusted"]["message"].endswith("not allowed")
+
+    def test_only_trust_keeps_a_replica_from_being_ready(self) -> None:
+        required = {name for name, each in _by_name(upkeep(Slices())).items() if each["required"]}
+        assert required == {"trusted"}
+
+
+class TestLog:
+    async def test_two_problems_that_take_turns_are_each_said_once_a_minute(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        said: list[str] = []
+        monkeypatch.setattr("webhook.upkeep.leader.log.warning", said.append)
+        found = upkeep(Slices())
+        for number in range(5):
+            found._warn(f"caBundle was overwritten by evil (put back {number} times)")
+            found._warn("no ready replica to ask")
+        assert len(said) == 2
+
+    def test_a_problem_is_said_once_whatever_numbers_change_in_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        said: list[str] = []
+        monkeypatch.setattr("webhook.upkeep.leader.log.warning", said.append)
+        found = upkeep(Slices())
+        for seconds in (4, 2, 1):
+            found._say("certificates", f"put back in {seconds} s")
+        assert said == ["put back in 4 s"]
+        found._say("certificates", "")
+        found._say("certificates", "put back in 8 s")
+        assert len(said) == 2
+
+
+def _by_name(found: Upkeep) -> dict[str, Condition]:
+    return {each["name"]: each for each in conditions(found)}

@@ -1,0 +1,143 @@
+"""Regular expressions that are legal and match nothing that can come.
+
+The proxy matches an expression against the whole of a value. What is said here is sure; where the text of an expression
+is not surely understood (alternatives, flags that change the syntax), nothing is said.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from webhook.policy.regex.tokens import Kind, Token, Unclear, scan, shown
+
+# Longer ones are not looked at.
+_LONGEST = 1024
+_CONSUMING = frozenset({Kind.LITERAL, Kind.ANY, Kind.CLASS, Kind.BRACKET})
+_ASSERTING = frozenset({Kind.START, Kind.END, Kind.BOUNDARY})
+# Under these the signs mean something else.
+_CONFUSING = frozenset("mxR")
+
+
+class _Item(NamedTuple):
+    """One thing after another of an expression; None is a group, of which nothing is known."""
+
+    token: Token | None
+    low: int
+
+
+def cannot_match_anything(pattern: str) -> str:
+    """Why no value at all is matched, "" where one may be."""
+    try:
+        items = _items(pattern)
+    except Unclear:
+        return ""
+    return _contradiction(items)
+
+
+def cannot_match_path(pattern: str) -> str:
+    """Why no path of a request is matched (it begins with `/`, and has no blank, `?` or `#`), "" where one may be."""
+    try:
+        items = _items(pattern)
+        return _contradiction(items) or _start(items) or _foreign(items)
+    except Unclear:
+        return ""
+
+
+def _items(pattern: str) -> list[_Item]:
+    """The outermost row of an expression without alternatives. Raises `Unclear`."""
+    if len(pattern) > _LONGEST:
+        raise Unclear("long")
+    items: list[_Item] = []
+    depth = 0
+    for token in scan(pattern):
+        if token.flags & _CONFUSING:
+            raise Unclear(token.text)
+        if token.kind is Kind.CLOSE:
+            depth -= 1
+            if not depth:
+                items.append(_Item(None, 1))
+        elif token.kind is Kind.OPEN:
+            depth += 1
+        elif depth or token.kind is Kind.FLAGS:
+            continue
+        elif token.kind is Kind.OR:
+            raise Unclear(token.text)
+        elif token.kind is Kind.REPEAT:
+            _repeat(items, token)
+        else:
+            items.append(_Item(token, 1))
+    return items
+
+
+def _repeat(items: list[_Item], token: Token) -> None:
+    if not items or (token.high is not None and token.high < token.low):
+        raise Unclear(token.text)
+    last = items[-1]
+    items[-1] = _Item(last.token, last.low * token.low)
+
+
+def _contradiction(items: list[_Item]) -> str:
+    """A start after something, something after the end, or a class without characters."""
+    consumed: Token | None = None
+    ended: Token | None = None
+    for token, low in items:
+        if token is None or not low:
+            continue
+        if token.kind is Kind.START and consumed is not None:
+            return f"{shown(token.text)} (column {token.at + 1}) stands after {shown(consumed.text)}"
+        if token.kind is Kind.END:
+            ended = ended or token
+        elif token.kind in _CONSUMING:
+            if ended is not None:
+                return f"{shown(token.text)} (column {token.at + 1}) stands after {shown(ended.text)}"
+            if _nothing(token):
+                return f"{shown(token.text)} (column {token.at + 1}) stands for no character"
+            consumed = token
+    return ""
+
+
+_ALL = re.compile(r"\[\^(?:\\s\\S|\\S\\s|\\w\\W|\\W\\w|\\d\\D|\\D\\d|\\x00-\\x\{10[fF]{4}\})\]")
+
+
+def _nothing(token: Token) -> bool:
+    """Whether a class surely has no character."""
+    return token.kind is Kind.BRACKET and "u" in token.flags and (bool(_ALL.fullmatch(token.text)))
+
+
+def _start(items: list[_Item]) -> str:
+    """What comes first is no `/`."""
+    for token, low in items:
+        if token is not None and token.kind in _ASSERTING:
+            continue
+        if token is None or not low or _may_be_slash(token):
+            return ""
+        return f"a path begins with `/`, and this with {shown(token.text)}"
+    return "a path is not empty: it begins with `/`"
+
+
+def _may_be_slash(token: Token) -> bool:
+    if token.kind is Kind.LITERAL:
+        return token.character == "/"
+    if token.kind is Kind.CLASS:
+        return token.text not in (r"\w", r"\d", r"\s")
+    if token.kind is Kind.BRACKET:
+        return not _SAFE.fullmatch(token.text)
+    return True
+
+
+# Letters, digits and ranges of them, and some punctuation that means itself.
+_SAFE = re.compile(r"\[(?:[a-z]-[a-z]|[A-Z]-[A-Z]|[0-9]-[0-9]|[A-Za-z0-9_.,;=@%!*'$+])+\]")
+
+
+def _foreign(items: list[_Item]) -> str:
+    """A character that no path has."""
+    for token, low in items:
+        if token is None or not low or token.kind is not Kind.LITERAL:
+            continue
+        character = token.character
+        if character in "?#":
+            return f"a path ends before `{character}` (column {token.at + 1})"
+        if character <= " " or character == "\x7f":
+            return f"a path has no blanks (column {token.at + 1})"
+    return ""

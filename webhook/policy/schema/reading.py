@@ -1,0 +1,126 @@
+"""An object while it is being read: what has been found so far, and what a structure has come to.
+
+What serde refuses is an error (`field-*`), what only the CRD's schema forbids has the severity `schema`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from webhook.findings.finding import Finding, Path, Rule, Severity, declare
+from webhook.mesh.releases import Line
+from webhook.policy.regex.judge import Judge
+
+MISSING = declare("field-missing", Severity.ERROR, "FieldValueRequired", "A required field is missing.")
+TYPE = declare("field-type", Severity.ERROR, "FieldValueTypeInvalid", "A field has a value of the wrong type.")
+ALLOWED = declare(
+    "field-allowed", Severity.ERROR, "FieldValueNotSupported", "A field has a value that it does not allow."
+)
+RANGE = declare(
+    "field-range",
+    Severity.ERROR,
+    "FieldValueInvalid",
+    "A number or a time is outside of the range that its field allows.",
+)
+
+SCHEMA_MISSING = declare(
+    "schema-missing", Severity.SCHEMA, "FieldValueRequired", "A field that the CRD requires is missing."
+)
+SCHEMA_TYPE = declare(
+    "schema-type",
+    Severity.SCHEMA,
+    "FieldValueTypeInvalid",
+    "A field has a value that Linkerd can read, but of a type that the CRD does not allow.",
+)
+SCHEMA_VALUE = declare(
+    "schema-value",
+    Severity.SCHEMA,
+    "FieldValueInvalid",
+    "A field has a value whose pattern, length or range the CRD does not allow.",
+)
+SCHEMA_DUPLICATE = declare(
+    "schema-duplicate",
+    Severity.SCHEMA,
+    "FieldValueDuplicate",
+    "A list has an item twice, and the CRD allows each item once.",
+)
+SCHEMA_UNKNOWN = declare(
+    "schema-unknown",
+    Severity.SCHEMA,
+    "FieldValueForbidden",
+    "The CRD does not know a field, and the API server drops it.",
+)
+
+
+# As many errors, and as many other findings, as anybody reads: an object of some megabytes can hold thousands.
+ENOUGH: Final = 200
+
+
+@dataclass(slots=True)
+class Reading:
+    """One object being read: what its checks may ask, and what they have found so far."""
+
+    line: Line
+    judge: Judge
+    namespace: str = ""
+    annotations: Mapping[str, Any] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    broken: bool = False
+    """Whether something could not be decoded."""
+    aside: bool = False
+    """Whether this is about a field that Linkerd passes over, so that the CRD's schema alone counts."""
+
+    errors: int = 0
+    others: int = 0
+
+    def refuse(self, rule: Rule, path: Path, message: str) -> None:
+        """Note that a value cannot be decoded."""
+        self.broken = True
+        self.note(rule, path, message)
+
+    def note(self, rule: Rule, path: Path, message: str) -> None:
+        """Note whatever else a rule has to say."""
+        self.add(rule.at(path, message))
+
+    def add(self, finding: Finding) -> None:
+        """Keep a finding, of so many. Errors are never crowded out by the rest."""
+        if finding.severity is Severity.ERROR:
+            self.errors += 1
+            if self.errors > ENOUGH:
+                return
+        else:
+            self.others += 1
+            if self.others > ENOUGH:
+                return
+        self.findings.append(finding)
+
+
+class Node(dict[str, Any]):
+    """A structure that was read: its fields that read well, and the path to it. `bad` names those that did not."""
+
+    __slots__ = ("bad", "path")
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+        self.bad: tuple[str, ...] = ()
+
+    def lacks(self, name: str) -> bool:
+        """Whether a field is absent (or null), rather than there and broken."""
+        return self.get(name) is None and name not in self.bad
+
+    def nodes(self, name: str) -> Sequence[Node]:
+        """The items of a list of structures, none where it is absent or broken."""
+        return self.get(name) or ()
+
+
+class Bad:
+    def __repr__(self) -> str:
+        return "BAD"
+
+
+BAD: Final = Bad()
+
+Check = Callable[[Node, Reading], None]

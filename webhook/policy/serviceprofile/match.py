@@ -1,0 +1,164 @@
+"""The conditions of a ServiceProfile: by what a route knows its requests, and a response class its responses.
+
+Both are trees of `all`, `any` and `not` with the actual matches as their leaves.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, Final
+
+import orjson
+
+from webhook.findings.finding import Severity, declare, show
+from webhook.policy.regex import paths as pathregex
+from webhook.policy.regex.judge import Judge
+from webhook.policy.schema.godecode import WRONG, Place
+from webhook.policy.schema.values import Found
+
+_E: Final = Severity.ERROR
+_W: Final = Severity.WARNING
+
+MATCH_EMPTY: Final = declare("sp-match-empty", _E, "FieldValueRequired", "A condition of a ServiceProfile is empty.")
+STATUS: Final = declare(
+    "sp-status", _E, "FieldValueInvalid", "A range of status codes holds some that HTTP does not have."
+)
+
+PATTERN: Final = declare(
+    "sp-path-regex", _W, "FieldValueInvalid", "The proxy cannot read a pathRegex, and ignores the match."
+)
+PATTERN_NEVER: Final = declare("sp-path-never", _W, "FieldValueInvalid", "No path matches a pathRegex.")
+PATTERN_LOOSE: Final = declare(
+    "sp-path-loose", _W, "FieldValueInvalid", "A pathRegex has alternatives that match parts of paths."
+)
+MATCH_IGNORED: Final = declare(
+    "sp-match-ignored", _W, "FieldValueInvalid", "The proxy ignores a match, or no request meets it."
+)
+
+# Checks the leaves of one match, and says whether there are any.
+_Leaves = Callable[[dict[str, Any], Place, Judge, Found], bool]
+
+
+def check_request(condition: Any, place: Place, judge: Judge, found: Found) -> None:
+    """Check the condition of a route. `WRONG` in it has been told already."""
+    _walk(condition, place, judge, found, _request_leaves, "pathRegex, method")
+
+
+def check_response(condition: Any, place: Place, judge: Judge, found: Found) -> None:
+    """Check the condition of a response class. `WRONG` in it has been told already."""
+    _walk(condition, place, judge, found, _response_leaves, "status")
+
+
+def _walk(condition: Any, place: Place, judge: Judge, found: Found, leaves: _Leaves, names: str) -> None:
+    todo = [(condition, place)]
+    while todo and not found.full:
+        match, place = todo.pop()
+        if match is None:
+            found.refuse(MATCH_EMPTY, place, f"null is not a match: take it out, or write a match with {names}")
+        elif isinstance(match, dict):
+            some = leaves(match, place, judge, found)
+            # Most matches are leaves alone.
+            if not match.keys() <= _LEAVES:
+                some |= _branches(match, place, todo)
+            if not some:
+                found.refuse(MATCH_EMPTY, place, f"the condition is empty: add {names}, all, any or not")
+
+
+_LEAVES: Final = frozenset({"pathRegex", "method", "status"})
+
+
+def _branches(match: dict[str, Any], place: Place, todo: list[tuple[Any, Place]]) -> bool:
+    """Put the matches inside a match on the list of what is to do, and say whether there may be any."""
+    inner = match.get("not")
+    if inner is not None:
+        todo.append((inner, (place, "not")))
+    some = inner is not None
+    for key in ("any", "all"):
+        group = match.get(key)
+        some |= group is not None
+        if isinstance(group, list):
+            here = (place, key)
+            todo.extend((group[index], (here, index)) for index in range(len(group) - 1, -1, -1))
+    return some
+
+
+# What HTTP calls a token.
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_ASIDE: Final = "so that the proxy ignores this match"
+
+
+def _request_leaves(match: dict[str, Any], place: Place, judge: Judge, found: Found) -> bool:
+    pattern, method = match.get("pathRegex"), match.get("method")
+    if pattern and isinstance(pattern, str):
+        _check_pattern(pattern, (place, "pathRegex"), judge, found)
+    if method and method not in _METHODS and isinstance(method, str) and not _TOKEN.fullmatch(method):
+        found.warn(
+            MATCH_IGNORED, (place, "method"), f"{show(method)} is not an HTTP method, {_ASIDE}: write one such as GET"
+        )
+    if match.get("any") == []:
+        found.warn(MATCH_IGNORED, (place, "any"), "the list is empty, so that no request meets it: add a match")
+    return bool(pattern or method)
+
+
+def _response_leaves(match: dict[str, Any], place: Place, judge: Judge, found: Found) -> bool:
+    status = match.get("status")
+    if isinstance(status, dict):
+        _check_status(status, (place, "status"), found)
+    for key in ("all", "any") if len(match) > 1 or status is None else ():
+        if match.get(key) == []:
+            found.warn(MATCH_IGNORED, (place, key), f"the list is empty, {_ASIDE}: add a match")
+    return status is not None
+
+
+def _check_pattern(pattern: str, place: Place, judge: Judge, found: Found) -> None:
+    wrong = judge(pattern.strip())
+    if wrong:
+        found.warn(PATTERN, place, f"{show(pattern)} is not a regular expression, {_ASIDE}: {wrong}")
+        return
+    never, loose = _known_remarks(pattern) if len(pattern) < 256 else pathregex.remarks(pattern)
+    if never:
+        found.warn(PATTERN_NEVER, place, f"{show(pattern)} matches no path: {never}")
+    if loose:
+        found.warn(PATTERN_LOOSE, place, f"{show(pattern)} matches parts of paths: {loose}")
+
+
+_known_remarks = lru_cache(maxsize=1024)(pathregex.remarks)
+
+
+def _check_status(status: dict[str, Any], place: Place, found: Found) -> None:
+    """A bound of zero is the same as none for Linkerd, and for the proxy no status at all."""
+    low, high = status.get("min") or 0, status.get("max") or 0
+    if low is WRONG or high is WRONG or 100 <= low <= high <= 599:
+        return
+    bad = [(key, bound) for key, bound in (("min", low), ("max", high)) if bound and not 100 <= bound <= 599]
+    for key, bound in bad:
+        found.refuse(STATUS, (place, key), f"{bound} is not an HTTP status: write one from 100 to 599")
+    if bad:
+        return
+    if low and high:
+        found.refuse(STATUS, (place, "max"), f"max is {high} and below min, {low}: write one from {low} to 599")
+        return
+    example = f"min: {low or high or 500}, max: {high or 599}"
+    found.warn(MATCH_IGNORED, place, f"the range has only one of min and max, {_ASIDE}: write {example}")
+
+
+def condition_key(condition: Any) -> Any:
+    """What equal conditions of routes have in common; None for those that are broken, or too deep."""
+    if not isinstance(condition, dict):
+        return None
+    pattern, method = condition.get("pathRegex") or "", condition.get("method") or ""
+    if len(condition) == (pattern != "") + (method != ""):
+        if not (condition and isinstance(pattern, str) and isinstance(method, str)):
+            return None
+        return (pattern.strip().removeprefix("^").removesuffix("$") if pattern else None), method.upper()
+    try:
+        return orjson.dumps(condition, option=orjson.OPT_SORT_KEYS)
+    except (TypeError, RecursionError):
+        return None
+
+
+EVERY_REQUEST: Final = frozenset({(".*", ""), ("/.*", "")})
+"""The keys of conditions that every request meets."""

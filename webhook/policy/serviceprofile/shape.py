@@ -1,0 +1,399 @@
+"""What a ServiceProfile has to look like: for Linkerd, which decodes it into Go structures, and for its CRD.
+
+The two disagree here and there (`opaquePorts`, `not`), and both are told. Nearly every object suits both, and a
+`msgspec` structure that takes what suits both finds that out at once; whatever it does not take is read with care.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import islice
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+
+from webhook.findings.finding import Finding, Path, Severity, declare, show, suggest
+from webhook.mesh.releases import Line
+from webhook.policy.schema.godecode import (
+    BOOL,
+    FLOAT32,
+    PLAIN_STRING,
+    QUANTITY,
+    REFUSED,
+    STRING,
+    UINT32,
+    List,
+    Map,
+    Note,
+    Struct,
+    What,
+    decode,
+    object_meta,
+    readable,
+)
+from webhook.policy.schema.shape import either
+
+TYPE: Final = declare(
+    "sp-type",
+    Severity.ERROR,
+    "FieldValueTypeInvalid",
+    "A field of a ServiceProfile has a value that Linkerd cannot read.",
+)
+UNKNOWN: Final = declare(
+    "sp-unknown-field", Severity.ERROR, "FieldValueNotSupported", "A ServiceProfile has a field that does not exist."
+)
+CHARACTER: Final = declare(
+    "sp-character", Severity.ERROR, "FieldValueInvalid", "A text in a ServiceProfile has a control character."
+)
+OPAQUE_PORTS: Final = declare(
+    "sp-opaque-ports",
+    Severity.ERROR,
+    "FieldValueNotSupported",
+    "A ServiceProfile has opaquePorts, and no value of it suits both Linkerd and the CRD.",
+)
+
+SCHEMA_TYPE: Final = declare(
+    "sp-schema-type",
+    Severity.SCHEMA,
+    "FieldValueTypeInvalid",
+    "A field of a ServiceProfile has a value that Linkerd can read, but that the CRD does not allow.",
+)
+SCHEMA_REQUIRED: Final = declare(
+    "sp-schema-required",
+    Severity.SCHEMA,
+    "FieldValueRequired",
+    "A field of a ServiceProfile is missing that the CRD requires and Linkerd does not.",
+)
+SCHEMA_NAME: Final = declare(
+    "sp-schema-field",
+    Severity.SCHEMA,
+    "FieldValueNotSupported",
+    "The name of a ServiceProfile's field is in the wrong case: Linkerd takes it, but the API server drops it.",
+)
+SCHEMA_NOT: Final = declare(
+    "sp-schema-not",
+    Severity.SCHEMA,
+    "FieldValueTypeInvalid",
+    "A condition of a ServiceProfile begins with `not`, for which the CRD requires a list and Linkerd an object.",
+)
+
+
+def _match(**leaves: Any) -> Struct:
+    kind = Struct()
+    kind.fields.update({"all": List(kind), "not": kind, "any": List(kind), **leaves})
+    return kind
+
+
+_RESPONSE: Final = _match(status=Struct({"min": UINT32, "max": UINT32}))
+_CLASS: Final = Struct({"condition": _RESPONSE, "isFailure": BOOL})
+_ROUTE: Final = Struct(
+    {
+        "name": STRING,
+        "condition": _match(pathRegex=STRING, method=STRING),
+        "responseClasses": List(_CLASS),
+        "isRetryable": BOOL,
+        "timeout": STRING,
+    }
+)
+_SPEC: Final = Struct(
+    {
+        "routes": List(_ROUTE),
+        "retryBudget": Struct({"retryRatio": FLOAT32, "minRetriesPerSecond": UINT32, "ttl": STRING}),
+        "dstOverrides": List(Struct({"authority": STRING, "weight": QUANTITY})),
+        "opaquePorts": Map(Struct(), numbered=True),
+    },
+    pointer=False,
+)
+
+# The CRD has a list for the `not` of a response's condition as well.
+_LISTS_OF_NOT: Final = "policy/ServiceProfile.response-not-is-list"
+
+
+@lru_cache
+def _profile(line: Line) -> Struct:
+    return Struct(
+        {
+            "apiVersion": PLAIN_STRING,
+            "kind": PLAIN_STRING,
+            "metadata": object_meta(cluster_name=line.has("policy/metadata.clusterName")),
+            "spec": _SPEC,
+        },
+        pointer=False,
+    )
+
+
+class _Strict(msgspec.Struct, forbid_unknown_fields=True, gc=False, rename=lambda name: name.rstrip("_")):
+    pass
+
+
+_INT32: Final = 2**31 - 1
+_Whole = Annotated[int, msgspec.Meta(ge=0, le=_INT32)]
+_Time = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[0-9]{4}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)"
+        r"|(?:0[13578]|1[02])-31)T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?Z\Z"
+    ),
+]
+
+
+class _Owner(_Strict):
+    apiVersion: str = ""  # noqa: N815
+    kind: str = ""
+    name: str = ""
+    uid: str = ""
+    controller: bool = False
+    blockOwnerDeletion: bool = False  # noqa: N815
+
+
+class _Managed(_Strict):
+    manager: str = ""
+    operation: str = ""
+    apiVersion: str = ""  # noqa: N815
+    time: _Time = ""
+    fieldsType: str = ""  # noqa: N815
+    fieldsV1: Any = None  # noqa: N815
+    subresource: str = ""
+
+
+class _Metadata(_Strict):
+    name: str
+    namespace: str = ""
+    generateName: str = ""  # noqa: N815
+    selfLink: str = ""  # noqa: N815
+    uid: str = ""
+    resourceVersion: str = ""  # noqa: N815
+    generation: _Whole = 0
+    creationTimestamp: _Time | None = None  # noqa: N815
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+    ownerReferences: list[_Owner] = []  # noqa: N815
+    finalizers: list[str] = []
+    managedFields: list[_Managed] = []  # noqa: N815
+
+
+class _Range(_Strict):
+    min: _Whole = 0
+    max: _Whole = 0
+
+
+class _Response(_Strict):
+    all: list[_Response] = []
+    any: list[_Response] = []
+    not_: _Response | msgspec.UnsetType = msgspec.UNSET
+    status: _Range | msgspec.UnsetType = msgspec.UNSET
+
+
+class _TopResponse(_Strict):
+    all: list[_Response] = []
+    any: list[_Response] = []
+    status: _Range | msgspec.UnsetType = msgspec.UNSET
+
+
+class _Request(_Strict):
+    all: list[_Request] = []
+    any: list[_Request] = []
+    not_: _Request | msgspec.UnsetType = msgspec.UNSET
+    pathRegex: str = ""  # noqa: N815
+    method: str = ""
+
+
+class _TopRequest(_Strict):
+    all: list[_Request] = []
+    any: list[_Request] = []
+    pathRegex: str = ""  # noqa: N815
+    method: str = ""
+
+
+class _Class(_Strict):
+    condition: _TopResponse
+    isFailure: bool = False  # noqa: N815
+
+
+class _Route(_Strict):
+    name: str
+    condition: _TopRequest
+    responseClasses: list[_Class] = []  # noqa: N815
+    isRetryable: bool = False  # noqa: N815
+    timeout: str = ""
+
+
+class _Budget(_Strict):
+    retryRatio: Annotated[float, msgspec.Meta(ge=0, le=1000)]  # noqa: N815
+    minRetriesPerSecond: _Whole  # noqa: N815
+    ttl: str
+
+
+class _Override(_Strict):
+    authority: str = ""
+    weight: _Whole | Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,9}m?\Z")] = 0
+
+
+class _Spec(_Strict):
+    routes: list[_Route] = []
+    retryBudget: _Budget | msgspec.UnsetType = msgspec.UNSET  # noqa: N815
+    dstOverrides: list[_Override] = []  # noqa: N815
+
+
+class _Suits(_Strict):
+    """What Linkerd of every line and every CRD take. It says no to much that they take as well."""
+
+    metadata: _Metadata
+    # The other version has more that its schema requires.
+    apiVersion: Literal["linkerd.io/v1alpha2"] = "linkerd.io/v1alpha2"  # noqa: N815
+    kind: str = ""
+    spec: _Spec | msgspec.UnsetType = msgspec.UNSET
+
+
+def read(body: Any, line: Line) -> tuple[Any, list[Finding]]:
+    """An object as Linkerd of a line decodes it (`godecode.decode`), and what is wrong with its form. `body` is not
+    None."""
+    try:
+        msgspec.convert(body, _Suits)
+        suits = readable(body)
+    except (msgspec.ValidationError, RecursionError):
+        suits = False
+    return (body, []) if suits else _read(body, line)
+
+
+# As many of what the schema forbids as anybody reads.
+_ENOUGH: Final = 100
+
+
+def _read(body: Any, line: Line) -> tuple[Any, list[Finding]]:
+    profile, notes = decode(body, _profile(line))
+    findings = [finding for note in notes if (finding := _finding(note, line)) is not None]
+    if any(note.what in REFUSED and note.path[:2] == _OPAQUE for note in notes):
+        findings.append(OPAQUE_PORTS.at(_OPAQUE, _NO_OPAQUE_PORTS))
+    spec = profile.get("spec") if isinstance(profile, dict) else None
+    if isinstance(spec, dict):
+        findings.extend(islice(_schema(spec, line), _ENOUGH))
+        if "routes" not in spec and profile.get("apiVersion") == "linkerd.io/v1alpha1":
+            findings.append(
+                SCHEMA_REQUIRED.at(
+                    ("spec", "routes"), "the CRD requires the field routes in v1alpha1: add it, with a list"
+                )
+            )
+    return profile, findings
+
+
+_OPAQUE: Final = ("spec", "opaquePorts")
+_NO_OPAQUE_PORTS: Final = (
+    "no value of opaquePorts suits both Linkerd and the CRD: take it out, and name the ports in the annotation "
+    "config.linkerd.io/opaque-ports of the Service or its Namespace"
+)
+_NOT: Final = 'the CRD requires a list here and Linkerd an object, so that neither passes: write "all": [{"not": {…}}]'
+
+
+def _finding(note: Note, line: Line) -> Finding | None:
+    """What one oddity means for a ServiceProfile; None for one that harms nobody or is told otherwise."""
+    path, value = note.path, note.value
+    if path[:2] == _OPAQUE and note.what is not What.NULL:
+        return None
+    match note.what:
+        case What.TYPE:
+            if path[-1:] == ("not",) and isinstance(value, list) and _wants_list(path, line):
+                return TYPE.at(path, _NOT)
+            return TYPE.at(path, f"Linkerd cannot read {describe(value)} here: write {note.detail}")
+        case What.UNKNOWN:
+            known = sorted(note.kind.fields) if isinstance(note.kind, Struct) else []
+            write = f": write {either(known)}" if 0 < len(known) < 10 else ": leave it out"
+            return UNKNOWN.at(path, f"a field {show(path[-1])} does not exist here{suggest(path[-1], known) or write}")
+        case What.UNREADABLE:
+            return CHARACTER.at(
+                path, f"the text has the character {note.detail}, which Linkerd cannot read: take it out"
+            )
+        case What.SPELLED:
+            return SCHEMA_NAME.at(
+                path, f'the API server drops a field that is not spelled "{note.detail}": write it so'
+            )
+        case What.COERCED:
+            quoted = show(note.detail)
+            return SCHEMA_TYPE.at(path, f"{show(value)} is not a string: write {quoted}") if _in_schema(path) else None
+        case What.NULL if path[:1] == ("spec",) and _in_schema(path):
+            return SCHEMA_TYPE.at(path, f"the CRD does not allow null: write {note.detail}, or leave the field out")
+    return None
+
+
+def _in_schema(path: Path) -> bool:
+    """Whether the CRD's schema says anything about a place: about what is inside `all`, `any` and `not` it does not."""
+    if "condition" not in path:
+        return True
+    deeper = path[path.index("condition") + 1 :]
+    return len(deeper) <= 1 or (deeper[0] in ("all", "any") and len(deeper) == 2) or deeper[0] == "status"
+
+
+def _wants_list(path: Path, line: Line) -> bool:
+    """Whether the CRD has a list for the `not` at this place."""
+    return _in_schema(path) and ("responseClasses" not in path or line.has(_LISTS_OF_NOT))
+
+
+def describe(value: Any) -> str:
+    """A value for a message, without what is inside it."""
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, int) and abs(value) >= _HUGE:
+        return "a huge number"
+    return "a list" if isinstance(value, list) else show(value)
+
+
+_HUGE: Final = 10**40
+
+
+# The CRD's pattern for quantities, said another way.
+_NUMBER: Final = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)"
+_SCHEMA_QUANTITY: Final = re.compile(rf"[+-]?{_NUMBER}(?:[KMGTPE]i|[numkMGTPE]|[eE][+-]?{_NUMBER})?", re.ASCII)
+
+
+def _schema(spec: dict[str, Any], line: Line) -> Iterator[Finding]:
+    """What the CRD forbids of that which Linkerd takes, but for what `decode` has noted."""
+    ports = spec.get("opaquePorts")
+    if isinstance(ports, dict):
+        yield SCHEMA_TYPE.at(_OPAQUE, _NO_OPAQUE_PORTS)
+    yield from _schema_conditions(spec.get("routes"), line)
+    budget = spec.get("retryBudget")
+    if isinstance(budget, dict):
+        at = ("spec", "retryBudget")
+        for name, example in (("minRetriesPerSecond", "10"), ("retryRatio", "0.2")):
+            if name not in budget:
+                yield SCHEMA_REQUIRED.at(
+                    (*at, name), f"the CRD requires the field {name}: add it, with a number such as {example}"
+                )
+        most = budget.get("minRetriesPerSecond")
+        if isinstance(most, int) and most > _INT32:
+            yield SCHEMA_TYPE.at((*at, "minRetriesPerSecond"), f"the CRD does not allow {most}: write {_INT32} at most")
+    yield from _schema_overrides(spec.get("dstOverrides"))
+
+
+def _schema_overrides(overrides: Any) -> Iterator[Finding]:
+    for index, override in enumerate(overrides if isinstance(overrides, list) else ()):
+        weight = override.get("weight") if isinstance(override, dict) else None
+        if isinstance(weight, float) and not weight.is_integer():
+            example = f'"{weight}"'
+        elif isinstance(weight, str) and not _SCHEMA_QUANTITY.fullmatch(weight):
+            example = '"1" or "500m"'
+        else:
+            continue
+        message = f"the CRD does not allow a quantity of the form {show(weight)}: write {example}"
+        yield SCHEMA_TYPE.at(("spec", "dstOverrides", index, "weight"), message)
+
+
+def _schema_conditions(routes: Any, line: Line) -> Iterator[Finding]:
+    for index, route in enumerate(routes if isinstance(routes, list) else ()):
+        if not isinstance(route, dict):
+            continue
+        at = ("spec", "routes", index)
+        if _has_not(route):
+            yield SCHEMA_NOT.at((*at, "condition", "not"), _NOT)
+        classes = route.get("responseClasses")
+        if line.has(_LISTS_OF_NOT) and isinstance(classes, list):
+            for number, one in enumerate(classes):
+                if _has_not(one):
+                    yield SCHEMA_NOT.at((*at, "responseClasses", number, "condition", "not"), _NOT)
+
+
+def _has_not(holder: Any) -> bool:
+    condition = holder.get("condition") if isinstance(holder, dict) else None
+    return isinstance(condition, dict) and isinstance(condition.get("not"), dict)

@@ -1,0 +1,53 @@
+"""The upkeep that the options of `serve` ask for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from certs.tls import ServedCertificate
+from webhook.server.metrics import Metrics
+from webhook.server.options import Options
+
+if TYPE_CHECKING:
+    from webhook.kube.api import ApiServer
+    from webhook.upkeep.leader import Upkeep
+
+
+def upkeep_of(
+    options: Options, api: ApiServer | None, certificate: ServedCertificate, metrics: Metrics
+) -> Upkeep | None:
+    """What looks after certificates and configurations, for a server that knows its Service."""
+    if options.service is None or api is None:
+        return None
+    # Only here: who serves files to Linkerd's own configurations needs none of it.
+    from webhook.install.configurations import RULES
+    from webhook.kube.webhookconfigurations import Service
+    from webhook.server.upkeep_metrics import UpkeepMetrics
+    from webhook.upkeep.leader import Upkeep
+    from webhook.upkeep.registration import Duties
+
+    duties = Duties(
+        service=Service(options.linkerd_namespace, options.service),
+        identity=options.identity,
+        rules=RULES,
+        self_managed=options.certs == "self-managed",
+        adopt=options.adopt,
+        cluster_domain=options.cluster_domain,
+        ca=lambda: _read(options.tls_dir / "ca.crt"),
+    )
+    upkeep = Upkeep(
+        api,
+        duties,
+        certificate,
+        lambda taken: (metrics.reloads if taken else metrics.reload_failures).labels("secret").inc(),
+    )
+    metrics.registry.register(UpkeepMetrics(upkeep))
+    return upkeep
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None

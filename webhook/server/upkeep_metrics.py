@@ -1,0 +1,47 @@
+"""What `/metrics` says about caBundles and webhook configurations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from webhook.install.linkerd import LINKERDS
+from webhook.server.metrics import counter
+from webhook.upkeep.leader import Upkeep
+from webhook.upkeep.registration import ADVISOR
+
+
+class UpkeepMetrics(Collector):
+    """Samples read off an `Upkeep` each time somebody asks."""
+
+    def __init__(self, upkeep: Upkeep) -> None:
+        self._upkeep = upkeep
+
+    def collect(self) -> Iterator[Metric]:
+        """The samples. May run in another thread: it works on copies."""
+        upkeep = self._upkeep
+        yield GaugeMetricFamily("linkerd_webhook_leader", "1 on the replica that leads.", float(upkeep.leading))
+        yield counter(
+            "linkerd_webhook_ca_bundle_restored",
+            "caBundles put back after somebody else had written them.",
+            ("configuration",),
+            {(name,): 0 for _, name in (*upkeep.counted(), ADVISOR)}
+            | {(name,): n for name, n in dict(upkeep.restored).items()},
+        )
+        overwritten = GaugeMetricFamily(
+            "linkerd_webhook_adoption_overwritten",
+            "1 where a configuration that was adopted points elsewhere now.",
+            labels=("configuration",),
+        )
+        found = upkeep.overwritten()
+        for each in LINKERDS if upkeep.duties.adopt else ():
+            overwritten.add_metric((each[1],), float(each in found))
+        yield overwritten
+        if upkeep.leading and upkeep.reach is not None:
+            yield GaugeMetricFamily(
+                "linkerd_webhook_self_test_success",
+                "1 where the API server reached this webhook at the last look, told by the leader.",
+                float(bool(upkeep.reach.answered_by)),
+            )

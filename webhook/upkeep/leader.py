@@ -1,0 +1,236 @@
+"""What a server behind a Service of its own looks after: its certificate, the caBundles that point at it, who may call.
+
+Every replica watches; one, the leader, writes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import structlog
+
+from certs.authority import Authority
+from certs.folder import FileTrust
+from certs.keeper import Keeper, Round
+from certs.tls import ServedCertificate
+from webhook.install.configurations import NAME
+from webhook.install.linkerd import LINKERDS
+from webhook.install.objects.names import LEAF_SECRET
+from webhook.kube.api import PLAIN, ApiServer
+from webhook.kube.endpoints import listing, ready
+from webhook.kube.errors import ApiError
+from webhook.kube.lease import Election
+from webhook.kube.webhookconfigurations import Name, pointing
+from webhook.upkeep import selftest
+from webhook.upkeep.lease_watch import LeaseWatch
+from webhook.upkeep.registration import ADVISOR, OURS, SELF_TEST, Duties, Registration
+from webhook.upkeep.served_secret import ServedSecret
+from webhook.upkeep.trust import Trust
+from webhook.upkeep.watched_configurations import Configurations
+
+# Seconds between two self-tests: after a start, while nobody gets through, and once somebody did.
+SELF_TEST_AT_ONCE: Final = 0.5
+SELF_TEST_SOON: Final = 2.0
+SELF_TEST_LATER: Final = 60.0
+# Seconds for which nobody need get through: every node has to hear of a new Service and of its replicas first.
+SELF_TEST_GRACE: Final = 20.0
+
+# Seconds between two times that the same problem of a round is logged.
+WARN_AGAIN: Final = 60.0
+
+_NUMBERS: Final = re.compile(r"\d+")
+
+log = structlog.get_logger(__name__)
+
+
+class Upkeep:
+    """Runs from `start` to `stop`. `resign` lets another replica lead at once; it is called when this one drains."""
+
+    def __init__(
+        self,
+        api: ApiServer,
+        duties: Duties,
+        certificate: ServedCertificate,
+        loaded: Callable[[bool], None] = lambda _: None,
+    ) -> None:
+        """`loaded` is told of each new pair that the Secret holds whether it was taken."""
+        service = duties.service
+        self.duties = duties
+        self.configurations = Configurations(api, service, [*OURS, ADVISOR, *(LINKERDS if duties.adopt else ())])
+        self.trust = Trust(certificate, self.configurations, self.counted)
+        self.secret = (
+            ServedSecret(api, service.namespace, LEAF_SECRET, certificate, loaded, self.trust.refuses)
+            if duties.self_managed
+            else None
+        )
+        self.reach: selftest.Reach | None = None
+        self.round = Round(pause=0.0)
+        self._api = api
+        free = asyncio.Event()
+        self.election = Election(api, service.namespace, NAME, duties.identity, wake=free)
+        self._lease = LeaseWatch(api, service.namespace, NAME, free.set)
+        self._keeper = Keeper(
+            api,
+            Authority(api, service, service.dns_names(duties.cluster_domain))
+            if duties.self_managed
+            else FileTrust(duties.ca),
+            service,
+            self._owned,
+            self._endpoints,
+        )
+        self._registration = Registration(api, duties, self.configurations, self._say)
+        self._next_test = 0.0
+        self._tested = 0.0
+        # Since when no self-test came through, though a replica is ready; None while all is well.
+        self._unreached: float | None = None
+        # Until when the next self-test follows at once.
+        self._quick = 0.0
+        self._said: dict[str, str] = {}
+        self._warned: dict[str, float] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to watch, and to run for leader."""
+        if self.secret is not None:
+            self.configurations.listen(self.secret.again)
+        self.configurations.start()
+        if self.secret is not None:
+            self.secret.start()
+        self._lease.start()
+        self._task = asyncio.create_task(self.election.run(self._lead), name="leader election")
+
+    async def resign(self) -> None:
+        """Lead no more, and let go of the Lease."""
+        # Nobody who is about to end is to take it again.
+        await self._lease.stop()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    async def stop(self) -> None:
+        """End everything."""
+        await self.resign()
+        await self.configurations.stop()
+        if self.secret is not None:
+            await self.secret.stop()
+
+    @property
+    def leading(self) -> bool:
+        """Whether this replica leads."""
+        return self.election.leading
+
+    @property
+    def restored(self) -> Mapping[str, int]:
+        """How often each configuration's caBundle was put back after somebody else had written it."""
+        return self._keeper.restored
+
+    def overwritten(self) -> list[Name]:
+        """Linkerd's configurations that were adopted once and point elsewhere now."""
+        return self._registration.overwritten()
+
+    def counted(self) -> list[Name]:
+        """The configurations that readiness hangs on: those of this way to be installed."""
+        return [SELF_TEST, *LINKERDS] if self.duties.adopt else list(OURS)
+
+    def _owned(self) -> list[Name]:
+        """The configurations whose caBundle is ours to write: also those of the other way to be installed, so that
+        nobody is left alone while one is exchanged for the other."""
+        bodies = [(name, self.configurations.get(name)) for name in (*OURS, ADVISOR, *LINKERDS)]
+        return [name for name, body in bodies if body and pointing(body, self.duties.service)]
+
+    async def _endpoints(self) -> list[tuple[str, int]]:
+        """Address and port of each ready replica. Raises `ApiError` and `TimeoutError`."""
+        path, query = listing(self.duties.service)
+        body = await self._api.get(path, query, PLAIN)
+        return [(host, port) for piece in body.get("items") or () for host, port, _ in ready(piece)]
+
+    async def _lead(self) -> None:
+        log.info(
+            "leading: this replica keeps the certificates and webhook configurations", identity=self.duties.identity
+        )
+        loop = asyncio.get_running_loop()
+        self._next_test = 0.0
+        self._quick = loop.time() + SELF_TEST_GRACE
+        while True:
+            self.configurations.changed.clear()
+            pause = SELF_TEST_SOON
+            try:
+                if self.configurations.synced:
+                    await self._keep()
+                    pause = min(self.round.pause, self._next_test - loop.time())
+            except Exception:
+                # The next round must come all the same.
+                log.exception("looking after certificates and configurations failed: this is a bug")
+            try:
+                async with asyncio.timeout(max(0.2, pause)):
+                    await self.configurations.changed.wait()
+                # Several changes come together, mostly.
+                await asyncio.sleep(0.1)
+            except TimeoutError:
+                continue
+
+    async def _keep(self) -> None:
+        """One round: certificates and caBundles, then the way here, then who is sent it."""
+        self.round = await self._keeper.round(self.configurations.all())
+        for step in self.round.steps:
+            log.info(step)
+        for problem in self.round.problems:
+            self._warn(problem)
+        self._registration.tell()
+        now = asyncio.get_running_loop().time()
+        soon = SELF_TEST_AT_ONCE if now < self._quick else SELF_TEST_SOON
+        if self._registration.waiting() or self.configurations.get(SELF_TEST) is None:
+            # Somebody has just applied or deleted it: that need not wait for the next regular look.
+            self._next_test = min(self._next_test, self._tested + soon)
+        if now >= self._next_test:
+            self._tested = now
+            await self._test()
+            ok = self.reach is not None and self.reach.answered_by
+            self._next_test = now + (SELF_TEST_LATER if ok else soon)
+
+    async def _test(self) -> None:
+        """Have the API server call us, and put into force what waits for that."""
+        if await self._nobody_is_ready():
+            # As after each start, while the kubelet has not asked yet: no news.
+            self.reach = selftest.Reach(problem="the Service has no ready replica that could be reached")
+            return
+        now = asyncio.get_running_loop().time()
+        self.reach = await selftest.reach(self._api, self.duties.service)
+        if self.reach.answered_by:
+            self._unreached = None
+            self._say("self-test", "")
+            await self._registration.put_into_force()
+            return
+        if self._unreached is None:
+            self._unreached, self._quick = now, now + SELF_TEST_GRACE
+        if now - self._unreached >= SELF_TEST_GRACE:
+            self._say("self-test", self.reach.problem)
+        else:
+            log.debug("the self-test did not come through yet", problem=self.reach.problem)
+
+    async def _nobody_is_ready(self) -> bool:
+        try:
+            return not await self._endpoints()
+        except (ApiError, TimeoutError):
+            # Not known: the self-test tells.
+            return False
+
+    def _warn(self, problem: str) -> None:
+        """Log a problem of a round, the same once a minute at most: two that write one field take turns for ever."""
+        about, now = _NUMBERS.sub("#", problem.partition(" (")[0]), asyncio.get_running_loop().time()
+        if now - self._warned.get(about, -WARN_AGAIN) >= WARN_AGAIN:
+            self._warned[about] = now
+            log.warning(problem)
+
+    def _say(self, about: str, problem: str) -> None:
+        """Log a problem once, and its end. Numbers in it may change: seconds to wait, attempts."""
+        before, same = self._said.get(about, ""), _NUMBERS.sub("#", problem)
+        self._said[about] = same
+        if problem and same != before:
+            log.warning(problem)
+        elif before and not problem:
+            log.info(f"{about}: all well again")

@@ -1,0 +1,159 @@
+"""The webhooks by name and path, and the walk of one request through them.
+
+Used by the HTTPS server and by `linkerd-webhook review` alike, so nothing here knows of HTTP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, Generic, Protocol, TypeVar
+
+from webhook.advice import about
+from webhook.cluster import owners
+from webhook.cluster.interface import Cluster, ClusterError, Events
+from webhook.injector.advice.objects import Advisor
+from webhook.injector.advice.rules import OWNER_UNKNOWN
+from webhook.injector.inject import Injector
+from webhook.injector.refusal import Refusal
+from webhook.injector.subject import Subject, read
+from webhook.kube.objects import Namespace, ObjectReference
+from webhook.policy.registry import LINKERD
+from webhook.policy.targets import GATEWAY, POLICY
+from webhook.review import AdmissionRequest, Answer, deny
+from webhook.scope import is_concerned
+from webhook.webhooks.validators import POLICY_VALIDATOR, SP_VALIDATOR
+
+WORKLOAD_ADVISOR: Final = "workload-advisor"
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Current(Generic[T]):
+    """The configuration in force. A reload replaces `value`; a request reads it once."""
+
+    value: T
+
+
+class Webhook(Protocol):
+    """One admission webhook. `answer` never raises for anything that a request holds."""
+
+    name: str
+    path: str
+
+    async def answer(self, request: AdmissionRequest) -> Answer:
+        """Decide about one request."""
+
+
+class ProxyInjector:
+    """Pods and Services (and workloads at their Pod template): asks the cluster what the injector needs to know."""
+
+    name = "proxy-injector"
+    path = "/proxy-injector"
+
+    def __init__(self, injector: Current[Injector], cluster: Cluster, events: Events | None = None) -> None:
+        self._injector = injector
+        self._cluster = cluster
+        self._events = events
+
+    async def answer(self, request: AdmissionRequest) -> Answer:
+        """Decide about one request; waits only for a Namespace or an owner that was never seen."""
+        namespace = self._cluster.known_namespace(request.namespace)
+        if namespace is None:
+            try:
+                namespace = await self._cluster.find_namespace(request.namespace)
+            except ClusterError as error:
+                code, reason = _STATUS[error.reason]
+                return deny(error.message, code=code, status_reason=reason, reason=f"namespace_{error.reason}")
+        owner, problem = await self._workload(request)
+        return self._decide(request, namespace, owner, problem)
+
+    async def _workload(self, request: AdmissionRequest) -> tuple[ObjectReference | None, str]:
+        try:
+            subject = read(request)
+        except Refusal:
+            # Said by the injector, which finds the same.
+            return None, ""
+        if not subject.is_pod or not subject.owners:
+            return None, ""
+        direct = [
+            ObjectReference(o.api_version or "", o.kind or "", request.namespace, o.name or "", o.uid or "")
+            for o in subject.owners
+        ]
+        owner, settled = owners.known_workload(self._cluster, direct)
+        if settled or owner is None:
+            return owner, ""
+        return await owners.find_workload(self._cluster, owner)
+
+    def _decide(
+        self, request: AdmissionRequest, namespace: Namespace, owner: ObjectReference | None, problem: str
+    ) -> Answer:
+        workload = (owner.kind.lower(), owner.name) if owner is not None else None
+        injector = self._injector.value
+        answer = injector.decide(request, namespace, workload)
+        if owner is not None:
+            answer.workload = f"{owner.kind}/{owner.name}"
+        if problem:
+            answer.warnings.append(OWNER_UNKNOWN.at((), problem).warning)
+        answer.warnings += _about_service(injector, request, namespace)
+        if owner is not None and self._events is not None and not request.dry_run:
+            answer.effects += [partial(self._events.record, owner, *event) for event in answer.events]
+        return answer
+
+
+def _about_service(injector: Injector, request: AdmissionRequest, namespace: Namespace) -> list[str]:
+    """What there is to say about a Service; most have no annotation or label of Linkerd's."""
+    subject = request.view
+    if not isinstance(subject, Subject) or subject.kind != "service":
+        return []
+    if not is_concerned(request.object, (), None):
+        return []
+    return [finding.warning for finding in about(Advisor(injector), "service", request.object, (), namespace)]
+
+
+_STATUS = {
+    "not_found": (404, "NotFound"),
+    "forbidden": (403, "Forbidden"),
+    "timed_out": (504, "Timeout"),
+    "unavailable": (503, "ServiceUnavailable"),
+}
+
+
+class Registry:
+    """Which webhook a path means. On "/" it is the named one, else the request's resource chooses."""
+
+    def __init__(self, webhooks: Iterable[Webhook], on_root: str | None = None) -> None:
+        self._by_path = {webhook.path: webhook for webhook in webhooks}
+        self._by_name = {webhook.name: webhook for webhook in self._by_path.values()}
+        if on_root is not None and on_root not in self._by_name:
+            raise ValueError(f'unknown webhook "{on_root}": want one of {", ".join(sorted(self._by_name))}')
+        self._on_root = self._by_name[on_root] if on_root else None
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every path that is served, "/" among them."""
+        return ("/", *self._by_path)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every webhook's name."""
+        return tuple(self._by_name)
+
+    def allows_all(self, path: str) -> bool:
+        """Whether whatever is posted to a served path is allowed, also where it cannot be read or answered."""
+        webhook = self._on_root if path == "/" else self._by_path.get(path)
+        return webhook is not None and webhook.name == WORKLOAD_ADVISOR
+
+    def choose(self, path: str, request: AdmissionRequest) -> Webhook:
+        """The webhook for a request that was posted to a served path."""
+        if path != "/":
+            return self._by_path[path]
+        if self._on_root is not None:
+            return self._on_root
+        return self._by_name[_RESOURCES.get(request.resource.group.lower(), ProxyInjector.name)]
+
+
+# Which API group belongs to which webhook where the path does not tell; all others are the proxy injector's.
+_RESOURCES = {LINKERD: SP_VALIDATOR, POLICY: POLICY_VALIDATOR, GATEWAY: POLICY_VALIDATOR}

@@ -1,0 +1,212 @@
+"""The validating webhooks: a request to a check, findings to an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Final, Protocol
+
+from webhook.cluster.interface import Catalog
+from webhook.findings.finding import Finding, Severity, show
+from webhook.mesh.releases import Line
+from webhook.policy import registry
+from webhook.policy.regex.judge import Judge, judge_for
+from webhook.policy.regex.tokens import shown
+from webhook.policy.targets import fold, is_foreign
+from webhook.review import JSON, AdmissionRequest, Answer, GroupVersionKind, ReviewError, deny
+
+SP_VALIDATOR: Final = "sp-validator"
+POLICY_VALIDATOR: Final = "policy-validator"
+VALIDATORS: Final = (SP_VALIDATOR, POLICY_VALIDATOR)
+
+# How many findings a refusal's message spells out; its causes hold all.
+_SPELLED_OUT: Final = 10
+
+
+class Asking(Protocol):
+    """The judge of patterns for one request. What it could not say at once is in `unknown` until it is settled."""
+
+    @property
+    def unknown(self) -> Collection[str]:
+        """The patterns that it was asked about and does not know yet."""
+
+    @property
+    def late(self) -> Collection[str]:
+        """The patterns that it was asked about and that could not be judged in time."""
+
+    def __call__(self, pattern: str) -> str | None:
+        """What is wrong with a pattern, None for what is not known yet."""
+
+    async def settle(self) -> None:
+        """Find out about the unknown ones; bounded in time."""
+
+
+class _Knowing:
+    """An `Asking` that knows everything, for commands."""
+
+    unknown: Collection[str] = ()
+    late: Collection[str] = ()
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+
+    def __call__(self, pattern: str) -> str | None:
+        return self._judge(pattern)
+
+    async def settle(self) -> None:
+        """Nothing is open."""
+
+
+def knowing(line: Line) -> Asking:
+    """Judge patterns here and now, as `line` does."""
+    return _Knowing(judge_for(line))
+
+
+class Validator:
+    """A validating webhook. `line`, `ask` and `cluster_domain` (empty: not known) are asked for each request, as the
+    configuration may be another."""
+
+    def __init__(
+        self,
+        name: str,
+        line: Callable[[], Line],
+        catalog: Catalog,
+        ask: Callable[[Line], Asking] = knowing,
+        cluster_domain: Callable[[], str] = lambda: "",
+    ) -> None:
+        self.name = name
+        self.path = f"/{name}"
+        self._profiles = name == SP_VALIDATOR
+        self._line = line
+        self._catalog = catalog
+        self._ask = ask
+        self._cluster_domain = cluster_domain
+
+    async def answer(self, request: AdmissionRequest) -> Answer:
+        """Decide about one request; waits only for regular expressions that take long to judge."""
+        line = self._line()
+        group, kind = self._kind(request.kind)
+        if registry.find(group, kind, line) is None or (group == registry.LINKERD) != self._profiles:
+            return self._unsupported(request.kind, line)
+        try:
+            body = request.object
+            if request.operation == "UPDATE" and _is_deleted(body):
+                return Answer(decision="allowed", reason="being_deleted")
+            others = () if request.operation == "CREATE" or self._profiles else (request.old_object,)
+        except ReviewError as error:
+            return deny(error.message, reason="bad_object")
+        ask = self._ask(line)
+        findings = self._check(group, kind, body, line, ask, others)
+        if ask.unknown:
+            await ask.settle()
+            findings = self._check(group, kind, body, line, ask, others)
+        if is_foreign(group, body):
+            # Its CRD has judged it already, by a schema that may be another than ours.
+            findings = [finding for finding in findings if finding.severity is Severity.ERROR]
+        # Nobody is refused for a busy machine.
+        late = [registry.PATTERN_LATE.at((), _unchecked(pattern)) for pattern in ask.late]
+        return _answer(request, findings + late + _compare(request, body))
+
+    def _check(
+        self, group: str, kind: str, body: Any, line: Line, ask: Asking, others: tuple[Any, ...]
+    ) -> list[Finding]:
+        return registry.check(
+            group,
+            kind,
+            body,
+            line=line,
+            catalog=self._catalog,
+            judge=ask,
+            others=others,
+            cluster_domain=self._cluster_domain(),
+        )
+
+    def _kind(self, kind: GroupVersionKind) -> tuple[str, str]:
+        # Linkerd's ServiceProfile validator takes whatever comes for one.
+        return (registry.LINKERD, "ServiceProfile") if self._profiles else (fold(kind.group), kind.kind)
+
+    def _unsupported(self, kind: GroupVersionKind, line: Line) -> Answer:
+        ours = [each for each in registry.KINDS if (each.group == registry.LINKERD) == self._profiles]
+        known = ", ".join(f"{each.kind}.{each.group}" for each in ours if not each.row or line.has(each.row))
+        what = show(f"{kind.kind}.{kind.version}.{kind.group}")
+        return deny(
+            f"unsupported resource type {what}: {line.name} validates {known}; "
+            "take others out of the webhook configuration's rules",
+            reason="unsupported_kind",
+        )
+
+
+def _unchecked(pattern: str) -> str:
+    return (
+        f"the regular expression {shown(pattern)} is let in unchecked, as judging it takes too long: lower its counted "
+        "repetitions, or simplify it"
+    )
+
+
+def _is_deleted(body: Any) -> bool:
+    """Whether an object is on its way out: then its finalizers have to come off, whatever else it holds."""
+    metadata = body.get("metadata") if type(body) is dict else None
+    return type(metadata) is dict and type(metadata.get("deletionTimestamp")) is str
+
+
+def _compare(request: AdmissionRequest, body: Any) -> list[Finding]:
+    """What is said where the request's kind, its resource and the object are not of one kind."""
+    found = []
+    kind = request.kind
+    if type(body) is dict:
+        api_version, object_kind = body.get("apiVersion"), body.get("kind")
+        group = api_version.rpartition("/")[0] if type(api_version) is str else ""
+        if type(object_kind) is str and (fold(object_kind), fold(group)) != (fold(kind.kind), fold(kind.group)):
+            found.append(
+                registry.OBJECT_DIFFERS.at(
+                    ("kind",), f"{show(object_kind)} came in a request about {kind.kind}.{kind.group}"
+                )
+            )
+    resource = request.resource
+    if resource.kind and fold(resource.kind) not in _plurals(fold(kind.kind)):
+        found.append(
+            registry.OBJECT_DIFFERS.at(
+                (), f"the request is about {kind.kind} and about {resource.kind}: checked as the former"
+            )
+        )
+    return found
+
+
+def _plurals(kind: str) -> tuple[str, str]:
+    return kind + "s", kind[:-1] + "ies"
+
+
+def _answer(request: AdmissionRequest, findings: Sequence[Finding]) -> Answer:
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    warnings = [finding.warning for finding in findings if finding.severity is not Severity.ERROR]
+    if not errors:
+        rules = ",".join(dict.fromkeys(finding.rule.id for finding in findings))
+        return Answer(decision="allowed", reason=rules, warnings=warnings, audit={"decision": "allowed"})
+    answer = deny(
+        _message(request, errors),
+        code=422,
+        status_reason="Invalid",
+        reason=",".join(dict.fromkeys(finding.rule.id for finding in errors)),
+    )
+    answer.warnings = warnings
+    answer.audit = {"decision": "denied", "reason": answer.reason}
+    answer.details = {
+        "name": request.name,
+        "group": request.kind.group,
+        "kind": request.kind.kind,
+        "causes": [_cause(finding) for finding in errors],
+    }
+    return answer
+
+
+def _cause(finding: Finding) -> JSON:
+    return {"reason": finding.rule.reason, "message": finding.message, "field": finding.field}
+
+
+def _message(request: AdmissionRequest, errors: Sequence[Finding]) -> str:
+    what = f'{request.kind.kind}.{request.kind.group} "{request.name}" is invalid'
+    if len(errors) == 1:
+        return f"{what}: {errors[0].text}"
+    lines = [f"* {finding.text}" for finding in errors[:_SPELLED_OUT]]
+    if len(errors) > _SPELLED_OUT:
+        lines.append(f"* and {len(errors) - _SPELLED_OUT} more")
+    return "\n".join((f"{what}: {len(errors)} errors", *lines))
