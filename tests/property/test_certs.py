@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from certs.bundle import merge, read, salvage, write
 from certs.issue import issue_ca
+from tests.kube.configurations import configuration
+from tests.kube.store import Killed
 from tests.property.strategies import ANYTHING
-from tests.unit.certs.apiserver import Killed, configuration
 from tests.unit.certs.world import CA, LEAF, NAMES, World, installed
 from webhook.kube.data import decode, encode
 from webhook.kube.errors import ApiError
@@ -109,14 +110,14 @@ async def happen(world: World, what: str, how: Any) -> None:
     elif what == "kill":
         await killed(world, how)
     elif what == "fail":
-        world.api.fail = lambda method, p: ApiError(how, "no") if method != "GET" else None
+        world.api.before = lambda method, p: ApiError(how, "no") if method != "GET" else None
         await world.run(6)
-        world.api.fail = lambda method, p: None
+        world.api.before = lambda method, p: None
 
 
 async def killed(world: World, number: int) -> None:
     """The leader dies after so many writes, if it gets that far."""
-    before = world.api._done
+    before = len(world.api.done)
     world.api.lose = lambda done: Killed() if done == before + number else None
     try:
         await world.run(30)

@@ -8,7 +8,8 @@ from certs.folder import FileTrust
 from certs.handshake import ProbeError
 from certs.issue import issue_ca
 from certs.keeper import Keeper
-from tests.unit.certs.apiserver import FakeApi, configuration
+from tests.kube.configurations import configuration
+from tests.kube.store import Store
 from tests.unit.certs.world import SERVICE
 from webhook.kube.webhookconfigurations import MUTATING, Name, path
 
@@ -20,7 +21,7 @@ class Desk:
     """One configuration, and a replica that serves a leaf of one CA."""
 
     def __init__(self, read: Callable[[], bytes | None]) -> None:
-        self.api = FakeApi()
+        self.api = Store()
         self.now = 0.0
         self.serves = OLD
         self.api.put(path(NAME), configuration(*NAME))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.certs.apiserver import Killed
+from tests.kube.store import Killed
 from tests.unit.certs.world import CA, LEAF, World, installed
 
 
@@ -60,7 +60,7 @@ WRITES = {first_start: 5, leaf_renewal: 1, leaf_wish: 2, ca_rotation: 9, immutab
 async def test_each_story_has_so_many_writes(story: Callable[[], Coroutine[Any, Any, World]]) -> None:
     """Else the numbers below would miss some."""
     world = await story()
-    world.api.calls.clear()
+    world.api.requests.clear()
     await world.run(120)
     assert world.settled()
     assert len(world.api.calls) == WRITES[story]
@@ -72,7 +72,7 @@ async def test_it_ends_well_and_nobody_is_locked_out_on_the_way(
     story: Callable[..., object], number: int, how: str
 ) -> None:
     world = await story()  # type: ignore[misc]
-    before = world.api._done
+    before = len(world.api.done)
     error = Killed if how == "killed" else TimeoutError
     world.api.lose = lambda done: error() if done == before + number else None
     if how == "killed":

@@ -15,7 +15,7 @@ from certs.decision import due
 from certs.inspect import signed_by
 from certs.issue import Pair, issue_ca, issue_leaf
 from certs.keeper import Round
-from tests.unit.certs.apiserver import configuration
+from tests.kube.configurations import configuration
 from tests.unit.certs.world import CA, LEAF, NAMES, SERVICE, START, World, installed
 from webhook.kube.errors import ApiError
 from webhook.kube.webhookconfigurations import CERT_MANAGER, path
@@ -67,12 +67,10 @@ class TestFirstStart:
 
     async def test_a_ca_bundle_that_cannot_be_written_yet_holds_the_leaf_up_only_where_that_helps(self) -> None:
         world = World()
-        world.api.fail = lambda method, p: ApiError(409, "changed") if method == "PUT" and p == path(NAMES[0]) else None
+        world.api.failures[f"PUT {path(NAMES[0])}"] = ApiError(409, "changed")
         await world.round()
         assert LEAF not in world.api.objects, "a conflict passes: the bundle comes first"
-        world.api.fail = lambda method, p: (
-            ApiError(403, "forbidden: update of x") if method == "PUT" and p == path(NAMES[0]) else None
-        )
+        world.api.failures[f"PUT {path(NAMES[0])}"] = ApiError(403, "forbidden: update of x")
         found = await world.round()
         assert LEAF in world.api.objects, "a refusal stays: the other configurations must not wait for it"
         assert "grant it to whoever asks (forbidden: update of x)" in problems([found])
@@ -115,7 +113,7 @@ class TestRenewal:
     async def test_a_leaf_of_the_same_ca_is_renewed_even_where_somebody_fights_for_a_ca_bundle(self) -> None:
         world = await installed()
         first = world.certificate(LEAF)
-        world.api.fail = lambda method, p: ApiError(403, "no") if method == "PUT" and p == path(NAMES[1]) else None
+        world.api.before = lambda method, p: ApiError(403, "no") if method == "PUT" and p == path(NAMES[1]) else None
         world.edit_bundle(NAMES[1], issue_ca("other", now=world.now).certificate)
         world.pass_time(22 * 86400)
         await world.round()
@@ -402,16 +400,16 @@ class TestApiServer:
     @pytest.mark.parametrize("error", [ApiError(500, "etcd"), ApiError(0, "refused"), TimeoutError()])
     async def test_a_round_never_raises_and_the_next_one_puts_it_right(self, error: Exception) -> None:
         world = await installed()
-        world.api.fail = lambda method, p: error
+        world.api.before = lambda method, p: error
         found = await world.round()
         assert found.problems
-        world.api.fail = lambda method, p: None
+        world.api.before = lambda method, p: None
         await world.run(30)
         assert world.settled()
 
     async def test_what_is_forbidden_is_named(self) -> None:
         world = World()
-        world.api.fail = lambda method, p: (
+        world.api.before = lambda method, p: (
             ApiError(403, 'cannot create resource "secrets"') if method == "POST" else None
         )
         found = await world.round()

@@ -8,7 +8,8 @@ import pytest
 
 from certs.issue import issue_ca
 from certs.writer import BundleWriter
-from tests.unit.certs.apiserver import FakeApi, configuration
+from tests.kube.configurations import configuration
+from tests.kube.store import Store
 from webhook.kube.data import decode, encode
 from webhook.kube.errors import ApiError
 from webhook.kube.webhookconfigurations import CERT_MANAGER, MUTATING, VALIDATING, Name, Service, path
@@ -22,7 +23,7 @@ class Desk:
     """A writer and what it writes to."""
 
     def __init__(self, bundle: bytes = b"", **annotations: str) -> None:
-        self.api = FakeApi()
+        self.api = Store()
         self.now = 0.0
         self.owned = [NAME]
         self.api.put(path(NAME), configuration(*NAME, bundle, 2, **annotations))
@@ -106,11 +107,11 @@ class TestPutting:
 
     async def test_a_conflict_is_left_for_the_next_look(self) -> None:
         desk = Desk(OLD)
-        desk.api.fail = lambda method, p: ApiError(409, "changed")
+        desk.api.before = lambda method, p: ApiError(409, "changed")
         await desk.write(NEW)
         assert desk.writer.retry_in == 0.5
         assert desk.writer.problems == []
-        desk.api.fail = lambda method, p: None
+        desk.api.before = lambda method, p: None
         await desk.write(NEW)
         assert desk.bundle() == NEW + OLD
 
@@ -119,7 +120,7 @@ class TestPutting:
         desk = Desk(OLD)
         desk.owned.append(OTHER)
         desk.api.put(path(OTHER), configuration(*OTHER, OLD))
-        desk.api.fail = lambda method, p: ApiError(status, "no") if p == path(NAME) else None
+        desk.api.before = lambda method, p: ApiError(status, "no") if p == path(NAME) else None
         await desk.write(NEW)
         assert desk.bundle(name=OTHER) == NEW + OLD
         (problem,) = desk.writer.problems
@@ -185,6 +186,6 @@ class TestPuttingBack:
         desk = Desk()
         await desk.write(NEW)
         desk.overwrite(FOREIGN)
-        desk.api.fail = lambda method, p: ApiError(403, "no")
+        desk.api.before = lambda method, p: ApiError(403, "no")
         await desk.write(NEW)
         assert desk.writer.restored.total() == 0

@@ -17,7 +17,8 @@ from certs.handshake import ProbeError
 from certs.inspect import signed_by
 from certs.issue import Pair
 from certs.keeper import Keeper, Round
-from tests.unit.certs.apiserver import FakeApi, configuration
+from tests.kube.configurations import configuration
+from tests.kube.store import Store
 from webhook.kube.data import encode
 from webhook.kube.interface import JSON
 from webhook.kube.webhookconfigurations import MUTATING, VALIDATING, Name, Service, path, pointing
@@ -49,7 +50,7 @@ class World:
     """Time passes only where a method says so. `at_all_times` checks after each write that nobody is locked out."""
 
     def __init__(self, replicas: int = 2, names: list[Name] | None = None, lifetimes: Lifetimes | None = None) -> None:
-        self.api = FakeApi()
+        self.api = Store()
         self.api.written = self._written
         self.names = list(NAMES if names is None else names)
         self.replicas = [Replica() for _ in range(replicas)]
@@ -261,5 +262,5 @@ async def installed(**more: Any) -> World:
     world = World(**more)
     await world.run(40)
     assert world.settled()
-    world.api.calls.clear()
+    world.api.requests.clear()
     return world

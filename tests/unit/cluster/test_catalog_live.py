@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 
-from tests.kube import Clock, FakeApiServer, Until
+from tests.kube.fixtures import Clock, Until
+from tests.kube.http import FakeApiServer
+from tests.kube.store import NAMESPACES
 from webhook.cluster import live_catalog
 from webhook.cluster.catalog import names
 from webhook.cluster.interface import Presence
 from webhook.cluster.live_catalog import STALE, LiveCatalog
 from webhook.kube import watch
 from webhook.kube.api import ApiServer
+from webhook.kube.errors import ApiError
 from webhook.kube.watch import NamespaceWatch
 
 POLICY = "policy.linkerd.io"
@@ -36,8 +39,6 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def cluster_with_linkerd(server: FakeApiServer) -> None:
-    server.collections[SERVICES] = {}
-    server.collections[ACCOUNTS] = {}
     server.serve(POLICY, "v1beta3", "Server", "HTTPRoute")
     server.serve(POLICY, "v1alpha1", "Server", "MeshTLSAuthentication", "AuthorizationPolicy")
 
@@ -55,6 +56,11 @@ async def catalog(server: FakeApiServer, api: ApiServer, clock: Clock) -> AsyncI
     await asyncio.gather(task, return_exceptions=True)
 
 
+def watched(server: FakeApiServer) -> list[str]:
+    """The collections with a watch of the catalog's."""
+    return [path for path, queues in server.streams.items() if queues and path != NAMESPACES]
+
+
 def server_named(catalog: LiveCatalog, name: str) -> Presence:
     return catalog.look(POLICY, "Server", "shop", name)
 
@@ -63,9 +69,9 @@ class TestLook:
     async def test_tells_what_is_there_and_what_is_not(
         self, server: FakeApiServer, catalog: LiveCatalog, until: Until
     ) -> None:
-        server.put(SERVERS, "shop", "web")
-        server.put(SERVICES, "shop", "web-svc")
-        server.put(AUTHENTICATIONS, "shop", "clients")
+        server.add(SERVERS, "shop", "web")
+        server.add(SERVICES, "shop", "web-svc")
+        server.add(AUTHENTICATIONS, "shop", "clients")
         await until(lambda: server_named(catalog, "web") is PRESENT)
         await until(lambda: catalog.look("", "Service", "shop", "web-svc") is PRESENT)
         await until(lambda: catalog.look(POLICY, "MeshTLSAuthentication", "shop", "clients") is PRESENT)
@@ -78,9 +84,9 @@ class TestLook:
         self, server: FakeApiServer, catalog: LiveCatalog, until: Until
     ) -> None:
         await until(lambda: server.streams.get(SERVERS))
-        server.put(SERVERS, "shop", "web")
+        server.add(SERVERS, "shop", "web")
         await until(lambda: server_named(catalog, "web") is PRESENT)
-        server.put(SERVERS, "shop", "web", "DELETED")
+        server.remove("/apis/policy.linkerd.io/v1beta3/namespaces/shop/servers/web")
         await until(lambda: server_named(catalog, "web") is ABSENT)
 
     async def test_knows_namespaces_by_their_own_watch(
@@ -106,7 +112,7 @@ class TestServers:
     async def test_are_told_with_what_they_select(
         self, server: FakeApiServer, catalog: LiveCatalog, until: Until
     ) -> None:
-        server.put(SERVERS, "shop", "web", spec={"podSelector": {}, "port": 80, "proxyProtocol": "gRPC"})
+        server.add(SERVERS, "shop", "web", spec={"podSelector": {}, "port": 80, "proxyProtocol": "gRPC"})
         await until(lambda: catalog.servers("shop"))
         assert catalog.servers("shop") == {"web": {"podSelector": {}, "port": 80}}
         assert catalog.servers("bank") == {}
@@ -128,11 +134,11 @@ class TestPorts:
     ) -> None:
         assert catalog.ports("shop", "web") is None
         await until(lambda: server.streams.get(SERVICES))
-        server.put(SERVICES, "shop", "web", spec={"ports": [{"port": 80, "targetPort": 8080}]})
+        server.add(SERVICES, "shop", "web", spec={"ports": [{"port": 80, "targetPort": 8080}]})
         await until(lambda: catalog.ports("shop", "web"))
         assert catalog.ports("shop", "web") == ((80, "", 8080),)
         assert catalog.ports("shop", "db") is None
-        server.put(SERVICES, "shop", "web", spec={"ports": [{"port": 81}]})
+        server.add(SERVICES, "shop", "web", spec={"ports": [{"port": 81}]})
         await until(lambda: catalog.ports("shop", "web") == ((81, "", 81),))
 
 
@@ -143,7 +149,7 @@ class TestRateLimits:
         assert catalog.rate_limits("shop", "web") is None
         server.serve(POLICY, "v1alpha1", "MeshTLSAuthentication", "HTTPLocalRateLimitPolicy")
         path = "/apis/policy.linkerd.io/v1alpha1/httplocalratelimitpolicies"
-        server.put(path, "shop", "a", spec={"targetRef": {"kind": "Server", "name": "web"}})
+        server.add(path, "shop", "a", spec={"targetRef": {"kind": "Server", "name": "web"}})
         await until(lambda: catalog.rate_limits("shop", "web"))
         assert set(catalog.rate_limits("shop", "web") or ()) == {"a"}
         assert not catalog.rate_limits("shop", "db")
@@ -173,19 +179,19 @@ class TestKinds:
         await until(lambda: server.streams.get(SERVERS))
         assert catalog.look(GATEWAY, "GRPCRoute", "shop", "web") is UNKNOWN
         server.serve(GATEWAY, "v1", "HTTPRoute", "GRPCRoute")
-        server.put("/apis/gateway.networking.k8s.io/v1/grpcroutes", "shop", "web")
+        server.add("/apis/gateway.networking.k8s.io/v1/grpcroutes", "shop", "web")
         await until(lambda: catalog.look(GATEWAY, "GRPCRoute", "shop", "web") is PRESENT)
 
     async def test_are_unknown_once_their_crd_is_gone_and_known_again_in_another_version(
         self, server: FakeApiServer, catalog: LiveCatalog, until: Until
     ) -> None:
-        server.put(SERVERS, "shop", "web")
+        server.add(SERVERS, "shop", "web")
         await until(lambda: server_named(catalog, "web") is PRESENT)
         server.unserve(POLICY)
         await until(lambda: server_named(catalog, "web") is UNKNOWN)
         assert catalog.servers("shop") is None
         server.serve(POLICY, "v1", "Server")
-        server.put("/apis/policy.linkerd.io/v1/servers", "shop", "db")
+        server.add("/apis/policy.linkerd.io/v1/servers", "shop", "db")
         await until(lambda: server_named(catalog, "db") is PRESENT)
         assert server_named(catalog, "web") is ABSENT
         assert catalog.servers("shop") == {"db": {}}
@@ -195,7 +201,7 @@ class TestKinds:
     ) -> None:
         server.serve(POLICY, "v1beta3", *live_catalog.CUSTOM[POLICY])
         server.serve(GATEWAY, "v1", *live_catalog.CUSTOM[GATEWAY])
-        await until(lambda: sum(1 for queues in server.streams.values() if queues) == 10)
+        await until(lambda: len(watched(server)) == 10)
         await asyncio.sleep(0.05)
         before = [path for path in server.paths() if path.count("/") < 4]
         await asyncio.sleep(0.1)
@@ -216,7 +222,7 @@ class TestKinds:
     async def test_are_found_after_a_discovery_that_failed(
         self, server: FakeApiServer, api: ApiServer, clock: Clock, until: Until
     ) -> None:
-        server.failures["/apis/policy.linkerd.io"] = (500, "etcd is away")
+        server.failures["/apis/policy.linkerd.io"] = ApiError(500, "etcd is away")
         catalog = LiveCatalog(api, NamespaceWatch(api, clock), clock)
         await catalog.start()
         await until(lambda: len([path for path in server.paths() if path == "/apis/policy.linkerd.io"]) > 2)
@@ -249,10 +255,10 @@ class TestSilence:
     async def test_follows_a_minute_after_a_watch_broke(
         self, server: FakeApiServer, catalog: LiveCatalog, until: Until, clock: Clock
     ) -> None:
-        server.put(SERVERS, "shop", "web")
+        server.add(SERVERS, "shop", "web")
         await until(lambda: server_named(catalog, "web") is PRESENT)
         await until(lambda: server.streams.get(SERVERS))
-        server.failures[SERVERS] = (500, "etcd is away")
+        server.failures[SERVERS] = ApiError(500, "etcd is away")
         server.end_watches()
         await until(
             lambda: {s.resource: s for s in catalog.states()}["servers.policy.linkerd.io"].restarts.get("error")
@@ -269,7 +275,7 @@ class TestSilence:
     async def test_does_not_follow_while_a_quiet_watch_is_open(
         self, server: FakeApiServer, catalog: LiveCatalog, until: Until, clock: Clock
     ) -> None:
-        server.put(SERVERS, "shop", "web")
+        server.add(SERVERS, "shop", "web")
         await until(lambda: server.streams.get(SERVERS) and server_named(catalog, "web") is PRESENT)
         clock.now += 2 * STALE
         assert server_named(catalog, "web") is PRESENT
@@ -277,7 +283,9 @@ class TestSilence:
     async def test_is_kept_about_what_must_not_be_listed_until_it_may(
         self, server: FakeApiServer, api: ApiServer, clock: Clock, until: Until, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        server.failures[SERVICES] = (403, 'services is forbidden: User "system:serviceaccount:linkerd:web" cannot list')
+        server.failures[SERVICES] = ApiError(
+            403, 'services is forbidden: User "system:serviceaccount:linkerd:web" cannot list'
+        )
         catalog = LiveCatalog(api, NamespaceWatch(api, clock), clock)
         await catalog.start()
         await until(lambda: len([path for path in server.paths() if path.startswith(SERVICES)]) > 2)
@@ -301,14 +309,14 @@ class TestLife:
     ) -> None:
         await until(lambda: server.streams.get(SERVERS) and server.streams.get(AUTHENTICATIONS))
         await catalog.stop()
-        await until(lambda: not any(server.streams.values()))
+        await until(lambda: not watched(server))
         assert server_named(catalog, "web") is UNKNOWN
 
     async def test_is_stopped_as_well_without_having_begun(self, api: ApiServer, clock: Clock) -> None:
         await LiveCatalog(api, NamespaceWatch(api, clock), clock).stop()
 
     async def test_is_told_to_the_metrics(self, server: FakeApiServer, catalog: LiveCatalog, until: Until) -> None:
-        server.put(SERVERS, "shop", "web")
+        server.add(SERVERS, "shop", "web")
         await until(lambda: server_named(catalog, "web") is PRESENT)
         state = next(each for each in catalog.states() if each.resource == "servers.policy.linkerd.io")
         assert (state.objects, state.fresh) == (1, True)

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.kube import Clock, FakeApiServer, Until
+from tests.kube.fixtures import Clock, Until
+from tests.kube.http import FakeApiServer
 from webhook.cluster import live
 from webhook.cluster.interface import ClusterError
 from webhook.cluster.live import LiveCluster
 from webhook.kube.api import ApiServer
+from webhook.kube.errors import ApiError
 from webhook.kube.objects import Namespace, ObjectReference
 
 REPLICASET = ObjectReference("apps/v1", "ReplicaSet", "demo", "web-1", "u1")
@@ -29,7 +31,7 @@ class TestNamespace:
     async def test_that_was_never_seen_is_read_once_and_then_known(
         self, server: FakeApiServer, cluster: LiveCluster
     ) -> None:
-        server.namespaces["demo"] = {"metadata": {"name": "demo", "annotations": {"a": "b"}}}
+        server.objects["/api/v1/namespaces/demo"] = {"metadata": {"name": "demo", "annotations": {"a": "b"}}}
         assert cluster.known_namespace("demo") is None
         assert await cluster.find_namespace("demo") == Namespace("demo", {"a": "b"}, {})
         assert cluster.known_namespace("demo") == Namespace("demo", {"a": "b"}, {})
@@ -43,7 +45,7 @@ class TestNamespace:
     ) -> None:
         server.set_namespace("demo", a="old")
         await cluster.find_namespace("demo")
-        server.set_namespace("demo", "MODIFIED", a="new")
+        server.set_namespace("demo", a="new")
         clock.now += live.FOUND_AGE
         assert cluster.known_namespace("demo") is None
         assert (await cluster.find_namespace("demo")).annotations == {"a": "new"}
@@ -64,7 +66,7 @@ class TestNamespace:
     ) -> None:
         server.set_namespace("demo", a="old")
         await cluster.find_namespace("demo")
-        server.set_namespace("demo", "MODIFIED", a="new")
+        server.set_namespace("demo", a="new")
         await cluster.start()
         await cluster.wait_synced()
         known = cluster.known_namespace("demo")
@@ -96,7 +98,7 @@ class TestProblem:
 
     async def test_forbidden_says_what_to_grant_and_to_whom(self, server: FakeApiServer, cluster: LiveCluster) -> None:
         message = 'namespaces "demo" is forbidden: User "system:serviceaccount:linkerd:injector" cannot get'
-        server.failures["/api/v1/namespaces/demo"] = (403, message)
+        server.failures["/api/v1/namespaces/demo"] = ApiError(403, message)
         error = await self.failing(cluster)
         assert error.reason == "forbidden"
         assert '"demo"' in error.message
@@ -105,7 +107,7 @@ class TestProblem:
     async def test_forbidden_by_nobody_in_particular_still_says_what_to_grant(
         self, server: FakeApiServer, cluster: LiveCluster
     ) -> None:
-        server.failures["/api/v1/namespaces/demo"] = (403, "no")
+        server.failures["/api/v1/namespaces/demo"] = ApiError(403, "no")
         assert "grant get on namespaces to the ServiceAccount of this webhook" in (await self.failing(cluster)).message
 
     async def test_timed_out_comes_after_half_a_second(self, server: FakeApiServer, cluster: LiveCluster) -> None:
@@ -128,7 +130,7 @@ class TestProblem:
     async def test_of_any_other_status_is_unavailable(
         self, server: FakeApiServer, cluster: LiveCluster, status: int
     ) -> None:
-        server.failures["/api/v1/namespaces/demo"] = (status, "the words of the API server")
+        server.failures["/api/v1/namespaces/demo"] = ApiError(status, "the words of the API server")
         error = await self.failing(cluster)
         assert error.reason == "unavailable"
         assert "the words of the API server" in error.message
@@ -136,7 +138,7 @@ class TestProblem:
     async def test_of_an_answer_that_is_no_json_is_unavailable(
         self, server: FakeApiServer, cluster: LiveCluster
     ) -> None:
-        server.objects["/api/v1/namespaces/demo"] = ["no object"]  # type: ignore[assignment]
+        server.objects["/api/v1/namespaces/demo"] = ["no object"]
         assert (await self.failing(cluster)).reason == "unavailable"
 
     async def test_is_counted_by_kind_and_outcome(self, server: FakeApiServer, cluster: LiveCluster) -> None:
@@ -172,7 +174,7 @@ class TestFlood:
         path = "/api/v1/namespaces/demo"
         server.set_namespace("demo")
         if status:
-            server.failures[path] = (status, "later")
+            server.failures[path] = ApiError(status, "later")
         else:
             server.hangs.add(path)
         with pytest.raises(ClusterError):
@@ -297,7 +299,7 @@ class TestOwners:
     async def test_that_are_forbidden_name_the_resource_to_grant(
         self, server: FakeApiServer, cluster: LiveCluster
     ) -> None:
-        server.failures[PATH] = (403, 'User "kubernetes-admin" cannot get resource')
+        server.failures[PATH] = ApiError(403, 'User "kubernetes-admin" cannot get resource')
         with pytest.raises(ClusterError, match=r'grant get on replicasets\.apps to user "kubernetes-admin"'):
             await cluster.find_owners(REPLICASET)
 

@@ -6,9 +6,10 @@ import asyncio
 
 import pytest
 
-from tests.kube import FakeApiServer
+from tests.kube.http import FakeApiServer
 from webhook.cluster.interface import ClusterError
 from webhook.cluster.live import LiveCluster
+from webhook.kube.errors import ApiError
 from webhook.kube.objects import ObjectReference
 
 SET = ObjectReference("apps/v1", "ReplicaSet", "demo", "web-1", "u1")
@@ -33,8 +34,8 @@ async def test_hits_and_misses_add_up(server: FakeApiServer, cluster: LiveCluste
 
 
 async def test_reads_are_counted_by_their_outcome(server: FakeApiServer, cluster: LiveCluster) -> None:
-    server.failures["/api/v1/namespaces/secret"] = (403, "no")
-    server.failures["/api/v1/namespaces/broken"] = (500, "no")
+    server.failures["/api/v1/namespaces/secret"] = ApiError(403, "no")
+    server.failures["/api/v1/namespaces/broken"] = ApiError(500, "no")
     for name in ("secret", "absent", "broken", "broken"):
         with pytest.raises(ClusterError):
             await cluster.find_namespace(name)
@@ -49,7 +50,7 @@ async def test_reads_are_counted_by_their_outcome(server: FakeApiServer, cluster
 async def test_what_is_forbidden_or_absent_is_not_asked_for_again_at_once(
     server: FakeApiServer, cluster: LiveCluster, status: int, reads: int
 ) -> None:
-    server.failures["/api/v1/namespaces/demo"] = (status, "no")
+    server.failures["/api/v1/namespaces/demo"] = ApiError(status, "no")
     for _ in range(2):
         with pytest.raises(ClusterError):
             await cluster.find_namespace("demo")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.kube import FakeApiServer
+from tests.kube.http import FakeApiServer
 from webhook.cluster.interface import ClusterError
 from webhook.cluster.live import LiveCluster
 from webhook.cluster.offline import OfflineCluster
@@ -101,7 +101,7 @@ class TestLikeLive:
         body = namespace(
             "demo", **{"linkerd.io/inject": "enabled", "kubectl.kubernetes.io/last-applied-configuration": ""}
         )
-        server.namespaces["demo"] = body
+        server.objects["/api/v1/namespaces/demo"] = body
         offline = OfflineCluster([body])
         direct = await cluster.find_namespace("demo")
         await cluster.start()

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from kubernetes.aio.config import incluster_config
 
-from tests.kube import Until
+from tests.kube.fixtures import Until
 from webhook.kube import api as api_module
 from webhook.kube.api import ApiServer, ConfigurationError
 from webhook.kube.errors import ApiError

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.kube import Clock
+from tests.kube.fixtures import Clock
 from webhook.kube.cache import Expiring, SingleFlight
 
 

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from tests.kube import Clock, FakeApiServer, Until
+from tests.kube.fixtures import Clock, Until
+from tests.kube.http import FakeApiServer
 from webhook.kube import events
 from webhook.kube.api import ApiServer
+from webhook.kube.errors import ApiError
 from webhook.kube.events import EventRecorder
 from webhook.kube.objects import ObjectReference
 
@@ -47,7 +49,7 @@ class TestEvent:
         recorder.record(WEB, "Injected", "Linkerd sidecar proxy injected")
         await until(lambda: recorder.stats["sent"] == 1)
         assert server.paths("POST") == [PATH]
-        event = server.events[0]
+        event = server.sent("POST")[0]
         name = event["metadata"].pop("name")
         assert name.startswith("web.")
         first, last = event.pop("firstTimestamp"), event.pop("lastTimestamp")
@@ -78,7 +80,7 @@ class TestEvent:
         recorder.record(WEB, "InjectionSkipped", "m", "Warning")
         recorder.record(WEB, "InjectionSkipped", "m")
         await until(lambda: recorder.stats["sent"] == 2)
-        assert [(event["type"], event["count"]) for event in server.events] == [("Warning", 1), ("Normal", 1)]
+        assert [(event["type"], event["count"]) for event in server.sent("POST")] == [("Warning", 1), ("Normal", 1)]
 
     @pytest.mark.parametrize("kind", ["Deployment", "daemonset", "STATEFULSET", "ReplicaSet", "Job", "CronJob"])
     async def test_is_queued_for_kinds_that_the_reference_knows_in_any_case(
@@ -107,9 +109,9 @@ class TestEvent:
         self, server: FakeApiServer, recorder: EventRecorder, until: Until
     ) -> None:
         recorder.record(ObjectReference("apps/v1", "Deployment", "demo", "a" * 253), "Injected", "m" * 5000)
-        await until(lambda: server.events)
-        assert len(server.events[0]["metadata"]["name"]) <= 253
-        assert len(server.events[0]["message"]) == 1024
+        await until(lambda: server.sent("POST"))
+        assert len(server.sent("POST")[0]["metadata"]["name"]) <= 253
+        assert len(server.sent("POST")[0]["message"]) == 1024
 
 
 class TestRepeat:
@@ -120,9 +122,9 @@ class TestRepeat:
             waiting.record(WEB, "Injected", "m")
         assert waiting.queued == 1
         await waiting.start()
-        await until(lambda: server.events)
+        await until(lambda: server.sent("POST"))
         await waiting.stop()
-        assert [event["count"] for event in server.events] == [5]
+        assert [event["count"] for event in server.sent("POST")] == [5]
         assert waiting.stats["aggregated"] == 4
 
     async def test_after_it_was_posted_patches_the_count(
@@ -131,13 +133,11 @@ class TestRepeat:
         for number in (1, 2, 3):
             recorder.record(WEB, "Injected", "m")
             await until(partial(lambda count: recorder.stats["sent"] == count, number))
-        name = server.events[0]["metadata"]["name"]
-        assert len(server.events) == 1
-        assert [(path, patch["count"]) for path, patch in server.patches] == [
-            (f"{PATH}/{name}", 2),
-            (f"{PATH}/{name}", 3),
-        ]
-        assert set(server.patches[0][1]) == {"count", "lastTimestamp"}
+        name = server.sent("POST")[0]["metadata"]["name"]
+        assert len(server.sent("POST")) == 1
+        assert server.paths("PATCH") == [f"{PATH}/{name}"] * 2
+        assert [patch["count"] for patch in server.sent("PATCH")] == [2, 3]
+        assert set(server.sent("PATCH")[0]) == {"count", "lastTimestamp"}
         assert server.requests[-1].headers["Content-Type"] == "application/merge-patch+json"
 
     async def test_after_ten_minutes_is_an_event_of_its_own(
@@ -148,17 +148,17 @@ class TestRepeat:
         clock.now += 600
         recorder.record(WEB, "Injected", "m")
         await until(lambda: recorder.stats["sent"] == 2)
-        assert len(server.events) == 2
+        assert len(server.sent("POST")) == 2
 
     async def test_of_an_event_that_is_gone_is_posted_anew_with_the_whole_count(
         self, server: FakeApiServer, recorder: EventRecorder, until: Until
     ) -> None:
         recorder.record(WEB, "Injected", "m")
         await until(lambda: recorder.stats["sent"] == 1)
-        server.failures[f"{PATH}/{server.events[0]['metadata']['name']}"] = (404, "gone")
+        server.remove(f"{PATH}/{server.sent('POST')[0]['metadata']['name']}")
         recorder.record(WEB, "Injected", "m")
         await until(lambda: recorder.stats["sent"] == 2)
-        assert [event["count"] for event in server.events] == [1, 2]
+        assert [event["count"] for event in server.sent("POST")] == [1, 2]
         assert recorder.stats["failed"] == 0
 
     async def test_of_another_reason_message_or_workload_is_none(self, waiting: EventRecorder) -> None:
@@ -199,7 +199,7 @@ class TestQueue:
             waiting.record(WEB, "Injected", f"m{number}")
         await waiting.start()
         await waiting.stop()
-        assert len(server.events) == 20
+        assert len(server.sent("POST")) == 20
         assert waiting.stats["dropped"] == 0
 
     async def test_does_not_keep_stop_longer_than_a_second(self, server: FakeApiServer, waiting: EventRecorder) -> None:
@@ -219,7 +219,7 @@ class TestFailure:
     async def test_is_tried_again_once_at_most_and_only_where_it_may_help(
         self, server: FakeApiServer, recorder: EventRecorder, until: Until, status: int, requests: int
     ) -> None:
-        server.failures[PATH] = (status, "no")
+        server.failures[PATH] = ApiError(status, "no")
         recorder.record(WEB, "Injected", "m")
         await until(lambda: recorder.stats["failed"] == 1)
         assert len(server.requests) == requests

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.certs.apiserver import FakeApi
+from tests.kube.store import Store
 from tests.unit.certs.virtual import run
 from webhook.kube.errors import ApiError
 from webhook.kube.interface import JSON
@@ -22,7 +22,7 @@ LEASE = "/apis/coordination.k8s.io/v1/namespaces/linkerd/leases/linkerd-webhook"
 class Line:
     """One candidate's own line to the API server, which can be slow, cut, or dead."""
 
-    def __init__(self, api: FakeApi) -> None:
+    def __init__(self, api: Store) -> None:
         self.api = api
         self.cut: Exception | None = None
         self.silent = False
@@ -43,7 +43,7 @@ class Candidates:
     """Several, and who leads: never two, which is noted whenever one begins."""
 
     def __init__(self) -> None:
-        self.api = FakeApi()
+        self.api = Store()
         self.lines: dict[str, Line] = {}
         self.elections: dict[str, Election] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
@@ -157,7 +157,7 @@ class TestElection:
         async def story() -> None:
             async with candidates("a", "b") as all_:
                 dead = all_.leader
-                all_.lines[dead].api = FakeApi()
+                all_.lines[dead].api = Store()
                 all_.elections[dead]._deadline = 1e9
                 all_.leading.clear()
                 assert 9 < await all_.next_leader(20) < 20
@@ -281,7 +281,7 @@ class TestElection:
                 begun.append(1)
                 raise ValueError("a bug")
 
-            task = asyncio.create_task(Election(FakeApi(), "linkerd", "linkerd-webhook", "a").run(lead))
+            task = asyncio.create_task(Election(Store(), "linkerd", "linkerd-webhook", "a").run(lead))
             await asyncio.sleep(21)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)

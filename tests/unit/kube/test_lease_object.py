@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from tests.unit.certs.apiserver import FakeApi
+from tests.kube.store import Store
 from tests.unit.certs.virtual import run
 from webhook.kube.errors import ApiError
 from webhook.kube.interface import JSON
@@ -18,27 +17,7 @@ ROOT = "/apis/coordination.k8s.io/v1/namespaces/linkerd/leases"
 LEASE = f"{ROOT}/linkerd-webhook"
 
 
-class Recording(FakeApi):
-    """Keeps what was sent, in whole."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sent: list[tuple[str, str, JSON | None, Mapping[str, str] | None]] = []
-
-    async def send(
-        self,
-        method: str,
-        path: str,
-        body: JSON | None = None,
-        content_type: str = "application/json",
-        query: Mapping[str, str] | None = None,
-    ) -> JSON:
-        if method != "GET":
-            self.sent.append((method, path, body, query))
-        return await super().send(method, path, body, content_type, query)
-
-
-async def lead_for(api: FakeApi, seconds: float, name: str = "a") -> Election:
+async def lead_for(api: Store, seconds: float, name: str = "a") -> Election:
     """A candidate that ran for so long, and was then stopped."""
     election = Election(api, "linkerd", "linkerd-webhook", name)
     task = asyncio.create_task(election.run(asyncio.Event().wait))  # type: ignore[arg-type]
@@ -57,10 +36,11 @@ def held_by(holder: str, **spec: Any) -> JSON:
 
 def test_the_lease_is_made_as_a_whole_object_in_the_servers_name() -> None:
     async def story() -> None:
-        api = Recording()
+        api = Store()
         await lead_for(api, 1)
-        method, path, body, query = api.sent[0]
-        assert (method, path, query) == ("POST", ROOT, {"fieldManager": "linkerd-webhook"})
+        sent = api.tried[0]
+        assert (sent.method, sent.path, sent.query) == ("POST", ROOT, {"fieldManager": "linkerd-webhook"})
+        body = sent.body
         assert body is not None
         spec = body.pop("spec")
         assert body == {
@@ -76,25 +56,25 @@ def test_the_lease_is_made_as_a_whole_object_in_the_servers_name() -> None:
 
 def test_a_renewal_keeps_when_and_how_often_the_lease_was_taken() -> None:
     async def story() -> None:
-        api = Recording()
+        api = Store()
         await lead_for(api, 12)
-        first, renewed = api.sent[0][2], api.sent[1]
-        assert renewed[0] == "PUT"
-        assert renewed[3] == {"fieldManager": "linkerd-webhook"}
+        first, renewed = api.tried[0].body, api.tried[1]
+        assert renewed.method == "PUT"
+        assert renewed.query == {"fieldManager": "linkerd-webhook"}
         assert first is not None
-        assert renewed[2] is not None
+        assert renewed.body is not None
         for key in ("acquireTime", "leaseTransitions", "holderIdentity"):
-            assert renewed[2]["spec"][key] == first["spec"][key]
+            assert renewed.body["spec"][key] == first["spec"][key]
 
     run(story())
 
 
 def test_a_change_of_hands_is_counted_and_what_is_released_stays_readable() -> None:
     async def story() -> None:
-        api = Recording()
+        api = Store()
         api.put(LEASE, held_by("", leaseDurationSeconds=1, leaseTransitions=7, acquireTime="2026-01-01T00:00:00.0Z"))
         await lead_for(api, 1)
-        taken, released = api.sent[0][2], api.sent[-1][2]
+        taken, released = api.tried[0].body, api.tried[-1].body
         assert taken is not None
         assert taken["spec"]["leaseTransitions"] == 8
         assert taken["spec"]["acquireTime"] > "2026-01-01T00:00:00.0Z"
@@ -109,7 +89,7 @@ def test_a_holder_that_is_gone_is_waited_for_as_long_as_its_lease_says_but_a_min
     says: int, after: float, leads: bool
 ) -> None:
     async def story() -> None:
-        api = Recording()
+        api = Store()
         api.put(LEASE, held_by("gone", leaseDurationSeconds=says))
         election = await lead_for(api, after)
         assert election.held is leads  # type: ignore[attr-defined]
@@ -123,13 +103,13 @@ def test_a_holder_that_is_gone_is_waited_for_as_long_as_its_lease_says_but_a_min
 )
 def test_a_conflict_is_no_problem_and_what_else_fails_is(status: int, problem: str) -> None:
     async def story() -> None:
-        api = Recording()
-        api.fail = lambda method, path: ApiError(status, "no") if method == "POST" else None
+        api = Store()
+        api.failures[f"POST {ROOT}"] = ApiError(status, "no")
         election = Election(api, "linkerd", "linkerd-webhook", "a")
         assert await election._attempt() is False
         assert election.problem.startswith(problem)
         assert bool(election.problem) is bool(problem)
-        api.fail = lambda method, path: None
+        api.failures.clear()
         assert await election._attempt() is True
         assert election.problem == ""
 
@@ -141,20 +121,14 @@ def test_only_who_may_have_taken_it_unseen_looks_again_at_the_end(status: int, r
     """A connection that breaks does not tell whether the write was done; a refusal does."""
 
     async def story() -> None:
-        api = Recording()
-        seen: list[str] = []
-
-        def fail(method: str, path: str) -> BaseException | None:
-            seen.append(method)
-            return ApiError(status, "no") if method == "POST" else None
-
-        api.fail = fail
+        api = Store()
+        api.failures[f"POST {ROOT}"] = ApiError(status, "no")
         await lead_for(api, 0.5)
-        assert seen.count("GET") == reads
+        assert len(api.paths("GET")) == reads
 
     run(story())
 
 
 def test_nobody_leads_before_the_first_attempt() -> None:
-    election = Election(FakeApi(), "linkerd", "linkerd-webhook", "a")
+    election = Election(Store(), "linkerd", "linkerd-webhook", "a")
     assert (election.leading, election.holder, election.problem) == (False, "", "")

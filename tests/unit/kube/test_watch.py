@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from kubernetes.aio.client.configuration import Configuration
 
-from tests.kube import NAMESPACES, Clock, FakeApiServer, Until
+from tests.kube.fixtures import Clock, Until
+from tests.kube.http import FakeApiServer
+from tests.kube.store import NAMESPACES
 from webhook.kube import api as api_module
 from webhook.kube import keepalive, watch
 from webhook.kube.api import ApiServer
@@ -71,7 +73,7 @@ class TestList:
         self, server: FakeApiServer, watching: NamespaceWatch, until: Until
     ) -> None:
         user = "system:serviceaccount:linkerd:linkerd-webhook"
-        server.failures["/api/v1/namespaces"] = (403, f'namespaces is forbidden: User "{user}" cannot list')
+        server.failures["/api/v1/namespaces"] = ApiError(403, f'namespaces is forbidden: User "{user}" cannot list')
         await until(lambda: watching.restarts["forbidden"] >= 2)
         assert not watching.synced.is_set()
         assert "grant list and watch on namespaces to ServiceAccount linkerd/linkerd-webhook" in watching.problem
@@ -87,9 +89,9 @@ class TestWatch:
         await until(lambda: server.watches)
         server.set_namespace("demo")
         await until(lambda: "demo" in watching.namespaces)
-        server.set_namespace("demo", "MODIFIED", a="b")
+        server.set_namespace("demo", a="b")
         await until(lambda: watching.namespaces["demo"].annotations == {"a": "b"})
-        server.set_namespace("demo", "DELETED")
+        server.remove("/api/v1/namespaces/demo")
         await until(lambda: "demo" not in watching.namespaces)
         assert not watching.restarts
 
@@ -97,7 +99,7 @@ class TestWatch:
         self, server: FakeApiServer, watching: NamespaceWatch, until: Until
     ) -> None:
         await until(lambda: server.watches)
-        server.send({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "777"}}})
+        server.tell({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "777"}}})
         server.end_watches()
         await until(lambda: len(server.requests) == 3 and server.watches)
         assert server.requests[2].query["resourceVersion"] == "777"
@@ -122,7 +124,7 @@ class TestWatch:
         task = asyncio.create_task(subject.run())
         await until(lambda: server.watches)
         clock.now += 100
-        server.failures[NAMESPACES] = (500, "etcd")
+        server.failures[NAMESPACES] = ApiError(500, "etcd")
         server.end_watches()
         await until(lambda: subject.restarts["error"])
         assert subject.restarts["timeout"] == 1
@@ -135,8 +137,8 @@ class TestWatch:
         self, server: FakeApiServer, watching: NamespaceWatch, until: Until, line: Any
     ) -> None:
         await until(lambda: server.watches)
-        server.namespaces["missed"] = {"metadata": {"name": "missed"}}
-        server.send(line)
+        server.objects["/api/v1/namespaces/missed"] = {"metadata": {"name": "missed"}}
+        server.tell(line)
         await until(lambda: "missed" in watching.namespaces)
         assert watching.restarts == {"malformed": 1}
 
@@ -144,7 +146,7 @@ class TestWatch:
         self, server: FakeApiServer, watching: NamespaceWatch, until: Until
     ) -> None:
         await until(lambda: server.watches)
-        server.set_namespace("odd", "INVENTED")
+        server.tell({"type": "INVENTED", "object": {"metadata": {"name": "odd", "resourceVersion": "101"}}})
         server.set_namespace("demo")
         await until(lambda: "demo" in watching.namespaces)
         assert "odd" not in watching.namespaces
@@ -158,9 +160,9 @@ class TestGone:
         server.set_namespace("old")
         await until(lambda: server.watches and "old" in watching.namespaces)
         before = watching.namespaces
-        del server.namespaces["old"]
-        server.namespaces["new"] = {"metadata": {"name": "new"}}
-        server.send({"type": "ERROR", "object": {"kind": "Status", "code": 410, "message": "too old"}})
+        del server.objects["/api/v1/namespaces/old"]
+        server.objects["/api/v1/namespaces/new"] = {"metadata": {"name": "new"}}
+        server.tell({"type": "ERROR", "object": {"kind": "Status", "code": 410, "message": "too old"}})
         await until(lambda: "new" in watching.namespaces)
         assert set(watching.namespaces) == {"new"}
         assert set(before) == {"old"}, "a list replaces the dict, it does not empty it"
@@ -170,7 +172,7 @@ class TestGone:
         self, server: FakeApiServer, watching: NamespaceWatch, until: Until
     ) -> None:
         await until(lambda: server.watches)
-        server.failures["/api/v1/namespaces"] = (410, "too old resource version")
+        server.failures["/api/v1/namespaces"] = ApiError(410, "too old resource version")
         server.end_watches()
         await until(lambda: watching.restarts["gone"])
         server.failures.clear()
@@ -231,7 +233,7 @@ class TestAbsence:
         task = asyncio.create_task(subject.run())
         await until(lambda: server.watches)
         for number in range(15):
-            server.send({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": str(200 + number)}}})
+            server.tell({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": str(200 + number)}}})
             await asyncio.sleep(0.02)
         task.cancel()
         assert "/version" not in server.paths()
@@ -244,7 +246,7 @@ class TestAbsence:
         subject = NamespaceWatch(api)
         task = asyncio.create_task(subject.run())
         await until(lambda: server.watches)
-        server.failures["/version"] = (503, "busy")
+        server.failures["/version"] = ApiError(503, "busy")
         await until(lambda: "/version" in server.paths())
         server.failures.clear()
         seen = server.paths().count("/version")
@@ -270,7 +272,7 @@ class TestAbsence:
         await until(lambda: server.watches)
         clock.now += 42
         assert subject.age == 42
-        server.send({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "5"}}})
+        server.tell({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "5"}}})
         await until(lambda: subject.age == 0)
         task.cancel()
 
@@ -358,7 +360,7 @@ class TestLog:
         server.end_watches()
         await until(lambda: watching.restarts["closed"] == 1 and server.watches)
         watching._failures = 0
-        server.send({"type": "ERROR", "object": {"kind": "Status", "code": 410, "message": "too old"}})
+        server.tell({"type": "ERROR", "object": {"kind": "Status", "code": 410, "message": "too old"}})
         await until(lambda: watching.restarts["gone"] == 1 and server.watches)
         assert said == [("debug", "closed"), ("debug", "gone")]
         assert watching.problem == ""

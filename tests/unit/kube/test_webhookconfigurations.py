@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from certs.issue import issue_ca
-from tests.unit.certs.apiserver import configuration
+from tests.kube.configurations import configuration
 from webhook.kube.data import encode
 from webhook.kube.webhookconfigurations import MUTATING, Service, managers, path, pointing, with_bundle
 

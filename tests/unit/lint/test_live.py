@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.kube import FakeApiServer
+from tests.kube.http import FakeApiServer
 from webhook.cluster.catalog import OfflineCatalog
 from webhook.cluster.interface import NothingKnown, Presence
 from webhook.lint import live
@@ -34,10 +34,8 @@ async def cluster() -> AsyncIterator[FakeApiServer]:
     """With a Server `there` in it."""
     fake = FakeApiServer()
     await fake.start()
-    fake.collections["/api/v1/services"] = {}
-    fake.collections["/api/v1/serviceaccounts"] = {}
     fake.serve(POLICY, "v1beta3", "Server")
-    fake.put(SERVERS, "shop", "there")
+    fake.add(SERVERS, "shop", "there")
     yield fake
     await fake.stop()
 
