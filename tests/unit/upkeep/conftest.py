@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,8 +26,8 @@ def webhook(name: str, ca: bytes = b"", service: str = SERVICE.name, **more: Any
 
 
 def configuration(name: Name, *webhooks: JSON, annotations: Mapping[str, str] | None = None) -> JSON:
-    """A webhook configuration as the API server has it."""
-    metadata: JSON = {"name": name[1], "resourceVersion": "1"}
+    """A webhook configuration."""
+    metadata: JSON = {"name": name[1]}
     if annotations:
         metadata["annotations"] = dict(annotations)
     return {"kind": name[0], "metadata": metadata, "webhooks": list(webhooks)}
@@ -48,29 +47,6 @@ class Known:
 
     def get(self, name: Name) -> JSON | None:
         return self.by_name.get(name)
-
-
-class Written:
-    """An API server that takes whatever is sent, or fails with `error`."""
-
-    def __init__(self) -> None:
-        self.sent: list[tuple[str, str, JSON | None, Mapping[str, str] | None]] = []
-        self.answer: JSON = {}
-        self.error: Exception | None = None
-
-    async def send(
-        self,
-        method: str,
-        path: str,
-        body: JSON | None = None,
-        content_type: str = "application/json",
-        query: Mapping[str, str] | None = None,
-        within: float = 5.0,
-    ) -> JSON:
-        self.sent.append((method, path, copy.deepcopy(body), query))
-        if self.error is not None:
-            raise self.error
-        return self.answer or body or {}
 
 
 def refused(status: int, message: str) -> ApiError:

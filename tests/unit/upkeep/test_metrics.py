@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from certs.tls import ServedCertificate
+from tests.kube.store import Store
 from webhook.install.configurations import RULES
 from webhook.install.linkerd import LINKERDS
 from webhook.server.metrics import Metrics
@@ -12,13 +13,13 @@ from webhook.server.upkeep_metrics import UpkeepMetrics
 from webhook.upkeep.leader import Upkeep
 from webhook.upkeep.registration import Duties
 
-from .conftest import SERVICE, Written
+from .conftest import SERVICE
 
 
 def told(*, adopt: bool) -> str:
     """The exposition of a replica that has only just started."""
     metrics = Metrics()
-    upkeep = Upkeep(Written(), Duties(SERVICE, "me", RULES, adopt=adopt), ServedCertificate())  # type: ignore[arg-type]
+    upkeep = Upkeep(Store(), Duties(SERVICE, "me", RULES, adopt=adopt), ServedCertificate())  # type: ignore[arg-type]
     metrics.registry.register(UpkeepMetrics(upkeep))
     return metrics.render().decode()
 

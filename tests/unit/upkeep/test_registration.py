@@ -7,14 +7,15 @@ import json
 import pytest
 
 from certs.issue import Pair
+from tests.kube.store import Store
 from webhook.install.configurations import INJECTOR_WEBHOOK, REACHED_LABEL, RULES
 from webhook.install.linkerd import ADOPTED_FROM, LINKERDS
-from webhook.kube.webhookconfigurations import MUTATING, VALIDATING
+from webhook.kube.webhookconfigurations import MUTATING, VALIDATING, path
 from webhook.upkeep import adoption
 from webhook.upkeep.adoption import PATHS, State
 from webhook.upkeep.registration import SELF_TEST, Duties, Registration
 
-from .conftest import INJECTOR, JSON, SERVICE, Known, Written, bundles, configuration, refused, webhook
+from .conftest import INJECTOR, JSON, SERVICE, Known, bundles, configuration, refused, webhook
 
 LINKERDS_INJECTOR = (MUTATING, "linkerd-proxy-injector-webhook-config")
 LINKERDS_PROFILES = (VALIDATING, "linkerd-sp-validator-webhook-config")
@@ -24,8 +25,8 @@ class Leader:
     """A registration over these configurations. `said` is what stood in the way, by what it is about."""
 
     def __init__(self, *bodies: JSON, adopt: bool = False) -> None:
-        self.api = Written()
-        self.known = Known(*bodies)
+        self.api = Store()
+        self.known = Known(*[self.api.put(path((each["kind"], each["metadata"]["name"])), each) for each in bodies])
         self.said: dict[str, str] = {}
         duties = Duties(SERVICE, "me", RULES, adopt=adopt)
         self.registration = Registration(
@@ -50,25 +51,23 @@ class TestRules:
     async def test_a_webhook_that_was_born_without_gets_its_own(self, ca: Pair) -> None:
         leader = Leader(self_test(ca), configuration(INJECTOR, webhook(INJECTOR_WEBHOOK, ca.certificate)))
         await leader.registration.put_into_force()
-        [(method, path, body, query)] = leader.api.sent
-        assert (method, path.rpartition("/")[2]) == ("PUT", "linkerd-webhook")
-        assert body is not None
-        assert body["webhooks"][0]["rules"] == list(RULES[INJECTOR_WEBHOOK])
-        assert body["metadata"]["resourceVersion"] == "1"
-        assert query == {"fieldManager": "linkerd-webhook"}
+        [sent] = leader.api.done
+        assert (sent.method, sent.path) == ("PUT", path(INJECTOR))
+        assert leader.api.objects[path(INJECTOR)]["webhooks"][0]["rules"] == list(RULES[INJECTOR_WEBHOOK])
+        assert sent.query == {"fieldManager": "linkerd-webhook"}
 
     async def test_rules_that_are_there_stay_as_they_are(self, ca: Pair) -> None:
         narrowed = webhook(INJECTOR_WEBHOOK, ca.certificate, rules=[{"operations": ["CREATE"]}])
         leader = Leader(marked(self_test(ca)), configuration(INJECTOR, narrowed))
         await leader.registration.put_into_force()
-        assert leader.api.sent == []
+        assert leader.api.calls == []
         assert leader.registration.waiting() == []
 
     async def test_a_webhook_that_is_not_ours_gets_none(self, ca: Pair) -> None:
         stranger = webhook("somebody.example.org", ca.certificate)
         leader = Leader(marked(self_test(ca)), configuration(INJECTOR, stranger))
         await leader.registration.put_into_force()
-        assert leader.api.sent == []
+        assert leader.api.calls == []
 
     @pytest.mark.parametrize("bundle", [b"", b"other"])
     async def test_a_configuration_with_another_ca_bundle_than_the_self_test_s_has_to_wait(
@@ -77,20 +76,22 @@ class TestRules:
         held = other_ca.certificate if bundle else b""
         leader = Leader(self_test(ca), configuration(INJECTOR, webhook(INJECTOR_WEBHOOK, held)))
         await leader.registration.put_into_force()
-        assert leader.api.sent == []
+        assert leader.api.calls == []
 
     async def test_a_conflict_is_left_to_the_next_look(self, ca: Pair) -> None:
         leader = Leader(self_test(ca), configuration(INJECTOR, webhook(INJECTOR_WEBHOOK, ca.certificate)))
-        leader.api.error = refused(409, "the object has been modified")
+        leader.api.put(path(INJECTOR), leader.api.objects[path(INJECTOR)])
         await leader.registration.put_into_force()
+        assert leader.api.calls == [("PUT", path(INJECTOR))]
+        assert leader.api.done == []
         assert leader.said == {}
 
     async def test_a_refusal_names_the_configuration(self, ca: Pair) -> None:
         leader = Leader(self_test(ca), configuration(INJECTOR, webhook(INJECTOR_WEBHOOK, ca.certificate)))
-        leader.api.error = refused(403, "cannot update")
+        leader.api.failures[path(INJECTOR)] = refused(403, "cannot update")
         await leader.registration.put_into_force()
         assert "MutatingWebhookConfiguration linkerd-webhook could not be put into force" in leader.said[INJECTOR[1]]
-        leader.api.error = None
+        leader.api.failures.clear()
         await leader.registration.put_into_force()
         assert leader.said[INJECTOR[1]] == ""
 
@@ -107,11 +108,9 @@ class TestMark:
         leader = Leader(before, self.in_force(ca))
         assert leader.registration.waiting() == [SELF_TEST]
         await leader.registration.put_into_force()
-        [(method, path, body, _)] = leader.api.sent
-        assert (method, path.rpartition("/")[2]) == ("PUT", SELF_TEST[1])
-        assert body is not None
+        assert leader.api.writes == [("PUT", path(SELF_TEST))]
+        body = leader.api.objects[path(SELF_TEST)]
         assert body["metadata"]["labels"] == {"app.kubernetes.io/component": "self-test", REACHED_LABEL: "true"}
-        assert body["metadata"]["resourceVersion"] == "1"
         assert body["webhooks"] == before["webhooks"]
         assert REACHED_LABEL not in before["metadata"]["labels"]
 
@@ -119,7 +118,7 @@ class TestMark:
         leader = Leader(self_test(ca), configuration(INJECTOR, webhook(INJECTOR_WEBHOOK, ca.certificate)))
         assert leader.registration.waiting() == [INJECTOR]
         await leader.registration.put_into_force()
-        assert [path.rpartition("/")[2] for _, path, _, _ in leader.api.sent] == [INJECTOR[1]]
+        assert leader.api.writes == [("PUT", path(INJECTOR))]
 
     @pytest.mark.parametrize("held", [b"", b"other"])
     def test_waits_for_the_ca_bundle_that_the_self_test_came_through_with(
@@ -142,7 +141,7 @@ class TestMark:
     async def test_that_is_there_is_not_written_again(self, ca: Pair) -> None:
         leader = Leader(marked(self_test(ca)), self.in_force(ca))
         await leader.registration.put_into_force()
-        assert leader.api.sent == []
+        assert leader.api.calls == []
         assert leader.registration.waiting() == []
 
 
@@ -156,9 +155,8 @@ class TestAdoption:
         )
         leader = Leader(self_test(ca), before, adopt=True)
         await leader.registration.put_into_force()
-        [(method, _, body, _)] = leader.api.sent
-        assert method == "PUT"
-        assert body is not None
+        assert leader.api.writes == [("PUT", path(LINKERDS_INJECTOR))]
+        body = leader.api.objects[path(LINKERDS_INJECTOR)]
         assert bundles(body) == [ca.certificate]
         client = body["webhooks"][0].pop("clientConfig")
         assert client["service"] == {
@@ -175,7 +173,7 @@ class TestAdoption:
         foreign = configuration(LINKERDS_PROFILES, webhook("w", other_ca.certificate, "linkerd-sp-validator"))
         leader = Leader(configuration(SELF_TEST, webhook("self-test")), foreign, adopt=True)
         await leader.registration.put_into_force()
-        assert leader.api.sent == []
+        assert leader.api.calls == []
 
     async def test_what_somebody_has_pointed_elsewhere_since_is_left_there_and_said_with_the_command(
         self, ca: Pair, other_ca: Pair
@@ -188,7 +186,7 @@ class TestAdoption:
         leader = Leader(self_test(ca), overwritten, adopt=True)
         await leader.registration.put_into_force()
         leader.registration.tell()
-        assert leader.api.sent == []
+        assert leader.api.calls == []
         assert leader.registration.overwritten() == [LINKERDS_PROFILES]
         [problem] = [text for text in leader.said.values() if text]
         assert LINKERDS_PROFILES[1] in problem
@@ -203,7 +201,7 @@ class TestAdoption:
         leader = Leader(self_test(ca), annotated, adopt=True)
         await leader.registration.put_into_force()
         leader.registration.tell()
-        assert leader.api.sent == []
+        assert leader.api.calls == []
         assert any("cert-manager" in text for text in leader.said.values())
 
     def test_an_adopted_configuration_has_nothing_left_to_do(self, ca: Pair) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
 
+from tests.kube.store import Store
 from webhook.install.configurations import SELF_TEST_LABEL as LABEL
 from webhook.review import AdmissionRequest, GroupVersionKind
 from webhook.upkeep import selftest
 from webhook.upkeep.selftest import ANSWERED_BY, SelfTest, reach
 
-from .conftest import SERVICE, Written, refused
+from .conftest import JSON, SERVICE, refused
 
 
 def request(body: Any) -> AdmissionRequest:
@@ -35,20 +37,32 @@ class TestAnswer:
         assert answer.patch == [{"op": "add", "path": path, "value": "pod-1"}]
 
 
-class TestReach:
-    async def test_it_is_a_dry_run_on_our_own_config_map(self) -> None:
-        api = Written()
-        api.answer = {"metadata": {"annotations": {ANSWERED_BY: "pod-1"}}}
-        assert (await reach(api, SERVICE)).answered_by == "pod-1"  # type: ignore[arg-type]
-        [(method, path, body, query)] = api.sent
-        assert (method, path) == ("PATCH", "/api/v1/namespaces/linkerd/configmaps/linkerd-webhook-self-test")
-        assert body == {"metadata": {"labels": {LABEL: "true"}}}
-        assert query is not None
-        assert query["dryRun"] == "All"
+PATH = "/api/v1/namespaces/linkerd/configmaps/linkerd-webhook-self-test"
 
-    async def test_no_answer_of_ours_in_it_is_no_success(self) -> None:
-        api = Written()
-        api.answer = {"metadata": {}}
+
+@pytest.fixture
+def api() -> Store:
+    """An API server with the self-test's ConfigMap, that calls nobody."""
+    store = Store()
+    store.put(PATH, {"kind": "ConfigMap"})
+    return store
+
+
+class TestReach:
+    async def test_it_is_a_dry_run_on_our_own_config_map(self, api: Store) -> None:
+        def answered(body: JSON) -> JSON:
+            labelled = body["metadata"].get("labels") == {LABEL: "true"}
+            annotations = {ANSWERED_BY: "pod-1"} if labelled else {}
+            return {**body, "metadata": {**body["metadata"], "annotations": annotations}}
+
+        api.admit = answered
+        before = copy.deepcopy(api.objects)
+        assert (await reach(api, SERVICE)).answered_by == "pod-1"  # type: ignore[arg-type]
+        assert api.writes == [("PATCH", PATH)]
+        assert api.done[0].query["dryRun"] == "All"
+        assert api.objects == before
+
+    async def test_no_answer_of_ours_in_it_is_no_success(self, api: Store) -> None:
         found = await reach(api, SERVICE)  # type: ignore[arg-type]
         assert found.answered_by == ""
         assert "MutatingWebhookConfiguration linkerd-webhook-self-test" in found.problem
@@ -64,16 +78,14 @@ class TestReach:
         ],
     )
     async def test_the_reason_is_told_in_the_api_server_s_words_with_what_to_do(
-        self, status: int, text: str, says: str
+        self, api: Store, status: int, text: str, says: str
     ) -> None:
-        api = Written()
-        api.error = refused(status, text)
+        api.failures[PATH] = refused(status, text)
         found = await reach(api, SERVICE)  # type: ignore[arg-type]
         assert found.answered_by == ""
         assert says in found.problem
 
-    async def test_silence_is_told(self) -> None:
-        api = Written()
-        api.error = TimeoutError()
+    async def test_silence_is_told(self, api: Store) -> None:
+        api.failures[PATH] = TimeoutError()
         found = await reach(api, SERVICE)  # type: ignore[arg-type]
         assert f"{selftest.WITHIN:.0f} s" in found.problem

@@ -8,6 +8,7 @@ import pytest
 
 from certs.keeper import Round
 from certs.tls import ServedCertificate
+from tests.kube.store import Store
 from webhook.diagnosis.condition import Condition
 from webhook.install.configurations import RULES
 from webhook.install.linkerd import LINKERDS
@@ -17,7 +18,7 @@ from webhook.upkeep.leader import Upkeep
 from webhook.upkeep.registration import ADVISOR, OURS, SELF_TEST, Duties
 from webhook.upkeep.selftest import Reach
 
-from .conftest import SERVICE, Known, Written, configuration, webhook
+from .conftest import SERVICE, Known, configuration, webhook
 
 PIECE = {
     "ports": [{"port": 8443}],
@@ -29,17 +30,21 @@ PIECE = {
 }
 
 
-class Slices(Written):
-    """An API server with EndpointSlices."""
+SLICES = "/apis/discovery.k8s.io/v1/namespaces/linkerd/endpointslices"
+
+
+class Slices(Store):
+    """An API server with EndpointSlices of the Service."""
 
     def __init__(self, *items: Any) -> None:
         super().__init__()
-        self.items = list(items)
+        for number, item in enumerate(items):
+            self.slice(item, str(number))
 
-    async def get(self, path: str, query: Any = None, accept: str = "") -> dict[str, Any]:
-        if self.error is not None:
-            raise self.error
-        return {"items": self.items}
+    def slice(self, item: Any, name: str = "a") -> None:
+        """Put one."""
+        labels = {"kubernetes.io/service-name": SERVICE.name}
+        self.put(f"{SLICES}/{name}", {"metadata": {"labels": labels}, **item})
 
 
 @pytest.fixture
@@ -55,7 +60,7 @@ def reached(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return seen
 
 
-def upkeep(api: Written) -> Upkeep:
+def upkeep(api: Store) -> Upkeep:
     """One of a self-managed installation that is not started."""
     return Upkeep(api, Duties(SERVICE, "me", RULES), ServedCertificate())  # type: ignore[arg-type]
 
@@ -75,7 +80,7 @@ class TestSelfTest:
 
     async def test_is_made_where_the_replicas_are_not_known(self, reached: list[int]) -> None:
         api = Slices()
-        api.error = TimeoutError()
+        api.failures[SLICES] = TimeoutError()
         found = upkeep(api)
         await found._test()
         assert reached == [1]
@@ -122,7 +127,7 @@ class TestSelfTestThatFails:
         api = Slices()
         found = upkeep(api)
         await found._test()
-        api.items = [PIECE]
+        api.slice(PIECE)
         now[0] = 1100.0
         await found._test()
         assert unreached == []
