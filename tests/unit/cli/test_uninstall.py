@@ -12,16 +12,16 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from tests.kube.http import FakeApiServer, kubeconfig, served
 from webhook.cli.main import cli
 from webhook.install.linkerd import ADOPTED_FROM
+from webhook.kube.errors import ApiError
+from webhook.kube.interface import JSON
 from webhook.kube.webhookconfigurations import Service
 from webhook.uninstall.plan import OWN_INJECTOR, SELF_TEST, THINGS, Stage, Thing
 from webhook.upkeep import adoption
 
-from .stored import JSON, Cluster, kubeconfig, served
-
 NAME = "linkerd-webhook"
-PODS = "/api/v1/pods"
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/linkerd/endpointslices"
 ROOT = "/apis/admissionregistration.k8s.io/v1"
 INJECTOR = f"{ROOT}/mutatingwebhookconfigurations/linkerd-proxy-injector-webhook-config"
@@ -52,13 +52,30 @@ def stored(thing: Thing, namespace: str = "linkerd") -> JSON:
 
 def pod(name: str, namespace: str = "shop") -> JSON:
     """A Pod in the mesh."""
-    return {"metadata": {"namespace": namespace, "name": name}, "spec": {"containers": [{"name": "linkerd-proxy"}]}}
+    labels = {"linkerd.io/control-plane-ns": "linkerd"}
+    return {
+        "metadata": {"namespace": namespace, "name": name, "labels": labels},
+        "spec": {"containers": [{"name": "linkerd-proxy"}]},
+    }
 
 
 def endpoints(*, ready: bool = True) -> JSON:
     """The EndpointSlice of Linkerd's own injector."""
     endpoint = {"addresses": ["10.0.0.1"], "conditions": {"ready": ready}}
-    return {"metadata": {"name": "a"}, "ports": [{"name": "https", "port": 8443}], "endpoints": [endpoint]}
+    metadata = {"name": "a", "labels": {"kubernetes.io/service-name": "linkerd-proxy-injector"}}
+    return {"metadata": metadata, "ports": [{"name": "https", "port": 8443}], "endpoints": [endpoint]}
+
+
+def run_pods(cluster: FakeApiServer, *pods: JSON) -> None:
+    """These Pods run."""
+    for body in pods:
+        metadata = body["metadata"]
+        cluster.put(f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}", body)
+
+
+def left(cluster: FakeApiServer) -> set[str]:
+    """The paths of all that is there but Pods and EndpointSlices, which are none of the command's business."""
+    return {where for where in cluster.objects if "/pods/" not in where and not where.startswith(SLICES)}
 
 
 def linkerds(name: str) -> JSON:
@@ -74,16 +91,16 @@ def adopt(body: JSON) -> JSON:
 
 
 @pytest.fixture
-def reached(tmp_path: Path) -> Iterator[tuple[Cluster, Path]]:
+def reached(tmp_path: Path) -> Iterator[tuple[FakeApiServer, Path]]:
     """A cluster without anything, and its kubeconfig."""
-    with served(tmp_path) as found:
-        found[0].lists[PODS] = []
-        found[0].lists[SLICES] = []
-        yield found
+    with served(tmp_path) as (server, where):
+        # Lists come in pages, as the API server gives them.
+        server.page = 2
+        yield server, where
 
 
 @pytest.fixture
-def cluster(reached: tuple[Cluster, Path]) -> Cluster:
+def cluster(reached: tuple[FakeApiServer, Path]) -> FakeApiServer:
     """The cluster, with all that an installation can have."""
     for thing in THINGS:
         reached[0].put(thing.path("linkerd"), stored(thing))
@@ -91,7 +108,7 @@ def cluster(reached: tuple[Cluster, Path]) -> Cluster:
 
 
 @pytest.fixture
-def adopting(cluster: Cluster) -> Cluster:
+def adopting(cluster: FakeApiServer) -> FakeApiServer:
     """The cluster, with two of Linkerd's configurations adopted and none of ours but the self-test's."""
     for thing in THINGS:
         if thing.stage is Stage.CALLS and thing != SELF_TEST:
@@ -101,7 +118,7 @@ def adopting(cluster: Cluster) -> Cluster:
     return cluster
 
 
-def run(reached: tuple[Cluster, Path], *arguments: str) -> Result:
+def run(reached: tuple[FakeApiServer, Path], *arguments: str) -> Result:
     """The command's end."""
     return CliRunner().invoke(cli, ["uninstall", f"--kubeconfig={reached[1]}", *arguments])
 
@@ -117,19 +134,21 @@ class TestPrinting:
     """The default: a stream for kubectl."""
 
     def test_all_that_is_there_is_printed_in_the_order_in_which_it_can_go(
-        self, reached: tuple[Cluster, Path], cluster: Cluster
+        self, reached: tuple[FakeApiServer, Path], cluster: FakeApiServer
     ) -> None:
         result = run(reached)
         assert result.exit_code == 0
         assert printed(result) == [each.describe("linkerd") for each in THINGS]
         assert not cluster.writes
 
-    def test_what_is_not_there_is_not_printed(self, reached: tuple[Cluster, Path], cluster: Cluster) -> None:
+    def test_what_is_not_there_is_not_printed(
+        self, reached: tuple[FakeApiServer, Path], cluster: FakeApiServer
+    ) -> None:
         del cluster.objects[path("PodMonitor")]
         assert set(printed(run(reached))) == ALL - {"PodMonitor linkerd/linkerd-webhook"}
 
     def test_others_objects_of_our_names_are_left_alone_and_said(
-        self, reached: tuple[Cluster, Path], cluster: Cluster
+        self, reached: tuple[FakeApiServer, Path], cluster: FakeApiServer
     ) -> None:
         """The certificate may be somebody's own, made for --existing-secret."""
         where = path("Secret", "linkerd-webhook-tls")
@@ -138,32 +157,34 @@ class TestPrinting:
         assert set(printed(result)) == ALL - {"Secret linkerd/linkerd-webhook-tls"}
         assert "Secret linkerd/linkerd-webhook-tls has the name of one of ours" in result.stderr
 
-    def test_without_an_installation_nothing_is_printed_and_all_is_well(self, reached: tuple[Cluster, Path]) -> None:
-        reached[0].lists[PODS] = [pod("a")]
+    def test_without_an_installation_nothing_is_printed_and_all_is_well(
+        self, reached: tuple[FakeApiServer, Path]
+    ) -> None:
+        run_pods(reached[0], pod("a"))
         result = run(reached)
         assert (result.exit_code, result.stdout) == (0, "")
         assert "not installed in namespace linkerd" in result.stderr
 
-    def test_ignore_cluster_prints_all_there_may_be_without_asking(self, reached: tuple[Cluster, Path]) -> None:
-        reached[0].before = lambda method, path: pytest.fail(f"{method} {path}")
+    def test_ignore_cluster_prints_all_there_may_be_without_asking(self, reached: tuple[FakeApiServer, Path]) -> None:
         result = run(reached, "--ignore-cluster")
         assert result.exit_code == 0
         # kubectl fails on a kind that the cluster does not know.
         assert printed(result) == [each.describe("linkerd") for each in THINGS if each.kind != "PodMonitor"]
         asked_for = run(reached, "--ignore-cluster", "--pod-monitor")
         assert printed(asked_for) == [each.describe("linkerd") for each in THINGS]
+        assert not reached[0].requests
 
-    def test_the_cluster_tells_whether_there_is_a_pod_monitor(self, reached: tuple[Cluster, Path]) -> None:
+    def test_the_cluster_tells_whether_there_is_a_pod_monitor(self, reached: tuple[FakeApiServer, Path]) -> None:
         result = run(reached, "--pod-monitor")
         assert result.exit_code == 2
         assert "--pod-monitor goes with --ignore-cluster" in result.stderr
 
-    def test_ignore_cluster_deletes_nothing(self, reached: tuple[Cluster, Path]) -> None:
+    def test_ignore_cluster_deletes_nothing(self, reached: tuple[FakeApiServer, Path]) -> None:
         result = run(reached, "--ignore-cluster", "--delete")
         assert result.exit_code == 2
         assert "--delete needs a cluster" in result.stderr
 
-    def test_a_helm_release_is_said(self, reached: tuple[Cluster, Path], cluster: Cluster) -> None:
+    def test_a_helm_release_is_said(self, reached: tuple[FakeApiServer, Path], cluster: FakeApiServer) -> None:
         cluster.objects[DEPLOYMENT]["metadata"]["annotations"] = {"meta.helm.sh/release-name": "webhook"}
         assert "helm uninstall --namespace linkerd webhook" in run(reached).stderr
 
@@ -172,10 +193,10 @@ class TestRefusals:
     """What stands against it."""
 
     def test_pods_in_the_mesh_are_listed_and_nothing_is_printed(
-        self, reached: tuple[Cluster, Path], cluster: Cluster
+        self, reached: tuple[FakeApiServer, Path], cluster: FakeApiServer
     ) -> None:
         """In pages, as the API server gives them."""
-        cluster.lists[PODS] = [*(pod(f"a{each:02}") for each in range(23)), pod("proxy-injector", "linkerd")]
+        run_pods(cluster, *(pod(f"a{number:02}") for number in range(23)), pod("proxy-injector", "linkerd"))
         result = run(reached)
         assert (result.exit_code, result.stdout) == (1, "")
         assert "  shop/a00\n" in result.stderr
@@ -185,48 +206,53 @@ class TestRefusals:
         assert "--force" in result.stderr
 
     def test_pods_that_linkerds_own_injector_would_mesh_again_do_not_stand_against_it(
-        self, reached: tuple[Cluster, Path], cluster: Cluster
+        self, reached: tuple[FakeApiServer, Path], cluster: FakeApiServer
     ) -> None:
         """Ours answers beside it: with ours gone, it goes on."""
-        cluster.lists[PODS] = [pod("a")]
+        run_pods(cluster, pod("a"))
         cluster.put(INJECTOR, linkerds("linkerd-proxy-injector"))
-        cluster.lists[SLICES] = [endpoints()]
+        cluster.put(f"{SLICES}/a", endpoints())
         assert set(printed(run(reached))) == ALL
 
     def test_they_do_where_it_does_not_run_or_nothing_calls_it(
-        self, reached: tuple[Cluster, Path], cluster: Cluster
+        self, reached: tuple[FakeApiServer, Path], cluster: FakeApiServer
     ) -> None:
-        cluster.lists[PODS] = [pod("a")]
+        run_pods(cluster, pod("a"))
         result = run(reached)
         assert result.exit_code == 1
         assert "as MutatingWebhookConfiguration linkerd-proxy-injector-webhook-config is not there" in result.stderr
         cluster.put(INJECTOR, linkerds("linkerd-proxy-injector"))
         for slices in ([], [endpoints(ready=False)]):
-            cluster.lists[SLICES] = slices
+            for body in slices:
+                cluster.put(f"{SLICES}/a", body)
             result = run(reached)
             assert (result.exit_code, result.stdout) == (1, "")
             what = "Service linkerd/linkerd-proxy-injector of Linkerd's own injector has no ready endpoint"
             assert what in result.stderr
             assert "have Linkerd's own injector run first" in result.stderr
 
-    def test_the_rule_is_the_same_after_an_adoption(self, reached: tuple[Cluster, Path], adopting: Cluster) -> None:
+    def test_the_rule_is_the_same_after_an_adoption(
+        self, reached: tuple[FakeApiServer, Path], adopting: FakeApiServer
+    ) -> None:
         """What Linkerd gets back has to be answered."""
-        adopting.lists[PODS] = [pod("a")]
+        run_pods(adopting, pod("a"))
         result = run(reached, "--delete")
         assert result.exit_code == 1
         assert "linkerd/linkerd-proxy-injector of Linkerd's own injector has no ready endpoint" in result.stderr
         assert not adopting.writes
-        adopting.lists[SLICES] = [endpoints()]
+        adopting.put(f"{SLICES}/a", endpoints())
         assert run(reached, "--delete").exit_code == 0
 
-    def test_by_force_it_is_printed_all_the_same(self, reached: tuple[Cluster, Path], cluster: Cluster) -> None:
-        cluster.lists[PODS] = [pod("a")]
+    def test_by_force_it_is_printed_all_the_same(
+        self, reached: tuple[FakeApiServer, Path], cluster: FakeApiServer
+    ) -> None:
+        run_pods(cluster, pod("a"))
         result = run(reached, "--force")
         assert result.exit_code == 0
         assert set(printed(result)) == ALL
 
     def test_with_adopted_configurations_printing_is_not_enough(
-        self, reached: tuple[Cluster, Path], adopting: Cluster
+        self, reached: tuple[FakeApiServer, Path], adopting: FakeApiServer
     ) -> None:
         for arguments in ([], ["--force"]):
             result = run(reached, *arguments)
@@ -235,7 +261,7 @@ class TestRefusals:
         assert not adopting.writes
 
     def test_what_cannot_be_given_back_stands_against_deleting(
-        self, reached: tuple[Cluster, Path], adopting: Cluster
+        self, reached: tuple[FakeApiServer, Path], adopting: FakeApiServer
     ) -> None:
         adopting.objects[INJECTOR]["metadata"]["annotations"] = {}
         result = run(reached, "--delete", "--force")
@@ -243,7 +269,7 @@ class TestRefusals:
         assert "linkerd upgrade" in result.stderr
         assert not adopting.writes
 
-    def test_an_installation_in_another_namespace_is_named(self, reached: tuple[Cluster, Path]) -> None:
+    def test_an_installation_in_another_namespace_is_named(self, reached: tuple[FakeApiServer, Path]) -> None:
         for thing in THINGS:
             reached[0].put(thing.path("mesh"), stored(thing, "mesh"))
         result = run(reached, "--delete")
@@ -253,10 +279,10 @@ class TestRefusals:
         assert not reached[0].objects
 
     def test_what_cannot_be_read_is_said_and_nothing_is_deleted(
-        self, reached: tuple[Cluster, Path], cluster: Cluster
+        self, reached: tuple[FakeApiServer, Path], cluster: FakeApiServer
     ) -> None:
         for where in (DEPLOYMENT, path("Lease")):
-            cluster.failures["GET", where] = 403
+            cluster.failures[f"GET {where}"] = ApiError(403, "no GET of linkerd-webhook today")
         result = run(reached, "--delete")
         assert (result.exit_code, result.stdout) == (2, "")
         assert result.stderr == (
@@ -266,12 +292,12 @@ class TestRefusals:
         assert not cluster.writes
 
     def test_one_cause_is_said_once_however_many_objects_it_is_met_with(
-        self, reached: tuple[Cluster, Path], cluster: Cluster
+        self, reached: tuple[FakeApiServer, Path], cluster: FakeApiServer
     ) -> None:
         """The API server's own words name each object."""
         for thing in THINGS:
-            cluster.failures["GET", thing.path("linkerd")] = 403
-            cluster.messages[thing.path("linkerd")] = f'{thing.plural} "x" is forbidden: User "jane" cannot get that'
+            message = f'{thing.plural} "x" is forbidden: User "jane" cannot get that'
+            cluster.failures[thing.path("linkerd")] = ApiError(403, message)
         result = run(reached, "--delete")
         assert (result.exit_code, result.stdout) == (2, "")
         (line,) = result.stderr.splitlines()
@@ -280,7 +306,8 @@ class TestRefusals:
         cluster.failures.clear()
         for thing in THINGS:
             if thing.stage is not Stage.CALLS:
-                cluster.failures["DELETE", thing.path("linkerd")] = 403
+                message = f'{thing.plural} "x" is forbidden: User "jane" cannot delete that'
+                cluster.failures["DELETE " + thing.path("linkerd")] = ApiError(403, message)
         result = run(reached, "--delete")
         assert result.exit_code == 2
         (line,) = result.stderr.splitlines()
@@ -299,7 +326,7 @@ class TestRefusals:
 class TestDeleting:
     """--delete: through the API server."""
 
-    def test_all_goes_in_order(self, reached: tuple[Cluster, Path], cluster: Cluster) -> None:
+    def test_all_goes_in_order(self, reached: tuple[FakeApiServer, Path], cluster: FakeApiServer) -> None:
         result = run(reached, "--delete")
         assert result.exit_code == 0
         assert cluster.writes == [("DELETE", each.path("linkerd")) for each in THINGS]
@@ -307,20 +334,20 @@ class TestDeleting:
         assert result.stdout.splitlines()[0] == f"deleted {SELF_TEST.describe('linkerd')}"
 
     def test_what_somebody_else_deletes_meanwhile_is_no_failure(
-        self, reached: tuple[Cluster, Path], cluster: Cluster
+        self, reached: tuple[FakeApiServer, Path], cluster: FakeApiServer
     ) -> None:
         def before(method: str, where: str) -> None:
             if method == "DELETE" and where == DEPLOYMENT:
-                cluster.objects.pop(DEPLOYMENT, None)
+                cluster.remove(DEPLOYMENT)
 
         cluster.before = before
         assert run(reached, "--delete").exit_code == 0
         assert not cluster.objects
 
     def test_after_a_failure_the_rest_is_tried_and_the_next_run_finishes(
-        self, reached: tuple[Cluster, Path], cluster: Cluster
+        self, reached: tuple[FakeApiServer, Path], cluster: FakeApiServer
     ) -> None:
-        cluster.failures["DELETE", DEPLOYMENT] = 500
+        cluster.failures[f"DELETE {DEPLOYMENT}"] = ApiError(500, "no DELETE")
         result = run(reached, "--delete")
         assert result.exit_code == 2
         assert (
@@ -333,22 +360,22 @@ class TestDeleting:
         assert not cluster.objects
 
     def test_the_server_stays_while_a_configuration_still_sends_it_requests(
-        self, reached: tuple[Cluster, Path], cluster: Cluster
+        self, reached: tuple[FakeApiServer, Path], cluster: FakeApiServer
     ) -> None:
-        cluster.failures["DELETE", OWN_INJECTOR.path("linkerd")] = 403
+        cluster.failures["DELETE " + OWN_INJECTOR.path("linkerd")] = ApiError(403, "no DELETE")
         result = run(reached, "--delete")
         assert result.exit_code == 2
         assert "the server and its Secrets stay" in result.stderr
-        left = {each for each in THINGS if each.stage is not Stage.CALLS or each == OWN_INJECTOR}
-        assert set(cluster.objects) == {each.path("linkerd") for each in left}
+        stay = {thing for thing in THINGS if thing.stage is not Stage.CALLS or thing == OWN_INJECTOR}
+        assert left(cluster) == {thing.path("linkerd") for thing in stay}
 
     def test_pods_in_the_mesh_do_not_keep_a_second_run_from_finishing(
-        self, reached: tuple[Cluster, Path], cluster: Cluster
+        self, reached: tuple[FakeApiServer, Path], cluster: FakeApiServer
     ) -> None:
         """What injected them is gone already."""
-        cluster.lists[PODS] = [pod("a")]
+        run_pods(cluster, pod("a"))
         assert run(reached, "--delete").exit_code == 1
-        cluster.failures["DELETE", DEPLOYMENT] = 500
+        cluster.failures[f"DELETE {DEPLOYMENT}"] = ApiError(500, "no DELETE")
         assert run(reached, "--delete", "--force").exit_code == 2
         cluster.failures.clear()
         assert run(reached, "--delete").exit_code == 0
@@ -358,23 +385,26 @@ class TestGivingBack:
     """Configurations that were adopted from Linkerd."""
 
     def test_they_are_as_before_ahead_of_the_server_s_end(
-        self, reached: tuple[Cluster, Path], adopting: Cluster
+        self, reached: tuple[FakeApiServer, Path], adopting: FakeApiServer
     ) -> None:
         """Pods in the mesh do not stand against it: Linkerd's own webhook answers again."""
-        adopting.lists[PODS] = [pod("a")]
-        adopting.lists[SLICES] = [endpoints()]
+        run_pods(adopting, pod("a"))
+        adopting.put(f"{SLICES}/a", endpoints())
         result = run(reached, "--delete")
         assert result.exit_code == 0
         for where, name in ((INJECTOR, "linkerd-proxy-injector"), (VALIDATOR, "linkerd-policy-validator")):
-            found = adopting.objects[where]
-            del found["metadata"]["resourceVersion"]
-            assert found == {**linkerds(name), "kind": found["kind"]}
-        assert set(adopting.objects) == {INJECTOR, VALIDATOR}
+            body = copy.deepcopy(adopting.objects[where])
+            for key in ("resourceVersion", "managedFields"):
+                del body["metadata"][key]
+            assert body == {**linkerds(name), "kind": body["kind"]}
+        assert left(adopting) == {INJECTOR, VALIDATOR}
         writes = adopting.writes
         assert writes[:3] == [("DELETE", SELF_TEST.path("linkerd")), ("PUT", INJECTOR), ("PUT", VALIDATOR)]
         assert [each for each in writes if each[0] == "PUT"] == [("PUT", INJECTOR), ("PUT", VALIDATOR)]
 
-    def test_a_conflicting_write_in_between_is_kept(self, reached: tuple[Cluster, Path], adopting: Cluster) -> None:
+    def test_a_conflicting_write_in_between_is_kept(
+        self, reached: tuple[FakeApiServer, Path], adopting: FakeApiServer
+    ) -> None:
         times = [0]
 
         def before(method: str, where: str) -> None:
@@ -391,9 +421,9 @@ class TestGivingBack:
         assert ADOPTED_FROM not in found["metadata"]["annotations"]
 
     def test_one_that_cannot_be_given_back_keeps_the_server_and_the_others_are_given_back(
-        self, reached: tuple[Cluster, Path], adopting: Cluster
+        self, reached: tuple[FakeApiServer, Path], adopting: FakeApiServer
     ) -> None:
-        adopting.failures["PUT", INJECTOR] = 403
+        adopting.failures[f"PUT {INJECTOR}"] = ApiError(403, "no PUT")
         result = run(reached, "--delete")
         assert result.exit_code == 2
         assert "cannot restore MutatingWebhookConfiguration linkerd-proxy-injector-webhook-config" in result.stderr
@@ -401,13 +431,13 @@ class TestGivingBack:
         assert path("Secret", "linkerd-webhook-tls") in adopting.objects
         assert ADOPTED_FROM not in adopting.objects[VALIDATOR]["metadata"]["annotations"]
         adopting.failures.clear()
-        adopting.lists[PODS] = [pod("a")]
-        adopting.lists[SLICES] = [endpoints()]
+        run_pods(adopting, pod("a"))
+        adopting.put(f"{SLICES}/a", endpoints())
         assert run(reached, "--delete").exit_code == 0
-        assert set(adopting.objects) == {INJECTOR, VALIDATOR}
+        assert left(adopting) == {INJECTOR, VALIDATOR}
 
     def test_a_server_that_adopts_again_at_the_last_moment_does_not_win(
-        self, reached: tuple[Cluster, Path], adopting: Cluster
+        self, reached: tuple[FakeApiServer, Path], adopting: FakeApiServer
     ) -> None:
         def before(method: str, where: str) -> None:
             if (method, where) == ("DELETE", DEPLOYMENT):
@@ -420,7 +450,9 @@ class TestGivingBack:
         found = adopting.objects[INJECTOR]
         assert found["webhooks"] == linkerds("linkerd-proxy-injector")["webhooks"]
 
-    def test_one_that_was_never_adopted_is_left_alone(self, reached: tuple[Cluster, Path], cluster: Cluster) -> None:
+    def test_one_that_was_never_adopted_is_left_alone(
+        self, reached: tuple[FakeApiServer, Path], cluster: FakeApiServer
+    ) -> None:
         cluster.put(INJECTOR, linkerds("linkerd-proxy-injector"))
         assert run(reached, "--delete").exit_code == 0
         assert ("PUT", INJECTOR) not in cluster.writes

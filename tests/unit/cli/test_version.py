@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.kube.http import FakeApiServer, kubeconfig, served
 from webhook import __version__
 from webhook.cli.cluster import connect
 from webhook.cli.main import cli, main
 from webhook.kube.api import ConfigurationError
+from webhook.kube.errors import ApiError
+from webhook.kube.interface import JSON
 from webhook.mesh.defaults import default_values
-
-from .stored import JSON, Cluster, kubeconfig, served
 
 OURS = "/apis/apps/v1/namespaces/linkerd/deployments/linkerd-webhook"
 LINKERDS = "/apis/apps/v1/namespaces/linkerd/deployments/linkerd-proxy-injector"
@@ -25,10 +26,10 @@ DIGEST = "sha256:" + "1" * 64
 
 
 @pytest.fixture
-def reached(tmp_path: Path) -> Iterator[tuple[Cluster, Path]]:
+def reached(tmp_path: Path) -> Iterator[tuple[FakeApiServer, Path]]:
     """A cluster without anything, and its kubeconfig."""
-    with served(tmp_path) as found:
-        yield found
+    with served(tmp_path) as both:
+        yield both
 
 
 def run(*arguments: str) -> Result:
@@ -36,7 +37,7 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(cli, ["version", *arguments])
 
 
-def ask(reached: tuple[Cluster, Path], *arguments: str) -> Result:
+def ask(reached: tuple[FakeApiServer, Path], *arguments: str) -> Result:
     """The command's end, with the cluster."""
     return run(f"--kubeconfig={reached[1]}", *arguments)
 
@@ -56,10 +57,10 @@ def config(version: str) -> JSON:
 class TestClient:
     """This program's own version."""
 
-    def test_it_is_printed_without_asking_any_cluster(self, reached: tuple[Cluster, Path]) -> None:
+    def test_it_is_printed_without_asking_any_cluster(self, reached: tuple[FakeApiServer, Path]) -> None:
         cluster, _ = reached
-        cluster.before = lambda method, path: pytest.fail(f"{method} {path}")
         assert ask(reached, "--client").output == f"Client version: {__version__}\n"
+        assert not cluster.requests
 
     def test_short_is_the_bare_version(self) -> None:
         assert run("--client", "--short").output == f"{__version__}\n"
@@ -79,7 +80,7 @@ class TestClient:
 class TestServer:
     """The server in the cluster."""
 
-    def test_the_deployment_s_label_tells_and_the_image_is_named(self, reached: tuple[Cluster, Path]) -> None:
+    def test_the_deployment_s_label_tells_and_the_image_is_named(self, reached: tuple[FakeApiServer, Path]) -> None:
         reached[0].put(OURS, deployment("r.example:5000/linkerd-webhook:1", {"app.kubernetes.io/version": "0.0.9"}))
         result = ask(reached)
         assert result.exit_code == 0
@@ -97,23 +98,23 @@ class TestServer:
         ],
     )
     def test_in_linkerd_s_own_deployment_our_image_tells(
-        self, reached: tuple[Cluster, Path], image: str, version: str
+        self, reached: tuple[FakeApiServer, Path], image: str, version: str
     ) -> None:
         reached[0].put(LINKERDS, deployment(image))
         where = f"(Deployment linkerd/linkerd-proxy-injector, image {image})"
         assert f"Server version: {version} {where}" in ask(reached).output
 
-    def test_linkerd_s_own_injector_is_not_ours(self, reached: tuple[Cluster, Path]) -> None:
+    def test_linkerd_s_own_injector_is_not_ours(self, reached: tuple[FakeApiServer, Path]) -> None:
         reached[0].put(LINKERDS, deployment("cr.l5d.io/linkerd/controller:edge-26.8.1"))
         result = ask(reached)
         assert "Server version: unavailable (not installed in namespace linkerd)" in result.output
         assert result.exit_code == 0
 
-    def test_short_prints_client_and_server_one_a_line(self, reached: tuple[Cluster, Path]) -> None:
+    def test_short_prints_client_and_server_one_a_line(self, reached: tuple[FakeApiServer, Path]) -> None:
         reached[0].put(OURS, deployment("linkerd-webhook:0.0.9"))
         assert ask(reached, "--short").output == f"{__version__}\n0.0.9\n"
 
-    def test_another_namespace_is_asked_where_it_is_given(self, reached: tuple[Cluster, Path]) -> None:
+    def test_another_namespace_is_asked_where_it_is_given(self, reached: tuple[FakeApiServer, Path]) -> None:
         reached[0].put(OURS.replace("/linkerd/", "/mesh/"), deployment("linkerd-webhook:0.0.9"))
         assert "Server version: 0.0.9 (Deployment mesh/" in ask(reached, "--linkerd-namespace=mesh").output
 
@@ -129,14 +130,14 @@ class TestLinkerd:
             ("edge-99.1.1", "edge-99.1.1 (taken for release line edge-26.8)"),
         ],
     )
-    def test_the_values_tell_it(self, reached: tuple[Cluster, Path], version: str, said: str) -> None:
+    def test_the_values_tell_it(self, reached: tuple[FakeApiServer, Path], version: str, said: str) -> None:
         reached[0].put(CONFIG, config(version))
         assert f"Linkerd version: {said}\n" in ask(reached).output
 
-    def test_no_linkerd_is_said(self, reached: tuple[Cluster, Path]) -> None:
+    def test_no_linkerd_is_said(self, reached: tuple[FakeApiServer, Path]) -> None:
         assert "Linkerd version: unavailable (there is no ConfigMap linkerd/linkerd-config)" in ask(reached).output
 
-    def test_values_that_cannot_be_read_are_said(self, reached: tuple[Cluster, Path]) -> None:
+    def test_values_that_cannot_be_read_are_said(self, reached: tuple[FakeApiServer, Path]) -> None:
         reached[0].put(CONFIG, {"metadata": {}, "data": {"values": "[unclosed"}})
         assert "unavailable (ConfigMap linkerd/linkerd-config: the values are not YAML" in ask(reached).output
 
@@ -153,8 +154,8 @@ class TestNoCluster:
         assert result.stdout == f"Client version: {__version__}\n"
         assert result.stderr.startswith(f"linkerd-webhook: the cluster at {url}: no connection to the API server: ")
 
-    def test_a_refusal_is_told_in_the_api_server_s_words(self, reached: tuple[Cluster, Path]) -> None:
-        reached[0].failures["GET", OURS] = 403
+    def test_a_refusal_is_told_in_the_api_server_s_words(self, reached: tuple[FakeApiServer, Path]) -> None:
+        reached[0].failures[OURS] = ApiError(403, "no GET of linkerd-webhook today")
         result = ask(reached)
         assert result.exit_code == 1
         assert "not allowed: grant it to whoever asks (no GET of linkerd-webhook today)" in result.stderr
