@@ -1,54 +1,147 @@
-"""Certificates that somebody else keeps, cert-manager or an admin: only the CAs in their `ca.crt` are passed on."""
+"""The folder that `certs issue` fills: a serving certificate with its CA, for users who keep them in files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
 
 from cryptography import x509
 
-from certs.bundle import read, salvage, write
-from certs.decision import CABundles
+from certs.bundle import BundleError, read, write
+from certs.inspect import CertificateError, check_ca
+from certs.issue import Pair, issue_ca, issue_leaf
 
 
-class FileTrust:
-    """A source that writes nothing. Where there is no `ca.crt`, the caBundles are somebody else's to write."""
+class FolderError(Exception):
+    """Nothing was written: the message names the file and says what to do. `unreadable`: a file cannot be read or
+    written."""
 
-    def __init__(self, read: Callable[[], bytes | None]) -> None:
-        """`read`: the bytes of `ca.crt`, None where it is not there."""
-        self._read = read
-        self._wanted = b""
-        self.problems: list[str] = []
+    def __init__(self, message: str, *, unreadable: bool = False) -> None:
+        super().__init__(message)
+        self.unreadable = unreadable
 
-    async def look(self) -> None:
-        """Read the file again. What holds no certificate that can be read leaves the one before."""
-        self.problems = []
-        try:
-            found, why = salvage(self._read() or b"")
-        except OSError as error:
-            found, why = (), str(error)
-        if found or not why:
-            self._wanted = write(found)
-        if why:
-            counts = "the other CAs in it count" if found else "the CAs before it count on"
-            self.problems = [f"ca.crt {why}: {counts}; put the CA certificates there, in PEM"]
 
-    def wanted(self) -> bytes:
-        """The CAs that every caBundle has to hold, as PEM."""
-        return self._wanted
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """A CA from files: its pair, what clients trust (`ca.crt`), and intermediates to serve with a certificate, PEM."""
 
-    def serving(self) -> x509.Certificate | None:
-        """What is served is not known here."""
-        return None
+    pair: Pair
+    trusted: bytes
+    intermediates: bytes = b""
 
-    def resting(self) -> bool:
-        """Whether nothing else need be trusted: what is served tells, so yes."""
+
+def signer(certificate: Path, key: Path, now: datetime) -> Signer:
+    """The CA in these PEM files, valid at `now` (UTC). Where the certificate's file holds a chain, the CA that signs
+    comes first in it. Raises `FolderError`.
+    """
+    chain, secret = _read(certificate), _read(key)
+    try:
+        check_ca(chain, secret, now)
+        certificates = read(chain)
+    except CertificateError as error:
+        where = f"--ca-cert {certificate}" if error.part == "certificate" else f"--ca-key {key}"
+        raise FolderError(f"{where}: {error.message}", unreadable=True) from None
+    except BundleError as error:
+        raise FolderError(f"--ca-cert {certificate}: {error}", unreadable=True) from None
+    between = write(certificate for certificate in certificates if certificate.subject != certificate.issuer)
+    return Signer(Pair(chain, secret), write(certificates), between)
+
+
+def issue(
+    names: Sequence[str],
+    lifetime: timedelta,
+    now: datetime,
+    *,
+    ca: Signer | None = None,
+    ca_name: str = "linkerd-webhook CA",
+    ca_lifetime: timedelta = timedelta(days=365),
+) -> dict[str, bytes]:
+    """A new certificate for these DNS names and IP addresses, as files by their names: `ca.crt`, `tls.crt`, `tls.key`,
+    and `ca.key` where the CA is a new one, as it is without `ca`. Raises `FolderError`.
+    """
+    files = {}
+    if ca is None:
+        pair = issue_ca(ca_name, lifetime=ca_lifetime, now=now)
+        ca = Signer(pair, pair.certificate)
+        files["ca.key"] = pair.key
+    try:
+        leaf = issue_leaf(ca.pair, names, lifetime=lifetime, now=now)
+    except (TypeError, ValueError) as error:
+        raise FolderError(f"no certificate can be issued: {error}", unreadable=True) from None
+    return {**files, "ca.crt": ca.trusted, "tls.crt": leaf.certificate + ca.intermediates, "tls.key": leaf.key}
+
+
+def store(directory: Path, files: dict[str, bytes], *, force: bool) -> None:
+    """Write the files into a folder, keys readable by their owner alone. Each is written under a temporary name first,
+    so that no file is ever incomplete.
+
+    Raises `FolderError` where a file exists and `force` is not set, or the folder cannot be written; then nothing has
+    changed.
+    """
+    there = [str(directory / name) for name in files if os.path.lexists(directory / name)]
+    if there and not force:
+        raise FolderError(f"{', '.join(there)}: there already: pass --force to overwrite, or another --out")
+    folders = [str(directory / name) for name in files if (directory / name).is_dir()]
+    if folders:
+        raise FolderError(
+            f"{', '.join(folders)}: is a directory, where a file is to be written: choose another --out",
+            unreadable=True,
+        )
+    written: dict[Path, Path] = {}
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            written[_beside(directory, name, content)] = directory / name
+        for temporary, place in list(written.items()):
+            temporary.replace(place)
+            del written[temporary]
+    except OSError as error:
+        raise FolderError(f"{directory}: cannot be written: {error.strerror or error}", unreadable=True) from None
+    finally:
+        for temporary in written:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+
+
+def foreign_key(directory: Path, files: dict[str, bytes]) -> bool:
+    """Whether the folder still holds a `ca.key` that does not belong to the new `ca.crt`."""
+    path = directory / "ca.key"
+    if "ca.key" in files or not path.exists():
+        return False
+    try:
+        check_ca(
+            files["ca.crt"], path.read_bytes(), x509.load_pem_x509_certificate(files["ca.crt"]).not_valid_before_utc
+        )
+    except (OSError, ValueError, CertificateError):
         return True
+    return False
 
-    async def step(self, bundles: CABundles) -> str:
-        """There is nothing to do."""
-        return ""
 
-    def state(self) -> dict[str, str]:
-        """How things stand, for people."""
-        subjects = [each.subject.rfc4514_string() for each in read(self._wanted)]
-        return {"CA": ", ".join(subjects) or "no ca.crt: caBundles are left alone"}
+def _beside(directory: Path, name: str, content: bytes) -> Path:
+    """The path of a new file with this content, under a temporary name, synced to the disk."""
+    # Made with mode 0600, so that a key is never readable by others, not even for a moment.
+    handle, path = tempfile.mkstemp(prefix=f".{name}.", dir=directory)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            if not name.endswith(".key"):
+                os.fchmod(file.fileno(), 0o644)
+            os.fsync(file.fileno())
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(path)  # noqa: PTH108 - as mkstemp names it
+        raise
+    return Path(path)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise FolderError(f"{path}: {error.strerror or error}", unreadable=True) from None

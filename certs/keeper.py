@@ -35,7 +35,7 @@ Probe = Callable[[str, int, str, bytes], Awaitable[object]]
 
 
 class Source(Protocol):
-    """Where certificates come from: our own `Authority`, or files that somebody else keeps (`FileTrust`)."""
+    """Where certificates come from: our own `Authority`, or files that somebody else keeps (`CaFile`)."""
 
     problems: list[str]
 

@@ -18,8 +18,8 @@ import click
 from webhook.grammar import GrammarError, parse_duration
 
 if TYPE_CHECKING:
-    from webhook.diagnosis.certificates.facts import State
-    from webhook.diagnosis.certificates.rotation import Kind
+    from webhook.diagnosis.certificates.facts import CertificateFacts
+    from webhook.diagnosis.certificates.rotation import Rotated
     from webhook.kube.api import ApiServer
     from webhook.kube.webhookconfigurations import Service
 
@@ -35,8 +35,8 @@ LONGEST: Final = timedelta(days=36500)
 
 def duration(context: click.Context, parameter: click.Parameter, value: str) -> timedelta:
     """A span of more than nothing: Go's durations, days before them (`90d`, `1d12h`, `30m`)."""
-    found = _DAYS.fullmatch(value)
-    days, rest = (found[1], found[2]) if found else (None, value)
+    match = _DAYS.fullmatch(value)
+    days, rest = (match[1], match[2]) if match else (None, value)
     example = "write one such as 90d, 36h or 1d12h"
     try:
         nanoseconds = parse_duration(rest) if rest or days is None else 0
@@ -124,10 +124,10 @@ def inspect(
     if ca_bundle is not None and tls_dir is None:
         raise click.UsageError("--ca-bundle goes with --tls-dir: in a cluster it is the caBundles that are looked at")
     if tls_dir is not None:
-        sys.exit(_show(_look_at_files(tls_dir, ca_bundle, what), output))
+        sys.exit(_show(_gather_files(tls_dir, ca_bundle, what), output))
 
     async def run(api: ApiServer) -> int:
-        return _show(await _looker(api, what, secret, cluster_domain, direct=direct)(), output)
+        return _show(await _gatherer(api, what, secret, cluster_domain, direct=direct)(), output)
 
     sys.exit(_in_cluster(kubeconfig, run))
 
@@ -172,40 +172,40 @@ def issue(
 
     Exit code: 0 all is written, 1 something is there already, 2 a file cannot be read or written.
     """
-    from webhook.diagnosis.certificates import material
+    from certs import folder
     from webhook.kube.webhookconfigurations import Service
 
     if (ca_cert is None) != (ca_key is None):
         raise click.UsageError("--ca-cert and --ca-key go together: both sign with that CA, neither makes a new one")
     now = _now()
     try:
-        ca = material.signer(ca_cert, ca_key, now) if ca_cert and ca_key else None
+        ca = folder.signer(ca_cert, ca_key, now) if ca_cert and ca_key else None
         names = tuple(dict.fromkeys([*Service(linkerd_namespace, service).dns_names(cluster_domain), *dns_names]))
-        files = material.issue(names, lifetime, now, ca=ca, ca_name=f"{service} CA", ca_lifetime=ca_lifetime)
-        material.store(out, files, force=force)
-    except material.Refused as error:
+        files = folder.issue(names, lifetime, now, ca=ca, ca_name=f"{service} CA", ca_lifetime=ca_lifetime)
+        folder.store(out, files, force=force)
+    except folder.FolderError as error:
         _say(str(error))
         sys.exit(CANNOT_LOOK if error.unreadable else NOT_FIT)
     _issued(out, files, Service(linkerd_namespace, service))
-    if material.foreign_key(out, files):
+    if folder.foreign_key(out, files):
         _say(f"note: {out / 'ca.key'} was there before and is of another CA than ca.crt")
 
 
 def _issued(out: Path, files: dict[str, bytes], service: Service) -> None:
     """What was written, and what to do with it."""
-    from webhook.diagnosis.certificates.facts import Summary, first
+    from webhook.diagnosis.certificates.facts import CertificateSummary, first
     from webhook.diagnosis.certificates.report import stamp, table
 
     rows = []
     for name in ("ca.crt", "ca.key", "tls.crt", "tls.key"):
         certificate = first(files[name]) if name in files and name.endswith(".crt") else None
         if certificate is not None:
-            found = Summary.of(certificate)
-            rows.append((str(out / name), f"{found.subject}, serial {found.serial}, until {stamp(found.not_after)}"))
+            read = CertificateSummary.of(certificate)
+            rows.append((str(out / name), f"{read.subject}, serial {read.serial}, until {stamp(read.not_after)}"))
         elif name in files:
             rows.append((str(out / name), "private key; it stays with you" if name == "ca.key" else "private key"))
     secret = f"{service.name}-tls"
-    paths = " ".join(f"--from-file={each}={shlex.quote(str(out / each))}" for each in ("tls.crt", "tls.key", "ca.crt"))
+    paths = " ".join(f"--from-file={name}={shlex.quote(str(out / name))}" for name in ("tls.crt", "tls.key", "ca.crt"))
     click.echo("\n".join(["Written:", *table(rows), "", "Next:"]))
     click.echo(
         f"  kubectl -n {service.namespace} create secret generic {secret} --type=kubernetes.io/tls {paths} "
@@ -232,7 +232,7 @@ def rotate(
     kubeconfig: Path | None,
     secret: str,
     direct: bool,
-    kind: Kind,
+    kind: Rotated,
     no_wait: bool,
     timeout: timedelta,
 ) -> None:
@@ -247,16 +247,16 @@ def rotate(
     what = Service(linkerd_namespace, service)
 
     async def run(api: ApiServer) -> int:
-        look = _looker(api, what, secret, direct=direct)
-        before = await look()
+        gather = _gatherer(api, what, secret, direct=direct)
+        before = await gather()
         if before.unseen and not no_wait:
-            for each in before.unseen:
-                _say(each)
-            _say("nothing was asked for, as it could not be followed; --no-wait asks all the same")
+            for right in before.unseen:
+                _say(right.text())
+            _say("no rotation was requested, as it could not be followed; --no-wait requests it all the same")
             return CANNOT_LOOK
         try:
             click.echo(await rotation.request(api, before, kind))
-        except rotation.Refused as error:
+        except rotation.RotationRefused as error:
             _say(str(error))
             return NOT_FIT
         if no_wait:
@@ -264,20 +264,24 @@ def rotate(
                 f"not waited for; follow it with: linkerd-webhook certs watch --linkerd-namespace {what.namespace}"
             )
             return FIT
-        return await _follow(api, before, kind, look, timeout)
+        return await _follow(api, before, kind, gather, timeout)
 
     sys.exit(_in_cluster(kubeconfig, run))
 
 
 async def _follow(
-    api: ApiServer, before: State, kind: Kind, look: Callable[[], Awaitable[State]], within: timedelta
+    api: ApiServer,
+    before: CertificateFacts,
+    kind: Rotated,
+    gather: Callable[[], Awaitable[CertificateFacts]],
+    within: timedelta,
 ) -> int:
-    """Print each step as it is done. The exit code comes out."""
+    """Print each step as it is done; returns the exit code."""
     from webhook.diagnosis.certificates import rotation
 
     told = 0
     last = rotation.Progress(())
-    async for last in rotation.follow(before, kind, look, within.total_seconds()):
+    async for last in rotation.follow(before, kind, gather, within.total_seconds()):
         for sentence in last.done[told:]:
             click.echo(f"{_now():%H:%M:%SZ}  {sentence}")
         told = max(told, len(last.done))
@@ -285,7 +289,7 @@ async def _follow(
         click.echo("done")
         return FIT
     leader = await rotation.leader(api, before.service, _now())
-    why = "; ".join(each for each in (last.why, leader) if each)
+    why = "; ".join(part for part in (last.why, leader) if part)
     _say(
         f"not done within {within}: waits for this: {last.waits_for} ({why}). The leader goes on with it; why it does "
         f"not: kubectl -n {before.service.namespace} logs deploy/{before.service.name}"
@@ -316,26 +320,26 @@ def watch(
     from webhook.kube.webhookconfigurations import Service
 
     async def run(api: ApiServer) -> int:
-        look = _looker(api, Service(linkerd_namespace, service), secret, direct=direct)
-        return await _watch(look, interval.total_seconds(), output)
+        gather = _gatherer(api, Service(linkerd_namespace, service), secret, direct=direct)
+        return await _watch(gather, interval.total_seconds(), output)
 
     # Ctrl-C is how it ends.
     with suppress(KeyboardInterrupt):
         sys.exit(_in_cluster(kubeconfig, run))
 
 
-async def _watch(look: Callable[[], Awaitable[State]], interval: float, output: Output) -> int:
+async def _watch(gather: Callable[[], Awaitable[CertificateFacts]], interval: float, output: Output) -> int:
     from webhook.diagnosis.certificates.changes import changes
-    from webhook.diagnosis.certificates.gather import CannotReach
+    from webhook.diagnosis.certificates.gather import GatherError
 
-    seen = await look()
+    seen = await gather()
     _show(seen, output, indent=False)
     problem = ""
     while True:
         await asyncio.sleep(interval)
         try:
-            now = await look()
-        except CannotReach as error:
+            now = await gather()
+        except GatherError as error:
             if str(error) != problem:
                 problem = str(error)
                 _line(f"cannot look: {problem}", output)
@@ -355,46 +359,46 @@ def _line(change: str, output: Output) -> None:
     sys.stdout.flush()
 
 
-def _look_at_files(tls_dir: Path, ca_bundle: Path | None, service: Service) -> State:
-    from webhook.diagnosis.certificates.files import FileError, look
+def _gather_files(tls_dir: Path, ca_bundle: Path | None, service: Service) -> CertificateFacts:
+    from webhook.diagnosis.certificates.files import FileError, gather_files
 
     try:
-        return look(tls_dir, ca_bundle, service, _now())
+        return gather_files(tls_dir, ca_bundle, service, _now())
     except FileError as error:
         _say(str(error))
         sys.exit(CANNOT_LOOK)
 
 
-def _looker(
+def _gatherer(
     api: ApiServer, service: Service, secret: str, cluster_domain: str = "", *, direct: bool
-) -> Callable[[], Awaitable[State]]:
-    """What takes one look at everything."""
-    from webhook.diagnosis.certificates.gather import look
-    from webhook.diagnosis.reach import Reach
+) -> Callable[[], Awaitable[CertificateFacts]]:
+    """A function that gathers all facts."""
+    from webhook.diagnosis.certificates.gather import gather
+    from webhook.diagnosis.pod_dialer import PodDialer
 
-    reach = Reach(api, service.namespace, direct=direct)
-    return lambda: look(api, service, reach, _now(), secret, cluster_domain)
+    dialer = PodDialer(api, service.namespace, direct=direct)
+    return lambda: gather(api, service, dialer, _now(), secret, cluster_domain)
 
 
-def _show(state: State, output: Output, *, indent: bool = True) -> int:
-    """Print a state. The exit code comes out."""
-    from webhook.diagnosis.certificates.fit import findings
+def _show(facts: CertificateFacts, output: Output, *, indent: bool = True) -> int:
+    """Print the facts and what does not fit; returns the exit code."""
+    from webhook.diagnosis.certificates.checks import check
     from webhook.diagnosis.certificates.report import as_json, text
 
-    click.echo(json.dumps(as_json(state), indent=2 if indent else None) if output == "json" else text(state))
-    for each in state.unseen:
-        _say(each)
-    if state.unseen:
+    click.echo(json.dumps(as_json(facts), indent=2 if indent else None) if output == "json" else text(facts))
+    for right in facts.unseen:
+        _say(right.text())
+    if facts.unseen:
         return CANNOT_LOOK
-    if findings(state):
+    if check(facts):
         return NOT_FIT
-    return CANNOT_LOOK if state.unreachable else FIT
+    return CANNOT_LOOK if facts.unreachable else FIT
 
 
 def _in_cluster(kubeconfig: Path | None, run: Callable[[ApiServer], Coroutine[Any, Any, int]]) -> int:
-    """Run with a connection to the API server. The exit code comes out."""
+    """Run with a connection to the API server; returns the exit code."""
     from webhook.cli.cluster import connect
-    from webhook.diagnosis.certificates.gather import CannotReach
+    from webhook.diagnosis.certificates.gather import GatherError
     from webhook.kube.api import ConfigurationError
 
     async def connected() -> int:
@@ -406,7 +410,7 @@ def _in_cluster(kubeconfig: Path | None, run: Callable[[ApiServer], Coroutine[An
 
     try:
         return asyncio.run(connected())
-    except (ConfigurationError, CannotReach) as error:
+    except (ConfigurationError, GatherError) as error:
         _say(str(error))
         return CANNOT_LOOK
 

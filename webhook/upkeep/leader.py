@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 
 from certs.authority import Authority
-from certs.folder import FileTrust
+from certs.ca_file import CaFile
 from certs.keeper import Keeper, Round
 from certs.tls import ServedCertificate
 from webhook.install.configurations import NAME
@@ -76,7 +76,7 @@ class Upkeep:
             api,
             Authority(api, service, service.dns_names(duties.cluster_domain))
             if duties.self_managed
-            else FileTrust(duties.ca),
+            else CaFile(duties.ca),
             service,
             self._owned,
             self._endpoints,

@@ -1,153 +1,160 @@
-"""Certificates that somebody else keeps in files."""
+"""Certificates in files: issued to be trusted, and written whole or not at all."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
-from certs.folder import FileTrust
-from certs.handshake import ProbeError
-from certs.issue import issue_ca
-from certs.keeper import Keeper
-from tests.kube.configurations import configuration
-from tests.kube.store import Store
-from tests.unit.certs.world import SERVICE
-from webhook.kube.webhookconfigurations import MUTATING, Name, path
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
 
-NAME: Name = (MUTATING, "linkerd-webhook")
-OLD, NEW = issue_ca("old").certificate, issue_ca("new").certificate
+from certs import folder
+from certs.issue import Pair, issue_ca
+from certs.tls import verdicts
+from webhook.kube.webhookconfigurations import Service
 
-
-class Desk:
-    """One configuration, and a replica that serves a leaf of one CA."""
-
-    def __init__(self, read: Callable[[], bytes | None]) -> None:
-        self.api = Store()
-        self.now = 0.0
-        self.serves = OLD
-        self.api.put(path(NAME), configuration(*NAME))
-        self.keeper = Keeper(
-            self.api, FileTrust(read), SERVICE, lambda: [NAME], self._endpoints,
-            monotonic=lambda: self.now, probe=self._probe,
-        )  # fmt: skip
-
-    async def _endpoints(self) -> list[tuple[str, int]]:
-        return [("10.0.0.1", 8443)]
-
-    async def _probe(self, host: str, port: int, name: str, bundle: bytes) -> None:
-        if self.serves not in bundle:
-            raise ProbeError("untrusted", "unable to get local issuer certificate")
-
-    async def rounds(self, seconds: int) -> list[str]:
-        problems: list[str] = []
-        for _ in range(seconds // 2):
-            problems += (await self.keeper.round([self.api.objects[path(NAME)]])).problems
-            self.now += 2
-        return problems
-
-    @property
-    def bundle(self) -> bytes:
-        from webhook.kube.webhookconfigurations import pointing
-
-        return pointing(self.api.objects[path(NAME)], SERVICE)[0].bundle
+# Handshakes go by the machine's clock.
+NOW = datetime.now(UTC).replace(microsecond=0)
+SERVICE = Service("linkerd", "linkerd-webhook")
+NAMES = SERVICE.dns_names()
+DAY = timedelta(days=1)
 
 
-async def test_the_cas_of_the_file_are_put_into_the_ca_bundles() -> None:
-    desk = Desk(lambda: OLD)
-    assert await desk.rounds(4) == []
-    assert desk.bundle == OLD
+def written(folder: Path, pair: Pair) -> tuple[Path, Path]:
+    """A CA's files."""
+    (folder / "my.crt").write_bytes(pair.certificate)
+    (folder / "my.key").write_bytes(pair.key)
+    return folder / "my.crt", folder / "my.key"
 
 
-async def test_where_there_is_no_file_nothing_is_written() -> None:
-    for nothing in (None, b""):
-        desk = Desk(lambda found=nothing: found)  # type: ignore[misc]
-        assert await desk.rounds(60) == []
-        assert desk.api.calls == []
+def trusted(folder: Path, ca: Path) -> bool:
+    """Whether a client that trusts these CAs accepts what the folder holds."""
+    pem = ca.read_bytes()
+    chain, key = ((folder / name).read_bytes() for name in ("tls.crt", "tls.key"))
+    return not verdicts(chain, key, [pem], SERVICE.dns_name)[pem]
 
 
-async def test_a_new_ca_stands_beside_the_old_one_until_every_replica_serves_it() -> None:
-    files = [OLD]
-    desk = Desk(lambda: files[0])
-    await desk.rounds(20)
-    files[0] = NEW
-    problems = await desk.rounds(60)
-    assert desk.bundle == NEW + OLD
-    assert "a replica does not serve the new certificate yet" in problems[-1]
-    desk.serves = NEW
-    await desk.rounds(4)
-    assert desk.bundle == NEW
+def authority(name: str, signer: tuple[x509.Name, rsa.RSAPrivateKey] | None = None) -> tuple[Pair, rsa.RSAPrivateKey]:
+    """An RSA CA of an admin's own making, signed by itself or by another."""
+    key = rsa.generate_private_key(65537, 2048)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    issuer, signing = signer or (subject, key)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(NOW - DAY)
+        .not_valid_after(NOW + 100 * DAY)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(signing, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return Pair(certificate.public_bytes(pem), private), key
 
 
-async def test_junk_and_a_file_that_cannot_be_read_are_said_and_change_nothing() -> None:
-    files: list[bytes | OSError] = [OLD]
+class TestIssuing:
+    def test_a_new_ca_comes_with_its_key(self, tmp_path: Path) -> None:
+        files = folder.issue(NAMES, DAY, NOW)
+        assert sorted(files) == ["ca.crt", "ca.key", "tls.crt", "tls.key"]
+        folder.store(tmp_path, files, force=False)
+        assert trusted(tmp_path, tmp_path / "ca.crt")
 
-    def read() -> bytes:
-        if isinstance(files[0], OSError):
-            raise files[0]
-        return files[0]
+    def test_a_ca_of_your_own_keeps_its_key_to_itself(self, tmp_path: Path) -> None:
+        ca = folder.signer(*written(tmp_path, issue_ca("mine", now=NOW)), NOW)
+        assert sorted(folder.issue(NAMES, DAY, NOW, ca=ca)) == ["ca.crt", "tls.crt", "tls.key"]
 
-    desk = Desk(read)
-    await desk.rounds(4)
-    for broken in (b"junk", OSError("permission denied")):
-        files[0] = broken
-        problems = await desk.rounds(2)
-        assert problems[0].startswith("ca.crt ")
-        assert desk.bundle == OLD
+    def test_an_rsa_intermediate_is_sent_along_so_that_its_root_alone_may_be_trusted(self, tmp_path: Path) -> None:
+        root, key = authority("root")
+        subject = x509.load_pem_x509_certificate(root.certificate).subject
+        between, _ = authority("between", (subject, key))
+        chain = Pair(between.certificate + root.certificate, between.key)
+        files = folder.issue(NAMES, DAY, NOW, ca=folder.signer(*written(tmp_path, chain), NOW))
+        assert files["tls.crt"].endswith(between.certificate)
+        folder.store(tmp_path, files, force=False)
+        (tmp_path / "root.crt").write_bytes(root.certificate)
+        assert trusted(tmp_path, tmp_path / "root.crt")
+        (tmp_path / "between.crt").write_bytes(between.certificate)
+        assert trusted(tmp_path, tmp_path / "between.crt")
+
+    @pytest.mark.parametrize(
+        ("certificate", "key", "says"),
+        [
+            (b"", b"", r"--ca-cert .*my.crt: .*empty"),
+            (issue_ca("a", now=NOW).certificate, issue_ca("b", now=NOW).key, r"--ca-key .*my.key: .*does not belong"),
+        ],
+        ids=["nothing", "another's key"],
+    )
+    def test_a_ca_of_no_use_names_the_flag_and_the_file(
+        self, tmp_path: Path, certificate: bytes, key: bytes, says: str
+    ) -> None:
+        with pytest.raises(folder.FolderError, match=says):
+            folder.signer(*written(tmp_path, Pair(certificate, key)), NOW)
+
+    def test_a_leaf_is_no_ca(self, tmp_path: Path) -> None:
+        files = folder.issue(NAMES, DAY, NOW)
+        with pytest.raises(folder.FolderError, match="is not a CA"):
+            folder.signer(*written(tmp_path, Pair(files["tls.crt"], files["tls.key"])), NOW)
+
+    def test_a_file_that_is_not_there(self, tmp_path: Path) -> None:
+        with pytest.raises(folder.FolderError, match=r"my.crt: No such file"):
+            folder.signer(tmp_path / "my.crt", tmp_path / "my.key", NOW)
 
 
-async def test_a_certificate_that_can_be_read_counts_beside_one_that_cannot() -> None:
-    desk = Desk(lambda: OLD[:100] + b"\n" + NEW)
-    problems = await desk.rounds(4)
-    assert desk.bundle == NEW
-    assert "it has no end: the other CAs in it count" in problems[-1]
+class TestStoring:
+    def test_keys_are_for_their_owner_alone(self, tmp_path: Path) -> None:
+        before = os.umask(0)
+        try:
+            folder.store(tmp_path / "a" / "b", {"tls.key": b"k", "tls.crt": b"c"}, force=False)
+        finally:
+            os.umask(before)
+        assert (tmp_path / "a" / "b" / "tls.key").stat().st_mode & 0o777 == 0o600
+        assert (tmp_path / "a" / "b" / "tls.crt").stat().st_mode & 0o777 == 0o644
 
+    def test_what_is_there_is_not_overwritten_and_all_of_it_is_named(self, tmp_path: Path) -> None:
+        (tmp_path / "tls.key").write_text("precious")
+        (tmp_path / "ca.crt").write_text("precious")
+        with pytest.raises(folder.FolderError, match=r"tls.key, .*ca.crt: there already: pass --force"):
+            folder.store(tmp_path, {"tls.key": b"k", "tls.crt": b"c", "ca.crt": b"c"}, force=False)
+        assert {each.name: each.read_text() for each in tmp_path.iterdir()} == {
+            "tls.key": "precious",
+            "ca.crt": "precious",
+        }
 
-class TestLooking:
-    """What the file holds, and what counts where it holds less than before."""
+    def test_a_link_to_nowhere_is_there_too(self, tmp_path: Path) -> None:
+        (tmp_path / "tls.key").symlink_to("nowhere")
+        with pytest.raises(folder.FolderError, match="there already"):
+            folder.store(tmp_path, {"tls.key": b"k"}, force=False)
 
-    @staticmethod
-    async def looked(*contents: bytes | OSError | None) -> FileTrust:
-        """After a look at each of these in turn."""
-        left = list(contents)
+    def test_with_force_it_is(self, tmp_path: Path) -> None:
+        (tmp_path / "tls.key").write_text("old")
+        (tmp_path / "tls.key").chmod(0o644)
+        folder.store(tmp_path, {"tls.key": b"new"}, force=True)
+        assert (tmp_path / "tls.key").read_bytes() == b"new"
+        assert (tmp_path / "tls.key").stat().st_mode & 0o777 == 0o600
 
-        def read() -> bytes | None:
-            found = left.pop(0)
-            if isinstance(found, OSError):
-                raise found
-            return found
+    def test_a_disk_that_is_full_halfway_changes_nothing(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (tmp_path / "tls.key").write_text("old")
+        synced = []
 
-        trust = FileTrust(read)
-        assert (trust.wanted(), trust.problems) == (b"", [])
-        for _ in contents:
-            await trust.look()
-        return trust
+        def full(handle: int) -> None:
+            synced.append(handle)
+            if len(synced) == 2:
+                raise OSError(28, "No space left on device")
 
-    async def test_its_cas_are_wanted_and_named(self) -> None:
-        trust = await self.looked(OLD + NEW)
-        assert trust.problems == []
-        assert OLD.strip() in trust.wanted()
-        assert NEW.strip() in trust.wanted()
-        assert trust.state() == {"CA": "CN=old, CN=new"}
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(folder.FolderError, match="cannot be written: No space left on device"):
+            folder.store(tmp_path, {"tls.key": b"new", "tls.crt": b"new"}, force=True)
+        assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("tls.key", "old")]
 
-    async def test_without_a_file_nothing_is_wanted_and_that_is_said(self) -> None:
-        trust = await self.looked(None)
-        assert (trust.wanted(), trust.problems) == (b"", [])
-        assert trust.state() == {"CA": "no ca.crt: caBundles are left alone"}
-
-    async def test_a_broken_block_beside_a_good_one_is_told_and_the_good_one_counts(self) -> None:
-        junk = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
-        trust = await self.looked(OLD, junk + NEW)
-        assert trust.state() == {"CA": "CN=new"}
-        (problem,) = trust.problems
-        assert problem.startswith("ca.crt ")
-        assert problem.endswith("the other CAs in it count; put the CA certificates there, in PEM")
-
-    async def test_what_cannot_be_read_leaves_what_was_there_before_and_is_told(self) -> None:
-        for broken in (b"hello", PermissionError(13, "Permission denied")):
-            trust = await self.looked(OLD, broken)
-            assert trust.state() == {"CA": "CN=old"}
-            (problem,) = trust.problems
-            assert "the CAs before it count on" in problem
-        assert "Permission denied" in problem
-        assert trust.serving() is None
-        assert trust.resting()
-        assert await trust.step(None) == ""  # type: ignore[arg-type]
+    def test_a_folder_in_a_files_place_is_found_before_anything_is_written(self, tmp_path: Path) -> None:
+        (tmp_path / "tls.key").mkdir()
+        with pytest.raises(folder.FolderError, match=r"tls.key: is a directory"):
+            folder.store(tmp_path, {"tls.crt": b"c", "tls.key": b"k"}, force=True)
+        assert [each.name for each in tmp_path.iterdir()] == ["tls.key"]

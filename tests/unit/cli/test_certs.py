@@ -17,7 +17,7 @@ from cryptography import x509
 from certs.inspect import Leaf
 from tests.unit.diagnosis.certificates.site import CA_PATH, LEAF_PATH, MUTATING, Site, forbidden, new_ca, new_leaf
 from webhook.cli.certs import certs
-from webhook.diagnosis.reach import NotAllowed, Reach
+from webhook.diagnosis.pod_dialer import PodDialer, PortForwardForbidden
 from webhook.kube.api import ConfigurationError
 from webhook.kube.endpoints import Endpoint
 from webhook.kube.errors import ApiError
@@ -126,11 +126,11 @@ class TestInspect:
         assert json.loads(run("inspect", "-o", "json").stdout)["replicasAskedBy"] == "direct"
         site.inside = False
 
-        async def forward(self: Reach, endpoint: Endpoint, name: str, bundle: bytes | None) -> Leaf:
+        async def forward(self: PodDialer, endpoint: Endpoint, name: str, bundle: bytes | None) -> Leaf:
             assert self.way == "port-forward"
             return await site.probe(endpoint, name, bundle)
 
-        monkeypatch.setattr(Reach, "probe", forward)
+        monkeypatch.setattr(PodDialer, "probe", forward)
         assert "Replicas (asked through the API server, by port-forward to each Pod)" in run("inspect").stdout
         assert json.loads(run("inspect", "-o", "json").stdout)["replicasAskedBy"] == "port-forward"
 
@@ -138,10 +138,10 @@ class TestInspect:
         self, run: Run, site: Site, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         async def forbid(*_: object) -> Leaf:
-            raise NotAllowed('pods "a" is forbidden: User "jane" cannot get resource "pods/portforward"')
+            raise PortForwardForbidden('pods "a" is forbidden: User "jane" cannot get resource "pods/portforward"')
 
         site.replicas(site.leaf, site.leaf)
-        monkeypatch.setattr(Reach, "probe", forbid)
+        monkeypatch.setattr(PodDialer, "probe", forbid)
         found = run("inspect")
         assert found.exit_code == 2
         assert found.stderr == (
@@ -298,7 +298,7 @@ class TestRotate:
     def test_too_slow_says_what_it_waits_for_and_why(self, run: Run, site: Site) -> None:
         found = run("rotate", "--timeout=10ms")
         assert found.exit_code == 1
-        assert "waits for this: a new leaf is stored (the leader has not taken it up; Lease" in found.stderr
+        assert "waits for this: a new leaf is stored (the leader has not started it; Lease" in found.stderr
 
     def test_certificates_of_somebody_else_are_refused(self, run: Run, site: Site) -> None:
         del site.objects[CA_PATH]

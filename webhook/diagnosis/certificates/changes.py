@@ -1,37 +1,44 @@
-"""What is another between two looks, a line each. Pure."""
+"""What has changed between two times that the facts were gathered, one line each. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from webhook.diagnosis.certificates.facts import Bundle, Kept, Replica, State, Summary, serial
-from webhook.diagnosis.certificates.fit import findings
+from webhook.diagnosis.certificates.checks import check
+from webhook.diagnosis.certificates.facts import (
+    CaBundle,
+    CertificateFacts,
+    CertificateSummary,
+    KeptCertificate,
+    Replica,
+    serial,
+)
 
 
-def changes(before: State, now: State) -> list[str]:
-    """Sentences about what has changed: certificates, caBundles, replicas, and what no longer fits or fits again."""
+def changes(before: CertificateFacts, now: CertificateFacts) -> list[str]:
+    """Sentences about certificates, caBundles, replicas, and what no longer fits or fits again."""
     return [
         *_kept(before, now),
-        *_bundles(before, now),
+        *_ca_bundles(before, now),
         *_replicas(before, now),
-        *(f"cannot look: {each}" for each in now.unseen if each not in before.unseen),
-        *(f"no more: {each.partition(':')[0]}" for each in before.unseen if each not in now.unseen),
+        *(f"cannot look: {right.text()}" for right in now.unseen if right not in before.unseen),
+        *(f"granted again: {right.verb} {right.resource}" for right in before.unseen if right not in now.unseen),
         *_fit(before, now),
     ]
 
 
-def _kept(before: State, now: State) -> Iterator[str]:
-    if not before.kept or not now.kept:
+def _kept(before: CertificateFacts, now: CertificateFacts) -> Iterator[str]:
+    if not before.certificates or not now.certificates:
         return
-    old = {(each.where, each.role): each for each in before.kept}
-    new = {(each.where, each.role): each for each in now.kept}
+    old = {(kept.where, kept.role): kept for kept in before.certificates}
+    new = {(kept.where, kept.role): kept for kept in now.certificates}
     for key in dict.fromkeys([*old, *new]):
         was, here = old.get(key), new.get(key)
         if _what(was) != _what(here):
             yield f"{key[0]}: {key[1]}: {_what(was)} -> {_what(here)}"
 
 
-def _what(kept: Kept | None) -> str:
+def _what(kept: KeptCertificate | None) -> str:
     if kept is None:
         return "none"
     if kept.certificate is None:
@@ -40,36 +47,36 @@ def _what(kept: Kept | None) -> str:
     return f"{about} ({kept.why_not})" if kept.why_not else about
 
 
-def _bundles(before: State, now: State) -> Iterator[str]:
-    old = {(each.where, each.webhook): each for each in before.bundles}
-    new = {(each.where, each.webhook): each for each in now.bundles}
+def _ca_bundles(before: CertificateFacts, now: CertificateFacts) -> Iterator[str]:
+    old = {(ca_bundle.where, ca_bundle.webhook): ca_bundle for ca_bundle in before.ca_bundles}
+    new = {(ca_bundle.where, ca_bundle.webhook): ca_bundle for ca_bundle in now.ca_bundles}
     for key in dict.fromkeys([*old, *new]):
         was, here = old.get(key), new.get(key)
         about = f"{key[0]}: {key[1]}"
         if here is None:
-            yield f"{about}: points at the Service no more"
+            yield f"{about}: no longer points at the Service"
         elif was is None:
             yield f"{about}: points at the Service, caBundle: {_anchors(here.anchors)}"
         else:
-            yield from (f"{about}: caBundle {each}" for each in _bundle(was, here))
+            yield from (f"{about}: caBundle {change}" for change in _ca_bundle(was, here))
 
 
-def _bundle(was: Bundle, here: Bundle) -> Iterator[str]:
-    if added := [each for each in here.anchors if each.fingerprint not in was.fingerprints]:
+def _ca_bundle(was: CaBundle, here: CaBundle) -> Iterator[str]:
+    if added := [anchor for anchor in here.anchors if anchor.fingerprint not in was.fingerprints]:
         yield f"+ {_anchors(added)}"
-    if gone := [each for each in was.anchors if each.fingerprint not in here.fingerprints]:
+    if gone := [anchor for anchor in was.anchors if anchor.fingerprint not in here.fingerprints]:
         yield f"- {_anchors(gone)}"
     if was.junk != here.junk:
         yield f"junk: {'; '.join(here.junk) or 'none'}"
 
 
-def _anchors(anchors: tuple[Summary, ...] | list[Summary]) -> str:
-    return "; ".join(f"{each.subject} serial {each.serial}" for each in anchors) or "empty"
+def _anchors(anchors: tuple[CertificateSummary, ...] | list[CertificateSummary]) -> str:
+    return "; ".join(f"{anchor.subject} serial {anchor.serial}" for anchor in anchors) or "empty"
 
 
-def _replicas(before: State, now: State) -> Iterator[str]:
-    old = {each.where: each for each in before.replicas}
-    new = {each.where: each for each in now.replicas}
+def _replicas(before: CertificateFacts, now: CertificateFacts) -> Iterator[str]:
+    old = {replica.where: replica for replica in before.ready}
+    new = {replica.where: replica for replica in now.ready}
     for where in dict.fromkeys([*old, *new]):
         was, here = old.get(where), new.get(where)
         if here is None:
@@ -86,10 +93,10 @@ def _serves(replica: Replica) -> str:
     return f"serves serial {serial(replica.leaf.serial)} until {replica.leaf.not_after:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _fit(before: State, now: State) -> Iterator[str]:
-    old, new = [str(each) for each in findings(before)], findings(now)
-    yield from (f"does not fit: {each}; fix: {each.fix}" for each in new if str(each) not in old)
-    texts = {str(each) for each in new}
-    yield from (f"no more: {each}" for each in old if each not in texts)
+def _fit(before: CertificateFacts, now: CertificateFacts) -> Iterator[str]:
+    old, new = [finding.text() for finding in check(before)], check(now)
+    yield from (f"does not fit: {finding.text()}; fix: {finding.fix}" for finding in new if finding.text() not in old)
+    still = {finding.text() for finding in new}
+    yield from (f"solved: {text}" for text in old if text not in still)
     if old and not new:
         yield "all fits again"

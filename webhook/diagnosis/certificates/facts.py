@@ -1,4 +1,4 @@
-"""What is known of the certificates around a Service: what is stored, what is served, and what each caBundle trusts."""
+"""Facts about the certificates of a Service: what is stored, what is served, and what each caBundle trusts."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from certs.bundle import contents, write
 from certs.decision import due
 from certs.inspect import Leaf, describe
+from webhook.diagnosis.unseen import MissingRight, NotSeen, missing_rights
 from webhook.install.server import Server
 from webhook.kube.webhookconfigurations import Service
 
 _CURVES: Final = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 
-Role = Literal["CA", "next CA", "leaf"]
+CertificateRole = Literal["CA", "next CA", "leaf"]
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
-    """A certificate for people; times are UTC.
+class CertificateSummary:
+    """What a certificate says of itself, for people; times are UTC.
 
-    `serial` and `fingerprint` (SHA-256) are hexadecimal; `renewal` is when a server that keeps it would replace it.
+    `serial` and `fingerprint` (SHA-256) are hexadecimal; `renewal` is when the server would replace it.
     """
 
     subject: str
@@ -40,8 +41,8 @@ class Summary:
     renewal: datetime
 
     @classmethod
-    def of(cls, certificate: x509.Certificate) -> Summary:
-        """What a certificate says of itself."""
+    def of(cls, certificate: x509.Certificate) -> CertificateSummary:
+        """The summary of a certificate."""
         leaf = describe(certificate)
         return cls(
             subject=leaf.subject,
@@ -57,45 +58,47 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A certificate in a Secret or a folder, `where`; `field` is its place in there, `why_not` why it is of no use.
-
-    `certificate` may be there all the same: it is what could be read.
+class KeptCertificate:
+    """A certificate in a Secret or in a folder, `where`. `field` is its place there, and `why_not` says why it cannot
+    be used, "" where it can; `certificate` is then what could be read of it all the same.
     """
 
     where: str
-    role: Role
+    role: CertificateRole
     field: str
-    certificate: Summary | None = None
+    certificate: CertificateSummary | None = None
     why_not: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Replica:
-    """A ready endpoint of the Service: what it serves, or why that cannot be seen from here."""
+    """A ready endpoint of the Service: the certificate that it serves, or why that cannot be seen from here
+    (`unreachable`, and `not_seen` where a right is missing)."""
 
     address: str
     pod: str = ""
     leaf: Leaf | None = None
     unreachable: str = ""
+    not_seen: NotSeen | None = None
 
     @property
     def where(self) -> str:
-        """How people find it."""
+        """Its address and its Pod, for people."""
         return f"replica {self.address} (Pod {self.pod})" if self.pod else f"replica {self.address}"
 
 
 @dataclass(frozen=True, slots=True)
-class Bundle:
-    """The caBundle of a webhook. `pem` is what a client reads of it: its certificates, with all `junk` left out.
+class CaBundle:
+    """The caBundle of a webhook, or a file of CA certificates. `pem` is what a client reads of it: the certificates,
+    without the `junk`.
 
-    `cert_manager` is the annotation by which cert-manager writes it, `certificate_of` that annotation's value.
+    `cert_manager` is the annotation by which cert-manager writes it, "" for none, and `certificate_of` its value.
     """
 
     where: str
     field: str
     webhook: str
-    anchors: tuple[Summary, ...] = ()
+    anchors: tuple[CertificateSummary, ...] = ()
     junk: tuple[str, ...] = ()
     pem: bytes = b""
     cert_manager: str = ""
@@ -104,55 +107,86 @@ class Bundle:
     @property
     def fingerprints(self) -> frozenset[str]:
         """Which certificates it holds."""
-        return frozenset(each.fingerprint for each in self.anchors)
+        return frozenset(anchor.fingerprint for anchor in self.anchors)
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """All of it at one moment. `trust` tells by who serves (`where`) and bundle why the bundle does not trust what is
-    served, "" where it does. `unseen` says what could not be looked at, and what to grant."""
+class CertificateFacts:
+    """The certificates around a Service at one moment, `at` (UTC). A fact that could not be looked at is `NotSeen`.
+
+    `kept` are the certificates in Secrets or in a folder; `configurations` the caBundles that point at the Service, by
+    the kind of their webhook configuration (`files` for CA files); `replicas` the ready endpoints of the Service.
+    `trust` tells, by who serves (`where`) and by caBundle (`pem`), why the caBundle does not trust what is served, ""
+    where it does.
+    """
 
     service: Service
     at: datetime
-    kept: tuple[Kept, ...] = ()
-    replicas: tuple[Replica, ...] = ()
-    bundles: tuple[Bundle, ...] = ()
+    kept: tuple[KeptCertificate, ...] | NotSeen = ()
+    configurations: Mapping[str, tuple[CaBundle, ...] | NotSeen] = field(default_factory=dict)
+    replicas: tuple[Replica, ...] | NotSeen = ()
     trust: Mapping[tuple[str, bytes], str] = field(default_factory=dict)
-    unseen: tuple[str, ...] = ()
-    # Whether the server issues its certificates itself, as its CA is stored; whether the leaf is of that CA; and the
-    # rotation that somebody asks for, "" for none.
+    # The Deployment behind the Service, None where there is none.
+    deployment: Server | NotSeen | None = None
+    # Whether the server issues its certificates itself: as the Deployment says, else as the Secrets look. Whether the
+    # serving certificate is of the CA in the CA's Secret; and the rotation that is requested there, "" for none.
     self_managed: bool = False
     leaf_of_ca: bool = False
     asked: str = ""
-    # The names that a self-managed leaf should have, where that is known.
+    # The names that a self-managed serving certificate should have, where that is known.
     names: tuple[str, ...] = ()
-    # The Deployment behind the Service, None where there is none or it may not be read: `guessed` then says what to
-    # grant, and where certificates come from is guessed by the Secrets.
-    server: Server | None = None
-    guessed: str = ""
-    # Whether the leaf's Secret says by `ca.crt` what to trust.
+    # Whether the Secret of the serving certificate holds `ca.crt`, which then says what to trust.
     authority: bool = False
-    # How replicas were asked: `direct` or `port-forward`.
+    # How replicas were reached: `direct` or `port-forward`.
     way: str = ""
-    # Files are looked at, and no cluster.
+    # These are the facts of a folder: there is no cluster.
     files: bool = False
 
-    def hidden(self, resource: str) -> bool:
-        """Whether objects of a resource could not be looked at."""
-        return any(resource in each for each in self.unseen)
+    @property
+    def certificates(self) -> tuple[KeptCertificate, ...]:
+        """The certificates that are kept, as far as they were seen."""
+        return () if isinstance(self.kept, NotSeen) else self.kept
+
+    @property
+    def ca_bundles(self) -> tuple[CaBundle, ...]:
+        """The caBundles that point at the Service, as far as they were seen."""
+        seen = (bundles for bundles in self.configurations.values() if not isinstance(bundles, NotSeen))
+        return tuple(ca_bundle for bundles in seen for ca_bundle in bundles)
+
+    @property
+    def configurations_seen(self) -> bool:
+        """Whether the webhook configurations of every kind were seen."""
+        return not any(isinstance(bundles, NotSeen) for bundles in self.configurations.values())
+
+    @property
+    def ready(self) -> tuple[Replica, ...]:
+        """The ready replicas, as far as they were seen."""
+        return () if isinstance(self.replicas, NotSeen) else self.replicas
 
     @property
     def unreachable(self) -> tuple[Replica, ...]:
-        """The ready replicas of which is not known what they serve."""
-        return tuple(each for each in self.replicas if each.unreachable)
+        """The ready replicas of which it is not known what they serve."""
+        return tuple(replica for replica in self.ready if replica.unreachable)
 
-    def one(self, role: Role) -> Kept | None:
+    @property
+    def server(self) -> Server | None:
+        """The Deployment behind the Service, if there is one and it was seen."""
+        return None if isinstance(self.deployment, NotSeen) else self.deployment
+
+    @property
+    def unseen(self) -> tuple[MissingRight, ...]:
+        """The rights without which it is not known whether the certificates fit. What the Deployment says can be
+        guessed, so a right to read it is not among them."""
+        forwarding = (replica.not_seen for replica in self.ready)
+        return missing_rights(*self.configurations.values(), self.kept, self.replicas, *forwarding)
+
+    def kept_as(self, role: CertificateRole) -> KeptCertificate | None:
         """What is kept in a role."""
-        return next((each for each in self.kept if each.role == role), None)
+        return next((kept for kept in self.certificates if kept.role == role), None)
 
-    def certificate(self, role: Role) -> Summary | None:
+    def certificate(self, role: CertificateRole) -> CertificateSummary | None:
         """The certificate that is kept in a role."""
-        kept = self.one(role)
+        kept = self.kept_as(role)
         return kept.certificate if kept else None
 
 
@@ -163,19 +197,20 @@ def serial(number: int) -> str:
 
 
 def read_bundle(pem: bytes) -> tuple[tuple[x509.Certificate, ...], tuple[str, ...]]:
-    """The certificates of a bundle as the API server reads them, and what it passes over, in words."""
-    found = contents(pem)
-    junk = {number: f"block {number} is a certificate that cannot be read" for number, _ in found.broken}
-    junk |= {number: f"block {number} is {what}: only CERTIFICATE counts" for number, what in found.others}
-    text = ("text outside of PEM blocks",) if found.text else ()
-    return tuple(dict.fromkeys(found.certificates)), (*(junk[number] for number in sorted(junk)), *text)
+    """The certificates of a caBundle (PEM) as the API server reads them, and what it passes over, in words."""
+    held = contents(pem)
+    junk = {number: f"block {number} is a certificate that cannot be read" for number, _ in held.broken}
+    junk |= {number: f"block {number} is {what}: only CERTIFICATE counts" for number, what in held.others}
+    text = ("text outside of PEM blocks",) if held.text else ()
+    return tuple(dict.fromkeys(held.certificates)), (*(junk[number] for number in sorted(junk)), *text)
 
 
-def bundle(where: str, place: str, webhook: str, pem: bytes, **more: str) -> Bundle:
-    """A caBundle as it was read, junk and all."""
+def read_ca_bundle(where: str, place: str, webhook: str, pem: bytes, **more: str) -> CaBundle:
+    """A caBundle (PEM) of a webhook at a field of an object, with what is passed over in it. `more`: other fields of
+    `CaBundle`."""
     certificates, junk = read_bundle(pem)
-    anchors = tuple(Summary.of(each) for each in certificates)
-    return Bundle(where, place, webhook, anchors, junk, write(certificates), **more)
+    anchors = tuple(CertificateSummary.of(certificate) for certificate in certificates)
+    return CaBundle(where, place, webhook, anchors, junk, write(certificates), **more)
 
 
 def first(pem: bytes) -> x509.Certificate | None:

@@ -1,4 +1,4 @@
-"""The same look at certificates in files, with no cluster."""
+"""Gathers the same facts about certificates in files, without a cluster."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from pathlib import Path
 
 from certs.inspect import CertificateError, check_pair
 from certs.tls import verdicts
-from webhook.diagnosis.certificates.facts import Bundle, Kept, State, Summary, bundle, first
+from webhook.diagnosis.certificates.facts import (
+    CaBundle,
+    CertificateFacts,
+    CertificateSummary,
+    KeptCertificate,
+    first,
+    read_ca_bundle,
+)
 from webhook.kube.webhookconfigurations import Service
 
 
@@ -15,38 +22,37 @@ class FileError(Exception):
     """A file that cannot be read: the message names it and says why."""
 
 
-def look(directory: Path, ca_bundle: Path | None, service: Service, now: datetime) -> State:
-    """`tls.crt` and `tls.key` of a folder, and the CAs to trust: those of `ca_bundle`, else of its `ca.crt`, if any.
-
-    Raises `FileError`.
+def gather_files(directory: Path, ca_bundle: Path | None, service: Service, now: datetime) -> CertificateFacts:
+    """The facts about `tls.crt` and `tls.key` of a folder at this moment (`now`, UTC). The CAs to trust are those of
+    `ca_bundle`, else those of `ca.crt` in the folder, if it is there. Raises `FileError`.
     """
     chain, key = _read(directory / "tls.crt"), _read(directory / "tls.key")
     trusted = ca_bundle or directory / "ca.crt"
-    bundles: tuple[Bundle, ...] = ()
+    bundles: tuple[CaBundle, ...] = ()
     if ca_bundle is not None or trusted.exists():
-        bundles = (bundle(str(trusted), "CA certificates", "", _read(trusted)),)
+        bundles = (read_ca_bundle(str(trusted), "CA certificates", "", _read(trusted)),)
     kept = _pair(directory, chain, key, now)
-    tried = [each.pem for each in bundles if each.anchors]
-    found = verdicts(chain, key, tried, service.dns_name) if not kept.why_not else {}
-    return State(
+    tried = [bundle.pem for bundle in bundles if bundle.anchors]
+    reasons = verdicts(chain, key, tried, service.dns_name) if not kept.why_not else {}
+    return CertificateFacts(
         service=service,
         at=now,
         kept=(kept,),
-        bundles=bundles,
-        trust={(kept.where, pem): why for pem, why in found.items()},
+        configurations={"files": bundles},
+        trust={(kept.where, pem): why for pem, why in reasons.items()},
         files=True,
     )
 
 
-def _pair(directory: Path, chain: bytes, key: bytes, now: datetime) -> Kept:
+def _pair(directory: Path, chain: bytes, key: bytes, now: datetime) -> KeptCertificate:
     certificate = first(chain)
-    summary = Summary.of(certificate) if certificate else None
+    summary = CertificateSummary.of(certificate) if certificate else None
     try:
         check_pair(chain, key, now)
     except CertificateError as error:
         part = "tls.crt" if error.part == "certificate" else "tls.key"
-        return Kept(str(directory), "leaf", part, summary, error.message)
-    return Kept(str(directory), "leaf", "tls.crt", summary)
+        return KeptCertificate(str(directory), "leaf", part, summary, error.message)
+    return KeptCertificate(str(directory), "leaf", "tls.crt", summary)
 
 
 def _read(path: Path) -> bytes:

@@ -1,4 +1,5 @@
-"""Reads, through the API and by TLS handshakes, what is known of the certificates around a Service."""
+"""Gathers the facts about the certificates of a Service: reads objects through the API server, and asks each ready
+replica for its certificate by a TLS handshake. All I/O of this room is here, but for `files` and `rotation`."""
 
 from __future__ import annotations
 
@@ -14,8 +15,18 @@ from certs.handshake import ProbeError
 from certs.inspect import Leaf, signed_by
 from certs.secrets import CA, CERTIFICATE, Stored, read_ca, read_leaf
 from certs.tls import verdicts, without_time
-from webhook.diagnosis.certificates.facts import Bundle, Kept, Replica, Role, State, Summary, bundle, first
-from webhook.diagnosis.reach import NotAllowed
+from webhook.diagnosis.certificates.facts import (
+    CaBundle,
+    CertificateFacts,
+    CertificateRole,
+    CertificateSummary,
+    KeptCertificate,
+    Replica,
+    first,
+    read_ca_bundle,
+)
+from webhook.diagnosis.pod_dialer import PortForwardForbidden
+from webhook.diagnosis.unseen import MissingRight, NotSeen, missing_rights
 from webhook.install.server import Server, server
 from webhook.kube.endpoints import Endpoint, listing, ready
 from webhook.kube.errors import ApiError, Forbidden, NotFound, Unauthorized, Unreachable
@@ -28,63 +39,64 @@ _FIELD: Final = re.compile(r"(data\[[^\]]+\]):? *(.*)", re.DOTALL)
 AT_ONCE: Final = 32
 
 
-class Reach(Protocol):
-    """How replicas are reached: `webhook.diagnosis.reach.Reach`."""
+class Dialer(Protocol):
+    """What connects to replicas: `webhook.diagnosis.pod_dialer.PodDialer`."""
 
     @property
     def way(self) -> str:
         """`direct` or `port-forward`."""
 
     async def probe(self, endpoint: Endpoint, name: str, bundle: bytes | None) -> Leaf:
-        """What an endpoint serves to who trusts this bundle, or anything for None."""
+        """The certificate that an endpoint serves to a client that trusts this caBundle, or any certificate for None.
+        Raises `ProbeError` and `PortForwardForbidden`."""
 
 
-class CannotReach(Exception):
-    """The API server does not answer, or not with what was asked for: nothing is known."""
+class GatherError(Exception):
+    """The API server does not answer, or not with what was requested: there are no facts."""
 
 
-async def look(
-    api: Api, service: Service, reach: Reach, now: datetime, secret: str = "", cluster_domain: str = ""
-) -> State:
-    """Everything at this moment. Raises `CannotReach`.
+async def gather(
+    api: Api, service: Service, dialer: Dialer, now: datetime, secret: str = "", cluster_domain: str = ""
+) -> CertificateFacts:
+    """The facts at this moment (`now`, UTC). Raises `GatherError`.
 
-    `secret` is the name of the leaf's Secret, where it is another than the Deployment says; with `cluster_domain` the
-    state knows which names a self-managed leaf should have. What is forbidden is said in the state, and the rest is
-    looked at all the same.
+    `secret` is the name of the Secret of the serving certificate, "" for the one that the Deployment mounts. With a
+    `cluster_domain`, the facts include the names that a self-managed certificate should have. Where a request is
+    forbidden, the fact is `NotSeen` and the others are gathered all the same.
     """
-    unseen: list[str] = []
-    bundles = await _bundles(api, service, unseen)
-    behind, guessed = await _server(api, service)
-    ca, leaf = await _secrets(api, service, _leaf_name(service, behind, secret), now, unseen)
-    tried = list(dict.fromkeys(each.pem for each in bundles if each.anchors))
-    endpoints = await _endpoints(api, service, unseen)
-    replicas, trust = await _Asked(reach, service, tried, unseen).ask(endpoints)
+    configurations = await _configurations(api, service)
+    deployment = await _deployment(api, service)
+    behind = None if isinstance(deployment, NotSeen) else deployment
+    ca, leaf, hidden = await _secrets(api, service, _leaf_name(service, behind, secret), now)
+    ca_bundles = [part for parts in configurations.values() if not isinstance(parts, NotSeen) for part in parts]
+    tried = list(dict.fromkeys(ca_bundle.pem for ca_bundle in ca_bundles if ca_bundle.anchors))
+    endpoints = await _endpoints(api, service)
+    handshakes = _Handshakes(dialer, service, tried)
+    replicas = endpoints if isinstance(endpoints, NotSeen) else await handshakes.all(endpoints)
+    trust = handshakes.trust
     if leaf.held is not None:
         pair = leaf.held.pair
-        found = verdicts(pair.certificate, pair.key, tried, service.dns_name)
-        trust |= {(_where(service, leaf.name), pem): why for pem, why in found.items()}
-    kept = _kept(service, ca, leaf, behind) if not any(" secrets/" in each for each in unseen) else ()
-    return State(
+        reasons = verdicts(pair.certificate, pair.key, tried, service.dns_name)
+        trust |= {(_where(service, leaf.name), pem): why for pem, why in reasons.items()}
+    return CertificateFacts(
         service=service,
         at=now,
-        kept=kept,
-        replicas=tuple(replicas),
-        bundles=tuple(bundles),
+        kept=hidden or _kept(service, ca, leaf, behind),
+        configurations=configurations,
+        replicas=replicas,
         trust=trust,
-        unseen=tuple(unseen),
+        deployment=deployment,
         self_managed=_self_managed(behind, ca, leaf),
         leaf_of_ca=bool(ca.held and leaf.held and signed_by(leaf.held.certificate, ca.held.certificate)),
         asked=ca.asked,
         names=service.dns_names(cluster_domain) if cluster_domain else (),
-        server=behind,
-        guessed=guessed,
         authority=bool(leaf.body and (leaf.body.get("data") or {}).get(CA)),
-        way=reach.way,
+        way=dialer.way,
     )
 
 
 def _leaf_name(service: Service, behind: Server | None, given: str) -> str:
-    """Where the leaf is kept, "" for in no Secret that is known."""
+    """The name of the Secret of the serving certificate, "" for no Secret that is known."""
     if given or behind is None or behind.mode == "self-managed":
         return given or f"{service.name}-tls"
     return behind.secret
@@ -100,97 +112,97 @@ def _self_managed(behind: Server | None, ca: Stored, leaf: Stored) -> bool:
 async def ask(
     api: Api, method: str, path: str, body: JSON | None = None, query: Mapping[str, str] | None = None
 ) -> JSON:
-    """One request. Raises `ApiError` where the API server says no, and `CannotReach` where it says nothing."""
+    """One request. Raises `ApiError` where the API server refuses it, and `GatherError` where it does not answer."""
     content_type = "application/merge-patch+json" if method == "PATCH" else "application/json"
     try:
         return await api.send(method, path, body, content_type, query)
     except TimeoutError:
-        raise CannotReach(f"the API server does not answer {method} {path} in time") from None
+        raise GatherError(f"the API server does not answer {method} {path} in time") from None
     except ApiError as error:
         if isinstance(error, Unreachable | Unauthorized) or error.status >= 500:
-            raise CannotReach(f"the API server cannot be asked ({method} {path}): {error.message}") from None
+            raise GatherError(f"the API server cannot be asked ({method} {path}): {error.message}") from None
         raise
 
 
-def grant(error: ApiError, verb: str, resource: str, namespace: str = "") -> str:
-    """What to grant so that a request is not forbidden any more."""
-    within = f" in namespace {namespace}" if namespace else ""
-    return f"grant {verb} on {resource}{within} to {error.user or 'this user'}"
-
-
 async def _get(
-    api: Api, path: str, resource: str, verb: str, namespace: str, unseen: list[str], query: JSON | None = None
-) -> JSON | None:
-    """The object; None where there is none, or it may not be read."""
+    api: Api, path: str, resource: str, verb: str, namespace: str, query: JSON | None = None
+) -> JSON | NotSeen | None:
+    """The object, None where it does not exist."""
     try:
         return await ask(api, "GET", path, query=query)
-    except ApiError as error:
-        if isinstance(error, NotFound):
-            return None
-        if not isinstance(error, Forbidden):
-            raise CannotReach(f"GET {path}: HTTP {error.status}: {error.message}") from None
-        unseen.append(f"may not {verb} {resource}: {grant(error, verb, resource, namespace)}")
+    except NotFound:
         return None
+    except Forbidden as error:
+        return NotSeen((MissingRight.of(error, verb, resource, namespace),))
+    except ApiError as error:
+        raise GatherError(f"GET {path}: HTTP {error.status}: {error.message}") from None
 
 
-async def _bundles(api: Api, service: Service, unseen: list[str]) -> list[Bundle]:
-    found = []
+async def _configurations(api: Api, service: Service) -> dict[str, tuple[CaBundle, ...] | NotSeen]:
+    """The caBundles that point at the Service, by the kind of their configuration."""
+    bundles: dict[str, tuple[CaBundle, ...] | NotSeen] = {}
     for kind, resource in RESOURCES.items():
-        qualified = f"{resource}.admissionregistration.k8s.io"
-        body = await _get(api, f"{ROOT}/{resource}", qualified, "list", "", unseen)
-        for item in _items(body):
-            for entry in pointing({**item, "kind": kind}, service):
-                annotations = item["metadata"].get("annotations") or {}
-                one = bundle(
-                    f"{kind} {entry.configuration}",
-                    f"webhooks[{entry.index}].clientConfig.caBundle",
-                    entry.webhook,
-                    entry.bundle,
-                    cert_manager=entry.cert_manager,
-                    certificate_of=str(annotations.get(entry.cert_manager, "")) if entry.cert_manager else "",
-                )
-                found.append(replace(one, junk=(*one.junk, entry.junk)) if entry.junk else one)
-    return found
+        body = await _get(api, f"{ROOT}/{resource}", f"{resource}.admissionregistration.k8s.io", "list", "")
+        bundles[kind] = body if isinstance(body, NotSeen) else _ca_bundles(kind, _items(body), service)
+    return bundles
 
 
-async def _server(api: Api, service: Service) -> tuple[Server | None, str]:
-    """The Deployment behind the Service; and what to grant where that cannot be told, "" where it can.
+def _ca_bundles(kind: str, configurations: list[JSON], service: Service) -> tuple[CaBundle, ...]:
+    bundles = []
+    for configuration in configurations:
+        annotations = configuration["metadata"].get("annotations") or {}
+        for entry in pointing({**configuration, "kind": kind}, service):
+            ca_bundle = read_ca_bundle(
+                f"{kind} {entry.configuration}",
+                f"webhooks[{entry.index}].clientConfig.caBundle",
+                entry.webhook,
+                entry.bundle,
+                cert_manager=entry.cert_manager,
+                certificate_of=str(annotations.get(entry.cert_manager, "")) if entry.cert_manager else "",
+            )
+            bundles.append(replace(ca_bundle, junk=(*ca_bundle.junk, entry.junk)) if entry.junk else ca_bundle)
+    return tuple(bundles)
 
-    Who may not read it, as the server itself, sees the rest all the same.
+
+async def _deployment(api: Api, service: Service) -> Server | NotSeen | None:
+    """The Deployment behind the Service.
+
+    A user who may not read it, such as the server itself, sees the rest all the same.
     """
-    within = f"namespaces/{service.namespace}"
-    where = f"/api/v1/{within}/services/{service.name}"
-    lacking: list[str] = []
-    body = await _get(api, where, f"services/{service.name}", "get", service.namespace, lacking)
-    where = f"/apis/apps/v1/{within}/deployments"
-    deployments = await _get(api, where, "deployments.apps", "list", service.namespace, lacking)
-    found = server(_items(deployments), body, service)
-    return found, "" if found else "; ".join(lacking)
+    namespace = service.namespace
+    within = f"namespaces/{namespace}"
+    body = await _get(api, f"/api/v1/{within}/services/{service.name}", f"services/{service.name}", "get", namespace)
+    deployments = await _get(api, f"/apis/apps/v1/{within}/deployments", "deployments.apps", "list", namespace)
+    behind = server(_items(deployments), None if isinstance(body, NotSeen) else body, service)
+    missing = missing_rights(body, deployments)
+    return NotSeen(missing) if behind is None and missing else behind
 
 
-async def _secrets(
-    api: Api, service: Service, leaf_name: str, now: datetime, unseen: list[str]
-) -> tuple[Stored, Stored]:
-    root = f"/api/v1/namespaces/{service.namespace}/secrets"
+async def _secrets(api: Api, service: Service, leaf_name: str, now: datetime) -> tuple[Stored, Stored, NotSeen | None]:
+    """What the Secrets of the CA and of the serving certificate hold, and which of them could not be read."""
     ca_name = f"{service.name}-ca"
-    ca = await _get(api, f"{root}/{ca_name}", f"secrets/{ca_name}", "get", service.namespace, unseen)
-    if not leaf_name:
-        return read_ca(ca_name, ca, now), Stored("")
-    leaf = await _get(api, f"{root}/{leaf_name}", f"secrets/{leaf_name}", "get", service.namespace, unseen)
-    return read_ca(ca_name, ca, now), read_leaf(leaf_name, leaf, now)
+    bodies = [await _secret(api, service.namespace, name) if name else None for name in (ca_name, leaf_name)]
+    missing = missing_rights(*bodies)
+    ca, leaf = (None if isinstance(body, NotSeen) else body for body in bodies)
+    stored = read_leaf(leaf_name, leaf, now) if leaf_name else Stored("")
+    return read_ca(ca_name, ca, now), stored, NotSeen(missing) if missing else None
 
 
-def _kept(service: Service, ca: Stored, leaf: Stored, behind: Server | None) -> tuple[Kept, ...]:
-    found = []
-    # A server that reads files has no CA, and one that is left of before is not of use to it.
+async def _secret(api: Api, namespace: str, name: str) -> JSON | NotSeen | None:
+    return await _get(api, f"/api/v1/namespaces/{namespace}/secrets/{name}", f"secrets/{name}", "get", namespace)
+
+
+def _kept(service: Service, ca: Stored, leaf: Stored, behind: Server | None) -> tuple[KeptCertificate, ...]:
+    kept = []
+    # A server that reads files has no CA, and does not use one that is left over.
     if behind is None or behind.mode == "self-managed":
-        found.append(_one(service, ca, "CA", CERTIFICATE, ca.why_not))
+        kept.append(_one(service, ca, "CA", CERTIFICATE, ca.why_not))
         if ca.has_next:
-            found.append(_one(service, ca, "next CA", "next.crt", ca.next_why_not))
-    return (*found, _one(service, leaf, "leaf", CERTIFICATE, leaf.why_not)) if leaf.name else tuple(found)
+            kept.append(_one(service, ca, "next CA", "next.crt", ca.next_why_not))
+    return (*kept, _one(service, leaf, "leaf", CERTIFICATE, leaf.why_not)) if leaf.name else tuple(kept)
 
 
-def _one(service: Service, stored: Stored, role: Role, key: str, why_not: str) -> Kept:
+def _one(service: Service, stored: Stored, role: CertificateRole, key: str, why_not: str) -> KeptCertificate:
     data = stored.body.get("data") if stored.body else None
     text = data.get(key) if isinstance(data, dict) else None
     try:
@@ -198,11 +210,11 @@ def _one(service: Service, stored: Stored, role: Role, key: str, why_not: str) -
     except ValueError:
         certificate = None
     place = _FIELD.fullmatch(why_not)
-    return Kept(
+    return KeptCertificate(
         _where(service, stored.name),
         role,
         place[1] if place else f"data[{key}]",
-        Summary.of(certificate) if certificate else None,
+        CertificateSummary.of(certificate) if certificate else None,
         place[2] if place else why_not,
     )
 
@@ -211,67 +223,70 @@ def _where(service: Service, name: str) -> str:
     return f"Secret {service.namespace}/{name}"
 
 
-async def _endpoints(api: Api, service: Service, unseen: list[str]) -> list[Endpoint]:
-    """Each ready endpoint, each once."""
+async def _endpoints(api: Api, service: Service) -> list[Endpoint] | NotSeen:
+    """Each ready endpoint of the Service, each once."""
     root, query = listing(service)
-    body = await _get(api, root, "endpointslices.discovery.k8s.io", "list", service.namespace, unseen, query)
-    return list(dict.fromkeys(each for item in _items(body) for each in ready(item)))
+    body = await _get(api, root, "endpointslices.discovery.k8s.io", "list", service.namespace, query)
+    if isinstance(body, NotSeen):
+        return body
+    return list(dict.fromkeys(endpoint for endpoint_slice in _items(body) for endpoint in ready(endpoint_slice)))
 
 
-class _Asked:
-    """Asks replicas what they serve, and notes once what may not be asked."""
+class _Handshakes:
+    """Asks replicas for their certificates. `trust` tells, by replica and caBundle, why that does not trust it."""
 
-    def __init__(self, reach: Reach, service: Service, bundles: list[bytes], unseen: list[str]) -> None:
-        self._reach = reach
+    def __init__(self, dialer: Dialer, service: Service, ca_bundles: list[bytes]) -> None:
+        self.trust: dict[tuple[str, bytes], str] = {}
+        self._dialer = dialer
         self._service = service
-        self._bundles = bundles
-        self._unseen = unseen
+        self._ca_bundles = ca_bundles
         self._gate = asyncio.Semaphore(AT_ONCE)
 
-    async def ask(self, endpoints: list[Endpoint]) -> tuple[list[Replica], dict[tuple[str, bytes], str]]:
-        """The replicas, and by who serves and bundle why that does not trust it."""
-        found = await asyncio.gather(*map(self._one, endpoints))
-        trust = {(replica.where, pem): why for replica, verdict in found for pem, why in verdict.items()}
-        return [replica for replica, _ in found], trust
+    async def all(self, endpoints: list[Endpoint]) -> tuple[Replica, ...]:
+        """The replicas at these endpoints, in this order."""
+        return tuple(await asyncio.gather(*map(self._one, endpoints)))
 
-    async def _one(self, endpoint: Endpoint) -> tuple[Replica, dict[bytes, str]]:
+    async def _one(self, endpoint: Endpoint) -> Replica:
         async with self._gate:
             try:
                 return await self._replica(endpoint)
             except ProbeError as error:
-                return Replica(endpoint.address, endpoint.pod, unreachable=_bare(error, endpoint)), {}
-            except NotAllowed as error:
-                self._forbidden(str(error))
-                return Replica(endpoint.address, endpoint.pod, unreachable="pods/portforward is forbidden"), {}
+                return Replica(endpoint.address, endpoint.pod, unreachable=_bare(error, endpoint))
+            except PortForwardForbidden as error:
+                lost = "forward ports to Pods, so what replicas serve is not seen"
+                # Since Kubernetes 1.35 a WebSocket needs `create` as well.
+                right = MissingRight.of(
+                    ApiError(403, str(error)), "get and create", "pods/portforward", self._service.namespace, lost
+                )
+                return Replica(
+                    endpoint.address,
+                    endpoint.pod,
+                    unreachable="pods/portforward is forbidden",
+                    not_seen=NotSeen((right,)),
+                )
 
-    async def _replica(self, endpoint: Endpoint) -> tuple[Replica, dict[bytes, str]]:
-        """What one endpoint serves, and what each bundle makes of that."""
+    async def _replica(self, endpoint: Endpoint) -> Replica:
+        """What one endpoint serves; whether each caBundle trusts it is noted."""
         name = self._service.dns_name
-        verdict: dict[bytes, str] = {}
-        leaf = await self._reach.probe(endpoint, name, None)
-        for pem in self._bundles:
+        reasons: dict[bytes, str] = {}
+        replica = Replica(endpoint.address, endpoint.pod, await self._dialer.probe(endpoint, name, None))
+        for pem in self._ca_bundles:
             try:
-                await self._reach.probe(endpoint, name, pem)
-                verdict[pem] = ""
+                await self._dialer.probe(endpoint, name, pem)
+                reasons[pem] = ""
             except ProbeError as error:
                 if error.kind == "unreachable":
                     raise
-                verdict[pem] = _bare(error, endpoint)
-        return Replica(endpoint.address, endpoint.pod, leaf), verdict
-
-    def _forbidden(self, message: str) -> None:
-        # Since Kubernetes 1.35 a WebSocket needs `create` as well.
-        what = grant(ApiError(403, message), "get and create", "pods/portforward", self._service.namespace)
-        text = f"may not forward ports to Pods, so what replicas serve is not seen: {what}"
-        if text not in self._unseen:
-            self._unseen.append(text)
+                reasons[pem] = _bare(error, endpoint)
+        self.trust |= {(replica.where, pem): why for pem, why in reasons.items()}
+        return replica
 
 
 def _bare(error: ProbeError, endpoint: Endpoint) -> str:
     return without_time(error.message.removeprefix(f"{endpoint.host}:{endpoint.port}: "))
 
 
-def _items(body: JSON | None) -> list[JSON]:
-    items: Any = (body or {}).get("items")
-    found = items if isinstance(items, list) else []
-    return [each for each in found if isinstance(each, dict) and isinstance(each.get("metadata"), dict)]
+def _items(body: JSON | NotSeen | None) -> list[JSON]:
+    items: Any = body.get("items") if isinstance(body, dict) else None
+    listed = items if isinstance(items, list) else []
+    return [item for item in listed if isinstance(item, dict) and isinstance(item.get("metadata"), dict)]

@@ -1,4 +1,4 @@
-"""A state as text for people and as JSON for programs. Keys are in neither: they are in no state."""
+"""The facts and what does not fit, as text for people and as JSON for programs. No private key is in either."""
 
 from __future__ import annotations
 
@@ -7,72 +7,62 @@ from datetime import datetime
 from typing import Any
 
 from certs.inspect import Leaf
-from webhook.diagnosis.certificates.facts import Kept, State, Summary, serial
-from webhook.diagnosis.certificates.fit import Finding, findings, remarks
+from webhook.diagnosis.certificates.checks import check, remarks
+from webhook.diagnosis.certificates.facts import CertificateFacts, CertificateSummary, KeptCertificate, serial
+from webhook.diagnosis.unseen import NotSeen
 
 JSON = dict[str, Any]
 
 
-def text(state: State) -> str:
-    """Everything, aligned, with what does not fit at the end."""
-    return "\n".join([*_head(state), *_kept(state), *_replicas(state), *_bundles(state), "", *_verdict(state)])
+def text(facts: CertificateFacts) -> str:
+    """All facts in aligned columns, and what does not fit at the end."""
+    return "\n".join([*_head(facts), *_kept(facts), *_replicas(facts), *_ca_bundles(facts), "", *_verdict(facts)])
 
 
-def as_json(state: State) -> JSON:
-    """Everything; times are RFC 3339 in UTC, `fits` is null where something could not be looked at."""
-    found = findings(state)
+def as_json(facts: CertificateFacts) -> JSON:
+    """All facts; times are RFC 3339 in UTC, `fits` is null where something could not be looked at."""
+    findings = check(facts)
     return {
-        "service": f"{state.service.namespace}/{state.service.name}",
-        "dnsName": state.service.dns_name,
-        "time": stamp(state.at),
-        "fits": False if found else (None if state.unseen or state.unreachable else True),
-        "selfManaged": state.self_managed,
-        "rotationAsked": state.asked or None,
+        "service": f"{facts.service.namespace}/{facts.service.name}",
+        "dnsName": facts.service.dns_name,
+        "time": stamp(facts.at),
+        "fits": False if findings else (None if facts.unseen or facts.unreachable else True),
+        "selfManaged": facts.self_managed,
+        "rotationAsked": facts.asked or None,
         "certificates": [
             {
-                "object": each.where,
-                "role": each.role,
-                "field": each.field,
-                "problem": each.why_not or None,
-                "certificate": _summary(each.certificate) if each.certificate else None,
+                "object": kept.where,
+                "role": kept.role,
+                "field": kept.field,
+                "problem": kept.why_not or None,
+                "certificate": _summary(kept.certificate) if kept.certificate else None,
             }
-            for each in state.kept
+            for kept in facts.certificates
         ],
-        "replicasAskedBy": state.way or None,
+        "replicasAskedBy": facts.way or None,
         "replicas": [
             {
-                "address": each.address,
-                "pod": each.pod or None,
-                "unreachable": each.unreachable or None,
-                "certificate": _leaf(each.leaf) if each.leaf else None,
+                "address": replica.address,
+                "pod": replica.pod or None,
+                "unreachable": replica.unreachable or None,
+                "certificate": _leaf(replica.leaf) if replica.leaf else None,
             }
-            for each in state.replicas
+            for replica in facts.ready
         ],
         "caBundles": [
             {
-                "object": each.where,
-                "field": each.field,
-                "webhook": each.webhook,
-                "certificates": [_summary(anchor) for anchor in each.anchors],
-                "junk": list(each.junk),
-                "writtenBy": each.cert_manager or None,
+                "object": ca_bundle.where,
+                "field": ca_bundle.field,
+                "webhook": ca_bundle.webhook,
+                "certificates": [_summary(anchor) for anchor in ca_bundle.anchors],
+                "junk": list(ca_bundle.junk),
+                "writtenBy": ca_bundle.cert_manager or None,
             }
-            for each in state.bundles
+            for ca_bundle in facts.ca_bundles
         ],
-        "findings": [finding(each) for each in found],
-        "remarks": remarks(state),
-        "unseen": list(state.unseen),
-    }
-
-
-def finding(each: Finding) -> JSON:
-    """A finding, as JSON has it."""
-    return {
-        "object": each.object,
-        "field": each.field,
-        "value": each.value,
-        "message": each.message,
-        "fix": each.fix,
+        "findings": [finding.as_json() for finding in findings],
+        "remarks": [remark.line() for remark in remarks(facts)],
+        "unseen": [right.text() for right in facts.unseen],
     }
 
 
@@ -81,30 +71,35 @@ def stamp(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _head(state: State) -> Iterator[str]:
-    service = state.service
-    yield f"Service {service.namespace}/{service.name} ({service.dns_name}), {stamp(state.at)}"
-    if state.asked:
-        yield f"a rotation is asked for: {state.asked}"
+def _head(facts: CertificateFacts) -> Iterator[str]:
+    service = facts.service
+    yield f"Service {service.namespace}/{service.name} ({service.dns_name}), {stamp(facts.at)}"
+    if facts.asked:
+        yield f"a rotation is requested: {facts.asked}"
 
 
-def _kept(state: State) -> Iterator[str]:
-    if not state.kept:
+def _kept(facts: CertificateFacts) -> Iterator[str]:
+    if not facts.certificates:
         return
     yield ""
     yield "Certificates"
-    due = "renew by" if state.files else "renewal due"
-    rows = [(each.where, each.role, *_of(each, state.at, due)) for each in state.kept]
-    yield from table(rows)
+    due = "renew by" if facts.files else "renewal due"
+    yield from table([(kept.where, kept.role, *_of(kept, facts.at, due)) for kept in facts.certificates])
 
 
-def _of(kept: Kept, now: datetime, due: str) -> tuple[str, ...]:
-    found = kept.certificate
-    if found is None:
+def _of(kept: KeptCertificate, now: datetime, due: str) -> tuple[str, ...]:
+    certificate = kept.certificate
+    if certificate is None:
         return (kept.why_not if kept.why_not == "there is none" else f"{kept.field}: {kept.why_not}",)
-    renewal = "" if kept.role == "next CA" else f"{due} {found.renewal:%Y-%m-%d}"
+    renewal = "" if kept.role == "next CA" else f"{due} {certificate.renewal:%Y-%m-%d}"
     why = f"{kept.field}: {kept.why_not}" if kept.why_not else renewal
-    return found.subject, f"serial {_short(found.serial)}", found.key, _from_until(found, now), why
+    return (
+        certificate.subject,
+        f"serial {_short(certificate.serial)}",
+        certificate.key,
+        _from_until(certificate, now),
+        why,
+    )
 
 
 _WAYS = {
@@ -113,61 +108,65 @@ _WAYS = {
 }
 
 
-def _replicas(state: State) -> Iterator[str]:
-    if state.files:
+def _replicas(facts: CertificateFacts) -> Iterator[str]:
+    if facts.files:
         return
     yield ""
-    yield f"Replicas ({_WAYS[state.way]})" if state.way in _WAYS else "Replicas"
+    yield f"Replicas ({_WAYS[facts.way]})" if facts.way in _WAYS else "Replicas"
     rows = [
         (
-            each.where.removeprefix("replica "),
+            replica.where.removeprefix("replica "),
             *(
-                (each.leaf.subject, f"serial {_short(serial(each.leaf.serial))}", _from_until(each.leaf, state.at))
-                if each.leaf
-                else (f"cannot be reached from here: {each.unreachable}",)
+                (
+                    replica.leaf.subject,
+                    f"serial {_short(serial(replica.leaf.serial))}",
+                    _from_until(replica.leaf, facts.at),
+                )
+                if replica.leaf
+                else (f"cannot be reached from here: {replica.unreachable}",)
             ),
         )
-        for each in state.replicas
+        for replica in facts.ready
     ]
-    nothing = "  not seen" if state.hidden("endpointslices") else "  none is ready"
+    nothing = "  not seen" if isinstance(facts.replicas, NotSeen) else "  none is ready"
     yield from table(rows) if rows else (nothing,)
 
 
-def _bundles(state: State) -> Iterator[str]:
+def _ca_bundles(facts: CertificateFacts) -> Iterator[str]:
     yield ""
-    yield "CA files" if state.files else "caBundles"
+    yield "CA files" if facts.files else "caBundles"
     rows: list[tuple[str, ...]] = []
-    for each in state.bundles:
-        about = (each.where, each.webhook) if each.webhook else (each.where,)
+    for ca_bundle in facts.ca_bundles:
+        about = (ca_bundle.where, ca_bundle.webhook) if ca_bundle.webhook else (ca_bundle.where,)
         rows += [
-            (*about, anchor.subject, f"serial {_short(anchor.serial)}", _until(anchor.not_after, state.at))
-            for anchor in each.anchors
+            (*about, anchor.subject, f"serial {_short(anchor.serial)}", _until(anchor.not_after, facts.at))
+            for anchor in ca_bundle.anchors
         ]
-        if not each.anchors:
+        if not ca_bundle.anchors:
             rows.append((*about, "no certificate"))
-    nothing = "  not seen" if state.hidden("webhookconfigurations") else "  none"
+    nothing = "  none" if facts.configurations_seen else "  not seen"
     yield from table(rows) if rows else (nothing,)
 
 
-def _verdict(state: State) -> Iterator[str]:
-    for each in remarks(state):
-        yield f"note: {each}"
-    found = findings(state)
-    if not found:
-        if state.unreachable:
-            count = f"{len(state.unreachable)} of {len(state.replicas)}"
+def _verdict(facts: CertificateFacts) -> Iterator[str]:
+    for remark in remarks(facts):
+        yield f"note: {remark.line()}"
+    findings = check(facts)
+    if not findings:
+        if facts.unreachable:
+            count = f"{len(facts.unreachable)} of {len(facts.ready)}"
             yield f"not known whether it fits: what {count} replicas serve could not be seen from here"
-        elif not state.unseen:
-            yield f"fits: what is served is trusted by every caBundle for {state.service.dns_name}"
+        elif not facts.unseen:
+            yield f"fits: what is served is trusted by every caBundle for {facts.service.dns_name}"
         return
-    yield f"does not fit, {len(found)} {'finding' if len(found) == 1 else 'findings'}:"
-    for one in found:
-        yield f"- {one}"
-        yield f"  fix: {one.fix}"
+    yield f"does not fit, {len(findings)} {'finding' if len(findings) == 1 else 'findings'}:"
+    for finding in findings:
+        yield f"- {finding.text()}"
+        yield f"  fix: {finding.fix}"
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows with their columns aligned, two spaces in; a row's last column is as long as it likes."""
+    """Rows with their columns aligned, indented by two spaces; a row's last column may have any length."""
     widths: dict[int, int] = {}
     for row in rows:
         for number, cell in enumerate(row[:-1]):
@@ -179,7 +178,7 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def _from_until(certificate: Summary | Leaf, now: datetime) -> str:
+def _from_until(certificate: CertificateSummary | Leaf, now: datetime) -> str:
     return f"{certificate.not_before:%Y-%m-%d} to {_until(certificate.not_after, now).removeprefix('until ')}"
 
 
@@ -195,26 +194,26 @@ def _short(number: str) -> str:
     return number if len(number) <= 12 else f"{number[:12]}…"
 
 
-def _summary(each: Summary) -> JSON:
+def _summary(certificate: CertificateSummary) -> JSON:
     return {
-        "subject": each.subject,
-        "issuer": each.issuer,
-        "serial": each.serial,
-        "sha256": each.fingerprint,
-        "notBefore": stamp(each.not_before),
-        "notAfter": stamp(each.not_after),
-        "key": each.key,
-        "names": list(each.names),
-        "renewalDue": stamp(each.renewal),
+        "subject": certificate.subject,
+        "issuer": certificate.issuer,
+        "serial": certificate.serial,
+        "sha256": certificate.fingerprint,
+        "notBefore": stamp(certificate.not_before),
+        "notAfter": stamp(certificate.not_after),
+        "key": certificate.key,
+        "names": list(certificate.names),
+        "renewalDue": stamp(certificate.renewal),
     }
 
 
-def _leaf(each: Leaf) -> JSON:
+def _leaf(certificate: Leaf) -> JSON:
     return {
-        "subject": each.subject,
-        "issuer": each.issuer,
-        "serial": serial(each.serial),
-        "notBefore": stamp(each.not_before),
-        "notAfter": stamp(each.not_after),
-        "names": list(each.names),
+        "subject": certificate.subject,
+        "issuer": certificate.issuer,
+        "serial": serial(certificate.serial),
+        "notBefore": stamp(certificate.not_before),
+        "notAfter": stamp(certificate.not_after),
+        "names": list(certificate.names),
     }

@@ -1,4 +1,4 @@
-"""A rotation, asked for and followed from outside: the running server's leader does it, step by step."""
+"""A rotation of certificates, requested and followed from outside: the leader of the running server does it."""
 
 from __future__ import annotations
 
@@ -9,36 +9,41 @@ from datetime import datetime
 from typing import Final, Literal
 
 from certs.secrets import ROTATE
-from webhook.diagnosis.certificates.facts import Bundle, Replica, State, Summary, serial
-from webhook.diagnosis.certificates.gather import CannotReach, ask, grant
+from webhook.diagnosis import commands
+from webhook.diagnosis.certificates.facts import CaBundle, CertificateFacts, CertificateSummary, serial
+from webhook.diagnosis.certificates.gather import GatherError, ask
+from webhook.diagnosis.unseen import MissingRight
 from webhook.kube.errors import ApiError, Forbidden, NotFound
 from webhook.kube.interface import Api
 from webhook.kube.webhookconfigurations import FIELD_MANAGER, Service
 
-Kind = Literal["ca", "leaf"]
+Rotated = Literal["ca", "leaf"]
 
 
-class Refused(Exception):
-    """A rotation that cannot be asked for: the message says what to do instead."""
+class RotationRefused(Exception):
+    """A rotation that cannot be requested: the message says what to do instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What is done, a sentence each, in order; and what is waited for and why, "" where all is done."""
+    """What is done, one sentence for each step in order; and what is waited for and why, "" where all is done."""
 
     done: tuple[str, ...]
     waits_for: str = ""
     why: str = ""
 
 
-async def request(api: Api, before: State, kind: Kind) -> str:
-    """Ask the leader for a rotation; a sentence of what was done comes out. Raises `Refused` and `CannotReach`."""
+async def request(api: Api, before: CertificateFacts, kind: Rotated) -> str:
+    """Ask the leader for a rotation of `kind`, after the facts of `before`; returns a sentence about what was done.
+
+    Raises `RotationRefused` and `GatherError`.
+    """
     service = before.service
     where = f"Secret {service.namespace}/{service.name}-ca"
-    if before.one("CA") is None:
-        raise CannotReach("; ".join(before.unseen))
+    if before.kept_as("CA") is None:
+        raise GatherError("; ".join(right.text() for right in before.unseen))
     if before.certificate("CA") is None:
-        raise Refused(_instead(before, where))
+        raise RotationRefused(_instead(before, where))
     if kind == "ca" and before.certificate("next CA") is not None:
         return f"a rotation of the CA is under way already: {where} holds the next CA"
     value = f"{kind}@{before.at:%Y-%m-%dT%H:%M:%SZ}"
@@ -48,36 +53,40 @@ async def request(api: Api, before: State, kind: Kind) -> str:
         await ask(api, "PATCH", path, body, {"fieldManager": f"{FIELD_MANAGER}-certs"})
     except ApiError as error:
         if isinstance(error, NotFound):
-            raise Refused(
+            raise RotationRefused(
                 f"{where} was deleted: the leader makes a new CA by itself, and all follows from that"
             ) from None
         if isinstance(error, Forbidden):
-            what = grant(error, "patch", f"secrets/{service.name}-ca", service.namespace)
-            raise CannotReach(f"may not ask for a rotation: {what}") from None
-        raise CannotReach(f"{where} cannot be annotated: HTTP {error.status}: {error.message}") from None
+            right = MissingRight.of(
+                error, "patch", f"secrets/{service.name}-ca", service.namespace, lost="ask for a rotation"
+            )
+            raise GatherError(right.text()) from None
+        raise GatherError(f"{where} cannot be annotated: HTTP {error.status}: {error.message}") from None
     return f"asked for a new {'CA' if kind == 'ca' else 'leaf'}: {where} has annotation {ROTATE}={value}"
 
 
-def _instead(state: State, where: str) -> str:
-    by = next((each for each in state.bundles if each.cert_manager), None)
-    kept = state.one("CA")
+def _instead(facts: CertificateFacts, where: str) -> str:
+    by = next((ca_bundle for ca_bundle in facts.ca_bundles if ca_bundle.cert_manager), None)
+    kept = facts.kept_as("CA")
     if kept is not None and kept.why_not != "there is none":
         return f"{where}: {kept.field}: {kept.why_not}: the leader makes a new CA by itself, and all follows from that"
     what = f"{where} is not there, so the certificates are not self-managed"
     if by is not None:
-        namespace, _, name = by.certificate_of.rpartition("/")
         return (
             f"{what}: cert-manager keeps them ({by.where} has annotation {by.cert_manager}); renew there: "
-            f"cmctl renew -n {namespace or state.service.namespace} {name or 'CERTIFICATE'}"
+            f"{commands.renew(by.certificate_of, facts.service.namespace)}"
         )
     return (
-        f"{what}: issue new ones with linkerd-webhook certs issue --out DIR --ca-cert ca.crt --ca-key ca.key, and put "
+        f"{what}: issue new ones with {commands.ISSUE} --ca-cert ca.crt --ca-key ca.key, and put "
         "them into the Secret that the replicas mount"
     )
 
 
-def progress(before: State, now: State, kind: Kind) -> Progress:
-    """How far a rotation is. Pure. Steps that went by between two looks count as done."""
+def progress(before: CertificateFacts, now: CertificateFacts, kind: Rotated) -> Progress:
+    """How far a rotation of `kind` is, by the facts from before it and those of now. Pure.
+
+    Steps that were done and undone between the two count as done.
+    """
     if kind == "leaf":
         steps = [_new_leaf(before, now), _replicas(now)]
         reached = 0 if steps[0][1] else 1 if steps[1][1] else 2
@@ -92,12 +101,12 @@ def progress(before: State, now: State, kind: Kind) -> Progress:
     return Progress(done, *steps[reached])
 
 
-# A step: the sentence that tells it, and why it is not done, "" where it is.
+# A step: the sentence about it, and why it is not done, "" where it is.
 _Step = tuple[str, str]
 
 
 def _reached(steps: list[_Step]) -> int:
-    """How many of a CA's steps are done. What can only be so afterwards proves what came before."""
+    """How many of the steps of a CA's rotation are done. A later step that is done proves those before it."""
     stored, side_by_side, signs, leaf, replicas, gone = (not why for _, why in steps)
     if signs and leaf:
         return 4 if not replicas else 6 if gone else 5
@@ -106,32 +115,32 @@ def _reached(steps: list[_Step]) -> int:
     return 0 if not stored else 2 if side_by_side else 1
 
 
-def _new_ca(before: State, now: State) -> Summary | None:
+def _new_ca(before: CertificateFacts, now: CertificateFacts) -> CertificateSummary | None:
     old = before.certificate("CA")
-    for found in (now.certificate("next CA"), now.certificate("CA")):
-        if found is not None and (old is None or found.fingerprint != old.fingerprint):
-            return found
+    for ca in (now.certificate("next CA"), now.certificate("CA")):
+        if ca is not None and (old is None or ca.fingerprint != old.fingerprint):
+            return ca
     return None
 
 
-def _stored(now: State, new: Summary | None) -> _Step:
+def _stored(now: CertificateFacts, new: CertificateSummary | None) -> _Step:
     if new is not None:
         return f"the next CA is stored: {_named(new)}", ""
     return "the next CA is stored", _by_the_leader(now)
 
 
-def _side_by_side(now: State, new: Summary | None) -> _Step:
-    lacking = [each for each in _writable(now) if new is None or new.fingerprint not in each.fingerprints]
+def _side_by_side(now: CertificateFacts, new: CertificateSummary | None) -> _Step:
+    lacking = [bundle for bundle in _writable(now) if new is None or new.fingerprint not in bundle.fingerprints]
     return "old and new CA are side by side in every caBundle", _named_bundles(lacking, "lacks the next CA")
 
 
-def _signs(now: State, new: Summary | None) -> _Step:
+def _signs(now: CertificateFacts, new: CertificateSummary | None) -> _Step:
     signing = now.certificate("CA")
     ok = new is not None and signing is not None and signing.fingerprint == new.fingerprint
-    return "the new CA signs", "" if ok else "every API server has to hear of the new caBundles first"
+    return "the new CA signs", "" if ok else "every API server has to see the new caBundles first"
 
 
-def _new_leaf(before: State, now: State, new: Summary | None = None) -> _Step:
+def _new_leaf(before: CertificateFacts, now: CertificateFacts, new: CertificateSummary | None = None) -> _Step:
     old, leaf = before.certificate("leaf"), now.certificate("leaf")
     fresh = leaf is not None and (old is None or leaf.fingerprint != old.fingerprint)
     if fresh and leaf is not None and (new is None or now.leaf_of_ca):
@@ -139,62 +148,62 @@ def _new_leaf(before: State, now: State, new: Summary | None = None) -> _Step:
     return "a new leaf is stored", _by_the_leader(now)
 
 
-def _replicas(now: State) -> _Step:
+def _replicas(now: CertificateFacts) -> _Step:
     leaf = now.certificate("leaf")
-    seen = [each for each in now.replicas if each.leaf is not None]
-    behind = [each for each in seen if leaf is None or each.leaf is None or serial(each.leaf.serial) != leaf.serial]
-    sentence = f"every replica serves it ({len(seen)})"
-    if not now.replicas:
+    serials = {replica.where: serial(replica.leaf.serial) for replica in now.ready if replica.leaf is not None}
+    behind = [where for where, number in serials.items() if leaf is None or number != leaf.serial]
+    sentence = f"every replica serves it ({len(serials)})"
+    if not now.ready:
         return sentence, "no replica is ready"
     if behind:
-        return sentence, "; ".join(f"{each.where} still serves {_served(each)}" for each in behind)
-    if not seen:
-        return f"whether the {len(now.replicas)} replicas serve it cannot be seen from here", ""
-    hidden = len(now.replicas) - len(seen)
+        return sentence, "; ".join(f"{where} still serves serial {serials[where]}" for where in behind)
+    if not serials:
+        return f"whether the {len(now.ready)} replicas serve it cannot be seen from here", ""
+    hidden = len(now.ready) - len(serials)
     return f"{sentence}, {hidden} more cannot be reached from here" if hidden else sentence, ""
 
 
-def _old_gone(before: State, now: State, new: Summary | None) -> _Step:
+def _old_gone(before: CertificateFacts, now: CertificateFacts, new: CertificateSummary | None) -> _Step:
     old = before.certificate("CA")
     left = [
-        each
-        for each in _writable(now)
-        if (old is not None and old.fingerprint in each.fingerprints)
-        or (new is not None and new.fingerprint not in each.fingerprints)
+        bundle
+        for bundle in _writable(now)
+        if (old is not None and old.fingerprint in bundle.fingerprints)
+        or (new is not None and new.fingerprint not in bundle.fingerprints)
     ]
     return "the old CA is out of every caBundle", _named_bundles(left, "still holds the old CA")
 
 
-def _writable(state: State) -> list[Bundle]:
-    return [each for each in state.bundles if not each.cert_manager]
+def _writable(facts: CertificateFacts) -> list[CaBundle]:
+    return [bundle for bundle in facts.ca_bundles if not bundle.cert_manager]
 
 
-def _named_bundles(bundles: list[Bundle], what: str) -> str:
-    return "; ".join(f"{each.where}: {each.field} of {each.webhook} {what}" for each in bundles)
+def _named_bundles(bundles: list[CaBundle], what: str) -> str:
+    return "; ".join(f"{bundle.where}: {bundle.field} of {bundle.webhook} {what}" for bundle in bundles)
 
 
-def _by_the_leader(state: State) -> str:
-    return "the leader has not taken it up" if state.asked else "the leader is at it"
+def _by_the_leader(facts: CertificateFacts) -> str:
+    return "the leader has not started it" if facts.asked else "the leader is working on it"
 
 
-def _served(replica: Replica) -> str:
-    return f"serial {serial(replica.leaf.serial)}" if replica.leaf else "nothing that can be seen"
-
-
-def _named(certificate: Summary) -> str:
+def _named(certificate: CertificateSummary) -> str:
     return f"{certificate.subject}, serial {certificate.serial}"
 
 
-# Seconds between two looks.
+# Seconds between two times that the facts are gathered.
 INTERVAL: Final = 1.0
 
 
 async def follow(
-    before: State, kind: Kind, look: Callable[[], Awaitable[State]], within: float, interval: float = INTERVAL
+    before: CertificateFacts,
+    kind: Rotated,
+    gather: Callable[[], Awaitable[CertificateFacts]],
+    within: float,
+    interval: float = INTERVAL,
 ) -> AsyncIterator[Progress]:
-    """The progress whenever it is another, until all is done or the time (seconds) is over.
+    """The progress whenever it changes, until all is done or `within` seconds are over; `interval` is in seconds too.
 
-    A look that fails is made again: the API server may be away for a moment.
+    Where gathering fails, it is tried again: the API server may be away for a moment.
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + within
@@ -203,13 +212,10 @@ async def follow(
     most = 0
     while True:
         try:
-            state = await look()
-            found = (
-                Progress((), seen.waits_for, "; ".join(state.unseen)) if state.unseen else progress(before, state, kind)
-            )
+            latest = _seen(before, await gather(), kind, seen)
             # A step that is done stays done: what comes later may hide it.
-            seen = found if len(found.done) >= most else Progress(seen.done, found.waits_for, found.why)
-        except CannotReach as error:
+            seen = latest if len(latest.done) >= most else Progress(seen.done, latest.waits_for, latest.why)
+        except GatherError as error:
             seen = Progress(seen.done, seen.waits_for, str(error))
         most = max(most, len(seen.done))
         if seen != told:
@@ -220,8 +226,14 @@ async def follow(
         await asyncio.sleep(min(interval, max(0.0, end - loop.time())))
 
 
+def _seen(before: CertificateFacts, now: CertificateFacts, kind: Rotated, last: Progress) -> Progress:
+    if now.unseen:
+        return Progress((), last.waits_for, "; ".join(right.text() for right in now.unseen))
+    return progress(before, now, kind)
+
+
 async def leader(api: Api, service: Service, now: datetime) -> str:
-    """Who leads, in words, as far as that can be seen."""
+    """A sentence about which replica leads, "" where that may not be seen; `now` is in UTC."""
     where = f"Lease {service.namespace}/{service.name}"
     path = f"/apis/coordination.k8s.io/v1/namespaces/{service.namespace}/leases/{service.name}"
     try:
@@ -230,7 +242,7 @@ async def leader(api: Api, service: Service, now: datetime) -> str:
         return (
             f"{where} is not there: no server runs with --service={service.name}" if isinstance(error, NotFound) else ""
         )
-    except CannotReach:
+    except GatherError:
         return ""
     spec = spec if isinstance(spec, dict) else {}
     holder = spec.get("holderIdentity")

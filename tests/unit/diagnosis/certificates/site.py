@@ -12,8 +12,8 @@ from certs.handshake import ProbeError
 from certs.inspect import Leaf, describe
 from certs.issue import Pair, issue_ca, issue_leaf
 from certs.tls import verdicts
-from webhook.diagnosis.certificates.facts import State, first
-from webhook.diagnosis.certificates.gather import look
+from webhook.diagnosis.certificates.facts import CertificateFacts, first
+from webhook.diagnosis.certificates.gather import gather
 from webhook.kube.endpoints import Endpoint
 from webhook.kube.errors import ApiError
 from webhook.kube.webhookconfigurations import ROOT, Service
@@ -151,7 +151,7 @@ class Site:
         """As a connection's."""
 
     async def probe(self, endpoint: Endpoint, name: str, bundle: bytes | None) -> Leaf:
-        """As `webhook.diagnosis.reach.Reach`."""
+        """As `webhook.diagnosis.pod_dialer.PodDialer`."""
         return await self.dial(endpoint.host, endpoint.port, name, bundle)
 
     async def dial(self, host: str, port: int, name: str, bundle: bytes | None, within: float = 2.0) -> Leaf:
@@ -167,9 +167,9 @@ class Site:
         assert certificate is not None
         return describe(certificate)
 
-    async def look(self, now: datetime = NOW, secret: str = "") -> State:
+    async def look(self, now: datetime = NOW, secret: str = "") -> CertificateFacts:
         """What the command would see."""
-        return await look(self, SERVICE, self, now, secret, "cluster.local")
+        return await gather(self, SERVICE, self, now, secret, "cluster.local")
 
 
 def forbidden(what: str) -> ApiError:

@@ -60,7 +60,7 @@ class TestChanges:
         before = await site.look()
         site.objects[MUTATING]["items"].pop()
         assert changes(before, await site.look()) == [
-            "MutatingWebhookConfiguration another: another.example.org: points at the Service no more"
+            "MutatingWebhookConfiguration another: another.example.org: no longer points at the Service"
         ]
 
     async def test_a_right_that_was_taken_away_hides_no_secret(self) -> None:

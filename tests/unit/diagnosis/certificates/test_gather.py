@@ -21,9 +21,9 @@ from tests.unit.diagnosis.certificates.site import (
     forbidden,
     new_ca,
 )
+from webhook.diagnosis.certificates.checks import check, remarks
 from webhook.diagnosis.certificates.facts import read_bundle
-from webhook.diagnosis.certificates.fit import findings, remarks
-from webhook.diagnosis.certificates.gather import CannotReach
+from webhook.diagnosis.certificates.gather import GatherError
 from webhook.diagnosis.certificates.report import as_json, text
 from webhook.kube.errors import ApiError
 
@@ -31,11 +31,9 @@ from webhook.kube.errors import ApiError
 class TestLooking:
     async def test_everything_has_its_place(self) -> None:
         state = await Site().self_managed().look()
-        assert [each.role for each in state.kept] == ["CA", "leaf"]
-        assert [(each.where, bool(each.leaf)) for each in state.replicas] == [
-            ("replica 10.0.0.1:8443 (Pod pod-1)", True)
-        ]
-        assert [each.webhook for each in state.bundles] == ["linkerd-webhook.example.org"]
+        assert [each.role for each in state.certificates] == ["CA", "leaf"]
+        assert [(each.where, bool(each.leaf)) for each in state.ready] == [("replica 10.0.0.1:8443 (Pod pod-1)", True)]
+        assert [each.webhook for each in state.ca_bundles] == ["linkerd-webhook.example.org"]
         assert state.self_managed
         assert state.leaf_of_ca
         assert set(state.trust.values()) == {""}
@@ -43,7 +41,7 @@ class TestLooking:
     async def test_configurations_of_others_are_passed_over(self) -> None:
         site = Site().self_managed()
         site.objects[VALIDATING]["items"].append({"metadata": {"name": "x"}, "webhooks": [{"clientConfig": {}}, None]})
-        assert len((await site.look()).bundles) == 1
+        assert len((await site.look()).ca_bundles) == 1
 
     async def test_replicas_that_are_not_ready_do_not_count(self) -> None:
         site = Site().self_managed()
@@ -52,11 +50,11 @@ class TestLooking:
         endpoints[0]["conditions"]["ready"] = False
         # Nothing said is ready, by the API's own rule.
         del endpoints[1]["conditions"]
-        assert [each.pod for each in (await site.look()).replicas] == ["pod-2"]
+        assert [each.pod for each in (await site.look()).ready] == ["pod-2"]
 
     async def test_an_expired_certificate_is_still_shown(self) -> None:
         state = await Site().self_managed().look(NOW + timedelta(days=31))
-        leaf = state.one("leaf")
+        leaf = state.kept_as("leaf")
         assert leaf is not None
         assert leaf.certificate is not None
         assert leaf.field == "data[tls.crt]"
@@ -72,7 +70,7 @@ class TestWhatCannotBeLookedAt:
     async def test_everything_forbidden_is_told_at_once_with_what_to_grant(self) -> None:
         site = Site().self_managed()
         site.failures = {path: forbidden(path) for path in (LEAF_PATH, SLICES, MUTATING)}
-        assert list((await site.look()).unseen) == [
+        assert [right.text() for right in (await site.look()).unseen] == [
             "may not list mutatingwebhookconfigurations.admissionregistration.k8s.io: grant list on "
             'mutatingwebhookconfigurations.admissionregistration.k8s.io to user "jane"',
             "may not get secrets/linkerd-webhook-tls: grant get on secrets/linkerd-webhook-tls in namespace linkerd "
@@ -88,11 +86,11 @@ class TestWhatCannotBeLookedAt:
         state = await site.look()
         assert state.unseen == ()
         assert state.self_managed
-        assert findings(state) == []
+        assert check(state) == []
         (remark,) = remarks(state)
-        assert "grant list on deployments.apps in namespace linkerd" in remark
+        assert "grant list on deployments.apps in namespace linkerd" in remark.fix
         site.replicas()
-        (one,) = findings(await site.look())
+        (one,) = check(await site.look())
         assert one.message == "no replica is ready: nothing is served"
 
     async def test_the_deployment_of_the_service_s_name_will_do_where_the_service_may_not_be_read(self) -> None:
@@ -108,7 +106,7 @@ class TestWhatCannotBeLookedAt:
     async def test_an_api_server_that_does_not_answer_is_no_state(self, failure: Exception) -> None:
         site = Site().self_managed()
         site.failures[MUTATING] = failure
-        with pytest.raises(CannotReach, match="the API server"):
+        with pytest.raises(GatherError, match="the API server"):
             await site.look()
 
 

@@ -7,8 +7,8 @@ import pytest
 from certs.issue import Pair
 from tests.unit.diagnosis.certificates.site import CA_PATH, LEASE, NOW, SERVICE, Site, forbidden, new_ca, new_leaf
 from webhook.diagnosis.certificates import rotation
-from webhook.diagnosis.certificates.facts import State
-from webhook.diagnosis.certificates.gather import CannotReach
+from webhook.diagnosis.certificates.facts import CertificateFacts
+from webhook.diagnosis.certificates.gather import GatherError
 from webhook.diagnosis.certificates.rotation import Progress, progress
 from webhook.kube.errors import ApiError
 
@@ -42,7 +42,7 @@ class Rotating(Site):
 
 class TestAsking:
     @pytest.mark.parametrize("kind", ["ca", "leaf"])
-    async def test_it_annotates_the_secret_of_the_ca(self, kind: rotation.Kind) -> None:
+    async def test_it_annotates_the_secret_of_the_ca(self, kind: rotation.Rotated) -> None:
         site = Site().self_managed()
         said = await rotation.request(site, await site.look(), kind)
         value = f"{kind}@{NOW:%Y-%m-%dT%H:%M:%SZ}"
@@ -59,26 +59,28 @@ class TestAsking:
     async def test_without_a_ca_of_ours_it_says_what_to_do(self) -> None:
         site = Site()
         site.configure("linkerd-webhook", site.ca.certificate)
-        with pytest.raises(rotation.Refused, match="not self-managed: issue new ones with linkerd-webhook certs issue"):
+        with pytest.raises(
+            rotation.RotationRefused, match="not self-managed: issue new ones with linkerd-webhook certs issue"
+        ):
             await rotation.request(site, await site.look(), "leaf")
 
     async def test_with_cert_manager_it_names_the_certificate(self) -> None:
         site = Site()
         site.configure("linkerd-webhook", b"", {"cert-manager.io/inject-ca-from": "linkerd/webhook"})
-        with pytest.raises(rotation.Refused, match="cmctl renew -n linkerd webhook"):
+        with pytest.raises(rotation.RotationRefused, match="cmctl renew -n linkerd webhook"):
             await rotation.request(site, await site.look(), "leaf")
 
     async def test_a_ca_that_cannot_be_read_is_made_anew_anyway(self) -> None:
         site = Site().self_managed()
         site.secret(CA_PATH, **{"tls.crt": b"junk", "tls.key": site.ca.key})
-        with pytest.raises(rotation.Refused, match=r"data\[tls.crt\].*makes a new CA by itself"):
+        with pytest.raises(rotation.RotationRefused, match=r"data\[tls.crt\].*makes a new CA by itself"):
             await rotation.request(site, await site.look(), "ca")
 
     async def test_who_may_not_is_told_what_to_grant(self) -> None:
         site = Site().self_managed()
         site.failures[f"PATCH {CA_PATH}"] = forbidden("secrets")
         with pytest.raises(
-            CannotReach, match='grant patch on secrets/linkerd-webhook-ca in namespace linkerd to user "j'
+            GatherError, match='grant patch on secrets/linkerd-webhook-ca in namespace linkerd to user "j'
         ):
             await rotation.request(site, await site.look(), "leaf")
 
@@ -173,7 +175,7 @@ class Looks:
         self.site = site
         self.events = list(events)
 
-    async def __call__(self) -> State:
+    async def __call__(self) -> CertificateFacts:
         event = self.events.pop(0) if self.events else None
         if isinstance(event, Exception):
             raise event
@@ -182,7 +184,7 @@ class Looks:
         return await self.site.look()
 
 
-async def told(before: State, kind: rotation.Kind, looks: Looks, within: float = 5.0) -> list[Progress]:
+async def told(before: CertificateFacts, kind: rotation.Rotated, looks: Looks, within: float = 5.0) -> list[Progress]:
     """All that is told."""
     return [each async for each in rotation.follow(before, kind, looks, within, interval=0.01)]
 
@@ -203,7 +205,7 @@ class TestFollowing:
             site.store(new)
             site.replicas(new)
 
-        found = await told(before, "leaf", Looks(site, CannotReach("away"), rotate))
+        found = await told(before, "leaf", Looks(site, GatherError("away"), rotate))
         assert [(len(each.done), each.why) for each in found] == [(0, "away"), (2, "")]
 
     async def test_what_is_done_stays_done(self) -> None:

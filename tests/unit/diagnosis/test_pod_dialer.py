@@ -14,8 +14,8 @@ from kubernetes.aio.client.configuration import Configuration
 
 from certs.handshake import ProbeError
 from tests.unit.certs.test_handshake import CA, LEAF, NAME, OTHER, server
-from webhook.diagnosis import reach
-from webhook.diagnosis.reach import NotAllowed, Reach
+from webhook.diagnosis import pod_dialer
+from webhook.diagnosis.pod_dialer import PodDialer, PortForwardForbidden
 from webhook.kube.api import ApiServer
 from webhook.kube.endpoints import Endpoint
 
@@ -104,7 +104,7 @@ class TestPortForward:
         """Its address may lead to something else."""
         monkeypatch.setattr("certs.handshake.probe", lambda *_: pytest.fail("dialled"))
         async with answering(kubelet) as api:
-            way = Reach(api, "linkerd")
+            way = PodDialer(api, "linkerd")
             assert way.way == "port-forward"
             for bundle in (None, CA.certificate):
                 assert NAME in (await way.probe(POD, NAME, bundle)).names
@@ -112,7 +112,7 @@ class TestPortForward:
     async def test_what_is_not_trusted_is_told_from_what_is_not_reached(self) -> None:
         async with answering(kubelet) as api:
             with pytest.raises(ProbeError, match=r"certificate signature failure|unable to get local issuer") as error:
-                await Reach(api, "linkerd").probe(POD, NAME, OTHER.certificate)
+                await PodDialer(api, "linkerd").probe(POD, NAME, OTHER.certificate)
         assert error.value.kind == "untrusted"
 
     @pytest.mark.parametrize(
@@ -125,30 +125,30 @@ class TestPortForward:
     async def test_what_the_kubelet_says_is_passed_on(self, text: str, says: str) -> None:
         async with answering(saying(text)) as api:
             with pytest.raises(ProbeError, match=says) as error:
-                await Reach(api, "linkerd").probe(POD, NAME, None)
+                await PodDialer(api, "linkerd").probe(POD, NAME, None)
         assert error.value.kind == "unreachable"
 
     async def test_a_pod_that_is_gone_is_unreachable(self) -> None:
         async with answering(kubelet) as api:
             with pytest.raises(ProbeError, match="port-forward") as error:
-                await Reach(api, "linkerd").probe(POD._replace(pod="other"), NAME, None)
+                await PodDialer(api, "linkerd").probe(POD._replace(pod="other"), NAME, None)
         assert error.value.kind == "unreachable"
 
     async def test_silence_ends_in_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setitem(reach.WITHIN, "port-forward", 0.2)
+        monkeypatch.setitem(pod_dialer.WITHIN, "port-forward", 0.2)
         async with answering(silent) as api:
             with pytest.raises(ProbeError, match=r"no handshake within 0\.2 s"):
-                await Reach(api, "linkerd").probe(POD, NAME, None)
+                await PodDialer(api, "linkerd").probe(POD, NAME, None)
 
     async def test_who_may_not_is_told_in_the_api_server_s_words(self) -> None:
         async with answering(refuse) as api:
-            with pytest.raises(NotAllowed, match='User "jane" cannot get resource "pods/portforward"'):
-                await Reach(api, "linkerd").probe(POD, NAME, None)
+            with pytest.raises(PortForwardForbidden, match='User "jane" cannot get resource "pods/portforward"'):
+                await PodDialer(api, "linkerd").probe(POD, NAME, None)
 
     async def test_an_endpoint_without_a_pod_cannot_be_asked(self) -> None:
         async with answering(kubelet) as api:
             with pytest.raises(ProbeError, match="names no Pod"):
-                await Reach(api, "linkerd").probe(POD._replace(pod=""), NAME, None)
+                await PodDialer(api, "linkerd").probe(POD._replace(pod=""), NAME, None)
 
 
 class TestDirect:
@@ -168,7 +168,7 @@ class TestDirect:
         environment = {"KUBERNETES_SERVICE_HOST": "192.0.2.2", "KUBERNETES_SERVICE_PORT": "443"}
         inside = ApiServer.in_cluster(str(tmp_path / "token"), str(tmp_path / "ca"), environment)
         outside = ApiServer(Configuration())
-        for way in (Reach(inside, "linkerd"), Reach(outside, "linkerd", direct=True)):
+        for way in (PodDialer(inside, "linkerd"), PodDialer(outside, "linkerd", direct=True)):
             assert way.way == "direct"
             await way.probe(POD, NAME, None)
         assert dialled == [(POD.host, POD.port)] * 2

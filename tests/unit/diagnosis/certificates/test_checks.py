@@ -18,20 +18,21 @@ from tests.unit.diagnosis.certificates.site import (
     new_ca,
     new_leaf,
 )
-from webhook.diagnosis.certificates.fit import Finding, findings, remarks
+from webhook.diagnosis.certificates.checks import check, remarks
+from webhook.diagnosis.finding import Finding
 
 MINE = f"{SECRETS}/mine"
 
 
 async def found(site: Site, **more: object) -> list[Finding]:
     """What does not fit."""
-    return findings(await site.look(**more))  # type: ignore[arg-type]
+    return check(await site.look(**more))  # type: ignore[arg-type]
 
 
 class TestFits:
     async def test_nothing_is_found_where_all_is_well(self) -> None:
         state = await Site().self_managed().look()
-        assert findings(state) == []
+        assert check(state) == []
         assert remarks(state) == []
 
     async def test_old_and_new_ca_side_by_side(self) -> None:
@@ -57,8 +58,8 @@ class TestFits:
         site.objects[MINE] = site.objects.pop(LEAF_PATH)
         site.deploy("--certs=files", secret="mine")
         state = await site.look()
-        assert findings(state) == []
-        assert [(each.where, each.role) for each in state.kept] == [("Secret linkerd/mine", "leaf")]
+        assert check(state) == []
+        assert [(each.where, each.role) for each in state.certificates] == [("Secret linkerd/mine", "leaf")]
 
 
 class TestNobodyServes:
@@ -230,13 +231,13 @@ class TestRemarks:
         site = Site().self_managed()
         site.replicas(None)
         state = await site.look()
-        assert findings(state) == []
-        assert remarks(state) == [
-            "replica 10.0.0.1:8443 (Pod pod-1) cannot be reached from here (no handshake within 2 s): judged by "
+        assert check(state) == []
+        assert [remark.line() for remark in remarks(state)] == [
+            "replica 10.0.0.1:8443 (Pod pod-1): cannot be reached from here (no handshake within 2 s): judged by "
             "Secret linkerd/linkerd-webhook-tls"
         ]
 
     async def test_an_expired_ca_beside_a_good_one(self) -> None:
         site = Site().self_managed()
         state = await site.look(NOW + timedelta(days=400))
-        assert any("CN=old CA" in each and "no longer of use" in each for each in remarks(state))
+        assert any("CN=old CA" in each.message and "no longer of use" in each.message for each in remarks(state))

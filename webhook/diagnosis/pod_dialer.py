@@ -1,7 +1,7 @@
-"""How a Pod's port is reached from here: dialled within the cluster, else through the API server.
+"""Connects to a port of a Pod: directly from within the cluster, else through the API server.
 
-Outside of the Pods' network a Pod's address leads nowhere, or to something else that happens to have it. What looks at
-replicas from outside goes by this one way.
+Outside of the Pods' network, a Pod's address leads nowhere, or to something else that has the same address. Every
+command that asks replicas from outside connects in this one way.
 https://kubernetes.io/docs/reference/kubernetes-api/core/pod-v1/#operations (portforward)
 """
 
@@ -34,22 +34,22 @@ _DATA, _ERROR = 0, 1
 _SHOWN: Final = 200
 
 
-class NotAllowed(Exception):
+class PortForwardForbidden(Exception):
     """The user may not forward ports: the message is the API server's."""
 
 
-class Reach:
-    """The way to the Pods of one namespace."""
+class PodDialer:
+    """Connects to the Pods of one namespace; `way` says how."""
 
     def __init__(self, api: ApiServer, namespace: str, *, direct: bool = False) -> None:
-        """Directly where this runs in a Pod of the cluster, or where that is asked for."""
+        """It dials directly in a Pod of the cluster, or with `direct`."""
         self.way: Way = "direct" if direct or api.inside else "port-forward"
         self._api = api
         self._namespace = namespace
 
     async def probe(self, endpoint: Endpoint, name: str, bundle: bytes | None) -> Leaf:
-        """The leaf that an endpoint serves, after a handshake that trusts exactly this bundle (PEM), or anything for
-        None. Raises `ProbeError`, and `NotAllowed`."""
+        """The certificate that an endpoint serves, after a handshake that trusts exactly this caBundle (PEM), or any
+        certificate for None. Raises `ProbeError` and `PortForwardForbidden`."""
         within = WITHIN[self.way]
         if self.way == "direct":
             return await handshake.probe(endpoint.host, endpoint.port, name, bundle, within)
@@ -61,25 +61,25 @@ class Reach:
         except TimeoutError:
             raise ProbeError("unreachable", f"no handshake within {within:g} s") from None
         except (Unauthorized, Forbidden) as error:
-            raise NotAllowed(error.message) from None
+            raise PortForwardForbidden(error.message) from None
         except ApiError as error:
             raise ProbeError("unreachable", f"port-forward: {error.message}") from None
 
 
 class Forwarded:
-    """A Pod's port, over a WebSocket: a `certs.handshake.Stream`."""
+    """A connection to a Pod's port over a WebSocket: a `certs.handshake.Stream`."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
         self._opened: set[int] = set()
 
     async def send(self, data: bytes) -> None:
-        """Send all of it. Where the other side is gone, `receive` tells why."""
+        """Send all of it. Where the Pod has closed the connection, `receive` says why."""
         with contextlib.suppress(ConnectionError):
             await self._socket.send_bytes(bytes([_DATA]) + data)
 
     async def receive(self) -> bytes:
-        """The next bytes, none at the end. Raises `ProbeError` with what the kubelet says."""
+        """The next bytes, none at the end. Raises `ProbeError` with the kubelet's error."""
         while True:
             message = await self._socket.receive()
             if message.type is not aiohttp.WSMsgType.BINARY:
@@ -96,7 +96,7 @@ class Forwarded:
 
 
 def _plain(error: str) -> str:
-    """What the kubelet says of a port that it could not forward."""
+    """The kubelet's error about a port that it could not forward, shortened."""
     if "connection refused" in error:
         return "port-forward: connection refused: nothing in the Pod listens on the port"
     text = " ".join(error.split())
@@ -105,7 +105,7 @@ def _plain(error: str) -> str:
 
 @contextlib.asynccontextmanager
 async def forwarded(api: ApiServer, namespace: str, endpoint: Endpoint) -> AsyncIterator[Forwarded]:
-    """A port of a Pod, by way of the API server. Raises `ApiError` and `TimeoutError`."""
+    """A port of a Pod, forwarded through the API server. Raises `ApiError` and `TimeoutError`."""
     path = f"/api/v1/namespaces/{namespace}/pods/{endpoint.pod}/portforward"
     query = {"ports": str(endpoint.port)}
     async with api.socket(path, query, _PROTOCOL, within=WITHIN["port-forward"]) as socket:
