@@ -189,3 +189,13 @@ class TestPuttingBack:
         desk.api.before = lambda method, p: ApiError(403, "no")
         await desk.write(NEW)
         assert desk.writer.restored.total() == 0
+
+
+@pytest.mark.parametrize(("waits", "soonest"), [((9.0, 2.0), 2.0), ((2.0, 9.0), 2.0), ((4.0,), 4.0)])
+def test_of_several_that_wait_the_soonest_decides_when_to_look_again(waits: tuple[float, ...], soonest: float) -> None:
+    writer = Desk().writer
+    writer.begin()
+    assert writer.retry_in is None
+    for each in waits:
+        writer._retry(each)
+    assert writer.retry_in == soonest
