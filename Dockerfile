@@ -10,7 +10,8 @@ COPY requirements requirements/
 RUN python -m venv /builder \
  && /builder/bin/pip install --no-cache-dir --require-hashes -r requirements/build.txt \
  && python -m venv --without-pip /venv \
- && /builder/bin/pip --python /venv/bin/python install --no-cache-dir --no-compile --require-hashes -r requirements/run.txt
+ && /builder/bin/pip --python /venv/bin/python install --no-cache-dir --no-compile --require-hashes -r requirements/run.txt \
+ && /builder/bin/python requirements/prune.py /venv
 COPY pyproject.toml README.md ./
 COPY webhook webhook
 COPY certs certs

@@ -41,6 +41,18 @@ def configuration(archive: Path) -> Any:
         return json.load(_file(opened, manifest["Config"]))["config"]
 
 
+def own_layer(archive: Path) -> int:
+    """The bytes of the layers that hold our program; the base image's are others'."""
+    with tarfile.open(archive) as opened:
+        (manifest,) = json.load(_file(opened, "manifest.json"))
+        size = 0
+        for name in manifest["Layers"]:
+            with tarfile.open(fileobj=_file(opened, name)) as layer:
+                if any(member.name.startswith("venv/") for member in layer):
+                    size += opened.getmember(name).size
+        return size
+
+
 def _file(archive: tarfile.TarFile, name: str) -> Any:
     found = archive.extractfile(name)
     assert found is not None, f"no {name} in the image's archive"

@@ -83,9 +83,9 @@ class Installation:
         body = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, "metadata": {"name": name}}
         return self.api.request("GET", self.api.path(body)).ok()
 
-    def kubectl(self, *arguments: str) -> Done:
+    def kubectl(self, *arguments: str, stdin: str = "") -> Done:
         """kubectl in Linkerd's namespace."""
-        return self.cluster.kubectl("-n", NAMESPACE, *arguments)
+        return self.cluster.kubectl("-n", NAMESPACE, *arguments, stdin=stdin)
 
     def replicas(self) -> list[JSON]:
         """Our Pods, those on their way out left aside."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.installation import NAME, NAMESPACE
+from tests.e2e.program import ROOT
 from tests.e2e.waiting import until
 from tests.kubernetes import images, workloads
 from tests.kubernetes.cluster import Cluster
 from tests.kubernetes.installation import Installation
+from webhook.cli.main import COMMANDS
 from webhook.install.configurations import REACHED_LABEL, SELF_TEST
 
 
@@ -19,6 +22,25 @@ def policy(within: str, kind: str, name: str, **spec: Any) -> dict[str, Any]:
     """A policy of Linkerd's."""
     metadata = {"name": name, "namespace": within}
     return {"apiVersion": "policy.linkerd.io/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec}
+
+
+# A line for each command, what it reads, and the exit code. No replica has the rights of an administrator.
+REVIEW = (ROOT / "deploy" / "samples" / "1-injected.json").read_text()
+OFFICE = policy("shop", "NetworkAuthentication", "office", networks=[{"cidr": "10.0.0.0/8"}])
+EVERY_COMMAND = {
+    "serve": ("--values=/nowhere", "", 2),
+    "review": ("-", REVIEW, 1),
+    "validate": (
+        "-",
+        json.dumps(policy("shop", "NetworkAuthentication", "office", networks=[{"cidr": "10.0.0.0/8"}])),
+        0,
+    ),
+    "install": ("--ignore-cluster --image=registry.example.org/a:1", "", 0),
+    "uninstall": ("", "", 2),
+    "certs": ("inspect", "", 0),
+    "version": ("", "", 1),
+    "demo": ("--once --addr=127.0.0.1:0 --admin-addr=127.0.0.1:0", "", 0),
+}
 
 
 @pytest.fixture(scope="module")
@@ -123,3 +145,25 @@ class TestImage:
     def test_has_a_command_line_that_says_its_version(self, installation: Installation) -> None:
         done = installation.kubectl("exec", f"deploy/{NAME}", "--", "linkerd-webhook", "version", "--short", "--client")
         assert done.ok().strip()
+
+    @pytest.mark.parametrize("name", COMMANDS)
+    def test_has_all_that_each_command_needs(self, installation: Installation, name: str) -> None:
+        """What the image leaves out, nobody asks for. A command may be refused; it must not lack a module."""
+        arguments, stdin, code = EVERY_COMMAND[name]
+        line = [
+            "exec",
+            "-i",
+            f"deploy/{NAME}",
+            "--",
+            "env",
+            "TMPDIR=/dev/shm",
+            "linkerd-webhook",
+            name,
+            *arguments.split(),
+        ]
+        done = installation.kubectl(*line, stdin=stdin)
+        assert (done.code, "Traceback" in done.err) == (code, False), f"{done.out}{done.err}"
+
+    def test_is_small(self, archive: Path) -> None:
+        """All of it has to be pulled before the first Pod of a new node is answered."""
+        assert images.own_layer(archive) < 90_000_000

@@ -36,7 +36,7 @@ JSON = dict[str, Any]
 def demo(addr: str, admin_addr: str, once: bool) -> None:
     """Serve with Linkerd's default values, a sample cluster and a new certificate, and show what becomes of three
     sample Pods. The server goes on until Ctrl-C."""
-    with tempfile.TemporaryDirectory(prefix="linkerd-webhook-") as name:
+    with _folder() as name:
         options = _options(Path(name), addr, admin_addr)
         writer = logs.configure("warn", "plain")
         ca = Path(name) / "ca.crt"
@@ -53,6 +53,17 @@ def demo(addr: str, admin_addr: str, once: bool) -> None:
             run(options, writer, then=started)
         except StartError as error:
             raise _CannotStart(str(error)) from None
+
+
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    """A folder for what a control plane would have mounted."""
+    try:
+        return tempfile.TemporaryDirectory(prefix="linkerd-webhook-")
+    except OSError as error:
+        raise _CannotStart(
+            f"no folder for temporary files can be written to ({error.strerror or error}): set TMPDIR to one that can, "
+            "such as TMPDIR=/dev/shm in a container"
+        ) from None
 
 
 class _CannotStart(click.ClickException):

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import pty
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from typing import IO
 
 import pytest
+from click.testing import CliRunner
 
 from webhook.cli.console import colours
+from webhook.cli.demo import demo
 
 
 @pytest.fixture
@@ -75,3 +79,15 @@ def test_the_demo_is_coloured_on_a_terminal_and_plain_where_that_is_asked_for() 
     for environment in ({"TERM": "dumb"}, {"TERM": "xterm", "NO_COLOR": "1"}):
         text = shown(**environment)
         assert "Pod shop/cart" in text and "\x1b[" not in text
+
+
+def test_the_demo_asks_for_a_folder_where_none_can_be_written_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the image, whose file system is read-only."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", full)
+    result = CliRunner().invoke(demo, ["--once"])
+    assert result.exit_code == 2
+    assert "set TMPDIR to one that can" in result.stderr
