@@ -4,7 +4,6 @@ them meanwhile."""
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import pytest
@@ -13,7 +12,7 @@ from cryptography import x509
 from certs.authority import Authority
 from certs.issue import issue_ca
 from certs.secrets import LABELS, TYPE
-from tests.unit.certs.apiserver import FakeApi
+from tests.kube.store import Request, Store
 from webhook.kube.errors import ApiError
 from webhook.kube.interface import JSON
 from webhook.kube.webhookconfigurations import Service
@@ -22,26 +21,6 @@ SERVICE = Service("linkerd", "linkerd-webhook")
 ROOT = "/api/v1/namespaces/linkerd/secrets"
 CA = f"{ROOT}/linkerd-webhook-ca"
 OURS = {"fieldManager": "linkerd-webhook"}
-
-
-class Recording(FakeApi):
-    """Keeps what was sent, in whole."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sent: list[tuple[str, str, JSON | None, Mapping[str, str] | None]] = []
-
-    async def send(
-        self,
-        method: str,
-        path: str,
-        body: JSON | None = None,
-        content_type: str = "application/json",
-        query: Mapping[str, str] | None = None,
-    ) -> JSON:
-        if method != "GET":
-            self.sent.append((method, path, body, query))
-        return await super().send(method, path, body, content_type, query)
 
 
 class Willing:
@@ -61,48 +40,50 @@ def rigid(**more: object) -> JSON:
     return {"kind": "Secret", "type": TYPE, "immutable": True, "metadata": metadata, "data": data, **more}
 
 
-async def step(api: FakeApi) -> str:
+async def step(api: Store) -> str:
     """Look, and do what comes next."""
     authority = Authority(api, SERVICE, SERVICE.dns_names())
     await authority.look()
     return await authority.step(Willing())
 
 
+def sent(request: Request, method: str, path: str, query: dict[str, str]) -> JSON:
+    """The body of a write of which the rest is as it should be."""
+    assert (request.method, request.path, dict(request.query or {})) == (method, path, query)
+    assert request.body is not None
+    return request.body
+
+
 async def test_a_first_ca_is_made_in_our_namespace_and_in_our_name() -> None:
-    api = Recording()
+    api = Store()
     await step(api)
-    method, path, body, query = api.sent[0]
-    assert (method, path, query) == ("POST", ROOT, OURS)
-    assert body is not None
+    body = sent(api.tried[0], "POST", ROOT, OURS)
     assert (body["metadata"]["name"], body["metadata"]["namespace"]) == ("linkerd-webhook-ca", "linkerd")
 
 
 async def test_what_can_be_written_is_written_in_our_name_over_the_version_that_was_read() -> None:
-    api = Recording()
+    api = Store()
     body = rigid()
     del body["immutable"]
     api.put(CA, body)
     version = api.objects[CA]["metadata"]["resourceVersion"]
     await step(api)
-    method, path, written, query = api.sent[0]
-    assert (method, path, query) == ("PUT", CA, OURS)
-    assert written is not None
+    written = sent(api.tried[0], "PUT", CA, OURS)
     assert written["metadata"]["resourceVersion"] == version
 
 
 async def test_what_cannot_be_written_is_deleted_only_as_it_was_read_and_made_anew() -> None:
-    api = Recording()
+    api = Store()
     api.put(CA, rigid())
     version = api.objects[CA]["metadata"]["resourceVersion"]
     await step(api)
     options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"resourceVersion": version}}
-    assert api.sent[0] == ("DELETE", CA, options, None)
-    assert api.sent[1][:2] == ("POST", ROOT)
-    assert api.sent[1][3] == OURS
+    assert sent(api.tried[0], "DELETE", CA, {}) == options
+    sent(api.tried[1], "POST", ROOT, OURS)
 
 
 async def test_what_somebody_changed_meanwhile_is_not_deleted() -> None:
-    api = Recording()
+    api = Store()
     api.put(CA, rigid())
     authority = Authority(api, SERVICE, SERVICE.dns_names())
     await authority.look()
