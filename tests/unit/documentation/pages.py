@@ -14,7 +14,7 @@ from markdown_it.token import Token
 ROOT = Path(__file__).parents[3]
 PAGES = sorted(
     path.relative_to(ROOT)
-    for pattern in ("*.md", "docs/*.md", "deploy/**/*.md", "bench/*.md", "tests/**/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "deploy/**/*.md", "bench/*.md", "tests/**/*.md")
     for path in ROOT.glob(pattern)
 )
 

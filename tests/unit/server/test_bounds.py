@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from tests.serving import Serving, read_response, request_bytes, review, within
-from webhook.server.connection import Policy
+from webhook.server.connection import Connection, Policy
 from webhook.server.run import Times
 
 HEAD = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
@@ -112,3 +112,30 @@ async def test_a_stop_tells_whether_all_was_answered(serving: Serving, in_flight
     assert await site.server.stop(0.1) is not in_flight
     if task is not None:
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_an_answer_leaves_in_one_write(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Head and body are two messages to the server, and would be two records on the wire."""
+    writes: list[bytes] = []
+
+    class Counting:
+        """The transport, but for what is written to it."""
+
+        def __init__(self, transport: asyncio.Transport) -> None:
+            self._transport = transport
+
+        def write(self, data: bytes) -> None:
+            writes.append(data)
+            self._transport.write(data)
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._transport, name)
+
+    made = Connection.connection_made
+    monkeypatch.setattr(Connection, "connection_made", lambda self, inner: made(self, Counting(inner)))  # type: ignore[arg-type]
+    site = await serving()
+    for number in (1, 2):
+        assert (await site.post()).status_code == 200
+        assert len(writes) == number
+    assert writes[0].startswith(b"HTTP/1.1 200 OK\r\n")
+    assert writes[0].endswith(b"}")
