@@ -58,7 +58,11 @@ async def test_a_first_ca_is_made_in_our_namespace_and_in_our_name() -> None:
     api = Store()
     await step(api)
     body = sent(api.tried[0], "POST", ROOT, OURS)
-    assert (body["metadata"]["name"], body["metadata"]["namespace"]) == ("linkerd-webhook-ca", "linkerd")
+    metadata = body["metadata"]
+    assert (body["apiVersion"], body["kind"], body["type"]) == ("v1", "Secret", "kubernetes.io/tls")
+    assert (metadata["name"], metadata["namespace"]) == ("linkerd-webhook-ca", "linkerd")
+    assert metadata["labels"] == LABELS
+    assert set(body["data"]) == {"tls.crt", "tls.key"}
 
 
 async def test_what_can_be_written_is_written_in_our_name_over_the_version_that_was_read() -> None:
