@@ -108,7 +108,7 @@ class LogFile:
 
     async def events(self) -> list[dict[str, Any]]:
         """All lines so far, parsed."""
-        await asyncio.sleep(0.01)
+        self.lines.flush()
         return [orjson.loads(line) for line in self._path.read_bytes().splitlines()]
 
     def close(self) -> None:
@@ -213,13 +213,6 @@ async def within(seconds: float) -> AsyncIterator[None]:
     """Fail where the block takes longer."""
     async with asyncio.timeout(seconds):
         yield
-
-
-async def until(condition: Callable[[], Any], seconds: float = 5) -> None:
-    """Wait until something is so."""
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0.01)
 
 
 def request_bytes(body: bytes, path: str = "/", *headers: str, length: int | None = None) -> bytes:

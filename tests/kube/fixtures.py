@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
 from kubernetes.aio.client.configuration import Configuration
 
+from tests import waiting
 from tests.kube.http import FakeApiServer
 from webhook.cluster.live import LiveCluster
 from webhook.kube import watch
@@ -27,16 +27,10 @@ class Clock:
         return self.now
 
 
-async def _until(condition: Callable[[], Any], seconds: float = 10) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
-            await asyncio.sleep(0.005)
-
-
 @pytest.fixture
 def until() -> Until:
-    """Wait until a condition holds; fail after 10 seconds, which a busy machine may take."""
-    return _until
+    """Wait until a condition holds."""
+    return waiting.until
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -18,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from certs.issue import Pair, issue_ca, issue_leaf
+from tests.waiting import wait_for
 from webhook.cli.main import main
 from webhook.mesh.defaults import default_trust_anchors, default_values
 
@@ -82,15 +84,16 @@ class Process:
 
     def wait_ready(self) -> None:
         """Until `/ready` says so."""
-        end = time.monotonic() + 30
-        while True:
-            try:
-                if self.get("/ready")[0] == 200:
-                    return
-            except OSError:
-                if time.monotonic() > end or self.process.poll() is not None:
-                    raise
-                time.sleep(0.05)
+        wait_for(lambda: self.ready == 200, 60)
+
+    @property
+    def ready(self) -> int:
+        """The status of `/ready`, 0 as long as nobody listens."""
+        assert self.process.poll() is None, "it has ended"
+        try:
+            return self.get("/ready")[0]
+        except OSError:
+            return 0
 
     def get(self, path: str) -> tuple[int, str]:
         """Ask the admin port."""
@@ -104,7 +107,7 @@ class Process:
         context = ssl.create_default_context(cadata=self.mounts.ca.certificate.decode())
         return http.client.HTTPSConnection("localhost", self.port, timeout=5, context=context)
 
-    def end(self, seconds: float = 10) -> tuple[int, list[dict[str, object]]]:
+    def end(self, seconds: float = 30) -> tuple[int, list[dict[str, object]]]:
         """Its exit code and log."""
         _, log = self.process.communicate(timeout=seconds)
         return self.process.returncode, [json.loads(line) for line in log.splitlines()]
@@ -146,7 +149,7 @@ def test_it_starts_with_linkerd_s_own_command_line_answers_and_ends_with_0(
     mounts: Mounts, processes: list[Process]
 ) -> None:
     """SIGTERM: not ready at once, answers with `Connection: close`, then gone."""
-    serve = Process(mounts, "-enable-pprof=false", "-shutdown-delay=0.5", "-cluster-domain=cluster.local")
+    serve = Process(mounts, "-enable-pprof=false", "-shutdown-delay=3", "-cluster-domain=cluster.local")
     processes.append(serve)
     serve.wait_ready()
     connection = serve.connect()
@@ -158,8 +161,7 @@ def test_it_starts_with_linkerd_s_own_command_line_answers_and_ends_with_0(
     assert answer["patchType"] == "JSONPatch"
     assert 'proxy_inject_admission_responses_total{annotation_at="namespace"' in serve.get("/metrics")[1]
     serve.process.send_signal(signal.SIGTERM)
-    time.sleep(0.1)
-    assert serve.get("/ready")[0] == 503
+    wait_for(lambda: serve.ready == 503)
     response, _ = post(connection)
     assert (response.status, response.getheader("connection")) == (200, "close")
     code, log = serve.end()
@@ -177,15 +179,15 @@ def test_a_probe_that_comes_before_the_server_is_there_waits_and_is_not_refused(
     """A refused probe is a warning Event at each start."""
     serve = Process(mounts)
     processes.append(serve)
-    begin = time.monotonic()
-    while True:
-        try:
-            connection = socket.create_connection(("127.0.0.1", serve.admin_port), timeout=10)
-            break
-        except ConnectionRefusedError:
-            assert time.monotonic() - begin < 10
-            time.sleep(0.005)
-    with connection:
+    tried: list[socket.socket] = []
+
+    def connected() -> bool:
+        with contextlib.suppress(ConnectionRefusedError):
+            tried.append(socket.create_connection(("127.0.0.1", serve.admin_port), timeout=30))
+        return bool(tried)
+
+    wait_for(connected)
+    with tried[0] as connection:
         connection.sendall(b"GET /startup HTTP/1.1\r\nHost: x\r\n\r\n")
         accepted = time.monotonic()
         assert connection.recv(15) == b"HTTP/1.1 200 OK"
@@ -199,9 +201,9 @@ def test_a_second_sigterm_ends_it_at_once(mounts: Mounts, processes: list[Proces
     processes.append(serve)
     serve.wait_ready()
     serve.process.send_signal(signal.SIGTERM)
-    time.sleep(0.1)
+    wait_for(lambda: serve.ready == 503)
     serve.process.send_signal(signal.SIGTERM)
-    code, log = serve.end(2)
+    code, log = serve.end()
     assert code == 128 + signal.SIGTERM
     assert log[-1]["msg"] == "exiting at once"
 
@@ -223,13 +225,6 @@ def test_values_that_change_are_in_force_without_a_restart_and_broken_ones_are_t
     mounts.write("values", default_values() + b"\n# changed\n")
     wait_for(lambda: 'linkerd_webhook_reloads_total{file="values"} 1.0' in serve.get("/metrics")[1])
     assert str(mounts.folder / "values") not in serve.get("/ready")[1]
-
-
-def wait_for(condition: object, seconds: float = 5) -> None:
-    end = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < end, "in vain"
-        time.sleep(0.05)
 
 
 class TestCannotStart:

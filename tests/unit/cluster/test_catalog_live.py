@@ -202,8 +202,8 @@ class TestKinds:
         server.serve(POLICY, "v1beta3", *live_catalog.CUSTOM[POLICY])
         server.serve(GATEWAY, "v1", *live_catalog.CUSTOM[GATEWAY])
         await until(lambda: len(watched(server)) == 10)
-        await asyncio.sleep(0.05)
         before = [path for path in server.paths() if path.count("/") < 4]
+        # Nothing happens, for several times as long as it takes to look again.
         await asyncio.sleep(0.1)
         assert [path for path in server.paths() if path.count("/") < 4] == before
 
@@ -211,10 +211,10 @@ class TestKinds:
         self, server: FakeApiServer, catalog: LiveCatalog, until: Until, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(live_catalog, "LOOK", (1000, 1000))
-        await until(lambda: server.streams.get(AUTHENTICATIONS))
-        await asyncio.sleep(0.05)
+        await until(lambda: server.streams.get(AUTHENTICATIONS) and f"/apis/{GATEWAY}" in server.paths())
         server.serve(GATEWAY, "v1", "HTTPRoute")
-        await asyncio.sleep(0.05)
+        # Nothing happens, for several times as long as it would take to look again and to open a watch.
+        await asyncio.sleep(0.1)
         assert "/apis/gateway.networking.k8s.io/v1/httproutes" not in server.streams
         catalog.look(GATEWAY, "HTTPRoute", "shop", "web")
         await until(lambda: server.streams.get("/apis/gateway.networking.k8s.io/v1/httproutes"))

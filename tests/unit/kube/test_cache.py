@@ -66,7 +66,7 @@ class TestSingleFlight:
 
         async def call(name: str) -> int:
             calls.append(name)
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0)
             return len(calls)
 
         found = await asyncio.gather(*[flights.fly(name, lambda name=name: call(name)) for name in "aab"])  # type: ignore[misc]
@@ -90,13 +90,17 @@ class TestSingleFlight:
     async def test_goes_on_for_the_others_where_a_caller_is_cancelled(self) -> None:
         flights: SingleFlight[str, int] = SingleFlight()
 
+        landing = asyncio.Event()
+
         async def slow() -> int:
-            await asyncio.sleep(0.02)
+            await landing.wait()
             return 7
 
         one, other = (asyncio.create_task(flights.fly("a", slow)) for _ in range(2))
         await asyncio.sleep(0)
         one.cancel()
+        await asyncio.gather(one, return_exceptions=True)
+        landing.set()
         assert await other == 7
 
     async def test_is_ended_with_all_others(self) -> None:

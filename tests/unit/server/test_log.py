@@ -71,7 +71,7 @@ class TestWriter:
         async with asyncio.timeout(2):
             while pipe.writer._rest or pipe.writer._lines:
                 read += pipe.read()
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0)
         read += pipe.read()
         lines = read.splitlines()
         assert len(lines) + pipe.writer.dropped == 2000

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+from watchfiles._rust_notify import RustNotify
 
 from certs.issue import Pair, issue_leaf
-from tests.serving import JSON, LogFile, Serving, review, until
+from tests.serving import JSON, LogFile, Serving, review
+from tests.waiting import until
 from webhook.server.certificate_files import pair_in
 from webhook.server.reload import Contents, Group, Pace, Refused, Reloader
 
@@ -46,6 +50,7 @@ class Watched:
         self.path = path
         self.taken: list[bytes] = []
         self.counted: list[tuple[str, str]] = []
+        self.refusing: Callable[[], object] = lambda: None
         path.write_bytes(b"good 1")
         self.group = Group("settings", {"values": path}, self._prepare)
         self.reloader = Reloader(
@@ -58,19 +63,34 @@ class Watched:
     def _prepare(self, contents: Contents) -> Callable[[], None]:
         content = contents["values"]
         if not content.startswith(b"good"):
+            self.refusing()
             raise Refused(f"{self.path}: no good")
         return lambda: self.taken.append(content)
 
 
 @pytest.fixture
-async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
+def watching(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Set once the system has been asked for notices: what is written from then on is noticed."""
+    begun = asyncio.Event()
+
+    def asked(*arguments: Any) -> Any:
+        notices = RustNotify(*arguments)
+        begun.set()
+        return notices
+
+    monkeypatch.setattr("watchfiles.main.RustNotify", asked)
+    return begun
+
+
+@pytest.fixture
+async def watched(tmp_path: Path, watching: asyncio.Event) -> AsyncIterator[Watched]:
     """Loaded and watched."""
     folder = tmp_path / "files"
     folder.mkdir()
     found = Watched(folder / "values")
     found.group.load()
     found.reloader.start()
-    await asyncio.sleep(0.1)
+    await watching.wait()
     yield found
     await found.reloader.stop()
 
@@ -126,9 +146,8 @@ async def test_a_file_that_vanishes_is_an_error_that_names_it(watched: Watched) 
 
 async def test_a_half_written_file_is_looked_at_again_before_it_is_complained_of(watched: Watched) -> None:
     """Not every writer swaps links."""
+    watched.refusing = lambda: watched.path.write_bytes(b"good 2")
     watched.path.write_bytes(b"")
-    await asyncio.sleep(0.03)
-    watched.path.write_bytes(b"good 2")
     await until(lambda: b"good 2" in watched.taken)
     assert ("failed", "values") not in watched.counted
 
@@ -149,7 +168,7 @@ async def test_a_change_without_a_notice_is_found_by_the_poll(tmp_path: Path, mo
 
 
 async def test_a_certificate_is_swapped_under_load_without_a_failed_request(
-    serving: Serving, ca: Pair, leaf: Pair, tmp_path: Path
+    serving: Serving, ca: Pair, leaf: Pair, tmp_path: Path, watching: asyncio.Event
 ) -> None:
     """By the link that Kubernetes swaps, with clients that connect anew for each request and one that stays."""
     site = await serving()
@@ -160,7 +179,7 @@ async def test_a_certificate_is_swapped_under_load_without_a_failed_request(
     group.load()
     reloader = Reloader([group], FAST)
     reloader.start()
-    await asyncio.sleep(0.1)
+    await watching.wait()
     done = asyncio.Event()
     statuses: list[int] = []
 
@@ -181,7 +200,8 @@ async def test_a_certificate_is_swapped_under_load_without_a_failed_request(
         pair = issue_leaf(ca, ["localhost", "127.0.0.1"])
         mounted.swap(tls_crt=pair.certificate, tls_key=pair.key)
         await until(renewed)
-        await asyncio.sleep(0.05)
+        answered = len(statuses)
+        await until(partial(lambda count: len(statuses) >= count, answered + 6))
     mounted.swap(tls_crt=issue_leaf(ca, ["localhost"]).certificate, tls_key=leaf.key)
     await until(lambda: "does not belong" in group.error)
     assert str(folder / "tls.key") in group.error
