@@ -18,11 +18,11 @@ from tests.e2e.mesh import Manifests, installed
 from tests.e2e.objects import ENABLED, Room, namespace, pod
 from tests.e2e.program import ROOT
 from tests.e2e.waiting import until
+from webhook.install import adoption
+from webhook.install.adoption import ADOPTED_FROM, LINKERD_CONFIGURATIONS
 from webhook.install.configurations import RULES
-from webhook.install.linkerd import ADOPTED_FROM, LINKERDS
 from webhook.kube.webhookconfigurations import Service
-from webhook.uninstall.plan import THINGS
-from webhook.upkeep import adoption
+from webhook.uninstall.objects import INSTALLED_OBJECTS
 from webhook.upkeep.rules import with_rules
 
 # Seconds in which a server that may adopt does so.
@@ -48,15 +48,17 @@ def clean(api: ApiServer) -> Iterator[None]:
 
 def purge(api: ApiServer) -> None:
     """Delete whatever there may be, without the program."""
-    for each in THINGS:
+    for each in INSTALLED_OBJECTS:
         api.request("DELETE", each.path(NAMESPACE))
-    for kind, name in LINKERDS:
+    for kind, name in LINKERD_CONFIGURATIONS:
         api.delete(configuration(kind, name))
 
 
 def left(api: ApiServer) -> list[str]:
     """What of ours is there."""
-    return [each.describe(NAMESPACE) for each in THINGS if api.request("GET", each.path(NAMESPACE)).status == 200]
+    return [
+        each.describe(NAMESPACE) for each in INSTALLED_OBJECTS if api.request("GET", each.path(NAMESPACE)).status == 200
+    ]
 
 
 def run(kubeconfig: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -94,7 +96,7 @@ class TestAll:
             apply(api, *self.FLAGS)
             printed = run(kubeconfig, "--force")
             assert printed.returncode == 0, printed.stderr
-            assert printed.stdout.count("---\n") == len(left(api)) >= len(THINGS) - 1
+            assert printed.stdout.count("---\n") == len(left(api)) >= len(INSTALLED_OBJECTS) - 1
             kubectl = ["kubectl", f"--kubeconfig={kubeconfig}", "delete", "-f", "-"]
             done = subprocess.run(kubectl, input=printed.stdout, capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stderr
@@ -102,10 +104,10 @@ class TestAll:
 
     def test_everything_that_install_prints_is_known(self, api: ApiServer, kubeconfig: Path) -> None:
         """Whatever is added to an installation has to be taken out again."""
-        known = {(each.kind, each.name) for each in THINGS}
+        known = {(each.kind, each.name) for each in INSTALLED_OBJECTS}
         every = rendered(*self.FLAGS, "--pod-monitor")
         assert {(each["kind"], each["metadata"]["name"]) for each in every} <= known
-        assert set(STORED) <= {each.path(NAMESPACE) for each in THINGS}
+        assert set(STORED) <= {each.path(NAMESPACE) for each in INSTALLED_OBJECTS}
 
     def test_deleting_leaves_nothing_and_can_be_repeated(self, api: ApiServer, kubeconfig: Path) -> None:
         apply(api, *self.FLAGS)
@@ -153,7 +155,7 @@ class TestAdopted:
     def before(self, api: ApiServer, manifests: Manifests) -> list[JSON]:
         """Linkerd's configurations as Linkerd made them."""
         found = []
-        for kind, name in LINKERDS:
+        for kind, name in LINKERD_CONFIGURATIONS:
             body = copy.deepcopy(manifests.one(kind, name))
             for webhook in body["webhooks"]:
                 # In this cluster nobody is behind Linkerd's Services.
@@ -163,7 +165,7 @@ class TestAdopted:
 
     def now(self, api: ApiServer) -> list[JSON]:
         """The same as they are."""
-        return [api.request("GET", api.path(configuration(kind, name))).ok() for kind, name in LINKERDS]
+        return [api.request("GET", api.path(configuration(kind, name))).ok() for kind, name in LINKERD_CONFIGURATIONS]
 
     def given_back(self, api: ApiServer, before: list[JSON]) -> bool:
         """Whether they are as before."""
@@ -175,7 +177,7 @@ class TestAdopted:
         self, api: ApiServer, kubeconfig: Path, before: list[JSON]
     ) -> None:
         apply(api, "--adopt")
-        for name, body in zip(LINKERDS, self.now(api), strict=True):
+        for name, body in zip(LINKERD_CONFIGURATIONS, self.now(api), strict=True):
             ours = adoption.adopted(body, adoption.PATHS[name], Service(NAMESPACE, NAME), "b3Vycw==")
             api.request("PUT", api.path(body), ours).ok()
         assert not self.given_back(api, before)
@@ -191,7 +193,7 @@ class TestAdopted:
         self, api: ApiServer, kubeconfig: Path, manifests: Manifests, tmp_path: Path
     ) -> None:
         with installed(api, manifests, tmp_path / "linkerd"):
-            linkerds = [api.apply(manifests.one(kind, name)) for kind, name in LINKERDS]
+            linkerds = [api.apply(manifests.one(kind, name)) for kind, name in LINKERD_CONFIGURATIONS]
             with Installation(api, manifests, tmp_path / "ours", ("--adopt",)) as installation:
                 installation.start(1)
                 until("the adoption", lambda: all(_adopted(each) for each in self.now(api)), within=ADOPTION)

@@ -18,9 +18,9 @@ from tests.e2e.waiting import until
 from tests.kubernetes.cluster import Cluster, Done, run
 from tests.kubernetes.images import OURS
 from tests.unit.install.helmcli import CHART, helm
+from webhook.install.adoption import ADOPTED_FROM, LINKERD_CONFIGURATIONS
 from webhook.install.configurations import REACHED_LABEL, SELF_TEST
-from webhook.install.linkerd import ADOPTED_FROM, LINKERDS
-from webhook.uninstall.plan import THINGS
+from webhook.uninstall.objects import INSTALLED_OBJECTS
 
 JSON = dict[str, Any]
 
@@ -65,7 +65,7 @@ class Installation:
 
     def in_force(self) -> bool:
         """Whether every webhook has rules and a caBundle, and where it adopts, is adopted; a guard that denies, too."""
-        names = LINKERDS if self.adopts else [(kind, NAME) for kind in CONFIGURATION_KINDS]
+        names = LINKERD_CONFIGURATIONS if self.adopts else [(kind, NAME) for kind in CONFIGURATION_KINDS]
         found = [self.configuration(kind, name) for kind, name in names]
         if self.adopts and not all(ADOPTED_FROM in each["metadata"].get("annotations", {}) for each in found):
             return False
@@ -134,7 +134,9 @@ class Release(Installation):
 
 def left(api: ApiServer) -> list[str]:
     """What of ours is there."""
-    return [each.describe(NAMESPACE) for each in THINGS if api.request("GET", each.path(NAMESPACE)).status == 200]
+    return [
+        each.describe(NAMESPACE) for each in INSTALLED_OBJECTS if api.request("GET", each.path(NAMESPACE)).status == 200
+    ]
 
 
 def remove(cluster: Cluster, api: ApiServer) -> None:

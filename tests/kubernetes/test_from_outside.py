@@ -149,11 +149,11 @@ class TestWhatInstallRefuses:
     def test_a_secret_without_its_ca(self, cluster: Cluster) -> None:
         put_secret(cluster, with_ca=False)
         said = self.refused(cluster, "--existing-secret", SECRET)
-        assert f"Secret {NAMESPACE}/{SECRET} has no ca.crt, and --ca-bundle is not given" in said
+        assert f"Secret {NAMESPACE}/{SECRET}: data[ca.crt]: missing, and --ca-bundle is not given" in said
 
     def test_a_pod_monitor_without_its_definition(self, cluster: Cluster) -> None:
         said = self.refused(cluster, "--pod-monitor")
-        assert "CustomResourceDefinition podmonitors.monitoring.coreos.com is not there" in said
+        assert "CustomResourceDefinition podmonitors.monitoring.coreos.com: not found" in said
 
     def test_a_change_from_one_kind_of_certificate_to_the_other(self, cluster: Cluster, api: ApiServer) -> None:
         settled(cluster, api)

@@ -10,7 +10,7 @@ from tests.e2e.waiting import until
 from tests.kubernetes import workloads
 from tests.kubernetes.cluster import Cluster
 from tests.kubernetes.installation import Installation, command, left
-from webhook.install.linkerd import LINKERDS
+from webhook.install.adoption import LINKERD_CONFIGURATIONS
 
 pytestmark = pytest.mark.usefixtures("clean")
 
@@ -38,15 +38,15 @@ class TestUninstalling:
 
     def test_gives_linkerds_configurations_back_as_they_were(self, cluster: Cluster, api: ApiServer) -> None:
         installation = Installation(cluster, api, ("--adopt",))
-        before = [installation.configuration(*each)["webhooks"] for each in LINKERDS]
+        before = [installation.configuration(*each)["webhooks"] for each in LINKERD_CONFIGURATIONS]
         settle(installation)
-        assert [installation.configuration(*each)["webhooks"] for each in LINKERDS] != before
+        assert [installation.configuration(*each)["webhooks"] for each in LINKERD_CONFIGURATIONS] != before
         within = workloads.namespace(cluster, "adopted")
         workloads.assert_meshed(workloads.roll_out(cluster, workloads.deployment(within, 1)))
         refused = command(cluster, "uninstall", "--force")
         assert (refused.code, refused.out) == (1, "")
         command(cluster, "uninstall", "--delete", "--force").ok()
-        assert [installation.configuration(*each)["webhooks"] for each in LINKERDS] == before
+        assert [installation.configuration(*each)["webhooks"] for each in LINKERD_CONFIGURATIONS] == before
         assert left(api) == []
 
 

@@ -250,16 +250,24 @@ def _has(values: JSON, path: str) -> bool:
 
 
 def _look(values: JSON, rendered: Rendered, namespace: str, kubeconfig: Path | None) -> list[str]:
-    from webhook.diagnosis.installation import look
-    from webhook.diagnosis.wanted import Wanted
+    """Check the cluster, and exit where something stands in the way; returns notes."""
+    from webhook.diagnosis.finding import Finding, errors, lines, notes
+    from webhook.diagnosis.installation.checks import check
+    from webhook.diagnosis.installation.gather import gather
+    from webhook.diagnosis.installation.request import InstallRequest
 
-    wanted = Wanted.of(values, namespace, rendered.needs)
-    found = _with_cluster(kubeconfig, lambda api: look(api, wanted), "; --ignore-cluster does without a look at it")
-    if found.problems:
-        for problem in found.problems:
-            _say(problem)
+    request = InstallRequest.of(values, namespace, rendered.needs)
+
+    async def checked(api: ApiServer) -> list[Finding]:
+        return check(request, await gather(api, request))
+
+    findings = _with_cluster(kubeconfig, checked, "; pass --ignore-cluster to install without checking it")
+    problems = lines(errors(findings))
+    for problem in problems:
+        _say(problem)
+    if problems:
         sys.exit(REFUSED)
-    return found.notes
+    return lines(notes(findings))
 
 
 def _adopt_again(namespace: str, kubeconfig: Path | None, *, adopt: bool) -> None:
@@ -267,12 +275,12 @@ def _adopt_again(namespace: str, kubeconfig: Path | None, *, adopt: bool) -> Non
         raise _Unusable(["--again goes with --adopt: pass both"])
     from webhook.install.configurations import NAME
     from webhook.kube.webhookconfigurations import Service
-    from webhook.upkeep.readoption import adopt_again
+    from webhook.upkeep.adoption import adopt_again
 
-    told = _with_cluster(kubeconfig, lambda api: adopt_again(api, Service(namespace, NAME)), "")
-    for each in told:
-        _say(each.sentence)
-    if not any(each.there for each in told):
+    done = _with_cluster(kubeconfig, lambda api: adopt_again(api, Service(namespace, NAME)), "")
+    for configuration in done:
+        _say(configuration.sentence)
+    if not any(configuration.exists for configuration in done):
         _say("there is nothing to adopt: install Linkerd's control plane first, or install without --adopt")
         sys.exit(REFUSED)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from webhook.kube.api import ApiServer
     from webhook.uninstall.gather import Survey
-    from webhook.uninstall.plan import Thing
+    from webhook.uninstall.objects import InstalledObject
 
 FINE, REFUSED, FAILED = 0, 1, 2
 
@@ -25,34 +25,36 @@ SHOWN = 20
 @click.command(short_help="take an installation out of a cluster")
 @click.option("--linkerd-namespace", default="linkerd", show_default=True, help="Namespace of the control plane.")
 @click.option("--kubeconfig", type=click.Path(path_type=Path), help="Else $KUBECONFIG, else ~/.kube/config.")
-@click.option("--force", is_flag=True, help="Also while Pods with a proxy are there that nobody would inject again.")
-@click.option("--delete", is_flag=True, help="Do it, in place of printing what is to be deleted.")
-@click.option("--ignore-cluster", is_flag=True, help="Ask no cluster: print all that there may be but a PodMonitor.")
+@click.option("--force", is_flag=True, help="Uninstall even if nobody would inject Pods again.")
+@click.option("--delete", is_flag=True, help="Delete the objects, in place of printing them.")
+@click.option(
+    "--ignore-cluster", is_flag=True, help="Use no cluster: print all objects that there may be, but a PodMonitor."
+)
 @click.option("--pod-monitor", is_flag=True, help="With --ignore-cluster: print the PodMonitor as well.")
 def uninstall(
     linkerd_namespace: str, kubeconfig: Path | None, force: bool, delete: bool, ignore_cluster: bool, pod_monitor: bool
 ) -> None:
-    """Print what an installation has left in the cluster, in the order in which it can go:
+    """Print the objects of an installation that are in the cluster, in the order in which they can be deleted:
 
         linkerd-webhook uninstall | kubectl delete --ignore-not-found -f -
 
-    With --delete it is deleted through the API server, after each webhook configuration that was adopted from Linkerd
-    has been given back; run it again if it was cut off. The server itself need not be alive. Linkerd stays.
+    With --delete, they are deleted through the API server, after each webhook configuration that was adopted from
+    Linkerd is restored; run it again if it was interrupted. The server itself need not run. Linkerd stays.
 
-    Refused while Pods with a proxy are there that nobody would inject again. Linkerd's own injector would, whether it
-    runs beside ours or was adopted and is given back: its webhook configuration has to be there, and its Service has to
-    have a ready endpoint. --force goes on all the same.
+    It refuses while there are Pods with a proxy that nobody would inject again. Linkerd's own injector would, whether
+    it runs beside ours or was adopted and is restored: its webhook configuration has to exist, and its Service has to
+    have a ready endpoint. Pass --force to uninstall all the same.
 
-    Refused as well where something was adopted and --delete is not given.
+    It refuses as well where a configuration was adopted and --delete is not given.
 
-    Exit code: 0 fine, 1 refused, 2 something could not be read or done.
+    Exit code: 0 done, 1 refused, 2 something could not be read or deleted.
     """
     if ignore_cluster:
-        from webhook.uninstall.plan import POD_MONITOR, THINGS
+        from webhook.uninstall.objects import INSTALLED_OBJECTS, POD_MONITOR
 
         if delete:
             raise click.UsageError("--delete needs a cluster: leave out --ignore-cluster, or --delete to print")
-        _print((each for each in THINGS if pod_monitor or each != POD_MONITOR), linkerd_namespace)
+        _print((one for one in INSTALLED_OBJECTS if pod_monitor or one != POD_MONITOR), linkerd_namespace)
         return
     if pod_monitor:
         raise click.UsageError("--pod-monitor goes with --ignore-cluster: else the cluster tells whether there is one")
@@ -62,7 +64,8 @@ def uninstall(
 async def _uninstall(namespace: str, kubeconfig: Path | None, *, force: bool, delete: bool) -> int:
     from webhook.cli.cluster import connect
     from webhook.kube.api import ConfigurationError
-    from webhook.uninstall.gather import Unreadable, survey
+    from webhook.uninstall.failures import Unreadable
+    from webhook.uninstall.gather import survey
 
     try:
         api = await connect(kubeconfig)
@@ -78,7 +81,7 @@ async def _uninstall(namespace: str, kubeconfig: Path | None, *, force: bool, de
             return REFUSED
         if delete:
             return await _delete(api, seen, namespace)
-        _print(seen.found, namespace)
+        _print(seen.ours, namespace)
     except Unreadable as error:
         _say(str(error))
         return FAILED
@@ -89,8 +92,8 @@ async def _uninstall(namespace: str, kubeconfig: Path | None, *, force: bool, de
 
 
 async def _refusal(api: ApiServer, seen: Survey, namespace: str, *, force: bool, delete: bool) -> str:
-    """Why nothing is done, "" for no reason."""
-    from webhook.uninstall.gather import nobody_else, pods_in_mesh
+    """Why it is refused, "" where it is not."""
+    from webhook.uninstall.pods import pods_in_mesh, why_nobody_else_injects
 
     if seen.elsewhere:
         where = ", ".join(sorted(seen.elsewhere))
@@ -98,7 +101,7 @@ async def _refusal(api: ApiServer, seen: Survey, namespace: str, *, force: bool,
     if seen.unrestorable:
         return "\n".join(seen.unrestorable)
     if seen.adopted and not delete:
-        names = ", ".join(each.describe(namespace) for each in seen.adopted)
+        names = ", ".join(one.describe(namespace) for one in seen.adopted)
         return (
             f"{names}: adopted from Linkerd, and deleting alone does not give them back: "
             "linkerd-webhook uninstall --delete restores them first, then deletes"
@@ -106,14 +109,14 @@ async def _refusal(api: ApiServer, seen: Survey, namespace: str, *, force: bool,
     if force or not seen.injects:
         return ""
     pods = await pods_in_mesh(api, namespace)
-    why = await nobody_else(api, seen) if pods else ""
+    why = await why_nobody_else_injects(api, seen) if pods else ""
     if not why:
         return ""
     more = [f"  and {len(pods) - SHOWN} more"] if len(pods) > SHOWN else []
     return "\n".join(
         [
             f"Pods with Linkerd's proxy ({len(pods)}) would come back without it, as {why}:",
-            *(f"  {each}" for each in pods[:SHOWN]),
+            *(f"  {pod}" for pod in pods[:SHOWN]),
             *more,
             "have Linkerd's own injector run first; or take linkerd.io/inject off their workloads and Namespaces and "
             "restart them; or pass --force",
@@ -122,16 +125,16 @@ async def _refusal(api: ApiServer, seen: Survey, namespace: str, *, force: bool,
 
 
 async def _delete(api: ApiServer, seen: Survey, namespace: str) -> int:
-    from webhook.uninstall.gather import remove
+    from webhook.uninstall.run import remove
 
     return FINE if await remove(api, namespace, seen, click.echo, _say) else FAILED
 
 
 def _remark(seen: Survey, namespace: str) -> None:
-    """What is good to know, whatever is done."""
-    for thing in seen.foreign:
-        _say(f"{thing.describe(namespace)} has the name of one of ours but not its labels, and is left alone")
-    if not seen.found and not seen.adopted:
+    """Print what is worth knowing in any case."""
+    for one in seen.foreign:
+        _say(f"{one.describe(namespace)} has the name of one of ours but not its labels, and is left alone")
+    if not seen.ours and not seen.adopted:
         _say(f"there is nothing to delete: linkerd-webhook is not installed in namespace {namespace}")
     elif seen.release:
         _say(
@@ -140,10 +143,10 @@ def _remark(seen: Survey, namespace: str) -> None:
         )
 
 
-def _print(things: Iterable[Thing], namespace: str) -> None:
+def _print(objects: Iterable[InstalledObject], namespace: str) -> None:
     import yaml
 
-    references = [each.reference(namespace) for each in things]
+    references = [one.reference(namespace) for one in objects]
     if references:
         click.echo(yaml.safe_dump_all(references, sort_keys=False, explicit_start=True), nl=False)
 

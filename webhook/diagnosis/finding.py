@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -78,6 +78,26 @@ class Check:
     def note(self, where: str, field: str, message: str, fix: str = "", value: str = "") -> Finding:
         """A finding that is only worth knowing."""
         return Finding(self.code, Severity.NOTE, where, field, message, fix, value)
+
+
+def lines(findings: Iterable[Finding]) -> list[str]:
+    """A line for each finding; those that say the same of several objects share one, which names all of them."""
+    alike: dict[tuple[str, str, str, str, str], list[Finding]] = {}
+    for finding in findings:
+        key = (finding.code, finding.field, finding.value, finding.message, finding.fix)
+        alike.setdefault(key, []).append(finding)
+    return [replace(same[0], object=_objects(same)).line() for same in alike.values()]
+
+
+def _objects(findings: list[Finding]) -> str:
+    """The objects, with each kind named once where several of it follow each other."""
+    named: list[str] = []
+    last = ""
+    for finding in findings:
+        kind, _, name = finding.object.partition(" ")
+        named.append(name if kind == last and name else finding.object)
+        last = kind
+    return ", ".join(named)
 
 
 def errors(findings: Iterable[Finding]) -> list[Finding]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from webhook.install.linkerd import LINKERDS
+from webhook.install.adoption import LINKERD_CONFIGURATIONS
 from webhook.server.metrics import counter
 from webhook.upkeep.leader import Upkeep
 from webhook.upkeep.registration import ADVISOR
@@ -36,7 +36,7 @@ class UpkeepMetrics(Collector):
             labels=("configuration",),
         )
         found = upkeep.overwritten()
-        for each in LINKERDS if upkeep.duties.adopt else ():
+        for each in LINKERD_CONFIGURATIONS if upkeep.duties.adopt else ():
             overwritten.add_metric((each[1],), float(each in found))
         yield overwritten
         if upkeep.leading and upkeep.reach is not None:

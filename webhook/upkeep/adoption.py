@@ -1,72 +1,44 @@
-"""Linkerd's own webhook configurations, pointed at our Service, and given back. Pure: objects in, objects out.
-
-What was there before is kept on the configuration itself, so that going back needs nothing of ours but the command.
-"""
+"""Adopts Linkerd's configurations again that somebody has pointed elsewhere since: the annotation is removed, and the
+leader adopts them as if for the first time."""
 
 from __future__ import annotations
 
-import copy
-import json
-from enum import Enum
-from typing import Final
+from dataclasses import dataclass
 
-from webhook.install.linkerd import ADOPTED_FROM
-from webhook.kube.interface import JSON
-from webhook.kube.webhookconfigurations import MUTATING, VALIDATING, Name, Service, cert_manager, pointing
-
-AGAIN: Final = "linkerd-webhook install --adopt --again"
-
-# Where we answer what comes through each of Linkerd's configurations.
-PATHS: Final[dict[Name, str]] = {
-    (MUTATING, "linkerd-proxy-injector-webhook-config"): "/proxy-injector",
-    (VALIDATING, "linkerd-sp-validator-webhook-config"): "/sp-validator",
-    (VALIDATING, "linkerd-policy-validator-webhook-config"): "/policy-validator",
-}
+from webhook.install.adoption import ADOPTED_FROM, LINKERD_CONFIGURATIONS
+from webhook.kube.api import ApiServer
+from webhook.kube.interface import find
+from webhook.kube.webhookconfigurations import FIELD_MANAGER, Name, Service, path, pointing
 
 
-class State(Enum):
-    """How one of Linkerd's configurations stands to us."""
+@dataclass(frozen=True, slots=True)
+class AdoptedAgain:
+    """A sentence about one of Linkerd's configurations, and whether it exists."""
 
-    FOREIGN = "not adopted"
-    ADOPTED = "adopted"
-    # It was adopted, and somebody has pointed it elsewhere since.
-    OVERWRITTEN = "overwritten"
-    # Its caBundle is cert-manager's to write: with ours in it, two would fight.
-    CERT_MANAGER = "kept by cert-manager"
+    sentence: str
+    exists: bool = True
 
 
-def state(configuration: JSON, service: Service) -> State:
-    """How a configuration stands."""
-    ours = {entry.index for entry in pointing(configuration, service)}
-    webhooks = configuration.get("webhooks")
-    if ours and isinstance(webhooks, list) and len(ours) == len(webhooks):
-        return State.ADOPTED
-    annotations = _annotations(configuration)
-    if ADOPTED_FROM in annotations:
-        return State.OVERWRITTEN
-    if cert_manager(configuration):
-        return State.CERT_MANAGER
-    return State.FOREIGN
+async def adopt_again(api: ApiServer, service: Service) -> list[AdoptedAgain]:
+    """Remove the annotation of each of Linkerd's configurations that was adopted and points elsewhere now.
 
-
-def adopted(configuration: JSON, path: str, service: Service, ca_bundle: str) -> JSON:
-    """The configuration with each of its webhooks pointed at our Service, and all else as it is.
-
-    `ca_bundle` is base64, as `caBundle` has it.
+    Raises `ApiError` and `TimeoutError`; what was done stays done, and a second run continues.
     """
-    found = copy.deepcopy(configuration)
-    before = {}
-    for webhook in found.get("webhooks") or ():
-        before[webhook["name"]] = webhook["clientConfig"]
-        webhook["clientConfig"] = {
-            "service": {"namespace": service.namespace, "name": service.name, "path": path, "port": 443},
-            "caBundle": ca_bundle,
-        }
-    annotations = found["metadata"].setdefault("annotations", {})
-    annotations[ADOPTED_FROM] = json.dumps(before, sort_keys=True, separators=(",", ":"))
-    return found
+    return [await _adopt_again(api, service, name) for name in LINKERD_CONFIGURATIONS]
 
 
-def _annotations(configuration: JSON) -> JSON:
-    found = configuration["metadata"].get("annotations")
-    return found if isinstance(found, dict) else {}
+async def _adopt_again(api: ApiServer, service: Service, name: Name) -> AdoptedAgain:
+    what = f"{name[0]} {name[1]}"
+    body = await find(api, path(name))
+    if body is None:
+        return AdoptedAgain(f"{what}: not found", exists=False)
+    if len(pointing(body, service)) == len(body.get("webhooks") or ()):
+        return AdoptedAgain(f"{what}: points at {service.namespace}/{service.name}: left as it is")
+    if ADOPTED_FROM not in (body["metadata"].get("annotations") or {}):
+        return AdoptedAgain(f"{what}: was not adopted, or is about to be: left as it is")
+    # With the version that was read: what has been written since is read again.
+    change = {"resourceVersion": body["metadata"]["resourceVersion"], "annotations": {ADOPTED_FROM: None}}
+    await api.send(
+        "PATCH", path(name), {"metadata": change}, "application/merge-patch+json", {"fieldManager": FIELD_MANAGER}
+    )
+    return AdoptedAgain(f"{what}: annotation {ADOPTED_FROM} removed; the server adopts it within seconds")

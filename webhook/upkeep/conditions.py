@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from webhook.diagnosis.condition import Condition, condition
-from webhook.upkeep.adoption import AGAIN
+from webhook.install.adoption import AGAIN
 from webhook.upkeep.leader import Upkeep
 
 

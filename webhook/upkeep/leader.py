@@ -16,8 +16,8 @@ from certs.authority import Authority
 from certs.ca_file import CaFile
 from certs.keeper import Keeper, Round
 from certs.tls import ServedCertificate
+from webhook.install.adoption import LINKERD_CONFIGURATIONS
 from webhook.install.configurations import NAME
-from webhook.install.linkerd import LINKERDS
 from webhook.install.objects.names import LEAF_SECRET
 from webhook.kube.api import PLAIN, ApiServer
 from webhook.kube.endpoints import listing, ready
@@ -59,7 +59,9 @@ class Upkeep:
         """`loaded` is told of each new pair that the Secret holds whether it was taken."""
         service = duties.service
         self.duties = duties
-        self.configurations = Configurations(api, service, [*OURS, ADVISOR, *(LINKERDS if duties.adopt else ())])
+        self.configurations = Configurations(
+            api, service, [*OURS, ADVISOR, *(LINKERD_CONFIGURATIONS if duties.adopt else ())]
+        )
         self.trust = Trust(certificate, self.configurations, self.counted)
         self.secret = (
             ServedSecret(api, service.namespace, LEAF_SECRET, certificate, loaded, self.trust.refuses)
@@ -134,12 +136,12 @@ class Upkeep:
 
     def counted(self) -> list[Name]:
         """The configurations that readiness hangs on: those of this way to be installed."""
-        return [SELF_TEST, *LINKERDS] if self.duties.adopt else list(OURS)
+        return [SELF_TEST, *LINKERD_CONFIGURATIONS] if self.duties.adopt else list(OURS)
 
     def _owned(self) -> list[Name]:
         """The configurations whose caBundle is ours to write: also those of the other way to be installed, so that
         nobody is left alone while one is exchanged for the other."""
-        bodies = [(name, self.configurations.get(name)) for name in (*OURS, ADVISOR, *LINKERDS)]
+        bodies = [(name, self.configurations.get(name)) for name in (*OURS, ADVISOR, *LINKERD_CONFIGURATIONS)]
         return [name for name, body in bodies if body and pointing(body, self.duties.service)]
 
     async def _endpoints(self) -> list[tuple[str, int]]:

@@ -8,17 +8,16 @@ from typing import Final
 
 import structlog
 
+from webhook.install import adoption
+from webhook.install.adoption import LINKERD_CONFIGURATIONS, PATHS, AdoptionStatus
 from webhook.install.configurations import ADVISOR as ADVISOR_NAME
 from webhook.install.configurations import NAME, REACHED_LABEL
 from webhook.install.configurations import SELF_TEST as CONFIG_MAP
-from webhook.install.linkerd import LINKERDS
 from webhook.kube.api import ApiServer
 from webhook.kube.data import encode
 from webhook.kube.errors import ApiError, Conflict, explain
 from webhook.kube.interface import JSON
 from webhook.kube.webhookconfigurations import FIELD_MANAGER, MUTATING, VALIDATING, Name, Service, path, pointing
-from webhook.upkeep import adoption
-from webhook.upkeep.adoption import PATHS, State
 from webhook.upkeep.rules import Rules, with_rules
 from webhook.upkeep.watched_configurations import Configurations
 
@@ -74,11 +73,15 @@ class Registration:
         return found or ([SELF_TEST] if self._marked() is not None else [])
 
     def _ours(self) -> tuple[Name, ...]:
-        return LINKERDS if self._adopt else OURS
+        return LINKERD_CONFIGURATIONS if self._adopt else OURS
 
     def overwritten(self) -> list[Name]:
         """Linkerd's configurations that were adopted once and point elsewhere now."""
-        return [name for name in LINKERDS if self._state(name) is State.OVERWRITTEN] if self._adopt else []
+        return (
+            [name for name in LINKERD_CONFIGURATIONS if self._status(name) is AdoptionStatus.OVERWRITTEN]
+            if self._adopt
+            else []
+        )
 
     async def put_into_force(self) -> None:
         """Whatever waits, each in one write. The API server must have been seen to reach us just now."""
@@ -92,8 +95,8 @@ class Registration:
     def tell(self) -> None:
         """Say which of Linkerd's configurations are not adopted, and why."""
         if self._adopt:
-            for name in LINKERDS:
-                self._say(f"adoption of {name[1]}", _why_not(name, self._state(name)))
+            for name in LINKERD_CONFIGURATIONS:
+                self._say(f"adoption of {name[1]}", _why_not(name, self._status(name)))
 
     def _next(self, name: Name) -> JSON | None:
         """What a configuration is to be, None where it is that, or cannot be written yet."""
@@ -102,7 +105,7 @@ class Registration:
         if body is None or not bundle:
             return None
         if self._adopt:
-            if adoption.state(body, self._service) is not State.FOREIGN:
+            if adoption.status(body, self._service) is not AdoptionStatus.FOREIGN:
                 return None
             return adoption.adopted(body, PATHS[name], self._service, encode(bundle))
         # Only what has the caBundle that the self-test came through with will be answered as that was.
@@ -122,9 +125,9 @@ class Registration:
             return None
         return {**body, "metadata": {**body["metadata"], "labels": {**_labels(body), REACHED_LABEL: REACHED}}}
 
-    def _state(self, name: Name) -> State | None:
+    def _status(self, name: Name) -> AdoptionStatus | None:
         body = self._configurations.get(name) if self._adopt else None
-        return adoption.state(body, self._service) if body is not None else None
+        return adoption.status(body, self._service) if body is not None else None
 
     def _bundle(self) -> bytes:
         """The caBundle of the self-test's configuration."""
@@ -150,15 +153,15 @@ def _labels(body: JSON) -> JSON:
     return found if isinstance(found, dict) else {}
 
 
-def _why_not(name: Name, state: State | None) -> str:
+def _why_not(name: Name, status: AdoptionStatus | None) -> str:
     """What to say about one of Linkerd's configurations that is not adopted; "" where there is nothing to say."""
     kind, configuration = name
-    if state is State.OVERWRITTEN:
+    if status is AdoptionStatus.OVERWRITTEN:
         return (
             f"{kind} {configuration} was adopted and points elsewhere now: somebody (a Linkerd upgrade?) has written "
             f"it, and admission goes on there. To adopt it again: {adoption.AGAIN}"
         )
-    if state is State.CERT_MANAGER:
+    if status is AdoptionStatus.CERT_MANAGER:
         return (
             f"{kind} {configuration} is not adopted: cert-manager writes its caBundle (annotation "
             "cert-manager.io/inject-…): take the annotation away first"

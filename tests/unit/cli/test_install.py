@@ -13,18 +13,21 @@ from click.testing import CliRunner, Result
 
 from certs.issue import issue_ca
 from webhook.cli.install import install
-from webhook.diagnosis.wanted import Found
+from webhook.diagnosis.finding import Check
 from webhook.install.assign import merged
 from webhook.install.output import write
 from webhook.install.render import render
 from webhook.install.settings import SETTINGS, defaults
-from webhook.upkeep.readoption import Again
+from webhook.upkeep.adoption import AdoptedAgain
 
 DIGEST = "sha256:" + "a" * 64
 IMAGE = "registry.example.org/linkerd-webhook"
 VALUES = merged(defaults(), {"image": {"repository": IMAGE}})
 
 JSON = dict[str, Any]
+
+
+CHECK = Check("a-check", "all is well")
 
 
 def run(*arguments: str, look: bool = False) -> Result:
@@ -239,13 +242,16 @@ class TestCluster:
     def test_that_is_not_ready_is_exit_code_1_with_every_reason_and_nothing_printed(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("webhook.cli.install._with_cluster", lambda *_: Found(["one", "two"], ["three"]))
+        monkeypatch.setattr(
+            "webhook.cli.install._with_cluster",
+            lambda *_: [CHECK.error("", "", "one"), CHECK.error("", "", "two"), CHECK.note("", "", "three")],
+        )
         result = run(look=True)
         assert (result.exit_code, result.stdout) == (1, "")
         assert result.stderr.splitlines() == ["linkerd-webhook: one", "linkerd-webhook: two"]
 
     def test_that_is_ready_gives_notes(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("webhook.cli.install._with_cluster", lambda *_: Found([], ["three"]))
+        monkeypatch.setattr("webhook.cli.install._with_cluster", lambda *_: [CHECK.note("", "", "three")])
         result = run(look=True)
         assert result.exit_code == 0
         assert "note: three" in result.stderr
@@ -254,7 +260,7 @@ class TestCluster:
     def test_that_has_nothing_to_adopt_again_is_exit_code_1(
         self, there: list[bool], code: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        told = [Again("one", there=each) for each in there]
+        told = [AdoptedAgain("one", exists=each) for each in there]
         monkeypatch.setattr("webhook.cli.install._with_cluster", lambda *_: told)
         result = run("--adopt", "--again", look=True)
         assert (result.exit_code, result.stdout) == (code, "")

@@ -14,12 +14,12 @@ from click.testing import CliRunner, Result
 
 from tests.kube.http import FakeApiServer, kubeconfig, served
 from webhook.cli.main import cli
-from webhook.install.linkerd import ADOPTED_FROM
+from webhook.install import adoption
+from webhook.install.adoption import ADOPTED_FROM
 from webhook.kube.errors import ApiError
 from webhook.kube.interface import JSON
 from webhook.kube.webhookconfigurations import Service
-from webhook.uninstall.plan import OWN_INJECTOR, SELF_TEST, THINGS, Stage, Thing
-from webhook.upkeep import adoption
+from webhook.uninstall.objects import INSTALLED_OBJECTS, OWN_INJECTOR, SELF_TEST, InstalledObject, Stage
 
 NAME = "linkerd-webhook"
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/linkerd/endpointslices"
@@ -27,18 +27,18 @@ ROOT = "/apis/admissionregistration.k8s.io/v1"
 INJECTOR = f"{ROOT}/mutatingwebhookconfigurations/linkerd-proxy-injector-webhook-config"
 VALIDATOR = f"{ROOT}/validatingwebhookconfigurations/linkerd-policy-validator-webhook-config"
 
-ALL = {each.describe("linkerd") for each in THINGS}
+ALL = {each.describe("linkerd") for each in INSTALLED_OBJECTS}
 
 
 def path(kind: str, name: str = NAME) -> str:
     """Where one of ours is."""
-    return next(each.path("linkerd") for each in THINGS if (each.kind, each.name) == (kind, name))
+    return next(each.path("linkerd") for each in INSTALLED_OBJECTS if (each.kind, each.name) == (kind, name))
 
 
 DEPLOYMENT = path("Deployment")
 
 
-def stored(thing: Thing, namespace: str = "linkerd") -> JSON:
+def stored(thing: InstalledObject, namespace: str = "linkerd") -> JSON:
     """One of ours, as install makes it; the server's Lease has no labels."""
     labels = {} if thing.kind == "Lease" else {"app.kubernetes.io/name": NAME, "app.kubernetes.io/managed-by": NAME}
     body = {**thing.reference(namespace), "metadata": {"name": thing.name, "labels": labels}}
@@ -102,7 +102,7 @@ def reached(tmp_path: Path) -> Iterator[tuple[FakeApiServer, Path]]:
 @pytest.fixture
 def cluster(reached: tuple[FakeApiServer, Path]) -> FakeApiServer:
     """The cluster, with all that an installation can have."""
-    for thing in THINGS:
+    for thing in INSTALLED_OBJECTS:
         reached[0].put(thing.path("linkerd"), stored(thing))
     return reached[0]
 
@@ -110,7 +110,7 @@ def cluster(reached: tuple[FakeApiServer, Path]) -> FakeApiServer:
 @pytest.fixture
 def adopting(cluster: FakeApiServer) -> FakeApiServer:
     """The cluster, with two of Linkerd's configurations adopted and none of ours but the self-test's."""
-    for thing in THINGS:
+    for thing in INSTALLED_OBJECTS:
         if thing.stage is Stage.CALLS and thing != SELF_TEST:
             del cluster.objects[thing.path("linkerd")]
     cluster.put(INJECTOR, adopt(linkerds("linkerd-proxy-injector")))
@@ -126,7 +126,7 @@ def run(reached: tuple[FakeApiServer, Path], *arguments: str) -> Result:
 def printed(result: Result) -> list[str]:
     """What is to be deleted."""
     found = [each for each in yaml.safe_load_all(result.stdout) if each]
-    by_reference = {json.dumps(each.reference("linkerd")): each.describe("linkerd") for each in THINGS}
+    by_reference = {json.dumps(each.reference("linkerd")): each.describe("linkerd") for each in INSTALLED_OBJECTS}
     return [by_reference[json.dumps(each)] for each in found]
 
 
@@ -138,7 +138,7 @@ class TestPrinting:
     ) -> None:
         result = run(reached)
         assert result.exit_code == 0
-        assert printed(result) == [each.describe("linkerd") for each in THINGS]
+        assert printed(result) == [each.describe("linkerd") for each in INSTALLED_OBJECTS]
         assert not cluster.writes
 
     def test_what_is_not_there_is_not_printed(
@@ -169,9 +169,9 @@ class TestPrinting:
         result = run(reached, "--ignore-cluster")
         assert result.exit_code == 0
         # kubectl fails on a kind that the cluster does not know.
-        assert printed(result) == [each.describe("linkerd") for each in THINGS if each.kind != "PodMonitor"]
+        assert printed(result) == [each.describe("linkerd") for each in INSTALLED_OBJECTS if each.kind != "PodMonitor"]
         asked_for = run(reached, "--ignore-cluster", "--pod-monitor")
-        assert printed(asked_for) == [each.describe("linkerd") for each in THINGS]
+        assert printed(asked_for) == [each.describe("linkerd") for each in INSTALLED_OBJECTS]
         assert not reached[0].requests
 
     def test_the_cluster_tells_whether_there_is_a_pod_monitor(self, reached: tuple[FakeApiServer, Path]) -> None:
@@ -220,7 +220,7 @@ class TestRefusals:
         run_pods(cluster, pod("a"))
         result = run(reached)
         assert result.exit_code == 1
-        assert "as MutatingWebhookConfiguration linkerd-proxy-injector-webhook-config is not there" in result.stderr
+        assert "as MutatingWebhookConfiguration linkerd-proxy-injector-webhook-config does not exist" in result.stderr
         cluster.put(INJECTOR, linkerds("linkerd-proxy-injector"))
         for slices in ([], [endpoints(ready=False)]):
             for body in slices:
@@ -270,7 +270,7 @@ class TestRefusals:
         assert not adopting.writes
 
     def test_an_installation_in_another_namespace_is_named(self, reached: tuple[FakeApiServer, Path]) -> None:
-        for thing in THINGS:
+        for thing in INSTALLED_OBJECTS:
             reached[0].put(thing.path("mesh"), stored(thing, "mesh"))
         result = run(reached, "--delete")
         assert result.exit_code == 1
@@ -295,16 +295,16 @@ class TestRefusals:
         self, reached: tuple[FakeApiServer, Path], cluster: FakeApiServer
     ) -> None:
         """The API server's own words name each object."""
-        for thing in THINGS:
+        for thing in INSTALLED_OBJECTS:
             message = f'{thing.plural} "x" is forbidden: User "jane" cannot get that'
             cluster.failures[thing.path("linkerd")] = ApiError(403, message)
         result = run(reached, "--delete")
         assert (result.exit_code, result.stdout) == (2, "")
         (line,) = result.stderr.splitlines()
-        assert f"and {len(THINGS) - 5} more objects" in line
-        assert line.endswith('user "jane" may not read them: run this as somebody who may, such as a cluster-admin')
+        assert f"and {len(INSTALLED_OBJECTS) - 5} more objects" in line
+        assert line.endswith('user "jane" may not read them: run this as a user who may, such as a cluster-admin')
         cluster.failures.clear()
-        for thing in THINGS:
+        for thing in INSTALLED_OBJECTS:
             if thing.stage is not Stage.CALLS:
                 message = f'{thing.plural} "x" is forbidden: User "jane" cannot delete that'
                 cluster.failures["DELETE " + thing.path("linkerd")] = ApiError(403, message)
@@ -329,7 +329,7 @@ class TestDeleting:
     def test_all_goes_in_order(self, reached: tuple[FakeApiServer, Path], cluster: FakeApiServer) -> None:
         result = run(reached, "--delete")
         assert result.exit_code == 0
-        assert cluster.writes == [("DELETE", each.path("linkerd")) for each in THINGS]
+        assert cluster.writes == [("DELETE", each.path("linkerd")) for each in INSTALLED_OBJECTS]
         assert not cluster.objects
         assert result.stdout.splitlines()[0] == f"deleted {SELF_TEST.describe('linkerd')}"
 
@@ -366,7 +366,7 @@ class TestDeleting:
         result = run(reached, "--delete")
         assert result.exit_code == 2
         assert "the server and its Secrets stay" in result.stderr
-        stay = {thing for thing in THINGS if thing.stage is not Stage.CALLS or thing == OWN_INJECTOR}
+        stay = {thing for thing in INSTALLED_OBJECTS if thing.stage is not Stage.CALLS or thing == OWN_INJECTOR}
         assert left(cluster) == {thing.path("linkerd") for thing in stay}
 
     def test_pods_in_the_mesh_do_not_keep_a_second_run_from_finishing(

@@ -8,11 +8,10 @@ import pytest
 
 from certs.issue import Pair
 from tests.kube.store import Store
+from webhook.install import adoption
+from webhook.install.adoption import ADOPTED_FROM, LINKERD_CONFIGURATIONS, PATHS, AdoptionStatus
 from webhook.install.configurations import INJECTOR_WEBHOOK, REACHED_LABEL, RULES
-from webhook.install.linkerd import ADOPTED_FROM, LINKERDS
 from webhook.kube.webhookconfigurations import MUTATING, VALIDATING, path
-from webhook.upkeep import adoption
-from webhook.upkeep.adoption import PATHS, State
 from webhook.upkeep.registration import SELF_TEST, Duties, Registration
 
 from .conftest import INJECTOR, JSON, SERVICE, Known, bundles, configuration, refused, webhook
@@ -206,7 +205,7 @@ class TestAdoption:
 
     def test_an_adopted_configuration_has_nothing_left_to_do(self, ca: Pair) -> None:
         adopted = configuration(LINKERDS_PROFILES, webhook("w", ca.certificate), annotations={ADOPTED_FROM: "{}"})
-        assert adoption.state(adopted, SERVICE) is State.ADOPTED
+        assert adoption.status(adopted, SERVICE) is AdoptionStatus.ADOPTED
         assert Leader(marked(self_test(ca)), adopted, adopt=True).registration.waiting() == []
 
     def test_one_of_two_webhooks_pointed_elsewhere_is_overwritten(self, ca: Pair) -> None:
@@ -216,7 +215,7 @@ class TestAdoption:
             webhook("b", ca.certificate, "linkerd-sp-validator"),
             annotations={ADOPTED_FROM: "{}"},
         )
-        assert adoption.state(half, SERVICE) is State.OVERWRITTEN
+        assert adoption.status(half, SERVICE) is AdoptionStatus.OVERWRITTEN
 
     def test_without_the_flag_linkerd_s_configurations_are_nobody_s_business(self, ca: Pair, other_ca: Pair) -> None:
         foreign = configuration(LINKERDS_PROFILES, webhook("w", other_ca.certificate, "linkerd-sp-validator"))
@@ -225,5 +224,5 @@ class TestAdoption:
         assert leader.registration.overwritten() == []
 
     def test_every_configuration_of_linkerd_s_has_a_path(self) -> None:
-        assert set(PATHS) == set(LINKERDS)
+        assert set(PATHS) == set(LINKERD_CONFIGURATIONS)
         assert set(PATHS.values()) == {"/proxy-injector", "/sp-validator", "/policy-validator"}

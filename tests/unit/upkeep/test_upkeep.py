@@ -10,8 +10,8 @@ from certs.keeper import Round
 from certs.tls import ServedCertificate
 from tests.kube.store import Store
 from webhook.diagnosis.condition import Condition
+from webhook.install.adoption import LINKERD_CONFIGURATIONS
 from webhook.install.configurations import RULES
-from webhook.install.linkerd import LINKERDS
 from webhook.upkeep import selftest
 from webhook.upkeep.conditions import conditions
 from webhook.upkeep.leader import Upkeep
@@ -162,10 +162,10 @@ class TestEndpoints:
 class TestOwned:
     def test_ca_bundles_are_ours_in_every_configuration_of_ours_that_points_here(self) -> None:
         found = upkeep(Slices())
-        bodies = [configuration(name, webhook("a")) for name in (SELF_TEST, ADVISOR, *LINKERDS[:1])]
+        bodies = [configuration(name, webhook("a")) for name in (SELF_TEST, ADVISOR, *LINKERD_CONFIGURATIONS[:1])]
         elsewhere = configuration(OURS[0], webhook("a", service="other"))
         found.configurations = Known(*bodies, elsewhere)  # type: ignore[assignment]
-        assert found._owned() == [SELF_TEST, ADVISOR, LINKERDS[0]]
+        assert found._owned() == [SELF_TEST, ADVISOR, LINKERD_CONFIGURATIONS[0]]
 
     def test_no_replica_waits_for_the_one_that_only_advises(self) -> None:
         assert ADVISOR not in upkeep(Slices()).counted()

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
+from webhook.install.adoption import LINKERD_CONFIGURATIONS
 from webhook.install.configurations import ADVISOR, NAME, SELF_TEST
-from webhook.install.linkerd import LINKERDS
 from webhook.install.objects.names import CA_SECRET, JSON, LEAF_SECRET, OWN_CONFIGURATIONS, SELF_MANAGED, metadata
 from webhook.install.tree import If, Namespace, Node, On
 from webhook.kube.webhookconfigurations import MUTATING, VALIDATING
 
 # Linkerd's own configurations, which are written where they are adopted.
-LINKERDS_MUTATING: Final = tuple(name for kind, name in LINKERDS if kind == MUTATING)
-LINKERDS_VALIDATING: Final = tuple(name for kind, name in LINKERDS if kind == VALIDATING)
+LINKERDS_MUTATING: Final = tuple(name for kind, name in LINKERD_CONFIGURATIONS if kind == MUTATING)
+LINKERDS_VALIDATING: Final = tuple(name for kind, name in LINKERD_CONFIGURATIONS if kind == VALIDATING)
 
 _RBAC: Final = "rbac.authorization.k8s.io"
 _READ: Final = ["get", "list", "watch"]

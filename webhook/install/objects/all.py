@@ -1,22 +1,37 @@
-"""All objects, in the order in which they are applied: what others need comes first, what sends requests last."""
+"""All objects of an installation, in the order in which they are applied: those that others need come first, webhook
+configurations and the guard last."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
 
+from webhook.install.configurations import NAME
 from webhook.install.objects import access, admission, traffic, workload
-from webhook.install.objects.names import DENYING, GUARDED, JSON, OWN_CONFIGURATIONS, SCALED
+from webhook.install.objects.names import (
+    CA_SECRET,
+    DENYING,
+    GUARDED,
+    JSON,
+    LEAF_SECRET,
+    OWN_CONFIGURATIONS,
+    SCALED,
+    metadata,
+)
 from webhook.install.tree import Condition, More, On, every
 
 
 @dataclass(frozen=True, slots=True)
 class Object:
-    """One object, and when it is there. Those with the same `file` share one template of the chart."""
+    """An object, and when it is installed. Those with the same `file` share one template of the chart."""
 
     file: str
     tree: JSON
     condition: Condition | None = None
+
+
+def _named(api_version: str, kind: str, name: str) -> JSON:
+    return {"apiVersion": api_version, "kind": kind, "metadata": metadata(name)}
 
 
 OBJECTS: Final = (
@@ -39,4 +54,11 @@ OBJECTS: Final = (
     Object("guard", admission.guard_policy(), GUARDED),
     Object("guard", admission.guard_binding(), GUARDED),
     Object("guard", admission.guard_binding_until(), every(DENYING, GUARDED)),
+)
+
+# What the running server creates itself: nobody applies it, and an uninstallation deletes it.
+CREATED_BY_SERVER: Final = (
+    _named("v1", "Secret", CA_SECRET),
+    _named("v1", "Secret", LEAF_SECRET),
+    _named("coordination.k8s.io/v1", "Lease", NAME),
 )

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
 
-from webhook.diagnosis.installation import CRDS, look
-from webhook.diagnosis.wanted import Found, Wanted
+from webhook.diagnosis.finding import Finding, errors, lines, notes
+from webhook.diagnosis.installation.checks import check
+from webhook.diagnosis.installation.facts import LINKERD_CRDS, InstallationFacts
+from webhook.diagnosis.installation.gather import gather
+from webhook.diagnosis.installation.request import InstallRequest
+from webhook.diagnosis.unseen import MissingRight, NotSeen
+from webhook.install.adoption import ADOPTED_FROM, LINKERD_CONFIGURATIONS
 from webhook.install.assign import merged
-from webhook.install.linkerd import ADOPTED_FROM, LINKERDS
 from webhook.install.render import render
 from webhook.install.settings import defaults
 from webhook.kube.api import ApiServer
 from webhook.kube.errors import ApiError, NotFound
 from webhook.kube.webhookconfigurations import MUTATING, Service, path
-from webhook.upkeep.readoption import adopt_again
+from webhook.upkeep.adoption import adopt_again
 
 JSON = dict[str, Any]
 
 CRD_ROOT = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 CONFIG_MAPS = "/api/v1/namespaces/linkerd/configmaps"
 SECRETS = "/api/v1/namespaces/linkerd/secrets"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 INJECTOR = (MUTATING, "linkerd-proxy-injector-webhook-config")
 
 
@@ -35,7 +41,7 @@ class Cluster:
             "/apis/apps/v1/deployments": {"items": []},
             "/api/v1/configmaps": {"items": []},
             SECRETS: {"items": []},
-            **{f"{CRD_ROOT}/{name}": {} for name in CRDS},
+            **{f"{CRD_ROOT}/{name}": {} for name in LINKERD_CRDS},
             f"{CONFIG_MAPS}/linkerd-config": {},
             f"{CONFIG_MAPS}/linkerd-identity-trust-roots": {},
         }
@@ -75,7 +81,7 @@ def cluster() -> Cluster:
 
 def linkerds(cluster: Cluster, *, annotations: JSON | None = None, service: str = "linkerd-proxy-injector") -> None:
     """Add Linkerd's configurations."""
-    for kind, name in LINKERDS:
+    for kind, name in LINKERD_CONFIGURATIONS:
         client = {"service": {"namespace": "linkerd", "name": service}}
         metadata = {"name": name, "resourceVersion": "7", "annotations": annotations or {}}
         cluster.objects[path((kind, name))] = {
@@ -85,40 +91,58 @@ def linkerds(cluster: Cluster, *, annotations: JSON | None = None, service: str 
         }
 
 
-async def looked(cluster: Cluster, **wanted: Any) -> Found:
-    """Look, by default for what is rendered by default."""
-    return await look(cluster.api, Wanted(**{"namespace": "linkerd", "adopt": False, "needs": (1, 30), **wanted}))
+def request(**settings: Any) -> InstallRequest:
+    """What is to be installed, by default with default settings."""
+    return InstallRequest(**{"namespace": "linkerd", "adopt": False, "needs": (1, 30), **settings})
 
 
-class TestLook:
+async def checked(cluster: Cluster, **settings: Any) -> list[Finding]:
+    """All findings."""
+    return check(request(**settings), await gather(cluster.api, request(**settings)))
+
+
+async def problems(cluster: Cluster, **settings: Any) -> list[str]:
+    """What stands in the way, a line each."""
+    return lines(errors(await checked(cluster, **settings)))
+
+
+async def remarks(cluster: Cluster, **settings: Any) -> list[str]:
+    """What is only noted, a line each."""
+    return lines(notes(await checked(cluster, **settings)))
+
+
+class TestChecks:
     """What is in the way, and what is only noted."""
 
     async def test_finds_nothing_where_all_is_well(self, cluster: Cluster) -> None:
-        assert await looked(cluster) == Found()
+        assert await checked(cluster) == []
 
     async def test_tells_all_problems_at_once(self, cluster: Cluster) -> None:
         cluster.objects["/version"] = {"major": "1", "minor": "27"}
         for gone in (f"{CRD_ROOT}/servers.policy.linkerd.io", f"{CONFIG_MAPS}/linkerd-config"):
             del cluster.objects[gone]
-        version, crds, config = (await looked(cluster)).problems
+        version, crds, config = await problems(cluster)
         assert "Kubernetes 1.27" in version and "--kube-version 1.27" in version
-        assert "servers.policy.linkerd.io:" in crds and "linkerd install --crds | kubectl apply -f -" in crds
+        assert (
+            crds.startswith("CustomResourceDefinition servers.policy.linkerd.io: not found: ")
+            and "linkerd install --crds | kubectl apply -f -" in crds
+        )
         assert "linkerd/linkerd-config" in config and "linkerd install | kubectl apply -f -" in config
 
     async def test_an_api_server_that_knows_all_of_it_is_new_enough(self, cluster: Cluster) -> None:
         cluster.objects["/version"] = {"major": "1", "minor": "27"}
-        assert (await looked(cluster, needs=(1, 27))).problems == []
+        assert await problems(cluster, needs=(1, 27)) == []
 
     async def test_names_the_namespace_where_linkerd_is(self, cluster: Cluster) -> None:
         cluster.objects["/api/v1/configmaps"]["items"] = [{"metadata": {"name": "linkerd-config", "namespace": "mesh"}}]
         del cluster.objects[f"{CONFIG_MAPS}/linkerd-config"]
-        (problem,) = (await looked(cluster)).problems
+        (problem,) = await problems(cluster)
         assert "--linkerd-namespace mesh" in problem
 
     async def test_refuses_a_second_installation_but_not_the_same_again(self, cluster: Cluster) -> None:
         items = [{"metadata": {"name": "linkerd-webhook", "namespace": each}} for each in ("linkerd", "old")]
         cluster.objects["/apis/apps/v1/deployments"]["items"] = items
-        (problem,) = (await looked(cluster)).problems
+        (problem,) = await problems(cluster)
         assert "Deployment old/linkerd-webhook" in problem
         assert "linkerd-webhook uninstall --linkerd-namespace old" in problem
 
@@ -138,53 +162,96 @@ class TestLook:
         values = merged(defaults(), {"image": {"repository": "a/b"}, "certificates": {"existingSecret": now}})
         ours = next(each for each in render(values, "linkerd").objects if each["kind"] == "Deployment")
         cluster.objects["/apis/apps/v1/deployments"]["items"] = [ours]
-        found = [each for each in (await looked(cluster, existing_secret=wanted)).problems if "Deployment" in each]
+        found = [each for each in await problems(cluster, existing_secret=wanted) if "Deployment" in each]
         assert len(found) == bool(says)
-        assert all(says in each and "kubectl -n linkerd delete deploy linkerd-webhook first" in each for each in found)
+        assert all(
+            says.removesuffix(": ") in each and "kubectl -n linkerd delete deploy linkerd-webhook first" in each
+            for each in found
+        )
 
     async def test_notes_linkerds_own_configurations(self, cluster: Cluster) -> None:
         linkerds(cluster)
-        found = await looked(cluster)
-        assert not found.problems
-        assert "--adopt" in found.notes[0]
+        assert await problems(cluster) == []
+        (note,) = await remarks(cluster)
+        assert note == (
+            "MutatingWebhookConfiguration linkerd-proxy-injector-webhook-config, ValidatingWebhookConfiguration "
+            "linkerd-policy-validator-webhook-config, linkerd-sp-validator-webhook-config: Linkerd's own, stays and "
+            "goes on to call Linkerd's webhook: pass --adopt to point it here instead"
+        )
 
     async def test_has_nothing_to_adopt_where_none_is_there(self, cluster: Cluster) -> None:
-        (problem,) = (await looked(cluster, adopt=True)).problems
+        (problem,) = await problems(cluster, adopt=True)
         assert "none of Linkerd's webhook configurations" in problem
 
     async def test_adopts_none_that_cert_manager_writes(self, cluster: Cluster) -> None:
         linkerds(cluster, annotations={"cert-manager.io/inject-ca-from": "linkerd/x"})
-        found = await looked(cluster, adopt=True)
-        assert len(found.problems) == len(LINKERDS)
-        assert "metadata.annotations[cert-manager.io/inject-ca-from]" in found.problems[0]
+        findings = await checked(cluster, adopt=True)
+        assert [each.object for each in errors(findings)] == [f"{kind} {name}" for kind, name in LINKERD_CONFIGURATIONS]
+        assert {each.field for each in findings} == {"metadata.annotations[cert-manager.io/inject-ca-from]"}
 
     async def test_notes_ours_that_stay_when_linkerds_are_adopted(self, cluster: Cluster) -> None:
         linkerds(cluster)
         cluster.objects[path((MUTATING, "linkerd-webhook"))] = {}
-        found = await looked(cluster, adopt=True)
-        assert "kubectl delete mutatingwebhookconfiguration/linkerd-webhook" in found.notes[0]
+        (note,) = await remarks(cluster, adopt=True)
+        assert "kubectl delete mutatingwebhookconfiguration/linkerd-webhook" in note
 
     async def test_refuses_configurations_of_ours_beside_adopted_ones(self, cluster: Cluster) -> None:
         linkerds(cluster, annotations={ADOPTED_FROM: "{}"}, service="linkerd-webhook")
-        [problem] = (await looked(cluster)).problems
+        [problem] = await problems(cluster)
         assert "pass --adopt, or give them back first with linkerd-webhook uninstall --delete" in problem
-        assert (await looked(cluster, adopt=True)).problems == []
+        assert await problems(cluster, adopt=True) == []
 
     async def test_notes_a_helm_release_by_its_deployment_and_by_its_records_once(self, cluster: Cluster) -> None:
         annotations = {"meta.helm.sh/release-name": "webhook"}
         ours = {"metadata": {"name": "linkerd-webhook", "namespace": "linkerd", "annotations": annotations}}
         cluster.objects["/apis/apps/v1/deployments"]["items"] = [ours]
-        (note,) = (await looked(cluster)).notes
+        (note,) = await remarks(cluster)
         assert "helm upgrade --namespace linkerd webhook" in note
         annotations["meta.helm.sh/release-name"] = "linkerd-webhook"
         cluster.objects[SECRETS]["items"] = [{"metadata": {"name": "sh.helm.release.v1.linkerd-webhook.v1"}}]
-        (note,) = (await looked(cluster)).notes
+        (note,) = await remarks(cluster)
         assert "helm upgrade --namespace linkerd linkerd-webhook" in note
 
     async def test_passes_on_what_else_the_api_server_says(self, cluster: Cluster) -> None:
         del cluster.objects["/apis/apps/v1/deployments"]
         with pytest.raises(ApiError):
-            await looked(cluster)
+            await checked(cluster)
+
+
+class TestPure:
+    """Facts in, findings out: no API server is needed."""
+
+    def facts(self, **more: Any) -> InstallationFacts:
+        """All is well."""
+        all_well = {
+            "at": NOW,
+            "version": {"major": "1", "minor": "36"},
+            "crds": frozenset(LINKERD_CRDS),
+            "config_maps": frozenset({"linkerd-config", "linkerd-identity-trust-roots"}),
+        }
+        return InstallationFacts(**{**all_well, **more})
+
+    def test_nothing_is_found_where_all_is_well(self) -> None:
+        assert check(request(), self.facts()) == []
+
+    def test_a_version_that_cannot_be_read_is_noted(self) -> None:
+        (note,) = check(request(), self.facts(version={"gitVersion": "v-next"}))
+        assert (note.code, note.severity) == ("kubernetes-version", "note")
+        assert note.line() == "API server: its version is not known, as it reports v-next"
+
+    def test_secrets_that_may_not_be_listed_come_with_what_to_grant(self) -> None:
+        right = MissingRight("list", "secrets", "linkerd", 'user "jane"')
+        (note,) = check(request(), self.facts(helm_release=NotSeen((right,))))
+        assert (note.code, note.fix) == ("helm-release", right.text())
+
+    def test_findings_that_differ_by_their_object_share_a_line(self) -> None:
+        findings = check(request(), self.facts(config_maps=frozenset()))
+        assert [each.object for each in findings] == [
+            "ConfigMap linkerd/linkerd-config",
+            "ConfigMap linkerd/linkerd-identity-trust-roots",
+        ]
+        (line,) = lines(findings)
+        assert line.startswith("ConfigMap linkerd/linkerd-config, linkerd/linkerd-identity-trust-roots: not found: ")
 
 
 class TestAgain:
@@ -195,11 +262,11 @@ class TestAgain:
     async def test_takes_the_mark_off_what_points_elsewhere(self, cluster: Cluster) -> None:
         linkerds(cluster, annotations={ADOPTED_FROM: "{}"})
         told = await adopt_again(cluster.api, self.SERVICE)
-        assert [where for _, where, _ in cluster.sent] == [path(each) for each in LINKERDS]
+        assert [where for _, where, _ in cluster.sent] == [path(each) for each in LINKERD_CONFIGURATIONS]
         # With the version that was looked at, so that nothing written in between is lost.
         change = {"metadata": {"resourceVersion": "7", "annotations": {ADOPTED_FROM: None}}}
         assert cluster.sent[0] == ("PATCH", path(INJECTOR), change)
-        assert all("removed" in each.sentence and each.there for each in told)
+        assert all("removed" in each.sentence and each.exists for each in told)
 
     async def test_leaves_alone_what_points_here_and_what_was_never_adopted(self, cluster: Cluster) -> None:
         linkerds(cluster, annotations={ADOPTED_FROM: "{}"}, service="linkerd-webhook")
@@ -210,4 +277,4 @@ class TestAgain:
 
     async def test_says_which_are_not_there(self, cluster: Cluster) -> None:
         told = await adopt_again(cluster.api, self.SERVICE)
-        assert all("is not there" in each.sentence and not each.there for each in told)
+        assert all("not found" in each.sentence and not each.exists for each in told)

@@ -1,8 +1,8 @@
-"""What is to be installed, and what a look at the cluster has found against it."""
+"""What is to be installed, as far as it depends on the cluster."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from webhook.install.configurations import NAME
@@ -12,9 +12,9 @@ JSON = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is to be installed. `needs` is the oldest version of an API server (major, minor) that knows all of it; the
-    rest is what the settings of these names say."""
+class InstallRequest:
+    """What is to be installed in `namespace`, Linkerd's. `needs` is the oldest Kubernetes (major, minor) that knows all
+    of its objects; the other fields are settings of an installation."""
 
     namespace: str
     adopt: bool
@@ -29,8 +29,8 @@ class Wanted:
     pull_secrets: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, values: JSON, namespace: str, needs: tuple[int, int]) -> Wanted:
-        """By (whole and valid) values."""
+    def of(cls, values: JSON, namespace: str, needs: tuple[int, int]) -> InstallRequest:
+        """By the values of an installation, which are complete and valid."""
         certificates = values["certificates"]
         return cls(
             namespace=namespace,
@@ -43,18 +43,10 @@ class Wanted:
             autoscaling=values["autoscaling"]["enabled"],
             host_network=values["hostNetwork"],
             priority_class=values["priorityClassName"],
-            pull_secrets=tuple(str(each.get("name", "")) for each in values["image"]["pullSecrets"]),
+            pull_secrets=tuple(str(secret.get("name", "")) for secret in values["image"]["pullSecrets"]),
         )
 
     @property
     def service(self) -> Service:
         """The Service in front of the server."""
         return Service(self.namespace, NAME)
-
-
-@dataclass(slots=True)
-class Found:
-    """`problems` stand in the way; `notes` do not. Sentences, each with its fix."""
-
-    problems: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)

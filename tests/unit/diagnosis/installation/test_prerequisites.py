@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import pytest
 
 from certs.issue import Pair, issue_ca, issue_leaf
-from tests.unit.diagnosis.test_installation import CRD_ROOT, SECRETS, Cluster, looked
+from tests.unit.diagnosis.installation.test_checks import CRD_ROOT, SECRETS, Cluster, checked, problems, remarks
 from webhook.kube.errors import ApiError
 
 NAME = "linkerd-webhook.linkerd.svc"
@@ -31,30 +31,24 @@ def store(cluster: Cluster, pair: Pair = LEAF, **more: bytes) -> None:
     cluster.objects[f"{SECRETS}/mine"] = {"type": "kubernetes.io/tls", "metadata": {"name": "mine"}, "data": encoded}
 
 
-async def problems(cluster: Cluster, **wanted: Any) -> list[str]:
-    """What stands in the way."""
-    return (await looked(cluster, **wanted)).problems
-
-
 class TestExistingSecret:
     """--existing-secret."""
 
     async def test_with_its_ca_all_is_well(self, cluster: Cluster) -> None:
         store(cluster, ca_crt=CA.certificate)
-        found = await looked(cluster, existing_secret="mine")
-        assert (found.problems, found.notes) == ([], [])
+        assert await checked(cluster, existing_secret="mine") == []
 
     async def test_without_ca_crt_and_without_ca_bundle_no_replica_would_get_ready(self, cluster: Cluster) -> None:
         store(cluster)
         (problem,) = await problems(cluster, existing_secret="mine")
-        assert problem.startswith("Secret linkerd/mine has no ca.crt, and --ca-bundle is not given")
+        assert problem.startswith("Secret linkerd/mine: data[ca.crt]: missing, and --ca-bundle is not given")
         assert "no replica would get ready: pass --ca-bundle FILE with the CA's certificate" in problem
         assert await problems(cluster, existing_secret="mine", ca_bundle=CA.certificate.decode()) == []
 
     async def test_one_that_is_not_there_yet_is_noted_with_what_it_needs(self, cluster: Cluster) -> None:
-        (note,) = (await looked(cluster, existing_secret="mine")).notes
-        assert note.startswith("Secret linkerd/mine is not there yet: the Pods start once it is; it needs ca.crt")
-        (note,) = (await looked(cluster, existing_secret="mine", ca_bundle=CA.certificate.decode())).notes
+        (note,) = await remarks(cluster, existing_secret="mine")
+        assert note.startswith("Secret linkerd/mine: not found: the Pods start once it is created; it needs ca.crt")
+        (note,) = await remarks(cluster, existing_secret="mine", ca_bundle=CA.certificate.decode())
         assert "ca.crt" not in note
 
     async def test_a_key_of_another_certificate_is_told(self, cluster: Cluster) -> None:
@@ -66,7 +60,7 @@ class TestExistingSecret:
         other = issue_ca("another")
         store(cluster, ca_crt=other.certificate)
         (problem,) = await problems(cluster, existing_secret="mine")
-        assert f"data[tls.crt] is not trusted by ca.crt for {NAME}: " in problem
+        assert f"data[tls.crt]: is not trusted by ca.crt for {NAME}: " in problem
         (problem,) = await problems(cluster, existing_secret="mine", ca_bundle=other.certificate.decode())
         assert "is not trusted by --ca-bundle" in problem
 
@@ -82,25 +76,24 @@ class TestCertManager:
     WANTED: ClassVar = {"existing_secret": "mine", "inject_ca_from": "linkerd/webhook"}
 
     async def test_without_it_the_caBundles_would_stay_empty(self, cluster: Cluster) -> None:  # noqa: N802 - a field
-        _, note = (await looked(cluster, **self.WANTED)).notes
-        assert "cert-manager is not there" in note and "https://cert-manager.io" in note
+        _, note = await remarks(cluster, **self.WANTED)
+        assert "cert-manager is not installed" in note and "https://cert-manager.io" in note
 
     async def test_a_certificate_is_looked_at(self, cluster: Cluster) -> None:
         cluster.objects[f"{CRD_ROOT}/certificates.cert-manager.io"] = {}
         store(cluster)
-        (note,) = (await looked(cluster, **self.WANTED)).notes
-        assert note == "Certificate linkerd/webhook is not there yet: cert-manager writes the caBundles once it is"
+        (note,) = await remarks(cluster, **self.WANTED)
+        assert note == "Certificate linkerd/webhook: not found: cert-manager writes the caBundles once it is created"
         cluster.objects[CERTIFICATE] = {"spec": {"secretName": "mine", "dnsNames": [NAME]}}
-        found = await looked(cluster, **self.WANTED)
-        assert (found.problems, found.notes) == ([], [])
+        assert await checked(cluster, **self.WANTED) == []
 
     async def test_one_of_another_secret_and_name_is_told(self, cluster: Cluster) -> None:
         cluster.objects[f"{CRD_ROOT}/certificates.cert-manager.io"] = {}
         cluster.objects[CERTIFICATE] = {"spec": {"secretName": "theirs"}}
         store(cluster)
         secret, names = await problems(cluster, **self.WANTED)
-        assert "spec.secretName is theirs, and --existing-secret is mine" in secret
-        assert f"spec.dnsNames lacks {NAME}" in names
+        assert "spec.secretName theirs: differs from --existing-secret mine" in secret
+        assert f"spec.dnsNames: lacks {NAME}" in names
 
 
 class TestOthers:
@@ -108,24 +101,24 @@ class TestOthers:
 
     async def test_pod_monitors_need_their_definition(self, cluster: Cluster) -> None:
         (problem,) = await problems(cluster, pod_monitor=True)
-        assert "podmonitors.monitoring.coreos.com is not there" in problem and "leave out --pod-monitor" in problem
+        assert "podmonitors.monitoring.coreos.com: not found" in problem and "leave out --pod-monitor" in problem
         cluster.objects[f"{CRD_ROOT}/podmonitors.monitoring.coreos.com"] = {}
         assert await problems(cluster, pod_monitor=True) == []
 
     async def test_autoscaling_without_metrics_is_noted(self, cluster: Cluster) -> None:
-        (note,) = (await looked(cluster, autoscaling=True)).notes
+        (note,) = await remarks(cluster, autoscaling=True)
         assert "metrics-server" in note
 
     async def test_a_priority_class_that_is_not_there_is_told_unless_every_cluster_has_it(
         self, cluster: Cluster
     ) -> None:
         (problem,) = await problems(cluster, priority_class="urgent")
-        assert "PriorityClass urgent is not there" in problem
+        assert "PriorityClass urgent: not found" in problem
         assert await problems(cluster, priority_class="system-cluster-critical") == []
 
     async def test_pull_secrets_that_are_not_there_are_noted(self, cluster: Cluster) -> None:
-        (note,) = (await looked(cluster, pull_secrets=("pull",))).notes
-        assert "Secret linkerd/pull of image.pullSecrets is not there yet" in note
+        (note,) = await remarks(cluster, pull_secrets=("pull",))
+        assert "Secret linkerd/pull: not found, and image.pullSecrets names it" in note
 
     @pytest.mark.parametrize(("level", "count"), [("restricted", 1), ("baseline", 1), ("privileged", 0), (None, 0)])
     async def test_the_nodes_network_needs_a_namespace_that_allows_it(
@@ -144,7 +137,8 @@ class TestOthers:
             return await asked(method, where, body, *more)
 
         cluster.send = send  # type: ignore[method-assign]
-        (note,) = (await looked(cluster)).notes
+        (note,) = await remarks(cluster)
         assert note == (
-            "whether Helm has a release linkerd-webhook in namespace linkerd is not known: secrets is forbidden"
+            "Namespace linkerd: whether Helm has a release linkerd-webhook here is not known: may not list secrets: "
+            "grant list on secrets in namespace linkerd to this user"
         )

@@ -1,0 +1,84 @@
+"""Linkerd's own webhook configurations: adopted, and restored as they were."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import pytest
+
+from webhook.install import adoption
+from webhook.install.adoption import ADOPTED_FROM, LINKERD_CONFIGURATIONS, RestoreError, is_restorable, restored
+from webhook.kube.interface import JSON
+from webhook.kube.webhookconfigurations import Service
+
+OURS = Service("linkerd", "linkerd-webhook")
+
+
+def linkerds(*names: str, annotations: dict[str, str] | None = None) -> JSON:
+    """One of Linkerd's configurations, with webhooks of these names."""
+    metadata: JSON = {
+        "name": "linkerd-proxy-injector-webhook-config",
+        "labels": {"linkerd.io/control-plane-ns": "linkerd"},
+    }
+    if annotations is not None:
+        metadata["annotations"] = annotations
+    service = {"namespace": "linkerd", "name": "linkerd-proxy-injector", "path": "/"}
+    webhooks = [
+        {"name": each, "clientConfig": {"service": dict(service), "caBundle": each.encode().hex()}} for each in names
+    ]
+    return {"kind": "MutatingWebhookConfiguration", "metadata": metadata, "webhooks": webhooks}
+
+
+def adopt(configuration: JSON) -> JSON:
+    """As the server does it."""
+    return adoption.adopted(configuration, "/proxy-injector", OURS, "b3Vycw==")
+
+
+class TestRestoring:
+    """What Linkerd gets back."""
+
+    def test_the_names_are_those_that_the_server_goes_by(self) -> None:
+        assert set(LINKERD_CONFIGURATIONS) == set(adoption.PATHS)
+
+    @pytest.mark.parametrize("annotations", [None, {"example.org/kept": "yes"}])
+    def test_what_was_adopted_is_as_before(self, annotations: dict[str, str] | None) -> None:
+        before = linkerds("a.linkerd.io", "b.linkerd.io", annotations=annotations)
+        assert is_restorable(adopt(before), "linkerd")
+        assert restored(adopt(before), "linkerd") == before
+
+    def test_the_argument_is_left_as_it_is(self) -> None:
+        given = adopt(linkerds("a.linkerd.io"))
+        kept = copy.deepcopy(given)
+        restored(given, "linkerd")
+        assert given == kept
+
+    def test_what_somebody_has_written_since_stays_and_only_the_note_goes(self) -> None:
+        overwritten = linkerds(
+            "a.linkerd.io", annotations={ADOPTED_FROM: json.dumps({"a.linkerd.io": {"url": "https://x"}})}
+        )
+        assert is_restorable(overwritten, "linkerd")
+        assert restored(overwritten, "linkerd") == linkerds("a.linkerd.io")
+
+    def test_what_was_never_adopted_is_not_touched(self) -> None:
+        assert not is_restorable(linkerds("a.linkerd.io", annotations={"example.org/x": "y"}), "linkerd")
+
+    def test_a_service_of_our_name_elsewhere_is_not_ours(self) -> None:
+        body = adopt(linkerds("a.linkerd.io"))
+        del body["metadata"]["annotations"]
+        assert is_restorable(body, "linkerd")
+        assert not is_restorable(body, "mesh")
+
+    @pytest.mark.parametrize("noted", [None, "", "{", "[]", "{}", '{"a.linkerd.io": {}}', '{"a.linkerd.io": "x"}'])
+    def test_without_a_note_that_can_be_read_it_says_what_to_do(self, noted: str | None) -> None:
+        body = adopt(linkerds("a.linkerd.io"))
+        body["metadata"]["annotations"] = {} if noted is None else {ADOPTED_FROM: noted}
+        with pytest.raises(RestoreError, match=r"webhooks\[0\]\.clientConfig .*linkerd upgrade"):
+            restored(body, "linkerd")
+
+    def test_a_long_note_is_not_repeated_in_full(self) -> None:
+        body = adopt(linkerds("a.linkerd.io"))
+        body["metadata"]["annotations"] = {ADOPTED_FROM: "x" * 5000}
+        with pytest.raises(RestoreError) as error:
+            restored(body, "linkerd")
+        assert len(str(error.value)) < 600

@@ -1,0 +1,148 @@
+"""Linkerd's own webhook configurations, pointed at our Service (adopted) and given back (restored). Pure.
+
+Where their webhooks pointed before is kept in an annotation on the configuration itself, so that they can be restored
+without any object of ours.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, Final
+
+from webhook.install.configurations import NAME
+from webhook.kube.interface import JSON
+from webhook.kube.webhookconfigurations import MUTATING, VALIDATING, Name, Service, cert_manager, pointing
+
+# Linkerd's webhook configurations, of every release line.
+LINKERD_CONFIGURATIONS: Final[tuple[Name, ...]] = (
+    (MUTATING, "linkerd-proxy-injector-webhook-config"),
+    (VALIDATING, "linkerd-policy-validator-webhook-config"),
+    (VALIDATING, "linkerd-sp-validator-webhook-config"),
+)
+
+# The path of our server for what comes through each of them.
+PATHS: Final[dict[Name, str]] = {
+    (MUTATING, "linkerd-proxy-injector-webhook-config"): "/proxy-injector",
+    (VALIDATING, "linkerd-sp-validator-webhook-config"): "/sp-validator",
+    (VALIDATING, "linkerd-policy-validator-webhook-config"): "/policy-validator",
+}
+
+# On an adopted configuration: the clientConfig of each of its webhooks from before, as JSON, by the webhook's name.
+ADOPTED_FROM: Final = "linkerd-webhook/adopted-from"
+
+# How an admin adopts a configuration again that was pointed elsewhere since.
+AGAIN: Final = "linkerd-webhook install --adopt --again"
+
+# Characters of an annotation's value that a message repeats.
+_SHOWN: Final = 80
+
+
+class AdoptionStatus(Enum):
+    """Whether one of Linkerd's configurations is adopted."""
+
+    FOREIGN = "not adopted"
+    ADOPTED = "adopted"
+    # It was adopted, and somebody has pointed it elsewhere since.
+    OVERWRITTEN = "overwritten"
+    # cert-manager writes its caBundle: it would overwrite ours.
+    CERT_MANAGER = "kept by cert-manager"
+
+
+class RestoreError(Exception):
+    """A configuration of Linkerd's points at our Service, and where it pointed before is not known any more."""
+
+
+def status(configuration: JSON, service: Service) -> AdoptionStatus:
+    """Whether a configuration is adopted by the server behind this Service."""
+    ours = {entry.index for entry in pointing(configuration, service)}
+    webhooks = configuration.get("webhooks")
+    if ours and isinstance(webhooks, list) and len(ours) == len(webhooks):
+        return AdoptionStatus.ADOPTED
+    if ADOPTED_FROM in _annotations(configuration):
+        return AdoptionStatus.OVERWRITTEN
+    if cert_manager(configuration):
+        return AdoptionStatus.CERT_MANAGER
+    return AdoptionStatus.FOREIGN
+
+
+def adopted(configuration: JSON, path: str, service: Service, ca_bundle: str) -> JSON:
+    """A copy of the configuration with each of its webhooks pointed at `path` of our Service, and all else as it is.
+
+    `ca_bundle` is base64, as `caBundle` has it.
+    """
+    configuration = copy.deepcopy(configuration)
+    before = {}
+    for webhook in configuration.get("webhooks") or ():
+        before[webhook["name"]] = webhook["clientConfig"]
+        webhook["clientConfig"] = {
+            "service": {"namespace": service.namespace, "name": service.name, "path": path, "port": 443},
+            "caBundle": ca_bundle,
+        }
+    annotations = configuration["metadata"].setdefault("annotations", {})
+    annotations[ADOPTED_FROM] = json.dumps(before, sort_keys=True, separators=(",", ":"))
+    return configuration
+
+
+def is_restorable(configuration: JSON, namespace: str) -> bool:
+    """Whether there is anything to restore: the annotation is there, or a webhook points at our Service in this
+    namespace."""
+    points = any(_points_at_ours(webhook, namespace) for webhook in _list(configuration.get("webhooks")))
+    return points or ADOPTED_FROM in _annotations(configuration)
+
+
+def restored(configuration: JSON, namespace: str) -> JSON:
+    """A copy of one of Linkerd's configurations as it was before our server in this namespace adopted it.
+
+    A webhook that somebody has pointed elsewhere since is left as it is. Raises `RestoreError`.
+    """
+    configuration = copy.deepcopy(configuration)
+    what = f"{configuration.get('kind')} {configuration['metadata'].get('name')}"
+    annotation = _annotations(configuration).pop(ADOPTED_FROM, None)
+    before = _parsed(annotation)
+    for index, webhook in enumerate(_list(configuration.get("webhooks"))):
+        if not _points_at_ours(webhook, namespace):
+            continue
+        client = before.get(webhook.get("name"))
+        if not isinstance(client, dict) or not client:
+            raise RestoreError(
+                f"{what}: webhooks[{index}].clientConfig points at Service {namespace}/{NAME}, and "
+                f"metadata.annotations[{ADOPTED_FROM}] is {_short(annotation)}, which does not tell where "
+                f'"{webhook.get("name")}" pointed before: apply Linkerd\'s own again (linkerd upgrade | kubectl apply '
+                "-f -, or helm upgrade), or delete it, then uninstall again"
+            )
+        webhook["clientConfig"] = client
+    if configuration["metadata"].get("annotations") == {}:
+        del configuration["metadata"]["annotations"]
+    return configuration
+
+
+def _parsed(annotation: object) -> JSON:
+    try:
+        return _dict(json.loads(annotation)) if isinstance(annotation, str) else {}
+    except ValueError:
+        return {}
+
+
+def _short(annotation: object) -> str:
+    text = "missing" if annotation is None else repr(annotation)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def _points_at_ours(webhook: object, namespace: str) -> bool:
+    service = _dict(_dict(_dict(webhook).get("clientConfig")).get("service"))
+    return (service.get("namespace"), service.get("name")) == (namespace, NAME)
+
+
+def _annotations(configuration: Mapping[str, Any]) -> JSON:
+    return _dict(_dict(configuration.get("metadata")).get("annotations"))
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _dict(value: object) -> JSON:
+    return value if isinstance(value, dict) else {}

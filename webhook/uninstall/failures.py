@@ -1,0 +1,35 @@
+"""Requests that failed while an installation was looked at or deleted, in sentences: each cause once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from webhook.kube.errors import ApiError, Forbidden, explain
+
+# Objects that a sentence names.
+_NAMED: Final = 5
+
+
+class Unreadable(Exception):
+    """It could not be found out what the cluster has of an installation: the message has a line for each cause."""
+
+
+def by_cause(verb: str, failures: Sequence[tuple[str, Exception]]) -> list[str]:
+    """What could not be done (`verb`, such as `delete`) to which objects: a sentence for each cause."""
+    causes: dict[str, list[str]] = {}
+    for what, error in failures:
+        causes.setdefault(_why(error, verb), []).append(what)
+    return [f"cannot {verb} {_listed(names)}: {why}" for why, names in causes.items()]
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more objects" if more > 0 else "")
+
+
+def _why(error: Exception, verb: str) -> str:
+    """A cause, without the object."""
+    if isinstance(error, Forbidden) and error.user:
+        return f"{error.user} may not {verb} them: run this as a user who may, such as a cluster-admin"
+    return explain(error) if isinstance(error, ApiError | TimeoutError) else str(error)

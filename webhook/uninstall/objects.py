@@ -1,0 +1,152 @@
+"""The objects of an installation, in the order in which they can be deleted, and how to tell that an object is ours.
+
+Calls to the server end before the server does: a webhook configuration without a server may keep every Pod from being
+created.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Final
+
+from webhook.install.adoption import LINKERD_CONFIGURATIONS
+from webhook.install.configurations import NAME
+from webhook.install.configurations import SELF_TEST as SELF_TEST_NAME
+from webhook.install.objects.all import CREATED_BY_SERVER, OBJECTS
+from webhook.kube.interface import JSON
+
+_LABELS: Final = ("app.kubernetes.io/name", "app.kubernetes.io/managed-by")
+
+
+class Stage(IntEnum):
+    """When an object is deleted; objects of an earlier stage may use those of a later one."""
+
+    CALLS = 1
+    """Without these, the API server does not call the server any more."""
+    SERVER = 2
+    """Without these, the server stops, and may write nothing while it stops."""
+    STATE = 3
+    """A running server would only create or need these again."""
+
+
+# The kinds of each stage, in the order in which they are deleted.
+_ORDER: Final[dict[Stage, tuple[str, ...]]] = {
+    # The guard before the injector: a guard that refuses would keep out Pods that nothing meshes any more.
+    Stage.CALLS: (
+        "ValidatingAdmissionPolicyBinding",
+        "ValidatingAdmissionPolicy",
+        "MutatingWebhookConfiguration",
+        "ValidatingWebhookConfiguration",
+    ),
+    Stage.SERVER: (
+        "Deployment",
+        "HorizontalPodAutoscaler",
+        "PodDisruptionBudget",
+        "Service",
+        "NetworkPolicy",
+        "PodMonitor",
+        "RoleBinding",
+        "ClusterRoleBinding",
+    ),
+    Stage.STATE: ("ConfigMap", "Secret", "Lease", "Role", "ClusterRole", "ServiceAccount"),
+}
+_KINDS: Final = [(stage, kind) for stage, kinds in _ORDER.items() for kind in kinds]
+_STAGES: Final = {kind: stage for stage, kind in _KINDS}
+_POSITIONS: Final = {kind: position for position, (_, kind) in enumerate(_KINDS)}
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledObject:
+    """An object that an installation may have in a cluster."""
+
+    stage: Stage
+    api_version: str
+    kind: str
+    name: str = NAME
+    namespaced: bool = True
+
+    @property
+    def plural(self) -> str:
+        """The name of its resource."""
+        kind = self.kind.lower()
+        return f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
+
+    def path(self, namespace: str) -> str:
+        """Where the API server has it; `namespace` is Linkerd's."""
+        root = f"/apis/{self.api_version}" if "/" in self.api_version else f"/api/{self.api_version}"
+        return f"{root}{f'/namespaces/{namespace}' if self.namespaced else ''}/{self.plural}/{self.name}"
+
+    def reference(self, namespace: str) -> JSON:
+        """As much of it as `kubectl delete -f` needs."""
+        metadata = {"name": self.name, **({"namespace": namespace} if self.namespaced else {})}
+        return {"apiVersion": self.api_version, "kind": self.kind, "metadata": metadata}
+
+    def describe(self, namespace: str) -> str:
+        """`Deployment linkerd/linkerd-webhook`."""
+        return f"{self.kind} {namespace}/{self.name}" if self.namespaced else f"{self.kind} {self.name}"
+
+
+def _installed(tree: JSON) -> InstalledObject:
+    kind, metadata = tree["kind"], tree["metadata"]
+    return InstalledObject(_STAGES[kind], tree["apiVersion"], kind, metadata["name"], "namespace" in metadata)
+
+
+def _position(installed: InstalledObject) -> int:
+    """The self-test's configuration goes first: without it, a server that still runs adopts no configuration and puts
+    no rules into one."""
+    first = installed.kind == "MutatingWebhookConfiguration" and installed.name == SELF_TEST_NAME
+    return -1 if first else _POSITIONS[installed.kind]
+
+
+# All objects that there may be, in the order in which they are deleted.
+INSTALLED_OBJECTS: Final = tuple(
+    sorted(map(_installed, (*(one.tree for one in OBJECTS), *CREATED_BY_SERVER)), key=_position)
+)
+
+
+def installed_object(kind: str, name: str = NAME) -> InstalledObject:
+    """The one of this kind and name."""
+    return next(installed for installed in INSTALLED_OBJECTS if (installed.kind, installed.name) == (kind, name))
+
+
+SELF_TEST: Final = installed_object("MutatingWebhookConfiguration", SELF_TEST_NAME)
+OWN_INJECTOR: Final = installed_object("MutatingWebhookConfiguration")
+
+# Only in a cluster that has the kind, and where it was asked for.
+POD_MONITOR: Final = installed_object("PodMonitor")
+
+# Linkerd's own webhook configurations, which may have been adopted.
+ADOPTABLE: Final = tuple(
+    InstalledObject(Stage.CALLS, "admissionregistration.k8s.io/v1", kind, name, namespaced=False)
+    for kind, name in LINKERD_CONFIGURATIONS
+)
+
+
+def is_ours(installed: InstalledObject, body: Mapping[str, Any]) -> bool:
+    """Whether an object of one of our names is ours, by its labels. A Lease has no labels, but a name that is ours
+    alone."""
+    labels = _dict(_dict(body.get("metadata")).get("labels"))
+    return installed.kind == "Lease" or any(labels.get(label) == NAME for label in _LABELS)
+
+
+def installed_in(body: Mapping[str, Any]) -> set[str]:
+    """The namespaces that a cluster-wide object of ours serves: those of its webhooks' Service, or of its subjects."""
+    services = (called_service(webhook) for webhook in _list(body.get("webhooks")))
+    namespaces = {service.get("namespace") for service in services if service.get("name") == NAME}
+    namespaces |= {_dict(subject).get("namespace") for subject in _list(body.get("subjects"))}
+    return {namespace for namespace in namespaces if isinstance(namespace, str)}
+
+
+def called_service(webhook: object) -> JSON:
+    """The Service that a webhook of a configuration calls, {} for a URL."""
+    return _dict(_dict(_dict(webhook).get("clientConfig")).get("service"))
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _dict(value: object) -> JSON:
+    return value if isinstance(value, dict) else {}
