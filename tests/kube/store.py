@@ -243,8 +243,8 @@ class Store:
         queue: asyncio.Queue[bytes | None] = asyncio.Queue()
         version = request.query.get("resourceVersion", "")
         since = int(version) if version.isdigit() else self._version
-        for number, place_, event in self._history:
-            if number > since and where.holds(place_):
+        for number, written, event in self._history:
+            if number > since and where.holds(written):
                 queue.put_nowait(json.dumps(event).encode() + b"\n")
         queues = self.streams.setdefault(request.path, [])
         queues.append(queue)

@@ -1,14 +1,15 @@
-"""What the recorder of Events counts, logs, and tries again: a scripted API server answers."""
+"""What the recorder of Events counts, logs, and tries again: an API server that fails by script answers."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 from structlog.testing import capture_logs
 
+from tests.kube.store import Store
+from tests.waiting import until
 from webhook.kube import events
 from webhook.kube.errors import ApiError
 from webhook.kube.events import EventRecorder
@@ -22,39 +23,27 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "RETRY_AFTER", 0.001)
 
 
-class Scripted:
-    """Fails as `fail` says (attempt number -> exception), and keeps what was sent."""
-
-    def __init__(self, fail: Callable[[int], Exception | None] = lambda number: None) -> None:
-        self.sent: list[tuple[str, str, Any]] = []
-        self._fail = fail
-
-    async def send(
-        self, method: str, path: str, body: Any = None, content_type: str = "", query: Mapping[str, str] | None = None
-    ) -> Any:
-        self.sent.append((method, path, body))
-        error = self._fail(len(self.sent))
-        if error is not None:
-            raise error
-        return body
+def failing(fail: Callable[[int], Exception | None] = lambda number: None) -> Store:
+    """An API server that fails as `fail` says (attempt number -> exception)."""
+    api = Store()
+    api.before = lambda method, path: fail(len(api.tried))
+    return api
 
 
-async def recorded(api: Scripted, *messages: str) -> tuple[EventRecorder, list[str]]:
+async def recorded(api: Store, *messages: str) -> tuple[EventRecorder, list[str]]:
     """Events of these messages, each settled before the next; and what was logged."""
     recorder = EventRecorder(api)  # type: ignore[arg-type]
     with capture_logs() as logs:
         await recorder.start()
         for number, message in enumerate(messages, 1):
             recorder.record(WEB, "Injected", message)
-            async with asyncio.timeout(2):
-                while recorder.stats["sent"] + recorder.stats["failed"] < number:  # noqa: ASYNC110 - nobody tells
-                    await asyncio.sleep(0.001)
+            await until(partial(lambda count: recorder.stats["sent"] + recorder.stats["failed"] >= count, number))
         await recorder.stop()
     return recorder, [each["error"] for each in logs if each["log_level"] == "warning"]
 
 
 def test_every_count_is_there_from_the_start() -> None:
-    recorder = EventRecorder(Scripted())  # type: ignore[arg-type]
+    recorder = EventRecorder(failing())  # type: ignore[arg-type]
     assert dict(recorder.stats) == {"sent": 0, "failed": 0, "dropped": 0, "aggregated": 0}
 
 
@@ -70,52 +59,49 @@ def test_every_count_is_there_from_the_start() -> None:
     ],
 )
 async def test_a_fault_of_the_api_server_is_tried_twice_and_a_refusal_once(error: Exception, tries: int) -> None:
-    api = Scripted(lambda number: error)
+    api = failing(lambda number: error)
     recorder, logged = await recorded(api, "one")
-    assert len(api.sent) == tries
+    assert len(api.tried) == tries
     assert (recorder.stats["failed"], recorder.stats["sent"]) == (1, 0)
     assert logged == [str(error) or "TimeoutError"]
 
 
 async def test_a_streak_of_failures_is_logged_once_and_the_next_streak_again() -> None:
-    api = Scripted(lambda number: None if number == 3 else ApiError(403, "no"))
+    api = failing(lambda number: None if number == 3 else ApiError(403, "no"))
     recorder, logged = await recorded(api, "one", "two", "three", "four", "five")
     assert (recorder.stats["failed"], recorder.stats["sent"]) == (4, 1)
     assert logged == ["no", "no"]
 
 
 async def test_the_same_again_is_counted_on_the_event_that_was_posted() -> None:
-    api = Scripted()
+    api = failing()
     recorder, _ = await recorded(api, "one", "one", "one")
-    (_, _, posted), *patches = api.sent
-    assert [method for method, _, _ in api.sent] == ["POST", "PATCH", "PATCH"]
-    assert {path for _, path, _ in api.sent[1:]} == {
-        f"/api/v1/namespaces/demo/events/{posted['metadata']['name']}",
-    }
-    assert [body["count"] for _, _, body in patches] == [2, 3]
+    [posted], patches = api.sent("POST"), api.sent("PATCH")
+    path = f"/api/v1/namespaces/demo/events/{posted['metadata']['name']}"
+    assert api.writes == [("POST", "/api/v1/namespaces/demo/events"), ("PATCH", path), ("PATCH", path)]
+    assert [body["count"] for body in patches] == [2, 3]
+    assert api.objects[path]["count"] == 3
     assert (recorder.stats["aggregated"], recorder.stats["sent"]) == (2, 3)
 
 
 async def test_an_event_that_the_api_server_has_forgotten_is_posted_anew_with_its_count() -> None:
-    api = Scripted(lambda number: ApiError(404, "gone") if number == 2 else None)
+    api = failing(lambda number: ApiError(404, "gone") if number == 2 else None)
     await recorded(api, "one", "one", "one")
-    assert [method for method, _, _ in api.sent] == ["POST", "PATCH", "POST", "PATCH"]
-    first, anew = api.sent[0][2], api.sent[2][2]
+    assert [method for method, _ in api.calls] == ["POST", "PATCH", "POST", "PATCH"]
+    first, anew = api.sent("POST")
     assert anew["count"] == 2
     assert anew["firstTimestamp"] == first["firstTimestamp"]
-    assert api.sent[3][1].endswith(anew["metadata"]["name"])
+    assert api.calls[3][1].endswith(anew["metadata"]["name"])
 
 
 @pytest.mark.parametrize(("uid", "reference"), [("u1", {"uid": "u1"}), ("", {})])
 async def test_an_owner_without_a_uid_is_referred_to_without_one(uid: str, reference: dict[str, str]) -> None:
-    recorder = EventRecorder(api := Scripted())  # type: ignore[arg-type]
+    recorder = EventRecorder(api := failing())  # type: ignore[arg-type]
     await recorder.start()
     recorder.record(_with(uid), "Injected", "one")
-    async with asyncio.timeout(2):
-        while not recorder.stats["sent"]:  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.001)
+    await until(lambda: recorder.stats["sent"])
     await recorder.stop()
-    involved = api.sent[0][2]["involvedObject"]
+    involved = api.sent("POST")[0]["involvedObject"]
     assert {key: value for key, value in involved.items() if key == "uid"} == reference
 
 
@@ -125,13 +111,11 @@ def _with(uid: str) -> ObjectReference:
 
 async def test_a_long_name_is_cut_so_that_the_event_has_a_valid_one() -> None:
     name = "a" * 229 + "-" + "b" * 20
-    recorder = EventRecorder(api := Scripted())  # type: ignore[arg-type]
+    recorder = EventRecorder(api := failing())  # type: ignore[arg-type]
     await recorder.start()
     recorder.record(ObjectReference("apps/v1", "Deployment", "demo", name), "Injected", "one")
-    async with asyncio.timeout(2):
-        while not recorder.stats["sent"]:  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.001)
+    await until(lambda: recorder.stats["sent"])
     await recorder.stop()
-    event = api.sent[0][2]["metadata"]["name"]
+    event = api.sent("POST")[0]["metadata"]["name"]
     assert event.startswith("a" * 229 + ".")
     assert len(event) <= 253

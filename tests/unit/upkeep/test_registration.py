@@ -25,7 +25,7 @@ class Leader:
 
     def __init__(self, *bodies: JSON, adopt: bool = False) -> None:
         self.api = Store()
-        self.known = Known(*[self.api.put(path((each["kind"], each["metadata"]["name"])), each) for each in bodies])
+        self.known = Known(*[self.api.put(path((body["kind"], body["metadata"]["name"])), body) for body in bodies])
         self.said: dict[str, str] = {}
         duties = Duties(SERVICE, "me", RULES, adopt=adopt)
         self.registration = Registration(
