@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from tests.kube.http import FakeApiServer
+from tests.kube.http import FakeApiServer, kubeconfig
 from webhook.cluster.catalog import OfflineCatalog
 from webhook.cluster.interface import NothingKnown, Presence
 from webhook.lint import live
@@ -38,21 +37,6 @@ async def cluster() -> AsyncIterator[FakeApiServer]:
     fake.add(SERVERS, "shop", "there")
     yield fake
     await fake.stop()
-
-
-def kubeconfig(folder: Path, url: str) -> str:
-    """The path of one for this API server."""
-    path = folder / "config"
-    content = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "a",
-        "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
-        "clusters": [{"name": "a", "cluster": {"server": url}}],
-        "users": [{"name": "a", "user": {"token": "t"}}],
-    }
-    path.write_text(yaml.safe_dump(content))
-    return str(path)
 
 
 class TestOverlay:
@@ -85,7 +69,7 @@ class TestCluster:
             both = there.over(OfflineCatalog([server("given")]))
             return [both.look(POLICY, "Server", "shop", name) for name in ("given", "there", "nowhere")]
 
-        found = await live._with_cluster(kubeconfig(tmp_path, cluster.url), work, said.append)
+        found = await live._with_cluster(str(kubeconfig(tmp_path, cluster.url)), work, said.append)
         assert found == [Presence.PRESENT, Presence.PRESENT, Presence.ABSENT]
         assert said == []
 
@@ -96,10 +80,10 @@ class TestCluster:
             shop = there.namespace("shop")
             return [shop and shop.annotations, there.namespace("nowhere")]
 
-        found = await live._with_cluster(kubeconfig(tmp_path, cluster.url), work, print)
+        found = await live._with_cluster(str(kubeconfig(tmp_path, cluster.url)), work, print)
         assert found == [{"linkerd.io/inject": "enabled"}, None]
 
     async def test_that_does_not_answer_is_told(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(live, "WAIT", 0.3)
         with pytest.raises(Unreachable, match="does not answer"):
-            await live._with_cluster(kubeconfig(tmp_path, "http://127.0.0.1:9"), lambda over: None, print)
+            await live._with_cluster(str(kubeconfig(tmp_path, "http://127.0.0.1:9")), lambda over: None, print)
