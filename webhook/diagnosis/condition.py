@@ -1,4 +1,4 @@
-"""How one thing of a running server stands, as `/ready` tells it."""
+"""A condition of a running server, as `/ready` reports it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TypedDict
 
 
 class Condition(TypedDict):
-    """One thing that matters: whether it is well, whether readiness hangs on it, and a sentence about it."""
+    """`ok`: whether it holds; `required`: whether the replica is ready only while it does; `message`: a sentence."""
 
     name: str
     ok: bool
@@ -15,5 +15,5 @@ class Condition(TypedDict):
 
 
 def condition(name: str, ok: bool, required: bool, message: str) -> Condition:
-    """A condition, written in one line."""
+    """A condition, from positional arguments."""
     return {"name": name, "ok": ok, "required": required, "message": message}

@@ -207,7 +207,7 @@ def _registry(
         webhooks.insert(0, ProxyInjector(configuration.injector, around.cluster, around.events))
         webhooks.append(WorkloadAdvisor(configuration.injector, around.cluster))
     if options.service is not None:
-        from webhook.upkeep.selftest import SelfTest
+        from webhook.webhooks.self_test import SelfTest
 
         webhooks.append(SelfTest(options.identity))
     try:

@@ -35,13 +35,13 @@ class UpkeepMetrics(Collector):
             "1 where a configuration that was adopted points elsewhere now.",
             labels=("configuration",),
         )
-        found = upkeep.overwritten()
-        for each in LINKERD_CONFIGURATIONS if upkeep.duties.adopt else ():
-            overwritten.add_metric((each[1],), float(each in found))
+        elsewhere = upkeep.overwritten()
+        for name in LINKERD_CONFIGURATIONS if upkeep.duties.adopt else ():
+            overwritten.add_metric((name[1],), float(name in elsewhere))
         yield overwritten
-        if upkeep.leading and upkeep.reach is not None:
+        if upkeep.leading and upkeep.self_test is not None:
             yield GaugeMetricFamily(
                 "linkerd_webhook_self_test_success",
                 "1 where the API server reached this webhook at the last look, told by the leader.",
-                float(bool(upkeep.reach.answered_by)),
+                float(bool(upkeep.self_test.answered_by)),
             )

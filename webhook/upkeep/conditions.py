@@ -2,58 +2,67 @@
 
 from __future__ import annotations
 
+from webhook.diagnosis import fixes
 from webhook.diagnosis.condition import Condition, condition
 from webhook.install.adoption import AGAIN
 from webhook.upkeep.leader import Upkeep
 
 
 def conditions(upkeep: Upkeep) -> list[Condition]:
-    """How things stand, for `/ready`: a replica is ready only when what it serves is trusted by who is sent to it."""
+    """The conditions, for `/ready`: a replica is ready only when clients of its Service trust what it serves."""
     problem = upkeep.trust.problem()
     service = upkeep.duties.service
-    trusted = f"{problem}; {_advice(upkeep)}" if problem else f"by the caBundles that point at {service.dns_name}"
-    found = [condition("trusted", not problem, True, trusted)]
-    spoilt = "; ".join(upkeep.trust.others())
-    found.append(condition("caBundles", not spoilt, False, spoilt or "all that point here trust what is served"))
-    if upkeep.secret is not None:
-        found.append(
-            condition("certificate Secret", not upkeep.secret.problem, False, upkeep.secret.problem or "served")
-        )
+    trusted = f"{problem}: {_fix(upkeep)}" if problem else f"by the caBundles that point at {service.dns_name}"
+    others = "; ".join(upkeep.trust.others())
     watch = upkeep.configurations.problem
-    found.append(condition("webhook configurations", not watch, False, watch or "watched"))
     lease = upkeep.election.problem
-    found.append(condition("leader", not lease, False, lease or f"is {upkeep.election.holder or 'yet to be found'}"))
-    overwritten = ", ".join(name for _, name in upkeep.overwritten())
+    about = [
+        condition("trusted", not problem, True, trusted),
+        condition("caBundles", not others, False, others or "all that point here trust what is served"),
+        *_secret(upkeep),
+        condition("webhook configurations", not watch, False, watch or "watched"),
+        condition("leader", not lease, False, lease or f"is {upkeep.election.holder or 'not elected yet'}"),
+    ]
     if upkeep.duties.adopt:
-        text = f"{overwritten}: written by somebody else since; to adopt again: {AGAIN}" if overwritten else "in force"
-        found.append(condition("adoption", not overwritten, False, text))
-    if upkeep.leading:
-        found += _as_leader(upkeep)
-    return found
+        about.append(_adoption(upkeep))
+    return [*about, *_as_leader(upkeep)] if upkeep.leading else about
 
 
-def _advice(upkeep: Upkeep) -> str:
-    """What to do where who calls would not trust what is served."""
-    if not upkeep.duties.self_managed:
-        if upkeep.duties.ca() is None:
-            return (
-                "nobody writes that caBundle, as there is no ca.crt beside the certificate: put the CA certificates "
-                "into the Secret as ca.crt, or install again with --ca-bundle FILE, or with --inject-ca-from where "
-                "cert-manager keeps the Secret"
-            )
-        return f"the caBundles are written from the Secret's ca.crt: see that it signs tls.crt; {_leader(upkeep)}"
-    return f"the leader issues the certificate and writes the caBundles, which takes some seconds; {_leader(upkeep)}"
+def _secret(upkeep: Upkeep) -> list[Condition]:
+    if upkeep.secret is None:
+        return []
+    problem = upkeep.secret.problem
+    return [condition("certificate Secret", not problem, False, problem or "served")]
+
+
+def _adoption(upkeep: Upkeep) -> Condition:
+    names = ", ".join(name for _, name in upkeep.overwritten())
+    text = f"{names}: somebody has pointed it elsewhere since: to adopt it again, run {AGAIN}" if names else "in force"
+    return condition("adoption", not names, False, text)
+
+
+def _fix(upkeep: Upkeep) -> str:
+    """What to do where a caBundle does not trust what is served."""
+    if upkeep.duties.self_managed:
+        return fixes.leader_writes_it(_leader(upkeep))
+    if upkeep.duties.ca() is None:
+        fix = fixes.name_the_ca(fixes.MOUNTED)
+        return f"no ca.crt is beside the certificate, so nobody writes that caBundle: {fix}"
+    return fixes.leader_writes_ca_crt(fixes.MOUNTED, _leader(upkeep))
 
 
 def _leader(upkeep: Upkeep) -> str:
+    """Where to look for the reason."""
     election = upkeep.election
-    return election.problem or (f"its log is that of {election.holder}" if election.holder else "nobody leads yet")
+    if election.problem:
+        return f"the reason may be that no replica can lead: {election.problem}"
+    return f"the log of {election.holder} says why" if election.holder else "it waits for a replica to lead"
 
 
 def _as_leader(upkeep: Upkeep) -> list[Condition]:
     problems = "; ".join(upkeep.round.problems)
-    found = [condition("certificates", not problems, False, problems or "kept by this replica, which leads")]
-    if upkeep.reach is not None:
-        text = upkeep.reach.problem or f"the API server reached {upkeep.reach.answered_by}"
-        found.append(condition("self-test", not upkeep.reach.problem, False, text))
-    return found
+    about = [condition("certificates", not problems, False, problems or "kept by this replica, which leads")]
+    if upkeep.self_test is not None:
+        text = upkeep.self_test.problem or f"the API server reached {upkeep.self_test.answered_by}"
+        about.append(condition("self-test", not upkeep.self_test.problem, False, text))
+    return about

@@ -16,6 +16,8 @@ from certs.authority import Authority
 from certs.ca_file import CaFile
 from certs.keeper import Keeper, Round
 from certs.tls import ServedCertificate
+from webhook.diagnosis import selftest
+from webhook.diagnosis.selftest import SelfTestResult
 from webhook.install.adoption import LINKERD_CONFIGURATIONS
 from webhook.install.configurations import NAME
 from webhook.install.objects.names import LEAF_SECRET
@@ -24,7 +26,6 @@ from webhook.kube.endpoints import listing, ready
 from webhook.kube.errors import ApiError
 from webhook.kube.lease import Election
 from webhook.kube.webhookconfigurations import Name, pointing
-from webhook.upkeep import selftest
 from webhook.upkeep.lease_watch import LeaseWatch
 from webhook.upkeep.registration import ADVISOR, OURS, SELF_TEST, Duties, Registration
 from webhook.upkeep.served_secret import ServedSecret
@@ -68,7 +69,7 @@ class Upkeep:
             if duties.self_managed
             else None
         )
-        self.reach: selftest.Reach | None = None
+        self.self_test: SelfTestResult | None = None
         self.round = Round(pause=0.0)
         self._api = api
         free = asyncio.Event()
@@ -191,18 +192,18 @@ class Upkeep:
         if now >= self._next_test:
             self._tested = now
             await self._test()
-            ok = self.reach is not None and self.reach.answered_by
+            ok = self.self_test is not None and self.self_test.answered_by
             self._next_test = now + (SELF_TEST_LATER if ok else soon)
 
     async def _test(self) -> None:
-        """Have the API server call us, and put into force what waits for that."""
+        """Have the API server call us, and then put waiting configurations into force."""
         if await self._nobody_is_ready():
-            # As after each start, while the kubelet has not asked yet: no news.
-            self.reach = selftest.Reach(problem="the Service has no ready replica that could be reached")
+            # As after each start, before the kubelet's first probe: that is not worth a log line.
+            self.self_test = selftest.not_ready(self.duties.service)
             return
         now = asyncio.get_running_loop().time()
-        self.reach = await selftest.reach(self._api, self.duties.service)
-        if self.reach.answered_by:
+        self.self_test = await selftest.run(self._api, self.duties.service)
+        if self.self_test.answered_by:
             self._unreached = None
             self._say("self-test", "")
             await self._registration.put_into_force()
@@ -210,9 +211,9 @@ class Upkeep:
         if self._unreached is None:
             self._unreached, self._quick = now, now + SELF_TEST_GRACE
         if now - self._unreached >= SELF_TEST_GRACE:
-            self._say("self-test", self.reach.problem)
+            self._say("self-test", self.self_test.problem)
         else:
-            log.debug("the self-test did not come through yet", problem=self.reach.problem)
+            log.debug("the self-test did not come through yet", problem=self.self_test.problem)
 
     async def _nobody_is_ready(self) -> bool:
         try:

@@ -9,14 +9,14 @@ import pytest
 from certs.keeper import Round
 from certs.tls import ServedCertificate
 from tests.kube.store import Store
+from webhook.diagnosis import selftest
 from webhook.diagnosis.condition import Condition
+from webhook.diagnosis.selftest import REACHED, SelfTestResult
 from webhook.install.adoption import LINKERD_CONFIGURATIONS
 from webhook.install.configurations import RULES
-from webhook.upkeep import selftest
 from webhook.upkeep.conditions import conditions
 from webhook.upkeep.leader import Upkeep
 from webhook.upkeep.registration import ADVISOR, OURS, SELF_TEST, Duties
-from webhook.upkeep.selftest import Reach
 
 from .conftest import SERVICE, Known, configuration, webhook
 
@@ -52,11 +52,11 @@ def reached(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Counts self-tests, each of which succeeds."""
     seen: list[int] = []
 
-    async def reach(*_: Any) -> Reach:
+    async def run(*_: Any) -> SelfTestResult:
         seen.append(1)
-        return Reach(answered_by="me")
+        return SelfTestResult(answered_by="me")
 
-    monkeypatch.setattr(selftest, "reach", reach)
+    monkeypatch.setattr(selftest, "run", run)
     return seen
 
 
@@ -70,13 +70,13 @@ class TestSelfTest:
         found = upkeep(Slices())
         await found._test()
         assert reached == []
-        assert found.reach is not None
-        assert "no ready replica" in found.reach.problem
+        assert found.self_test is not None
+        assert "no replica is ready" in found.self_test.problem
 
     async def test_is_made_once_one_is_ready(self, reached: list[int]) -> None:
         found = upkeep(Slices(PIECE))
         await found._test()
-        assert found.reach == Reach(answered_by="me")
+        assert found.self_test == SelfTestResult(answered_by="me")
 
     async def test_is_made_where_the_replicas_are_not_known(self, reached: list[int]) -> None:
         api = Slices()
@@ -86,15 +86,18 @@ class TestSelfTest:
         assert reached == [1]
 
 
+UNREACHED = SelfTestResult(finding=REACHED.error("", "", "connection refused"))
+
+
 class TestSelfTestThatFails:
     @pytest.fixture
     def unreached(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         """Self-tests fail with the first of these until it is empty; what is warned of."""
 
-        async def reach(*_: Any) -> Reach:
-            return Reach(problem="connection refused")
+        async def run(*_: Any) -> SelfTestResult:
+            return UNREACHED
 
-        monkeypatch.setattr(selftest, "reach", reach)
+        monkeypatch.setattr(selftest, "run", run)
         said: list[str] = []
         monkeypatch.setattr("webhook.upkeep.leader.log.warning", said.append)
         return said
@@ -118,7 +121,7 @@ class TestSelfTestThatFails:
         for now[0] in (1000.0, 1010.0, 1019.9):
             await found._test()
         assert unreached == []
-        assert found.reach == Reach(problem="connection refused"), "it is told to whoever asks"
+        assert found.self_test == UNREACHED, "it is told to whoever asks"
         now[0] = 1020.0
         await found._test()
         assert unreached == ["connection refused"]
@@ -184,15 +187,15 @@ class TestConditions:
             return str(_by_name(found)["trusted"]["message"])
 
         lacking = message(Duties(SERVICE, "me", RULES, self_managed=False))
-        for part in ("no ca.crt", "into the Secret as ca.crt", "--ca-bundle FILE", "--inject-ca-from"):
+        for part in ("no ca.crt", "as ca.crt", "--ca-bundle FILE", "--inject-ca-from"):
             assert part in lacking
         there = message(Duties(SERVICE, "me", RULES, self_managed=False, ca=lambda: b"PEM"))
-        assert "see that it signs tls.crt; nobody leads yet" in there
+        assert "see that this is the CA of tls.crt; if it is, it waits for a replica to lead" in there
 
     def test_a_certificate_that_is_not_issued_yet_leads_to_the_leader_and_its_log(self) -> None:
         found = upkeep(Slices())
         found.election.holder = "linkerd-webhook-abc"
-        assert _by_name(found)["trusted"]["message"].endswith("its log is that of linkerd-webhook-abc")
+        assert _by_name(found)["trusted"]["message"].endswith("if it does not, the log of linkerd-webhook-abc says why")
         found.election.problem = "Lease linkerd/linkerd-webhook: not allowed"
         assert _by_name(found)["trusted"]["message"].endswith("not allowed")
 

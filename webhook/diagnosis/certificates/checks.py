@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from certs.inspect import Leaf
-from webhook.diagnosis import commands
+from webhook.diagnosis import fixes
 from webhook.diagnosis.certificates.facts import (
     CaBundle,
     CertificateFacts,
@@ -110,7 +110,7 @@ def _no_deployment(facts: CertificateFacts) -> Finding:
         fix = f"see the Events and logs of the Pods: kubectl -n {namespace} get pods"
         return REPLICAS.error(where, "endpoints", "no replica is ready: nothing is served", fix)
     message = "it selects the Pods of no Deployment, and no replica is ready: nothing is served"
-    return REPLICAS.error(where, "spec.selector", message, commands.install_here(namespace))
+    return REPLICAS.error(where, "spec.selector", message, fixes.install_here(namespace))
 
 
 def _awaited(facts: CertificateFacts) -> bool:
@@ -157,7 +157,7 @@ def _called(facts: CertificateFacts) -> Iterator[Finding]:
         f"Service {namespace}/{name}",
         "webhooks[].clientConfig.service",
         "no webhook configuration points at it",
-        commands.install_here(namespace),
+        fixes.install_here(namespace),
     )
 
 
@@ -224,7 +224,7 @@ def _fix_stored(facts: CertificateFacts, kept: KeptCertificate) -> str:
         return _LINKERDS_OWN
     if _missing(kept):
         if _mounted(facts):
-            return f"create it: Pods start once it is there ({commands.ISSUE} makes one, and says how)"
+            return f"create it: Pods start once it is there ({fixes.ISSUE} makes one, and says how)"
         return "pass --secret NAME where the certificate is in another Secret"
     return _fix_leaf(facts)
 
@@ -234,47 +234,41 @@ def _fix_leaf(facts: CertificateFacts) -> str:
     if facts.service.name in _LINKERDS and not facts.files and not certificate:
         return _LINKERDS_OWN
     if facts.files:
-        return f"{commands.ISSUE} --force, and the new ca.crt where the old one is trusted"
+        return f"{fixes.ISSUE} --force, and the new ca.crt where the old one is trusted"
     if facts.self_managed:
         return f"linkerd-webhook certs rotate --leaf --linkerd-namespace {facts.service.namespace}"
     if certificate:
-        return commands.renew(certificate, facts.service.namespace)
-    return f"{commands.ISSUE}, and put that into {_secret(facts)}"
+        return fixes.renew(certificate, facts.service.namespace)
+    return f"{fixes.ISSUE}, and put that into {_secret(facts)}"
 
 
 def _fix_ca_bundle(facts: CertificateFacts, ca_bundle: CaBundle) -> str:
     if facts.files:
-        return f"pass the ca.crt that was issued with tls.crt, or issue anew: {commands.ISSUE} --force"
+        return f"pass the ca.crt that was issued with tls.crt, or issue anew: {fixes.ISSUE} --force"
     if ca_bundle.cert_manager:
         of = f" for {ca_bundle.certificate_of}" if ca_bundle.certificate_of else ""
         return f"cert-manager's cainjector writes it{of} ({ca_bundle.cert_manager}): its log says why it does not"
     if facts.self_managed:
-        return f"the leader writes it by itself within a minute; if it does not, {_logs(facts)} says why"
+        return fixes.leader_writes_it(f"{_logs(facts)} says why")
     if facts.service.name in _LINKERDS:
         return _LINKERDS_OWN
     if facts.authority:
-        return (
-            f"the leader writes ca.crt of {_secret(facts)} there within a minute: see that this is the CA of tls.crt; "
-            f"if it is, {_logs(facts)} says why it is not written"
-        )
+        return fixes.leader_writes_ca_crt(_secret(facts), f"{_logs(facts)} says why it is not written")
     name = facts.server.secret if facts.server and facts.server.secret else "NAME"
-    return (
-        f"add the CA's certificate to {_secret(facts)} as ca.crt; or apply the installation again with "
-        f"--existing-secret {name} --ca-bundle FILE"
-    )
+    return fixes.name_the_ca(_secret(facts), name)
 
 
 # Services of Linkerd's own, whose Secrets and caBundles come with Linkerd's manifests.
 _LINKERDS: Final = frozenset({"linkerd-proxy-injector", "linkerd-sp-validator", "linkerd-policy-validator"})
-_LINKERDS_OWN: Final = f"have Linkerd write its own again: {commands.LINKERD_UPGRADE}"
+_LINKERDS_OWN: Final = f"have Linkerd write its own again: {fixes.LINKERD_UPGRADE}"
 
 
 def _secret(facts: CertificateFacts) -> str:
     if facts.server is not None and facts.server.secret:
         return f"Secret {facts.service.namespace}/{facts.server.secret}"
-    return "the Secret that the replicas mount"
+    return fixes.MOUNTED
 
 
 def _logs(facts: CertificateFacts) -> str:
     name = facts.server.name if facts.server is not None else facts.service.name
-    return commands.logs(facts.service.namespace, name)
+    return fixes.logs(facts.service.namespace, name)

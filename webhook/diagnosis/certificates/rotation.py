@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from certs.secrets import ROTATE
-from webhook.diagnosis import commands
+from webhook.diagnosis import fixes
 from webhook.diagnosis.certificates.facts import CaBundle, CertificateFacts, CertificateSummary, serial
 from webhook.diagnosis.certificates.gather import GatherError, ask
 from webhook.diagnosis.unseen import MissingRight
@@ -74,10 +74,10 @@ def _instead(facts: CertificateFacts, where: str) -> str:
     if by is not None:
         return (
             f"{what}: cert-manager keeps them ({by.where} has annotation {by.cert_manager}); renew there: "
-            f"{commands.renew(by.certificate_of, facts.service.namespace)}"
+            f"{fixes.renew(by.certificate_of, facts.service.namespace)}"
         )
     return (
-        f"{what}: issue new ones with {commands.ISSUE} --ca-cert ca.crt --ca-key ca.key, and put "
+        f"{what}: issue new ones with {fixes.ISSUE} --ca-cert ca.crt --ca-key ca.key, and put "
         "them into the Secret that the replicas mount"
     )
 

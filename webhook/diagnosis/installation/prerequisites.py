@@ -7,7 +7,7 @@ from typing import Final
 
 from certs.secrets import CA, Stored, read_leaf
 from certs.tls import verdicts
-from webhook.diagnosis import commands
+from webhook.diagnosis import fixes
 from webhook.diagnosis.finding import Check, Finding
 from webhook.diagnosis.installation.facts import CERTIFICATES, JSON, POD_MONITORS, InstallationFacts
 from webhook.diagnosis.installation.request import InstallRequest
@@ -54,7 +54,7 @@ def _existing_secret(request: InstallRequest, facts: InstallationFacts) -> Itera
             where,
             "",
             f"{stored.why_not}: no replica can serve that",
-            f"put a certificate for {request.service.dns_name} there ({commands.ISSUE} makes one, and says how)",
+            f"put a certificate for {request.service.dns_name} there ({fixes.ISSUE} makes one, and says how)",
         )
     elif not _ca(body) and not told:
         yield EXISTING_SECRET.error(
@@ -62,8 +62,7 @@ def _existing_secret(request: InstallRequest, facts: InstallationFacts) -> Itera
             f"data[{CA}]",
             "missing, and --ca-bundle is not given: the API server would trust nothing that is served, and no replica "
             "would get ready",
-            f"pass --ca-bundle FILE with the CA's certificate, or add it to the Secret as {CA}, or have cert-manager "
-            "write the caBundles (--inject-ca-from NAMESPACE/CERTIFICATE)",
+            fixes.name_the_ca(where, request.existing_secret),
         )
     elif not request.inject_ca_from:
         yield from _trusted(request, where, stored, _ca(body))

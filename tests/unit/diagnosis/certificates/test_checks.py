@@ -130,8 +130,9 @@ class TestFilesThatNobodyTrusts:
         site.secret(MINE, **{"tls.crt": site.leaf.certificate, "tls.key": site.leaf.key})
         (one,) = await found(site)
         assert one.fix == (
-            "add the CA's certificate to Secret linkerd/mine as ca.crt; or apply the installation again with "
-            "--existing-secret mine --ca-bundle FILE"
+            "add the CA's certificate to Secret linkerd/mine as ca.crt, or install again with --existing-secret mine "
+            "--ca-bundle FILE, or, where cert-manager keeps the Secret, with --existing-secret mine --inject-ca-from "
+            "NAMESPACE/CERTIFICATE"
         )
 
     async def test_with_a_ca_in_the_secret_it_is_the_leader_s_to_write(self, site: Site) -> None:

@@ -20,8 +20,7 @@ from webhook.install.render import render
 from webhook.install.settings import defaults
 from webhook.kube.api import ApiServer
 from webhook.kube.errors import ApiError, NotFound
-from webhook.kube.webhookconfigurations import MUTATING, Service, path
-from webhook.upkeep.adoption import adopt_again
+from webhook.kube.webhookconfigurations import MUTATING, path
 
 JSON = dict[str, Any]
 
@@ -252,29 +251,3 @@ class TestPure:
         ]
         (line,) = lines(findings)
         assert line.startswith("ConfigMap linkerd/linkerd-config, linkerd/linkerd-identity-trust-roots: not found: ")
-
-
-class TestAgain:
-    """`--adopt --again`."""
-
-    SERVICE = Service("linkerd", "linkerd-webhook")
-
-    async def test_takes_the_mark_off_what_points_elsewhere(self, cluster: Cluster) -> None:
-        linkerds(cluster, annotations={ADOPTED_FROM: "{}"})
-        told = await adopt_again(cluster.api, self.SERVICE)
-        assert [where for _, where, _ in cluster.sent] == [path(each) for each in LINKERD_CONFIGURATIONS]
-        # With the version that was looked at, so that nothing written in between is lost.
-        change = {"metadata": {"resourceVersion": "7", "annotations": {ADOPTED_FROM: None}}}
-        assert cluster.sent[0] == ("PATCH", path(INJECTOR), change)
-        assert all("removed" in each.sentence and each.exists for each in told)
-
-    async def test_leaves_alone_what_points_here_and_what_was_never_adopted(self, cluster: Cluster) -> None:
-        linkerds(cluster, annotations={ADOPTED_FROM: "{}"}, service="linkerd-webhook")
-        assert all("points at" in each.sentence for each in await adopt_again(cluster.api, self.SERVICE))
-        linkerds(cluster)
-        assert all("left as it is" in each.sentence for each in await adopt_again(cluster.api, self.SERVICE))
-        assert cluster.sent == []
-
-    async def test_says_which_are_not_there(self, cluster: Cluster) -> None:
-        told = await adopt_again(cluster.api, self.SERVICE)
-        assert all("not found" in each.sentence and not each.exists for each in told)

@@ -42,7 +42,10 @@ class TestExistingSecret:
         store(cluster)
         (problem,) = await problems(cluster, existing_secret="mine")
         assert problem.startswith("Secret linkerd/mine: data[ca.crt]: missing, and --ca-bundle is not given")
-        assert "no replica would get ready: pass --ca-bundle FILE with the CA's certificate" in problem
+        assert (
+            "no replica would get ready: add the CA's certificate to Secret linkerd/mine as ca.crt, or install"
+            in problem
+        )
         assert await problems(cluster, existing_secret="mine", ca_bundle=CA.certificate.decode()) == []
 
     async def test_one_that_is_not_there_yet_is_noted_with_what_it_needs(self, cluster: Cluster) -> None:

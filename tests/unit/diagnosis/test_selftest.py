@@ -3,40 +3,18 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 import pytest
 
 from tests.kube.store import Store
+from webhook.diagnosis import selftest
+from webhook.diagnosis.selftest import ANSWERED_BY, run
 from webhook.install.configurations import SELF_TEST_LABEL as LABEL
-from webhook.review import AdmissionRequest, GroupVersionKind
-from webhook.upkeep import selftest
-from webhook.upkeep.selftest import ANSWERED_BY, SelfTest, reach
+from webhook.kube.errors import ApiError
+from webhook.kube.interface import JSON
+from webhook.kube.webhookconfigurations import Service
 
-from .conftest import JSON, SERVICE, refused
-
-
-def request(body: Any) -> AdmissionRequest:
-    """A review of the self-test's ConfigMap."""
-    kind = GroupVersionKind("", "v1", "ConfigMap")
-    return AdmissionRequest("u", "admission.k8s.io/v1", kind, kind, "linkerd", "n", "UPDATE", body, dry_run=True)
-
-
-class TestAnswer:
-    @pytest.mark.parametrize("body", [{}, {"metadata": {}}, {"metadata": None}, None, {"metadata": {"annotations": 1}}])
-    async def test_an_object_without_annotations_gets_some(self, body: Any) -> None:
-        answer = await SelfTest("pod-1").answer(request(body))
-        assert answer.allowed
-        assert answer.patch == [
-            {"op": "add", "path": "/metadata/annotations", "value": {ANSWERED_BY: "pod-1"}},
-        ]
-
-    async def test_annotations_that_are_there_stay(self) -> None:
-        answer = await SelfTest("pod-1").answer(request({"metadata": {"annotations": {"a": "b"}}}))
-        path = "/metadata/annotations/linkerd-webhook~1answered-by"
-        assert answer.patch == [{"op": "add", "path": path, "value": "pod-1"}]
-
-
+SERVICE = Service("linkerd", "linkerd-webhook")
 PATH = "/api/v1/namespaces/linkerd/configmaps/linkerd-webhook-self-test"
 
 
@@ -48,7 +26,7 @@ def api() -> Store:
     return store
 
 
-class TestReach:
+class TestRun:
     async def test_it_is_a_dry_run_on_our_own_config_map(self, api: Store) -> None:
         def answered(body: JSON) -> JSON:
             labelled = body["metadata"].get("labels") == {LABEL: "true"}
@@ -57,15 +35,15 @@ class TestReach:
 
         api.admit = answered
         before = copy.deepcopy(api.objects)
-        assert (await reach(api, SERVICE)).answered_by == "pod-1"  # type: ignore[arg-type]
+        assert (await run(api, SERVICE)).answered_by == "pod-1"  # type: ignore[arg-type]
         assert api.writes == [("PATCH", PATH)]
         assert api.done[0].query["dryRun"] == "All"
         assert api.objects == before
 
     async def test_no_answer_of_ours_in_it_is_no_success(self, api: Store) -> None:
-        found = await reach(api, SERVICE)  # type: ignore[arg-type]
-        assert found.answered_by == ""
-        assert "MutatingWebhookConfiguration linkerd-webhook-self-test" in found.problem
+        result = await run(api, SERVICE)  # type: ignore[arg-type]
+        assert result.answered_by == ""
+        assert "MutatingWebhookConfiguration linkerd-webhook-self-test" in result.problem
 
     @pytest.mark.parametrize(
         ("status", "text", "says"),
@@ -80,12 +58,12 @@ class TestReach:
     async def test_the_reason_is_told_in_the_api_server_s_words_with_what_to_do(
         self, api: Store, status: int, text: str, says: str
     ) -> None:
-        api.failures[PATH] = refused(status, text)
-        found = await reach(api, SERVICE)  # type: ignore[arg-type]
-        assert found.answered_by == ""
-        assert says in found.problem
+        api.failures[PATH] = ApiError(status, text)
+        result = await run(api, SERVICE)  # type: ignore[arg-type]
+        assert result.answered_by == ""
+        assert says in result.problem
 
     async def test_silence_is_told(self, api: Store) -> None:
         api.failures[PATH] = TimeoutError()
-        found = await reach(api, SERVICE)  # type: ignore[arg-type]
-        assert f"{selftest.WITHIN:.0f} s" in found.problem
+        result = await run(api, SERVICE)  # type: ignore[arg-type]
+        assert f"{selftest.WITHIN:.0f} s" in result.problem

@@ -1,0 +1,53 @@
+"""What to do about a finding, in the words that several findings and the conditions of a running server share."""
+
+from __future__ import annotations
+
+from typing import Final
+
+ISSUE: Final = "linkerd-webhook certs issue --out DIR"
+# A Secret whose name is not known.
+MOUNTED: Final = "the Secret that the replicas mount"
+
+LINKERD_UPGRADE: Final = "linkerd upgrade | kubectl apply -f -, or helm upgrade"
+
+
+def install_here(namespace: str) -> str:
+    """To install in a namespace, for a Service that nothing belongs to."""
+    return (
+        f"linkerd-webhook install --linkerd-namespace {namespace} --image REPOSITORY:TAG | kubectl apply -f - "
+        "(or name another --service or --linkerd-namespace)"
+    )
+
+
+def logs(namespace: str, deployment: str) -> str:
+    """To see what a Deployment logs."""
+    return f"kubectl -n {namespace} logs deploy/{deployment}"
+
+
+def renew(certificate: str, namespace: str) -> str:
+    """To have cert-manager renew a Certificate, `NAMESPACE/NAME` or a name in `namespace`."""
+    within, _, name = certificate.rpartition("/")
+    return f"cmctl renew -n {within or namespace} {name or 'CERTIFICATE'}"
+
+
+def name_the_ca(secret: str, name: str = "NAME") -> str:
+    """To have the caBundles written, where nobody knows the CA of the certificate in a Secret (for people, and its
+    name)."""
+    flags = f"--existing-secret {name}"
+    return (
+        f"add the CA's certificate to {secret} as ca.crt, or install again with {flags} --ca-bundle FILE, or, where "
+        f"cert-manager keeps the Secret, with {flags} --inject-ca-from NAMESPACE/CERTIFICATE"
+    )
+
+
+def leader_writes_it(otherwise: str) -> str:
+    """To wait for the leader, which writes caBundles from its own CA; `otherwise` says where to look if it does not."""
+    return f"the leader writes it by itself within a minute; if it does not, {otherwise}"
+
+
+def leader_writes_ca_crt(secret: str, otherwise: str) -> str:
+    """To wait for the leader, which writes caBundles from `ca.crt` of a Secret."""
+    return (
+        f"the leader writes ca.crt of {secret} there within a minute: see that this is the CA of tls.crt; if it is, "
+        f"{otherwise}"
+    )

@@ -1,0 +1,85 @@
+"""The self-test: whether the API server reaches our server. It is asked to, with a change that is never made.
+
+A dry run on a ConfigMap of our own matches the self-test's webhook configuration and no other. The answer that comes
+back through the API server proves the whole way: its network, our Service, the caBundle, the certificate. Where no
+answer comes back, the API server says why, and no Pod had to fail for that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from webhook.diagnosis.finding import Check, Finding
+from webhook.install.configurations import SELF_TEST as CONFIG_MAP
+from webhook.install.configurations import SELF_TEST_LABEL as LABEL
+from webhook.kube.api import ApiServer
+from webhook.kube.errors import ApiError, Forbidden, NotFound, Unreachable, explain
+from webhook.kube.webhookconfigurations import FIELD_MANAGER, MUTATING, Service
+
+REACHED: Final = Check("webhook-reached", "the API server reaches the server")
+
+# The annotation by which a replica answers.
+ANSWERED_BY: Final = "linkerd-webhook/answered-by"
+
+# Seconds: the API server waits two for the webhook.
+WITHIN: Final = 10.0
+
+_MERGE: Final = "application/merge-patch+json"
+_APPLY: Final = "apply what `linkerd-webhook install` prints"
+
+
+@dataclass(frozen=True, slots=True)
+class SelfTestResult:
+    """The replica that answered, or the finding about why none did."""
+
+    answered_by: str = ""
+    finding: Finding | None = None
+
+    @property
+    def problem(self) -> str:
+        """The finding in one line, "" where a replica answered."""
+        return self.finding.line() if self.finding else ""
+
+
+async def run(api: ApiServer, service: Service) -> SelfTestResult:
+    """Have the API server call the server behind a Service. Raises nothing for what fails on the way."""
+    path = f"/api/v1/namespaces/{service.namespace}/configmaps/{CONFIG_MAP}"
+    query = {"dryRun": "All", "fieldManager": FIELD_MANAGER}
+    try:
+        body = await api.send("PATCH", path, {"metadata": {"labels": {LABEL: "true"}}}, _MERGE, query, WITHIN)
+    except (ApiError, TimeoutError) as error:
+        return SelfTestResult(finding=failed(error, service))
+    metadata = body.get("metadata")
+    annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
+    answered = annotations.get(ANSWERED_BY) if isinstance(annotations, dict) else None
+    if isinstance(answered, str) and answered:
+        return SelfTestResult(answered_by=answered)
+    message = "is missing or was changed: the API server took the self-test's change without calling the server"
+    return SelfTestResult(finding=REACHED.error(f"{MUTATING} {CONFIG_MAP}", "", message, _APPLY))
+
+
+def not_ready(service: Service) -> SelfTestResult:
+    """The result while no replica is ready: the API server is not asked to call one."""
+    where = f"Service {service.namespace}/{service.name}"
+    return SelfTestResult(finding=REACHED.error(where, "endpoints", "no replica is ready that could be called"))
+
+
+def failed(error: ApiError | TimeoutError, service: Service) -> Finding:
+    """What the API server's refusal of the self-test means. Pure."""
+    where = f"ConfigMap {service.namespace}/{CONFIG_MAP}"
+    if not isinstance(error, ApiError):
+        return REACHED.error("API server", "", f"did not answer the self-test within {WITHIN:.0f} s")
+    if isinstance(error, NotFound):
+        return REACHED.error(where, "", "does not exist", _APPLY)
+    if isinstance(error, Forbidden):
+        return REACHED.error(where, "", explain(error, "patch on it"))
+    if isinstance(error, Unreachable):
+        return REACHED.error("API server", "", explain(error))
+    return REACHED.error(
+        f"Service {service.namespace}/{service.name}",
+        "",
+        f"the API server cannot call it: {error.message}. Until it can, no webhook configuration takes effect",
+        "where this lasts, a firewall may stand between API server and Pods: see --port and --host-network of "
+        "`linkerd-webhook install`",
+    )
