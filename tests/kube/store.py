@@ -424,7 +424,7 @@ def _matches(body: Any, query: Mapping[str, str]) -> bool:
 
 
 def _same_version(before: JSON, wanted: str | None) -> None:
-    if wanted not in (None, before["metadata"]["resourceVersion"]):
+    if wanted not in (None, before["metadata"].get("resourceVersion")):
         name = before["metadata"].get("name")
         raise ApiError(409, f'Operation cannot be fulfilled on "{name}": the object has been modified')
 

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import base64
-import copy
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from certs.handshake import ProbeError
 from certs.inspect import Leaf, describe
 from certs.issue import Pair, issue_ca, issue_leaf
 from certs.tls import verdicts
+from tests.kube.store import Store
 from webhook.diagnosis.certificates.facts import CertificateFacts, first
 from webhook.diagnosis.certificates.gather import gather
 from webhook.kube.endpoints import Endpoint
 from webhook.kube.errors import ApiError
+from webhook.kube.interface import JSON
 from webhook.kube.webhookconfigurations import ROOT, Service
-
-JSON = dict[str, Any]
 
 # Handshakes go by the machine's clock.
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -27,10 +24,12 @@ SECRETS = "/api/v1/namespaces/linkerd/secrets"
 CA_PATH = f"{SECRETS}/linkerd-webhook-ca"
 LEAF_PATH = f"{SECRETS}/linkerd-webhook-tls"
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/linkerd/endpointslices"
+SLICE = f"{SLICES}/a"
 MUTATING = f"{ROOT}/mutatingwebhookconfigurations"
 VALIDATING = f"{ROOT}/validatingwebhookconfigurations"
 SERVICES = "/api/v1/namespaces/linkerd/services/linkerd-webhook"
 DEPLOYMENTS = "/apis/apps/v1/namespaces/linkerd/deployments"
+DEPLOYMENT = f"{DEPLOYMENTS}/{SERVICE.name}"
 LABELS = {"app.kubernetes.io/name": "linkerd-webhook"}
 LEASE = "/apis/coordination.k8s.io/v1/namespaces/linkerd/leases/linkerd-webhook"
 
@@ -45,21 +44,24 @@ def new_leaf(ca: Pair, lifetime: timedelta = timedelta(days=30), names: tuple[st
     return issue_leaf(ca, names or SERVICE.dns_names(), lifetime=lifetime, now=NOW)
 
 
-class Site:
-    """What is there; change it as it pleases. `failures` are by path."""
+class Site(Store):
+    """What is there; change it as it pleases."""
 
     # As a connection of a Pod: replicas are dialled, by `dial`.
     inside = True
     way = "direct"
 
     def __init__(self) -> None:
+        super().__init__()
         self.ca = new_ca()
         self.leaf = new_leaf(self.ca)
-        self.objects: dict[str, JSON] = {MUTATING: {"items": []}, VALIDATING: {"items": []}}
-        self.failures: dict[str, Exception] = {}
-        self.patches: list[tuple[str, JSON]] = []
         # By address: what is served, None where nobody answers.
         self.served: dict[tuple[str, int], Pair | None] = {}
+
+    @property
+    def patches(self) -> list[tuple[str, JSON]]:
+        """The paths and bodies of all patches that were done."""
+        return [(request.path, request.body or {}) for request in self.done if request.method == "PATCH"]
 
     def self_managed(self) -> Site:
         """Both Secrets, one configuration and one replica, and all fits."""
@@ -84,18 +86,20 @@ class Site:
         spec = {"replicas": replicas, "selector": {"matchLabels": LABELS}}
         template = {"metadata": {"labels": LABELS}, "spec": pod}
         status = {"readyReplicas": len(self.served), "conditions": conditions or []}
-        deployment = {"metadata": {"name": SERVICE.name}, "spec": {**spec, "template": template}, "status": status}
-        self.objects[DEPLOYMENTS] = {"items": [deployment]}
+        deployment = {"spec": {**spec, "template": template}, "status": status}
+        self.put(DEPLOYMENT, deployment)
         ports = [{"port": 443, "targetPort": "https"}]
-        self.objects[SERVICES] = {"metadata": {"name": SERVICE.name}, "spec": {"selector": LABELS, "ports": ports}}
+        self.put(SERVICES, {"spec": {"selector": LABELS, "ports": ports}})
 
     def secret(self, path: str, **data: bytes) -> None:
         """A Secret of ours."""
-        self.objects[path] = {
+        body = {
+            "kind": "Secret",
             "type": "kubernetes.io/tls",
             "metadata": {"labels": {"app.kubernetes.io/managed-by": "linkerd-webhook"}},
             "data": {key: base64.b64encode(value).decode() for key, value in data.items()},
         }
+        self.put(path, body)
 
     def store(self, leaf: Pair) -> None:
         """The leaf's Secret."""
@@ -103,14 +107,12 @@ class Site:
 
     def configure(self, name: str, bundle: bytes, annotations: JSON | None = None) -> None:
         """A configuration that points at the Service, in place of the one of that name."""
-        items = [each for each in self.objects[MUTATING]["items"] if each["metadata"]["name"] != name]
         client = {
             "service": {"namespace": SERVICE.namespace, "name": SERVICE.name},
             "caBundle": base64.b64encode(bundle).decode(),
         }
-        metadata = {"name": name, "annotations": annotations or {}}
-        items.append({"metadata": metadata, "webhooks": [{"name": f"{name}.example.org", "clientConfig": client}]})
-        self.objects[MUTATING]["items"] = items
+        webhooks = [{"name": f"{name}.example.org", "clientConfig": client}]
+        self.put(f"{MUTATING}/{name}", {"metadata": {"annotations": annotations or {}}, "webhooks": webhooks})
 
     def replicas(self, *leaves: Pair | None) -> None:
         """A replica for each; None is one out of reach."""
@@ -123,29 +125,9 @@ class Site:
             }
             for number, (host, _) in enumerate(self.served, 1)
         ]
-        piece = {"metadata": {"name": "a"}, "ports": [{"name": "https", "port": 8443}], "endpoints": endpoints}
-        self.objects[SLICES] = {"items": [piece]}
-
-    async def send(
-        self,
-        method: str,
-        path: str,
-        body: JSON | None = None,
-        content_type: str = "application/json",
-        query: Mapping[str, str] | None = None,
-    ) -> JSON:
-        """As `webhook.kube.errors.Api`."""
-        failure = self.failures.get(f"{method} {path}") or self.failures.get(path)
-        if failure is not None:
-            raise failure
-        if path not in self.objects:
-            raise ApiError(404, f"{path} not found")
-        if method == "PATCH":
-            assert body is not None
-            assert content_type == "application/merge-patch+json"
-            self.patches.append((path, body))
-            self.objects[path]["metadata"].setdefault("annotations", {}).update(body["metadata"]["annotations"])
-        return copy.deepcopy(self.objects[path])
+        labels = {"kubernetes.io/service-name": SERVICE.name}
+        ports = [{"name": "https", "port": 8443}]
+        self.put(SLICE, {"metadata": {"labels": labels}, "ports": ports, "endpoints": endpoints})
 
     async def close(self) -> None:
         """As a connection's."""

@@ -58,7 +58,7 @@ class TestChanges:
         site = Site().self_managed()
         site.configure("another", site.ca.certificate)
         before = await site.look()
-        site.objects[MUTATING]["items"].pop()
+        site.remove(f"{MUTATING}/another")
         assert changes(before, await site.look()) == [
             "MutatingWebhookConfiguration another: another.example.org: no longer points at the Service"
         ]

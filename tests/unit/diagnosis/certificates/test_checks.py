@@ -9,11 +9,11 @@ import pytest
 from certs.issue import issue_leaf
 from tests.unit.diagnosis.certificates.site import (
     CA_PATH,
-    DEPLOYMENTS,
+    DEPLOYMENT,
     LEAF_PATH,
     NOW,
     SECRETS,
-    SLICES,
+    SLICE,
     Site,
     new_ca,
     new_leaf,
@@ -48,7 +48,7 @@ class TestFits:
 
     async def test_certificates_from_somewhere_else_need_no_secret_of_ours(self) -> None:
         site = Site().self_managed()
-        del site.objects[CA_PATH], site.objects[LEAF_PATH], site.objects[DEPLOYMENTS]
+        del site.objects[CA_PATH], site.objects[LEAF_PATH], site.objects[DEPLOYMENT]
         assert await found(site) == []
         site.deploy("--certs=files")
         assert await found(site) == []
@@ -87,7 +87,7 @@ class TestNobodyServes:
 
     async def test_a_good_secret_does_not_make_up_for_it(self) -> None:
         site = Site().self_managed()
-        del site.objects[SLICES]
+        site.remove(SLICE)
         assert [each.field for each in await found(site)] == ["status.readyReplicas"]
 
     async def test_a_deployment_of_no_replicas_is_to_be_scaled(self) -> None:
@@ -101,7 +101,7 @@ class TestNobodyServes:
     async def test_no_deployment_at_all_is_said(self) -> None:
         site = Site().self_managed()
         site.replicas()
-        del site.objects[DEPLOYMENTS]
+        site.remove(DEPLOYMENT)
         (one,) = await found(site)
         assert (one.object, one.field) == ("Service linkerd/linkerd-webhook", "spec.selector")
 
@@ -201,14 +201,14 @@ class TestDoesNot:
 
     async def test_no_configuration_points_there(self) -> None:
         site = Site().self_managed()
-        site.objects["/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"] = {"items": []}
+        site.remove("/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/linkerd-webhook")
         (one,) = await found(site)
         assert one.object == "Service linkerd/linkerd-webhook"
         assert "linkerd-webhook install" in one.fix
 
     async def test_out_of_reach_and_no_secret_to_go_by(self) -> None:
         site = Site().self_managed()
-        del site.objects[CA_PATH], site.objects[LEAF_PATH], site.objects[DEPLOYMENTS]
+        del site.objects[CA_PATH], site.objects[LEAF_PATH], site.objects[DEPLOYMENT]
         site.replicas(None)
         (one,) = await found(site)
         assert one.object == "Secret linkerd/linkerd-webhook-tls"

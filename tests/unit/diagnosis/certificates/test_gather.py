@@ -15,6 +15,7 @@ from tests.unit.diagnosis.certificates.site import (
     NOW,
     SERVICE,
     SERVICES,
+    SLICE,
     SLICES,
     VALIDATING,
     Site,
@@ -40,13 +41,13 @@ class TestLooking:
 
     async def test_configurations_of_others_are_passed_over(self) -> None:
         site = Site().self_managed()
-        site.objects[VALIDATING]["items"].append({"metadata": {"name": "x"}, "webhooks": [{"clientConfig": {}}, None]})
+        site.objects[f"{VALIDATING}/x"] = {"metadata": {"name": "x"}, "webhooks": [{"clientConfig": {}}, None]}
         assert len((await site.look()).ca_bundles) == 1
 
     async def test_replicas_that_are_not_ready_do_not_count(self) -> None:
         site = Site().self_managed()
         site.replicas(site.leaf, site.leaf)
-        endpoints = site.objects[SLICES]["items"][0]["endpoints"]
+        endpoints = site.objects[SLICE]["endpoints"]
         endpoints[0]["conditions"]["ready"] = False
         # Nothing said is ready, by the API's own rule.
         del endpoints[1]["conditions"]
