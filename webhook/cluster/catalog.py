@@ -7,7 +7,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from webhook.cluster.interface import Presence, ServicePort, Workload
 from webhook.cluster.offline import flatten
-from webhook.cluster.selection import Selection, Servers
+from webhook.cluster.selection import Selection
 from webhook.cluster.services import ports_of
 from webhook.cluster.workloads import may_change_all, may_make_pods, workload_of
 
@@ -35,12 +35,10 @@ _API_SERVER: Final = ("Service", "default", "kubernetes")
 class Objects(Generic[V]):
     """All objects of a kind by Namespace and name, and of each what `keep` takes from it."""
 
-    __slots__ = ("_by_namespace", "_keep", "_new", "count")
+    __slots__ = ("_by_namespace", "_keep", "count")
 
-    def __init__(self, keep: Callable[[Any], V], within: Callable[[], dict[str, V]] = dict) -> None:
-        """`within` makes what holds the objects of one Namespace."""
+    def __init__(self, keep: Callable[[Any], V]) -> None:
         self._keep = keep
-        self._new = within
         self._by_namespace: dict[str, dict[str, V]] = {}
         self.count = 0
 
@@ -50,9 +48,7 @@ class Objects(Generic[V]):
         if place is None:
             return
         namespace, name = place
-        objects = self._by_namespace.get(namespace)
-        if objects is None:
-            objects = self._by_namespace[namespace] = self._new()
+        objects = self._by_namespace.setdefault(namespace, {})
         self.count += name not in objects
         # One string for all of those that every Namespace has.
         objects[_DEFAULT if name == _DEFAULT else name] = self._keep(body)
@@ -80,7 +76,7 @@ def names() -> Objects[None]:
 
 def servers() -> Objects[Selection]:
     """For Servers: of the specs, what they select."""
-    return Objects(lambda body: Selection(body.get("spec")), Servers)
+    return Objects(lambda body: Selection(body.get("spec")))
 
 
 def services() -> Objects[tuple[ServicePort, ...] | None]:
@@ -90,39 +86,12 @@ def services() -> Objects[tuple[ServicePort, ...] | None]:
 
 def rate_limits() -> Objects[str]:
     """For HTTPLocalRateLimitPolicies: of the specs, the name of the Server that they are for ("" for another kind)."""
-    return Objects(lambda body: _limited(body.get("spec")), RateLimits)
+    return Objects(lambda body: _limited(body.get("spec")))
 
 
-class RateLimits(dict[str, str]):
-    """The rate limit policies of a Namespace with their Servers, and the other way round."""
-
-    __slots__ = ("_by_server",)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._by_server: dict[str, set[str]] = {}
-
-    def __setitem__(self, name: str, server: str) -> None:
-        if name in self:
-            del self[name]
-        super().__setitem__(name, server)
-        self._by_server.setdefault(server, set()).add(name)
-
-    def __delitem__(self, name: str) -> None:
-        server = self[name]
-        super().__delitem__(name)
-        self._by_server[server].discard(name)
-        if not self._by_server[server]:
-            del self._by_server[server]
-
-    def of(self, server: str) -> Collection[str]:
-        """The names of the policies for a Server."""
-        return self._by_server.get(server, ())
-
-
-def limits_of(found: Mapping[str, str], server: str) -> Collection[str]:
-    """The names of the policies for a Server among those of a Namespace."""
-    return found.of(server) if isinstance(found, RateLimits) else ()
+def limits_of(policies: Mapping[str, str], server: str) -> Collection[str]:
+    """The names of the HTTPLocalRateLimitPolicies for a Server, among those of its Namespace."""
+    return [name for name, limited in policies.items() if limited == server]
 
 
 def _limited(spec: Any) -> str:

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any, Final
 
 from webhook.cluster.interface import Catalog, Presence, ServicePort
-from webhook.cluster.selection import Servers
+from webhook.cluster.selection import sharing
 from webhook.findings.finding import Finding, Path, Rule, Severity, declare, show, suggest
 from webhook.kube.names import is_label
 from webhook.policy import selected
@@ -300,14 +300,11 @@ def _route(group: str) -> Callable[[_Looker, str, Mapping[str, Any]], list[Findi
 def _server(looker: _Looker, name: str, spec: Mapping[str, Any]) -> list[Finding]:
     looker.findings += selected.check(spec, looker.namespace, looker.catalog)
     servers = looker.catalog.servers(looker.namespace)
-    port = spec.get("port")
-    if not servers or type(port) not in (int, str):
-        return looker.findings
-    sharing = (servers if isinstance(servers, Servers) else Servers(servers)).sharing(name, spec)
-    if sharing:
-        named = ", ".join(f'"{other}"' for other in sorted(sharing)[:_NAMED])
-        named += f" and {len(sharing) - _NAMED} more" if len(sharing) > _NAMED else ""
-        who = f"Server {named} selects" if len(sharing) == 1 else f"Servers {named} select"
+    others = sharing(servers, name, spec) if servers else []
+    if others:
+        named = ", ".join(f'"{other}"' for other in sorted(others)[:_NAMED])
+        named += f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+        who = f"Server {named} selects" if len(others) == 1 else f"Servers {named} select"
         text = (
             f"{who} this port of the same workloads, and each workload goes by the oldest Server alone: "
             "write another port, or labels that those workloads do not have"

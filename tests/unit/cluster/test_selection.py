@@ -7,7 +7,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from webhook.cluster.selection import Selection, Servers, requirements_of
+from webhook.cluster.catalog import servers as servers_of
+from webhook.cluster.selection import Selection, requirements_of, sharing
 
 LABELS = st.dictionaries(st.sampled_from(["app", "tier", "zone"]), st.sampled_from(["a", "b"]), max_size=3)
 EXPRESSIONS = st.lists(
@@ -38,31 +39,33 @@ def shares(one: dict[str, Any], other: dict[str, Any]) -> bool:
 @settings(max_examples=300, deadline=None)
 @given(steps=STEPS, spec=SPEC)
 def test_are_found_as_by_a_look_at_each_of_them(steps: list[tuple[str, Any]], spec: dict[str, Any]) -> None:
-    servers = Servers()
+    store = servers_of()
     specs: dict[str, Any] = {}
     for name, each in steps:
+        metadata = {"namespace": "shop", "name": name}
         if each is not None:
-            servers[name] = Selection(each)
+            store.put({"metadata": metadata, "spec": each})
             specs[name] = each
-        elif name in servers:
-            del servers[name], specs[name]
-    assert sorted(servers.sharing("a", spec)) == sorted(
-        n for n, each in specs.items() if n != "a" and shares(spec, each)
-    )
+        else:
+            store.remove({"metadata": metadata})
+            specs.pop(name, None)
+    expected = sorted(name for name, each in specs.items() if name != "a" and shares(spec, each))
+    assert sorted(sharing(store.within("shop"), "a", spec)) == expected
+    assert sorted(sharing(specs, "a", spec)) == expected
 
 
 def test_that_select_every_pod_share_with_all_of_their_port() -> None:
-    servers = Servers({"web": {"podSelector": {"matchLabels": {"app": "web"}}, "port": 80}})
-    assert servers.sharing("all", {"podSelector": {}, "port": 80}) == ["web"]
-    assert servers.sharing("all", {"podSelector": {}, "port": 81}) == []
+    servers = {"web": {"podSelector": {"matchLabels": {"app": "web"}}, "port": 80}}
+    assert sharing(servers, "all", {"podSelector": {}, "port": 80}) == ["web"]
+    assert sharing(servers, "all", {"podSelector": {}, "port": 81}) == []
 
 
 def test_of_pods_and_of_external_workloads_share_nothing() -> None:
-    servers = Servers({"web": {"podSelector": {}, "port": 80}})
-    assert servers.sharing("outside", {"externalWorkloadSelector": {}, "port": 80}) == []
+    servers = {"web": {"podSelector": {}, "port": 80}}
+    assert sharing(servers, "outside", {"externalWorkloadSelector": {}, "port": 80}) == []
 
 
 def test_are_compared_with_their_own_spec_alone() -> None:
-    servers = Servers({"web": {"podSelector": 5, "port": 80}, "db": {"port": [80]}})
+    servers = {"web": Selection({"podSelector": 5, "port": 80}), "db": Selection({"port": [80]})}
     assert servers == {"web": {"podSelector": 5, "port": 80}, "db": {"port": [80]}}
-    assert servers.sharing("all", {"podSelector": {}, "port": 80}) == []
+    assert sharing(servers, "all", {"podSelector": {}, "port": 80}) == []
