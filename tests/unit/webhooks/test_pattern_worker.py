@@ -61,18 +61,17 @@ async def started(judge: PatternJudge) -> int:
     return judge._worker.pid
 
 
-async def test_a_cheap_pattern_is_judged_in_passing(judge: PatternJudge) -> None:
+async def test_a_plain_pattern_is_judged_at_once(judge: PatternJudge) -> None:
     asking = judge.ask(LINE)
     assert asking("/api/v[0-9]+/users/[^/]+/.*") == ""
-    assert asking("/a{3,1}") == verdict("/a{3,1}")
     assert not asking.unknown
     assert judge._worker.pid is None
 
 
-async def test_a_costly_pattern_is_judged_by_the_worker_and_remembered(patient: PatternJudge) -> None:
+async def test_any_other_pattern_is_judged_by_the_worker_and_remembered(patient: PatternJudge) -> None:
     asking = patient.ask(LINE)
-    patterns = [r"\w+@\w+", "(", "(?=é)", r"\w{1000}", "a\nb\n(", "\ud800(", ""]
-    assert [asking(pattern) for pattern in patterns] == [None] * 6 + [""]
+    patterns = [r"\w+@\w+", "(", "(?=é)", r"\w{1000}", "a\nb\n(", "\ud800(", "/a{3,1}", ""]
+    assert [asking(pattern) for pattern in patterns] == [None] * 8
     await asking.settle()
     assert [asking(pattern) for pattern in patterns] == [verdict(pattern) for pattern in patterns]
     again = patient.ask(LINE)
@@ -86,13 +85,6 @@ async def test_requests_share_nothing_but_verdicts(patient: PatternJudge) -> Non
     assert other(r"\w2") is None
     await asyncio.gather(one.settle(), other.settle())
     assert (one(r"\w1"), other(r"\w2")) == ("", "")
-
-
-async def test_what_is_cheap_adds_up(judge: PatternJudge) -> None:
-    asking = judge.ask(LINE)
-    for index in range(100):
-        asking(f"/a{index}/.{{2}}")
-    assert 70 < len(asking.unknown) < 100
 
 
 async def test_one_pattern_is_judged_once_for_all_who_ask(

@@ -1,16 +1,16 @@
-"""Judges of regular expressions, and what they remember."""
+"""What says whether a regular expression is valid, and remembers it."""
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from webhook.mesh.releases import Line
-from webhook.policy.regex.plain import is_plain
 
-# From a pattern to what is wrong with it: "" for nothing, None while that is not known yet (it costs too much to be
-# found out in passing).
+# From a pattern to what is wrong with it: "" for nothing, None while that is not known yet, as the pattern has to be
+# compiled to find out.
 Judge = Callable[[str], str | None]
 
 # The row of a release line: whether its policy controller has today's engine, which takes more than the one before.
@@ -20,11 +20,29 @@ ROW = "rule/regex-1.9"
 REMEMBERED = 4096
 _HASHED = 256
 
+# Longer patterns may exceed the engine's limit of size.
+_LONGEST_PLAIN = 128
+
+_ATOM = r"(?:[A-Za-z0-9/_~%@:;,=!<>'\" -]|\.|\\[.d]|\[\^?(?:a-z|A-Z|0-9|[A-Za-z0-9/_.])+-?\])[*+?]?"
+_ATOMS = rf"(?:{_ATOM})+"
+_GROUP = rf"\((?:\?:)?{_ATOMS}(?:\|{_ATOMS})*\)[*+?]?"
+_PLAIN = re.compile(rf"\^?(?:{_ATOM}|{_GROUP})+\$?", re.ASCII)
+
+
+def is_plain(pattern: str) -> bool:
+    r"""Whether a pattern is so simple that every engine takes it for certain, so that it need not be compiled.
+
+    Most patterns in routes are: letters, digits, `.`, `\d`, simple classes and groups, and `*`, `+` and `?`. Compiling
+    takes longer than all other checks of a route together, and the engine takes a while to import.
+    """
+    return len(pattern) <= _LONGEST_PLAIN and _PLAIN.fullmatch(pattern) is not None
+
+
 V = TypeVar("V")
 
 
 class Remembered(Generic[V]):
-    """The latest things found out about patterns; what was not asked about for longest goes first."""
+    """A bounded memory of what is known about patterns; the least recently used entry goes first."""
 
     def __init__(self, capacity: int = REMEMBERED) -> None:
         self._capacity = capacity
@@ -63,7 +81,7 @@ def _key(pattern: str, old: bool) -> object:
 
 
 class InlineJudge:
-    """A `Judge` that always knows: it compiles here and now. For a command, not for a server."""
+    """A `Judge` that compiles patterns in the calling thread, so it always knows. For commands, not for the server."""
 
     def __init__(self, old: bool = False) -> None:
         self._old = old

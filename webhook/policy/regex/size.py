@@ -1,4 +1,4 @@
-"""How large a regular expression becomes when compiled, and what compiling costs, estimated from its text.
+"""How large a regular expression becomes when compiled, estimated from its text.
 
 Counted repetitions are what makes it explode: the engine writes out what is repeated, as often as it is at most, and
 a class that stands for much of Unicode is a program of its own each time.
@@ -7,39 +7,26 @@ a class that stands for much of Unicode is a program of its own each time.
 from __future__ import annotations
 
 import contextlib
-import math
 import re
 from collections.abc import Callable
 
 from webhook.policy.regex.tokens import Kind, Token, Unclear, literal, scan
 
-# What is longer is never said to be cheap.
+# The effort for longer patterns goes by their length alone.
 _LONG = 128
 
 
 def program_size(pattern: str) -> float:
     """The bytes of the program that `regex` 1.6 makes of a pattern. Raises `Unclear`."""
-    return _total(pattern, _size, repeat=32, group=64)
-
-
-def compile_cost(pattern: str) -> float:
-    """At most how many microseconds compiling a pattern takes, on a slow core. `math.inf` where that is not known."""
-    if len(pattern) > _LONG:
-        return math.inf
-    cost = _Cost()
-    try:
-        total = _total(pattern, cost, repeat=6, group=3)
-    except Unclear:
-        # Mostly illegal, and found to be so soon; but that is not sure.
-        return math.inf
-    return cost.base + total
+    return _total(pattern, _size)
 
 
 def effort(pattern: str) -> float:
-    """A number that grows with what compiling takes, to put patterns in order. Large where it is not known."""
+    """A number without a unit that grows with the time that compiling takes, by which the worker judges cheap patterns
+    first. Large where the text is not understood."""
     if len(pattern) <= _LONG:
         with contextlib.suppress(Unclear):
-            return _total(pattern, _effort, repeat=32, group=64) + 100 * len(pattern)
+            return _total(pattern, _effort) + 100 * len(pattern)
     return 1e6 * (100 + len(pattern))
 
 
@@ -48,7 +35,7 @@ def _effort(token: Token) -> float:
     return _size(token) + _LETTERS * properties
 
 
-def _total(pattern: str, weigh: Callable[[Token], float], *, repeat: float, group: float) -> float:
+def _total(pattern: str, weigh: Callable[[Token], float]) -> float:
     """The sum over all tokens, each as often as repetitions write it out. Raises `Unclear`."""
     # Of each group that is open: the sum without its last item, and the last item, which may yet be repeated.
     sums = [0.0]
@@ -58,11 +45,11 @@ def _total(pattern: str, weigh: Callable[[Token], float], *, repeat: float, grou
             sums.append(0.0)
             lasts.append(0.0)
         elif token.kind is Kind.CLOSE:
-            within = sums.pop() + lasts.pop() + group
+            within = sums.pop() + lasts.pop() + 2 * _INSTRUCTION
             sums[-1] += lasts[-1]
             lasts[-1] = within
         elif token.kind is Kind.REPEAT:
-            lasts[-1] = (lasts[-1] + (repeat if token.low != token.high else 0)) * _times(token)
+            lasts[-1] = (lasts[-1] + (_INSTRUCTION if token.low != token.high else 0)) * _times(token)
         else:
             sums[-1] += lasts[-1]
             lasts[-1] = weigh(token)
@@ -129,57 +116,3 @@ def _ranges_size(text: str) -> float:
         members.update(range(low, min(ord(literal(last)) if last else low, low + 0x500) + 1))
     count = sum(member - 1 not in members for member in members)
     return max(1.25, 2 * count - 1) * _INSTRUCTION
-
-
-class _Cost:
-    """What each token costs; and what is paid once, when there is one of its kind at all."""
-
-    def __init__(self) -> None:
-        self.base = 25.0
-
-    def __call__(self, token: Token) -> float:
-        match token.kind:
-            case Kind.LITERAL:
-                return self._literal(token)
-            case Kind.ANY:
-                return self._once(_WIDE, 12)
-            case Kind.CLASS:
-                return self._class(token.text, token.flags)
-            case Kind.BRACKET:
-                return self._bracket(token)
-            case Kind.OR:
-                return self._once(_CHOICE, 8)
-        return 2
-
-    def _once(self, base: float, each: float) -> float:
-        self.base = max(self.base, base)
-        return each
-
-    def _literal(self, token: Token) -> float:
-        if "i" in token.flags and (token.text.isalpha() or token.text[0] == "\\"):
-            return self._once(_CHOICE, 60 if not token.text.isascii() else 25 if token.text in "kKsS" else 12)
-        return 0.7
-
-    def _class(self, text: str, flags: frozenset[str]) -> float:
-        if "u" not in flags:
-            return self._once(_CHOICE, 8)
-        each = {"d": 40.0, "D": 60.0, "s": 25.0, "S": 30.0}.get(text[1], math.inf)
-        return self._once(_WIDE, each)
-
-    def _bracket(self, token: Token) -> float:
-        text = token.text
-        if _OPERATION.search(text):
-            return math.inf
-        inner = sum(self._class(each, token.flags) for each in _CLASS.findall(text))
-        width = 30 + 6 * len(text) if "i" in token.flags else 1.5 * len(text)
-        if text.startswith("[^") or not text.isascii() or "\\" in text:
-            return inner + width + self._once(_WIDE, 20)
-        return inner + width + self._once(_CHOICE, 10)
-
-
-# A class of classes, or operations on them.
-_OPERATION = re.compile(r".\[|&&|--|~~", re.DOTALL)
-
-# Where there is a choice, the engine looks for literals to search by; where much of Unicode may come, it makes tables.
-_CHOICE = 90.0
-_WIDE = 190.0

@@ -1,1 +1,1 @@
-"""Regular expressions judged beside the event loop: what is cheap at once, all else in a process of its own."""
+"""Regular expressions judged beside the event loop: plain ones at once, all others in a process of their own."""

@@ -1,4 +1,7 @@
-"""Verdicts on regular expressions for requests: from memory, in passing where that is cheap, else from the worker.
+"""Verdicts on regular expressions for requests: at once for plain ones, else from memory, else from the worker.
+
+The event loop never compiles a pattern: what is neither plain nor remembered waits for the worker process, within a
+bound.
 
 asking = judge.ask(line)
 findings = check(…, judge=asking)
@@ -21,20 +24,13 @@ from itertools import count
 import structlog
 
 from webhook.mesh.releases import Line
-from webhook.policy.regex.judge import ROW, Remembered
-from webhook.policy.regex.plain import is_plain
-from webhook.policy.regex.size import compile_cost, effort
+from webhook.policy.regex.judge import ROW, Remembered, is_plain
+from webhook.policy.regex.size import effort
 from webhook.policy.regex.tokens import shown
 from webhook.policy.regex.verdict import verdict
 from webhook.webhooks.pattern_worker.process import Died, Unavailable, Worker
 
 log = structlog.get_logger(__name__)
-
-# Microseconds, as `compile_cost` estimates them: for one pattern in passing, and for all of a request.
-_CHEAP = 300.0
-_CHEAP_TOGETHER = 2000.0
-# What the estimate itself takes for each character.
-_ESTIMATE = 1.5
 
 # A process does not give memory back. From so many bytes on another takes its place, when nobody waits, or in any case.
 _LARGE = 40 << 20
@@ -120,12 +116,6 @@ class PatternJudge:
             self._late.drop(pattern, old)
             return False
         return True
-
-    def compile(self, pattern: str, old: bool) -> str:
-        """A verdict here and now: for a cheap pattern."""
-        message = verdict(pattern, old=old)
-        self._known.put(pattern, old, message)
-        return message
 
     async def settle(self, patterns: Iterable[str], old: bool) -> dict[str, str | None]:
         """Verdicts on all these patterns within the bound of a request: None for what takes longer."""
@@ -242,7 +232,6 @@ class Asking:
         self._judge = judge
         self._old = old
         self._answers: dict[str, str] = {}
-        self._left = _CHEAP_TOGETHER
         self.unknown: dict[str, None] = {}
         self.late: dict[str, None] = {}
 
@@ -258,8 +247,6 @@ class Asking:
             if answer is None and self._judge.is_late(pattern, self._old):
                 self.late[pattern] = None
                 return None
-            if answer is None and self._affords(pattern):
-                answer = self._judge.compile(pattern, self._old)
             if answer is None:
                 self.unknown[pattern] = None
             else:
@@ -274,14 +261,3 @@ class Asking:
                 self.late[pattern] = None
             else:
                 self._answers[pattern] = answer
-
-    def _affords(self, pattern: str) -> bool:
-        # Whether a class is empty, which the older engine does not allow, can only be found out at some cost.
-        if self._left <= 0 or (self._old and "[" in pattern and "\\" in pattern):
-            return False
-        cost = compile_cost(pattern)
-        self._left -= _ESTIMATE * min(len(pattern), 128)
-        if cost > min(_CHEAP, self._left):
-            return False
-        self._left -= cost
-        return True

@@ -7,7 +7,7 @@ import pytest
 from webhook.mesh.releases import EDGE_26_8, STABLE_2_12, line
 from webhook.policy.regex.judge import InlineJudge, Remembered, judge_for, judge_inline
 from webhook.policy.regex.scan import cannot_match_anything, cannot_match_path
-from webhook.policy.regex.size import compile_cost, program_size
+from webhook.policy.regex.size import program_size
 from webhook.policy.regex.tokens import shown
 from webhook.policy.regex.verdict import verdict
 
@@ -150,20 +150,6 @@ def test_what_is_remembered_is_bounded() -> None:
     assert known.get("a" * 10_000, old=True) is None
     known.drop("a" * 10_000)
     assert known.get("a" * 10_000) is None
-
-
-def test_typical_patterns_are_cheap_and_hostile_ones_are_not() -> None:
-    for pattern in [
-        "/api/v[0-9]+/users/[^/]+/.*",
-        "/.*",
-        "^/books/(a|b)$",
-        r"/books/\d+",
-        "true|false",
-        "(?i)bearer .*",
-    ]:
-        assert compile_cost(pattern) <= 300
-    for pattern in [r"\w{100}", r"\w+", ".{1000}", "((a{9}){9}){9}", "[a-z&&[^b]]", "a" * 300, "(", r"[^\p{L}]", "{"]:
-        assert compile_cost(pattern) > 300
 
 
 def test_the_size_of_a_program() -> None:

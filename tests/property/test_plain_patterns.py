@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from webhook.policy.regex.plain import is_plain
+from webhook.policy.regex.judge import is_plain
 from webhook.policy.regex.verdict import verdict
 
 BOUNDED = settings(max_examples=400, deadline=None)
