@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic_core import SchemaValidator, ValidationError, core_schema
 
-from webhook.policy.regex.scan import cannot_match_anything, cannot_match_path
+from webhook.policy.regex.unmatchable import cannot_match_anything, cannot_match_path
 from webhook.policy.regex.verdict import verdict
 from webhook.webhooks.pattern_worker.process import Worker
 

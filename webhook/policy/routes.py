@@ -9,7 +9,7 @@ from typing import Final
 import orjson
 
 from webhook.findings.finding import Path, Severity, declare, show
-from webhook.policy.regex.scan import cannot_match_anything, cannot_match_path
+from webhook.policy.regex.unmatchable import cannot_match_anything, cannot_match_path
 from webhook.policy.routeannotations import Effect
 from webhook.policy.routeshapes import TOKEN
 from webhook.policy.schema.reading import Node, Reading

@@ -10,7 +10,7 @@ import re
 
 from pydantic_core import SchemaError, SchemaValidator, core_schema
 
-from webhook.policy.regex.lines import refused_before
+from webhook.policy.regex.older_engine import refused_before
 from webhook.policy.regex.tokens import shown
 
 

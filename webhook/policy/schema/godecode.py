@@ -24,12 +24,10 @@ import orjson
 
 from webhook.findings.finding import Path
 from webhook.grammar import GrammarError, format_number, parse_quantity, parse_uint
+from webhook.policy.schema.reading import Place, path_of
 
 # As many notes of each sort as anybody reads; an object can hold millions.
 _ENOUGH: Final = 100
-
-# A place in a value: the place around it and the key; None is the root. `path_of` spells it out.
-Place = tuple[Any, str | int] | None
 
 
 class _Wrong:
@@ -88,15 +86,6 @@ class Notes(list[Note]):
         if self._room[what]:
             self._room[what] -= 1
             self.append(Note(what, path_of(place), value, detail, kind))
-
-
-def path_of(place: Place) -> Path:
-    """The path that leads to a place."""
-    parts: list[str | int] = []
-    while place is not None:
-        place, part = place
-        parts.append(part)
-    return tuple(reversed(parts))
 
 
 Task = tuple[Any, "Kind", Place, Any, Any]

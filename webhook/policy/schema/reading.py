@@ -1,4 +1,4 @@
-"""An object while it is being read: what has been found so far, and what a structure has come to.
+"""An object while it is being checked: its findings so far, and the structures that were read.
 
 What serde refuses is an error (`field-*`), what only the CRD's schema forbids has the severity `schema`.
 """
@@ -54,6 +54,20 @@ SCHEMA_UNKNOWN = declare(
 )
 
 
+Place = tuple[Any, str | int] | None
+"""A place in a value: the place around it and the key; None is the root. Other than with a path, a step further down
+costs the same at every depth."""
+
+
+def path_of(place: Place) -> Path:
+    """The path that leads to a place."""
+    parts: list[str | int] = []
+    while place is not None:
+        place, part = place
+        parts.append(part)
+    return tuple(reversed(parts))
+
+
 # As many errors, and as many other findings, as anybody reads: an object of some megabytes can hold thousands.
 ENOUGH: Final = 200
 
@@ -75,6 +89,11 @@ class Reading:
     errors: int = 0
     others: int = 0
 
+    @property
+    def full(self) -> bool:
+        """Whether there are so many errors that it is not worth looking for more."""
+        return self.errors >= ENOUGH
+
     def refuse(self, rule: Rule, path: Path, message: str) -> None:
         """Note that a value cannot be decoded."""
         self.broken = True
@@ -84,17 +103,23 @@ class Reading:
         """Note whatever else a rule has to say."""
         self.add(rule.at(path, message))
 
+    def note_at(self, rule: Rule, place: Place, message: str) -> None:
+        """As `note`, for a place whose path is only spelled out if the finding is kept."""
+        if self._keeps(rule.severity):
+            self.findings.append(rule.at(path_of(place), message))
+
     def add(self, finding: Finding) -> None:
-        """Keep a finding, of so many. Errors are never crowded out by the rest."""
-        if finding.severity is Severity.ERROR:
+        """Keep a finding, unless there are `ENOUGH` already."""
+        if self._keeps(finding.severity):
+            self.findings.append(finding)
+
+    def _keeps(self, severity: Severity) -> bool:
+        """Count one more finding of this severity. Errors are never crowded out by the rest."""
+        if severity is Severity.ERROR:
             self.errors += 1
-            if self.errors > ENOUGH:
-                return
-        else:
-            self.others += 1
-            if self.others > ENOUGH:
-                return
-        self.findings.append(finding)
+            return self.errors <= ENOUGH
+        self.others += 1
+        return self.others <= ENOUGH
 
 
 class Node(dict[str, Any]):

@@ -17,9 +17,8 @@ from webhook.findings.finding import Finding, Severity, declare, errors_first, s
 from webhook.grammar import GrammarError, parse_duration, parse_quantity
 from webhook.mesh.releases import Line
 from webhook.policy.regex.judge import Judge
-from webhook.policy.schema.godecode import Place
-from webhook.policy.schema.values import Found
-from webhook.policy.serviceprofile.match import EVERY_REQUEST, check_request, check_response, condition_key
+from webhook.policy.schema.reading import Place, Reading
+from webhook.policy.serviceprofile.conditions import EVERY_REQUEST, check_request, check_response, condition_key
 from webhook.policy.serviceprofile.shape import describe, read
 
 _E: Final = Severity.ERROR
@@ -75,19 +74,19 @@ def check(body: Any, *, line: Line, catalog: Catalog, judge: Judge, cluster_doma
     profile, findings = read(body, line)
     if not isinstance(profile, dict):
         return findings
-    found = Found(findings)
-    _name(profile.get("metadata"), catalog, cluster_domain, found)
+    reading = Reading(line, judge, findings=findings)
+    _name(profile.get("metadata"), catalog, cluster_domain, reading)
     spec = profile.get("spec")
     if isinstance(spec, dict):
         routes = spec.get("routes")
-        retryable = _routes(routes, judge, found) if isinstance(routes, list) else routes is not None
+        retryable = _routes(routes, reading) if isinstance(routes, list) else routes is not None
         budget = spec.get("retryBudget")
         if isinstance(budget, dict):
-            _budget(budget, retryable, found)
+            _budget(budget, retryable, reading)
         overrides = spec.get("dstOverrides")
         if isinstance(overrides, list):
-            _overrides(overrides, found)
-    return _in_order(found.all) if findings else findings
+            _overrides(overrides, reading)
+    return _in_order(reading.findings) if findings else findings
 
 
 def _in_order(findings: list[Finding]) -> list[Finding]:
@@ -102,27 +101,31 @@ _DNS_NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _NAMES: Final = "write the Service's full name, such as web.emojivoto.svc.cluster.local"
 
 
-def _name(metadata: Any, catalog: Catalog, cluster_domain: str, found: Found) -> None:
+def _name(metadata: Any, catalog: Catalog, cluster_domain: str, reading: Reading) -> None:
     """The name is a DNS name (RFC 1123), and mostly that of a Service."""
     name = metadata.get("name") if isinstance(metadata, dict) else metadata
     place = _at(None, "metadata", "name")
     if name is None or name == "":
-        found.refuse(REQUIRED, place, f"the ServiceProfile has no name: {_NAMES}")
+        reading.note_at(REQUIRED, place, f"the ServiceProfile has no name: {_NAMES}")
     elif not isinstance(name, str):
         return
     elif len(name) > 253:
-        found.refuse(NAME, place, f"{show(name)} has {len(name)} characters, and a DNS name has 253 at most: {_NAMES}")
+        reading.note_at(
+            NAME, place, f"{show(name)} has {len(name)} characters, and a DNS name has 253 at most: {_NAMES}"
+        )
     elif not _DNS_NAME.fullmatch(name):
-        found.refuse(
+        reading.note_at(
             NAME,
             place,
             f"{show(name)} is not a DNS name (lower-case letters, digits and dashes, in parts between dots): {_NAMES}",
         )
     else:
-        _warn_of_name(name, metadata.get("namespace"), place, catalog, cluster_domain, found)
+        _warn_of_name(name, metadata.get("namespace"), place, catalog, cluster_domain, reading)
 
 
-def _warn_of_name(name: str, namespace: Any, place: Place, catalog: Catalog, cluster_domain: str, found: Found) -> None:
+def _warn_of_name(
+    name: str, namespace: Any, place: Place, catalog: Catalog, cluster_domain: str, reading: Reading
+) -> None:
     """Linkerd looks for the ServiceProfile of a Service by the name SERVICE.NAMESPACE.svc.CLUSTER-DOMAIN alone
     (linkerd2, `controller/api/destination/server.go`)."""
     parts = name.split(".", 3)
@@ -134,13 +137,13 @@ def _warn_of_name(name: str, namespace: Any, place: Place, catalog: Catalog, clu
                 f"there is no Service {show(service)} in the namespace {within}, so this ServiceProfile applies to "
                 "nothing: create the Service, or correct the name"
             )
-            found.warn(SERVICE_ABSENT, place, message)
+            reading.note_at(SERVICE_ABSENT, place, message)
         return
     write = _full_name(name.split("."), namespace, domain)
     message = (
         f"{show(name)} is not the full name of a Service, so this ServiceProfile applies to nothing: write {write}"
     )
-    found.warn(NOT_FULL, place, message)
+    reading.note_at(NOT_FULL, place, message)
 
 
 def _full_name(labels: list[str], namespace: Any, domain: str) -> str:
@@ -163,26 +166,28 @@ def _at(place: Place, *keys: str | int) -> Place:
 _ROUTES: Final = _at(None, "spec", "routes")
 
 
-def _routes(routes: list[Any], judge: Judge, found: Found) -> bool:
+def _routes(routes: list[Any], reading: Reading) -> bool:
     """Check the routes, each for itself and beside the others. Says whether one of them is retryable."""
     retryable = False
     names: dict[str, int] = {}
-    shadows = _Shadows(found)
+    shadows = _Shadows(reading)
     for index, route in enumerate(routes):
         place = (_ROUTES, index)
-        if found.full:
+        if reading.full:
             break
         if route is None:
-            found.refuse(
-                REQUIRED, place, "null is not a route: take it out, or write a route with a name and a condition"
+            reading.note_at(
+                REQUIRED,
+                place,
+                "null is not a route: take it out, or write a route with a name and a condition",
             )
         elif isinstance(route, dict):
-            _route(route, place, judge, found)
+            _route(route, place, reading)
             retryable = retryable or route.get("isRetryable") is True
             name = route.get("name")
             if isinstance(name, str) and names.setdefault(name, index) != index:
                 first = f"route {names[name]} has the name {show(name)} too"
-                found.warn(
+                reading.note_at(
                     NAME_TWICE,
                     (place, "name"),
                     f"{first}, so that their metrics cannot be told apart: write another name",
@@ -191,31 +196,33 @@ def _routes(routes: list[Any], judge: Judge, found: Found) -> bool:
     return retryable
 
 
-def _route(route: dict[str, Any], place: Place, judge: Judge, found: Found) -> None:
+def _route(route: dict[str, Any], place: Place, reading: Reading) -> None:
     if route.get("name") in (None, ""):
-        found.refuse(
-            REQUIRED, (place, "name"), 'the route has no name, which its metrics need: write one such as "GET /"'
+        reading.note_at(
+            REQUIRED,
+            (place, "name"),
+            'the route has no name, which its metrics need: write one such as "GET /"',
         )
     timeout = route.get("timeout")
     if timeout and isinstance(timeout, str):
-        duration = _duration(timeout, (place, "timeout"), found)
+        duration = _duration(timeout, (place, "timeout"), reading)
         if duration is not None and duration <= 0:
             message = f"the proxy takes the timeout {show(timeout)} for none: write one above zero, or leave it out"
-            found.warn(TIMEOUT_IGNORED, (place, "timeout"), message)
+            reading.note_at(TIMEOUT_IGNORED, (place, "timeout"), message)
     condition = route.get("condition")
     if condition is None:
         message = 'the route has no condition: write one such as {"method": "GET", "pathRegex": "/books/[^/]*"}'
-        found.refuse(REQUIRED, (place, "condition"), message)
+        reading.note_at(REQUIRED, (place, "condition"), message)
     else:
-        check_request(condition, (place, "condition"), judge, found)
+        check_request(condition, (place, "condition"), reading)
     classes = route.get("responseClasses")
     if isinstance(classes, list):
-        _classes(classes, (place, "responseClasses"), judge, found)
+        _classes(classes, (place, "responseClasses"), reading)
 
 
-def _classes(classes: list[Any], place: Place, judge: Judge, found: Found) -> None:
+def _classes(classes: list[Any], place: Place, reading: Reading) -> None:
     if not classes:
-        found.warn(
+        reading.note_at(
             CLASSES_EMPTY,
             place,
             "an empty list is the same as no list, and responses from 500 on count as failures: add a "
@@ -223,24 +230,24 @@ def _classes(classes: list[Any], place: Place, judge: Judge, found: Found) -> No
         )
     for index, one in enumerate(classes):
         here = (place, index)
-        if found.full:
+        if reading.full:
             break
         if one is None:
-            found.refuse(REQUIRED, here, "null is not a response class: take it out, or write one with a condition")
+            reading.note_at(REQUIRED, here, "null is not a response class: take it out, or write one with a condition")
         elif isinstance(one, dict):
             condition = one.get("condition")
             if condition is None:
                 message = 'the response class has no condition: write one such as {"status": {"min": 500, "max": 599}}'
-                found.refuse(REQUIRED, (here, "condition"), message)
+                reading.note_at(REQUIRED, (here, "condition"), message)
             else:
-                check_response(condition, (here, "condition"), judge, found)
+                check_response(condition, (here, "condition"), reading)
 
 
 class _Shadows:
     """The conditions so far: whoever comes after an equal one, or after one that all meet, is never asked."""
 
-    def __init__(self, found: Found) -> None:
-        self._found = found
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
         self._first: dict[Any, int] = {}
         self._all: int | None = None
 
@@ -258,7 +265,7 @@ class _Shadows:
 
     def _warn(self, index: int, why: str) -> None:
         place = ((_ROUTES, index), "condition")
-        self._found.warn(
+        self._reading.note_at(
             SHADOWED, place, f"{why}, so that this route never applies: change one of them, or put this one first"
         )
 
@@ -266,30 +273,36 @@ class _Shadows:
 _SECOND: Final = 1_000_000_000
 
 
-def _budget(budget: dict[str, Any], retryable: bool, found: Found) -> None:
+def _budget(budget: dict[str, Any], retryable: bool, reading: Reading) -> None:
     """The retryBudget: what it must hold, and what makes the proxy retry nothing."""
     place = _at(None, "spec", "retryBudget")
     ttl, ratio, least = budget.get("ttl"), budget.get("retryRatio"), budget.get("minRetriesPerSecond")
     if isinstance(ratio, float | int) and ratio < 0:
-        found.refuse(
-            RATIO, (place, "retryRatio"), f"the retryRatio {show(ratio)} is negative: write a share such as 0.2"
+        reading.note_at(
+            RATIO,
+            (place, "retryRatio"),
+            f"the retryRatio {show(ratio)} is negative: write a share such as 0.2",
         )
     duration = None
     if ttl is None or ttl == "":
-        found.refuse(
-            REQUIRED, (place, "ttl"), "the retryBudget has no ttl: write a duration from 1s to 60s, such as 10s"
+        reading.note_at(
+            REQUIRED,
+            (place, "ttl"),
+            "the retryBudget has no ttl: write a duration from 1s to 60s, such as 10s",
         )
     elif isinstance(ttl, str):
-        duration = _duration(ttl, (place, "ttl"), found)
+        duration = _duration(ttl, (place, "ttl"), reading)
     if not retryable:
         message = (
             "no route has isRetryable: true, so that the proxy retries nothing: add that to a route, or take the "
             "retryBudget out"
         )
-        found.warn(BUDGET_UNUSED, place, message)
+        reading.note_at(BUDGET_UNUSED, place, message)
         return
     for key, why, write in _no_retries(duration, ratio or 0, least or 0):
-        found.warn(RETRIES_OFF, (place, key) if key else place, f"{why}, so that the proxy retries nothing: {write}")
+        reading.note_at(
+            RETRIES_OFF, (place, key) if key else place, f"{why}, so that the proxy retries nothing: {write}"
+        )
 
 
 def _no_retries(ttl: int | None, ratio: Any, least: Any) -> Iterator[tuple[str, str, str]]:
@@ -312,7 +325,7 @@ def _no_retries(ttl: int | None, ratio: Any, least: Any) -> Iterator[tuple[str, 
 _WEIGHT_LIMIT: Final = (2**32 - 1) // 10_000
 
 
-def _overrides(overrides: list[Any], found: Found) -> None:
+def _overrides(overrides: list[Any], reading: Reading) -> None:
     for index, override in enumerate(overrides):
         place = _at(None, "spec", "dstOverrides", index)
         if not isinstance(override, dict):
@@ -321,13 +334,13 @@ def _overrides(overrides: list[Any], found: Found) -> None:
             message = (
                 "the proxy ignores an entry without an authority: write one such as web.emojivoto.svc.cluster.local"
             )
-            found.warn(OVERRIDE, (place, "authority"), message)
+            reading.note_at(OVERRIDE, (place, "authority"), message)
         weight = override.get("weight")
         if isinstance(weight, str | int | float) and not 0 <= _amount(weight) <= _WEIGHT_LIMIT:
             message = (
                 f"the proxy misreads the weight {describe(weight)}, which is out of range: write 0 to {_WEIGHT_LIMIT}"
             )
-            found.warn(OVERRIDE, (place, "weight"), message)
+            reading.note_at(OVERRIDE, (place, "weight"), message)
 
 
 def _amount(weight: str | float) -> float:
@@ -339,11 +352,11 @@ def _amount(weight: str | float) -> float:
         return -1
 
 
-def _duration(text: str, place: Place, found: Found) -> int | None:
+def _duration(text: str, place: Place, reading: Reading) -> int | None:
     """A duration in nanoseconds; None for what is none, which is refused."""
     duration = _known_duration(text) if len(text) < 32 else _parse_duration(text)
     if isinstance(duration, str):
-        found.refuse(DURATION, place, f"{show(text)} is not a duration: write {duration}")
+        reading.note_at(DURATION, place, f"{show(text)} is not a duration: write {duration}")
         return None
     return duration
 

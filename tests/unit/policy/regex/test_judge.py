@@ -6,9 +6,9 @@ import pytest
 
 from webhook.mesh.releases import EDGE_26_8, STABLE_2_12, line
 from webhook.policy.regex.judge import InlineJudge, Remembered, judge_for, judge_inline
-from webhook.policy.regex.scan import cannot_match_anything, cannot_match_path
 from webhook.policy.regex.size import program_size
 from webhook.policy.regex.tokens import shown
+from webhook.policy.regex.unmatchable import cannot_match_anything, cannot_match_path
 from webhook.policy.regex.verdict import verdict
 
 TAKEN = [
@@ -175,15 +175,15 @@ def test_cannot_match_anything(pattern: str, part: str) -> None:
     ("pattern", "part"),
     [
         ("api/.*", "begins with `/`"),
-        ("^api", "begins with `/`"),
-        (r"\.well-known/.*", r"this with `\.`"),
+        ("^api", "write `^/api`"),
+        (r"\.well-known/.*", r"pattern with `\.`: write `/\.well-known/.*`"),
         ("[a-z]+/.*", "begins with `/`"),
         (r"\w+", "begins with `/`"),
-        ("", "not empty"),
-        ("^$", "not empty"),
+        ("", "never empty"),
+        ("^$", "never empty"),
         (r"/search\?q=.*", "ends before `?`"),
         ("/a#b", "ends before `#`"),
-        ("/a b", "no blanks"),
+        ("/a b", "no blank"),
     ],
 )
 def test_cannot_match_a_path(pattern: str, part: str) -> None:

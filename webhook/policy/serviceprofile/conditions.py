@@ -13,10 +13,9 @@ from typing import Any, Final
 import orjson
 
 from webhook.findings.finding import Severity, declare, show
-from webhook.policy.regex import paths as pathregex
-from webhook.policy.regex.judge import Judge
-from webhook.policy.schema.godecode import WRONG, Place
-from webhook.policy.schema.values import Found
+from webhook.policy.regex.unmatchable import alternatives, cannot_match_path
+from webhook.policy.schema.godecode import WRONG
+from webhook.policy.schema.reading import Place, Reading
 
 _E: Final = Severity.ERROR
 _W: Final = Severity.WARNING
@@ -38,32 +37,32 @@ MATCH_IGNORED: Final = declare(
 )
 
 # Checks the leaves of one match, and says whether there are any.
-_Leaves = Callable[[dict[str, Any], Place, Judge, Found], bool]
+_Leaves = Callable[[dict[str, Any], Place, Reading], bool]
 
 
-def check_request(condition: Any, place: Place, judge: Judge, found: Found) -> None:
+def check_request(condition: Any, place: Place, reading: Reading) -> None:
     """Check the condition of a route. `WRONG` in it has been told already."""
-    _walk(condition, place, judge, found, _request_leaves, "pathRegex, method")
+    _walk(condition, place, reading, _request_leaves, "pathRegex, method")
 
 
-def check_response(condition: Any, place: Place, judge: Judge, found: Found) -> None:
+def check_response(condition: Any, place: Place, reading: Reading) -> None:
     """Check the condition of a response class. `WRONG` in it has been told already."""
-    _walk(condition, place, judge, found, _response_leaves, "status")
+    _walk(condition, place, reading, _response_leaves, "status")
 
 
-def _walk(condition: Any, place: Place, judge: Judge, found: Found, leaves: _Leaves, names: str) -> None:
+def _walk(condition: Any, place: Place, reading: Reading, leaves: _Leaves, names: str) -> None:
     todo = [(condition, place)]
-    while todo and not found.full:
+    while todo and not reading.full:
         match, place = todo.pop()
         if match is None:
-            found.refuse(MATCH_EMPTY, place, f"null is not a match: take it out, or write a match with {names}")
+            reading.note_at(MATCH_EMPTY, place, f"null is not a match: take it out, or write a match with {names}")
         elif isinstance(match, dict):
-            some = leaves(match, place, judge, found)
+            some = leaves(match, place, reading)
             # Most matches are leaves alone.
             if not match.keys() <= _LEAVES:
                 some |= _branches(match, place, todo)
             if not some:
-                found.refuse(MATCH_EMPTY, place, f"the condition is empty: add {names}, all, any or not")
+                reading.note_at(MATCH_EMPTY, place, f"the condition is empty: add {names}, all, any or not")
 
 
 _LEAVES: Final = frozenset({"pathRegex", "method", "status"})
@@ -90,59 +89,78 @@ _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 _ASIDE: Final = "so that the proxy ignores this match"
 
 
-def _request_leaves(match: dict[str, Any], place: Place, judge: Judge, found: Found) -> bool:
+def _request_leaves(match: dict[str, Any], place: Place, reading: Reading) -> bool:
     pattern, method = match.get("pathRegex"), match.get("method")
     if pattern and isinstance(pattern, str):
-        _check_pattern(pattern, (place, "pathRegex"), judge, found)
+        _check_pattern(pattern, (place, "pathRegex"), reading)
     if method and method not in _METHODS and isinstance(method, str) and not _TOKEN.fullmatch(method):
-        found.warn(
-            MATCH_IGNORED, (place, "method"), f"{show(method)} is not an HTTP method, {_ASIDE}: write one such as GET"
+        reading.note_at(
+            MATCH_IGNORED,
+            (place, "method"),
+            f"{show(method)} is not an HTTP method, {_ASIDE}: write one such as GET",
         )
     if match.get("any") == []:
-        found.warn(MATCH_IGNORED, (place, "any"), "the list is empty, so that no request meets it: add a match")
+        reading.note_at(MATCH_IGNORED, (place, "any"), "the list is empty, so that no request meets it: add a match")
     return bool(pattern or method)
 
 
-def _response_leaves(match: dict[str, Any], place: Place, judge: Judge, found: Found) -> bool:
+def _response_leaves(match: dict[str, Any], place: Place, reading: Reading) -> bool:
     status = match.get("status")
     if isinstance(status, dict):
-        _check_status(status, (place, "status"), found)
+        _check_status(status, (place, "status"), reading)
     for key in ("all", "any") if len(match) > 1 or status is None else ():
         if match.get(key) == []:
-            found.warn(MATCH_IGNORED, (place, key), f"the list is empty, {_ASIDE}: add a match")
+            reading.note_at(MATCH_IGNORED, (place, key), f"the list is empty, {_ASIDE}: add a match")
     return status is not None
 
 
-def _check_pattern(pattern: str, place: Place, judge: Judge, found: Found) -> None:
-    wrong = judge(pattern.strip())
+def _check_pattern(pattern: str, place: Place, reading: Reading) -> None:
+    """The proxy takes white space off both ends, puts `^` before and `$` behind a pattern that has none there, and
+    matches it against the path of the request without its query (linkerd2-proxy,
+    `linkerd/service-profiles/src/proto.rs`)."""
+    text = pattern.strip()
+    wrong = reading.judge(text)
     if wrong:
-        found.warn(PATTERN, place, f"{show(pattern)} is not a regular expression, {_ASIDE}: {wrong}")
+        reading.note_at(PATTERN, place, f"{show(pattern)} is not a regular expression, {_ASIDE}: {wrong}")
         return
-    never, loose = _known_remarks(pattern) if len(pattern) < 256 else pathregex.remarks(pattern)
+    never, bare = _known_slips(text) if len(text) < 256 else _slips(text)
     if never:
-        found.warn(PATTERN_NEVER, place, f"{show(pattern)} matches no path: {never}")
-    if loose:
-        found.warn(PATTERN_LOOSE, place, f"{show(pattern)} matches parts of paths: {loose}")
+        reading.note_at(PATTERN_NEVER, place, f"{show(pattern)} matches no path: {never}")
+    if bare:
+        reading.note_at(
+            PATTERN_LOOSE,
+            place,
+            f"{show(pattern)} matches parts of paths, as the proxy puts ^ and $ around the whole and not around "
+            f"{show(bare)}: write {show(f'({text})')}",
+        )
 
 
-_known_remarks = lru_cache(maxsize=1024)(pathregex.remarks)
+def _slips(text: str) -> tuple[str, str]:
+    """Why no path matches a pattern, and an alternative of it that the anchors which the proxy adds do not reach."""
+    parts = alternatives(text) if "|" in text else [text]
+    bare = [part for part in parts[1:] if not part.startswith("^")]
+    bare += [part for part in parts[:-1] if not part.endswith("$")]
+    return cannot_match_path(text), bare[0] if bare else ""
 
 
-def _check_status(status: dict[str, Any], place: Place, found: Found) -> None:
+_known_slips = lru_cache(maxsize=1024)(_slips)
+
+
+def _check_status(status: dict[str, Any], place: Place, reading: Reading) -> None:
     """A bound of zero is the same as none for Linkerd, and for the proxy no status at all."""
     low, high = status.get("min") or 0, status.get("max") or 0
     if low is WRONG or high is WRONG or 100 <= low <= high <= 599:
         return
     bad = [(key, bound) for key, bound in (("min", low), ("max", high)) if bound and not 100 <= bound <= 599]
     for key, bound in bad:
-        found.refuse(STATUS, (place, key), f"{bound} is not an HTTP status: write one from 100 to 599")
+        reading.note_at(STATUS, (place, key), f"{bound} is not an HTTP status: write one from 100 to 599")
     if bad:
         return
     if low and high:
-        found.refuse(STATUS, (place, "max"), f"max is {high} and below min, {low}: write one from {low} to 599")
+        reading.note_at(STATUS, (place, "max"), f"max is {high} and below min, {low}: write one from {low} to 599")
         return
     example = f"min: {low or high or 500}, max: {high or 599}"
-    found.warn(MATCH_IGNORED, place, f"the range has only one of min and max, {_ASIDE}: write {example}")
+    reading.note_at(MATCH_IGNORED, place, f"the range has only one of min and max, {_ASIDE}: write {example}")
 
 
 def condition_key(condition: Any) -> Any:
