@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from tests.kube.configurations import owners
+from webhook.kube.api import OBJECT, PLAIN
 from webhook.kube.errors import ApiError, NotFound
 from webhook.kube.interface import JSON
 from webhook.kube.webhookconfigurations import ROOT
 
 NAMESPACES = "/api/v1/namespaces"
-PLAIN = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 
 # API groups that are there without a CRD.
@@ -208,13 +208,13 @@ class Store:
         answer: JSON = await self.answer(Request(method, path, query or {}, copy.deepcopy(body), headers, path))
         return answer
 
-    async def get(self, path: str, query: Mapping[str, str] | None = None, accept: str = "") -> JSON:
-        """GET."""
+    async def get(self, path: str, query: Mapping[str, str] | None = None, accept: str = OBJECT) -> JSON:
+        """GET, by default the metadata alone."""
         answer: JSON = await self.answer(Request("GET", path, query or {}, None, {"Accept": accept}, path))
         return answer
 
-    async def find(self, path: str, accept: str = "") -> JSON | None:
-        """GET what may not be there."""
+    async def find(self, path: str, accept: str = OBJECT) -> JSON | None:
+        """GET what may not be there, by default its metadata alone."""
         try:
             return await self.get(path, accept=accept)
         except NotFound:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.kube.store import MERGE_PATCH, Request, Store
 from tests.waiting import until
-from webhook.kube.api import OBJECT
+from webhook.kube.api import PLAIN
 from webhook.kube.errors import ApiError, Conflict, NotFound
 
 MAPS = "/api/v1/namespaces/shop/configmaps"
@@ -27,7 +27,7 @@ def store() -> Store:
 
 class TestWriting:
     async def test_a_write_from_an_older_version_is_a_conflict_and_changes_nothing(self, store: Store) -> None:
-        read = await store.get(PATH)
+        read = await store.send("GET", PATH)
         written = await store.send("PUT", PATH, {**read, "data": {"k": "w"}})
         assert int(written["metadata"]["resourceVersion"]) > int(read["metadata"]["resourceVersion"])
         for method, body in (("PUT", read), ("PATCH", {"metadata": read["metadata"]})):
@@ -65,7 +65,7 @@ class TestWriting:
         assert store.objects[PATH] == before
 
     async def test_what_was_read_is_nobody_else_s(self, store: Store) -> None:
-        (await store.get(PATH))["data"]["k"] = "mine"
+        (await store.send("GET", PATH))["data"]["k"] = "mine"
         assert store.objects[PATH]["data"] == {"k": "v"}
 
 
@@ -91,8 +91,9 @@ class TestReading:
         assert "continue" not in second["metadata"]
         assert len((await store.get(MAPS, {"limit": "1"}))["items"]) == 1
 
-    async def test_whoever_asks_for_metadata_gets_nothing_else(self, store: Store) -> None:
-        assert set(await store.get(PATH, accept=OBJECT)) == {"kind", "metadata"}
+    async def test_whoever_does_not_ask_for_the_whole_gets_the_metadata_alone(self, store: Store) -> None:
+        assert set(await store.get(PATH)) == {"kind", "metadata"}
+        assert set(await store.get(PATH, accept=PLAIN)) == {"kind", "metadata", "data"}
 
     async def test_a_kind_without_a_crd_is_not_there(self, store: Store) -> None:
         path = "/apis/policy.linkerd.io/v1beta3/servers"

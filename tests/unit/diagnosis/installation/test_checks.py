@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
 
+from tests.kube.store import Store
 from webhook.diagnosis.finding import Finding, errors, lines, notes
 from webhook.diagnosis.installation.checks import check
 from webhook.diagnosis.installation.facts import LINKERD_CRDS, InstallationFacts
@@ -19,7 +19,7 @@ from webhook.install.assign import merged
 from webhook.install.render import render
 from webhook.install.settings import defaults
 from webhook.kube.api import ApiServer
-from webhook.kube.errors import ApiError, NotFound
+from webhook.kube.errors import ApiError
 from webhook.kube.webhookconfigurations import MUTATING, path
 
 JSON = dict[str, Any]
@@ -31,40 +31,21 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 INJECTOR = (MUTATING, "linkerd-proxy-injector-webhook-config")
 
 
-class Cluster:
-    """Answers by path; what is not there is 404."""
+class Cluster(Store):
+    """Linkerd is there, its webhook configurations are not."""
 
     def __init__(self) -> None:
-        self.objects: dict[str, JSON] = {
-            "/version": {"major": "1", "minor": "36+", "gitVersion": "v1.36.1"},
-            "/apis/apps/v1/deployments": {"items": []},
-            "/api/v1/configmaps": {"items": []},
-            SECRETS: {"items": []},
-            **{f"{CRD_ROOT}/{name}": {} for name in LINKERD_CRDS},
-            f"{CONFIG_MAPS}/linkerd-config": {},
-            f"{CONFIG_MAPS}/linkerd-identity-trust-roots": {},
-        }
-        self.sent: list[tuple[str, str, Any]] = []
+        super().__init__()
+        self.put("/version", {"major": "1", "minor": "36+", "gitVersion": "v1.36.1"})
+        for name in LINKERD_CRDS:
+            self.put(f"{CRD_ROOT}/{name}", {})
+        for name in ("linkerd-config", "linkerd-identity-trust-roots"):
+            self.put(f"{CONFIG_MAPS}/{name}", {})
 
-    async def get(self, where: str, query: Mapping[str, str] | None = None, accept: str = "") -> JSON:
-        """GET."""
-        return await self.send("GET", where)
-
-    async def find(self, where: str, accept: str = "") -> JSON | None:
-        """GET what may not be there."""
-        try:
-            return await self.send("GET", where)
-        except NotFound:
-            return None
-
-    async def send(self, method: str, where: str, body: Any = None, *_: Any) -> JSON:
-        """Any method; only GET answers something."""
-        if method != "GET":
-            self.sent.append((method, where, body))
-            return {}
-        if where not in self.objects:
-            raise ApiError(404, f"{where} not found")
-        return self.objects[where]
+    def deploy(self, namespace: str, annotations: dict[str, str] | None = None) -> None:
+        """Put a Deployment of ours."""
+        metadata = {"labels": {"app.kubernetes.io/name": "linkerd-webhook"}, "annotations": annotations or {}}
+        self.put(f"/apis/apps/v1/namespaces/{namespace}/deployments/linkerd-webhook", {"metadata": metadata})
 
     @property
     def api(self) -> ApiServer:
@@ -74,7 +55,7 @@ class Cluster:
 
 @pytest.fixture
 def cluster() -> Cluster:
-    """Linkerd is there, its webhook configurations are not."""
+    """A cluster with Linkerd."""
     return Cluster()
 
 
@@ -82,12 +63,9 @@ def linkerds(cluster: Cluster, *, annotations: JSON | None = None, service: str 
     """Add Linkerd's configurations."""
     for kind, name in LINKERD_CONFIGURATIONS:
         client = {"service": {"namespace": "linkerd", "name": service}}
-        metadata = {"name": name, "resourceVersion": "7", "annotations": annotations or {}}
-        cluster.objects[path((kind, name))] = {
-            "kind": kind,
-            "metadata": metadata,
-            "webhooks": [{"clientConfig": client}],
-        }
+        webhooks = [{"name": "a", "clientConfig": client}]
+        body = {"kind": kind, "metadata": {"annotations": annotations or {}}, "webhooks": webhooks}
+        cluster.put(path((kind, name)), body)
 
 
 def request(**settings: Any) -> InstallRequest:
@@ -133,14 +111,14 @@ class TestChecks:
         assert await problems(cluster, needs=(1, 27)) == []
 
     async def test_names_the_namespace_where_linkerd_is(self, cluster: Cluster) -> None:
-        cluster.objects["/api/v1/configmaps"]["items"] = [{"metadata": {"name": "linkerd-config", "namespace": "mesh"}}]
-        del cluster.objects[f"{CONFIG_MAPS}/linkerd-config"]
+        cluster.add("/api/v1/configmaps", "mesh", "linkerd-config")
+        cluster.remove(f"{CONFIG_MAPS}/linkerd-config")
         (problem,) = await problems(cluster)
         assert "--linkerd-namespace mesh" in problem
 
     async def test_refuses_a_second_installation_but_not_the_same_again(self, cluster: Cluster) -> None:
-        items = [{"metadata": {"name": "linkerd-webhook", "namespace": each}} for each in ("linkerd", "old")]
-        cluster.objects["/apis/apps/v1/deployments"]["items"] = items
+        for namespace in ("linkerd", "old"):
+            cluster.deploy(namespace)
         (problem,) = await problems(cluster)
         assert "Deployment old/linkerd-webhook" in problem
         assert "linkerd-webhook uninstall --linkerd-namespace old" in problem
@@ -160,7 +138,7 @@ class TestChecks:
         """The rollout would wait for itself."""
         values = merged(defaults(), {"image": {"repository": "a/b"}, "certificates": {"existingSecret": now}})
         ours = next(each for each in render(values, "linkerd").objects if each["kind"] == "Deployment")
-        cluster.objects["/apis/apps/v1/deployments"]["items"] = [ours]
+        cluster.put("/apis/apps/v1/namespaces/linkerd/deployments/linkerd-webhook", ours)
         found = [each for each in await problems(cluster, existing_secret=wanted) if "Deployment" in each]
         assert len(found) == bool(says)
         assert all(
@@ -190,7 +168,7 @@ class TestChecks:
 
     async def test_notes_ours_that_stay_when_linkerds_are_adopted(self, cluster: Cluster) -> None:
         linkerds(cluster)
-        cluster.objects[path((MUTATING, "linkerd-webhook"))] = {}
+        cluster.put(path((MUTATING, "linkerd-webhook")), {})
         (note,) = await remarks(cluster, adopt=True)
         assert "kubectl delete mutatingwebhookconfiguration/linkerd-webhook" in note
 
@@ -201,18 +179,18 @@ class TestChecks:
         assert await problems(cluster, adopt=True) == []
 
     async def test_notes_a_helm_release_by_its_deployment_and_by_its_records_once(self, cluster: Cluster) -> None:
-        annotations = {"meta.helm.sh/release-name": "webhook"}
-        ours = {"metadata": {"name": "linkerd-webhook", "namespace": "linkerd", "annotations": annotations}}
-        cluster.objects["/apis/apps/v1/deployments"]["items"] = [ours]
+        cluster.deploy("linkerd", {"meta.helm.sh/release-name": "webhook"})
         (note,) = await remarks(cluster)
         assert "helm upgrade --namespace linkerd webhook" in note
-        annotations["meta.helm.sh/release-name"] = "linkerd-webhook"
-        cluster.objects[SECRETS]["items"] = [{"metadata": {"name": "sh.helm.release.v1.linkerd-webhook.v1"}}]
+        cluster.deploy("linkerd", {"meta.helm.sh/release-name": "linkerd-webhook"})
+        labels = {"owner": "helm", "name": "linkerd-webhook"}
+        record = {"type": "helm.sh/release.v1", "metadata": {"labels": labels}}
+        cluster.put(f"{SECRETS}/sh.helm.release.v1.linkerd-webhook.v1", record)
         (note,) = await remarks(cluster)
         assert "helm upgrade --namespace linkerd linkerd-webhook" in note
 
     async def test_passes_on_what_else_the_api_server_says(self, cluster: Cluster) -> None:
-        del cluster.objects["/apis/apps/v1/deployments"]
+        cluster.failures["/apis/apps/v1/deployments"] = ApiError(500, "etcd is away")
         with pytest.raises(ApiError):
             await checked(cluster)
 
