@@ -18,7 +18,7 @@ from cryptography import x509
 from certs.bundle import salvage
 from certs.inspect import CertificateError, chain, check_ca, check_pair, signed_by
 from certs.issue import Pair
-from webhook.kube.data import DataError, decode
+from webhook.kube.base64_fields import DataError, decode
 from webhook.kube.interface import JSON
 
 _Check = Callable[[bytes, bytes, datetime], x509.Certificate]

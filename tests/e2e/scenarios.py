@@ -19,7 +19,7 @@ from tests.e2e.installation import NAME, NAMESPACE, Installation
 from tests.e2e.mesh import WEBHOOK_KINDS, Manifests
 from tests.e2e.program import Webhook
 from tests.e2e.waiting import until
-from webhook.kube.data import decode
+from webhook.kube.base64_fields import decode
 
 # Seconds that Kubernetes gives a Pod from SIGTERM to its end in our Deployment.
 GRACE = 45.0

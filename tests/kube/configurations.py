@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from webhook.kube.data import encode
+from webhook.kube.base64_fields import encode
 from webhook.kube.interface import JSON
 
 

@@ -14,7 +14,7 @@ from tests.kube.configurations import configuration
 from tests.kube.store import Killed
 from tests.property.strategies import ANYTHING
 from tests.unit.certs.world import CA, LEAF, NAMES, World, installed
-from webhook.kube.data import decode, encode
+from webhook.kube.base64_fields import decode, encode
 from webhook.kube.errors import ApiError
 from webhook.kube.webhookconfigurations import MUTATING, Service, path, pointing
 

@@ -28,7 +28,8 @@ async def connect(kubeconfig: Path | None, environment: Mapping[str, str] = os.e
         return ApiServer.in_cluster(environment=environment)
     raise ConfigurationError(
         "no cluster to ask: --kubeconfig is not given, $KUBECONFIG is not set, there is no file "
-        f"{_default(environment)}, and {IN_CLUSTER} is not set, so this does not run in a Pod: pass --kubeconfig FILE"
+        f"{_default(environment)}, and {IN_CLUSTER} is not set, so this process does not run in a Pod: "
+        "pass --kubeconfig FILE"
     )
 
 

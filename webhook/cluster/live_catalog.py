@@ -31,7 +31,7 @@ from webhook.cluster.selection import Selection
 from webhook.kube import discovery
 from webhook.kube.api import PLAIN, ApiServer
 from webhook.kube.errors import ApiError
-from webhook.kube.watch import NamespaceWatch, Subject, Watch
+from webhook.kube.watch import NamespaceWatch, Resource, Watch
 
 # What others refer to, and no more: each kind costs a connection and a watch.
 CORE = {("", "Service"): "/api/v1/services", ("", "ServiceAccount"): "/api/v1/serviceaccounts"}
@@ -208,7 +208,7 @@ class LiveCatalog:
         resource = _resource(kind)
         watch: Watched
         # Selectors, ports and targets are not metadata.
-        whole = Subject(path, resource, resource, PLAIN, PLAIN, PAGE)
+        whole = Resource(path, resource, resource, PLAIN, PLAIN, PAGE)
         if kind == SERVER:
             watch = self._servers = Watch(self._api, whole, servers, self._clock, optional=True)
         elif kind == SERVICE:
@@ -216,7 +216,7 @@ class LiveCatalog:
         elif kind == RATE_LIMIT:
             watch = self._rate_limits = Watch(self._api, whole, rate_limits, self._clock, optional=True)
         else:
-            watch = Watch(self._api, Subject(path, resource, resource, page=PAGE), names, self._clock, optional=True)
+            watch = Watch(self._api, Resource(path, resource, resource, page=PAGE), names, self._clock, optional=True)
         watch.restarts = self._restarts.setdefault(kind, Counter())
         self._watches[kind] = watch
         self._spawn(self._run(kind, watch), f"watch of {resource}")
@@ -224,7 +224,7 @@ class LiveCatalog:
     async def _run(self, kind: Kind, watch: Watched) -> None:
         try:
             await watch.run()
-            log.info(f"the API server serves no {watch.subject.name} any more")
+            log.info(f"the API server serves no {watch.resource.name} any more")
         finally:
             self._watches.pop(kind, None)
             self._asked.set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from webhook.cluster.interface import ClusterError
-from webhook.kube.names import is_label, is_subdomain
+from webhook.kube.object_names import is_label, is_subdomain
 
 
 def check_namespace(name: str) -> None:

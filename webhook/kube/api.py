@@ -1,7 +1,7 @@
 """Raw requests to the API server, over the official client's connection and credentials.
 
-The client's typed APIs are left aside on purpose: none of them asks for PartialObjectMetadata, and its models cost
-more memory than all Namespaces of a large cluster.
+The client's typed APIs are not used: none of them can request PartialObjectMetadata, and its models cost more memory
+than all Namespaces of a large cluster.
 """
 
 from __future__ import annotations
@@ -37,30 +37,35 @@ PLAIN = "application/json"
 OBJECT = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
-# Seconds that the API server has for the first bytes of a stream, and for the answer to a ping.
+# Timeouts in seconds: for the response headers of a stream, and for the response to a ping.
 OPENING = 30.0
 PING = 10.0
-# Pings that in a row get no answer before a silent stream is given up: one may be lost on a busy machine.
+# A silent stream is closed after this many failed pings in a row: a single one may fail on a busy machine.
 PINGS = 2
 
-# Seconds. How often a kubeconfig's credentials (exec plugin, token file) are looked at; in a cluster the client's own
-# loader does it as often.
+# Seconds between two reads of a kubeconfig's credentials (exec plugin, token file). In a cluster the client's own
+# loader uses the same interval.
 REFRESH = 60.0
 
 log = structlog.get_logger(__name__)
 
 
 class ConfigurationError(Exception):
-    """There is no way to the API server: the message says what is missing and what to pass."""
+    """No usable kubeconfig or service account: the message says what is missing and which option to pass."""
 
 
 class ApiServer:
-    """One API server. Share it: it holds the connections. Made and used in one event loop; `close` it at the end."""
+    """A client of one API server. Share one instance, as it holds the connections.
+
+    Create and use it in one event loop, and `close` it at the end.
+    """
 
     def __init__(self, configuration: Configuration, loader: Any = None, *, inside: bool = False) -> None:
-        """`loader`: a kubeconfig's, to read its credentials again from time to time. `inside`: this runs in a Pod."""
+        """`loader` is a kubeconfig's loader, which reads the credentials again every `REFRESH` seconds. `inside` is
+        whether this process runs in a Pod of the cluster."""
         self.inside = inside
-        # Go's TLS does not insist on RFC 5280 to the letter, and many clusters' CAs would not pass from Python 3.13 on.
+        # Python 3.13 and later reject CA certificates that break RFC 5280 in details. Go accepts them, and many
+        # clusters have such a CA.
         configuration.disable_strict_ssl_verification = True
         self._configuration = configuration
         self._rest = Client(configuration)
@@ -72,7 +77,7 @@ class ApiServer:
 
     @classmethod
     async def from_kubeconfig(cls, path: str | Path) -> ApiServer:
-        """The current context of a kubeconfig file. Raises `ConfigurationError`."""
+        """A client that uses the current context of the kubeconfig file at `path`. Raises `ConfigurationError`."""
         configuration = Configuration()
         try:
             loader = await load_kube_config(  # type: ignore[no-untyped-call]
@@ -89,15 +94,15 @@ class ApiServer:
         ca_file: str = SERVICE_CERT_FILENAME,
         environment: Mapping[str, str] = os.environ,
     ) -> ApiServer:
-        """The cluster this runs in, as its Pod's service account. Raises `ConfigurationError`.
+        """A client of the cluster that this process runs in, with the service account of its Pod.
 
-        The token file is read again every minute, so a token that the kubelet rotates is used long before the old
-        one expires.
+        The token file is read again every minute, so that a token which the kubelet has rotated is used long before the
+        old one expires. Raises `ConfigurationError`.
         """
         for name in (SERVICE_HOST_ENV_NAME, SERVICE_PORT_ENV_NAME):
             if not environment.get(name):
                 raise ConfigurationError(
-                    f"{name} is not set, so this does not run in a Pod: pass --kubeconfig FILE, "
+                    f"{name} is not set, so this process does not run in a Pod: pass --kubeconfig FILE, "
                     "or --manifests PATH to run without a cluster"
                 )
         configuration = Configuration()
@@ -107,7 +112,7 @@ class ApiServer:
             return cls(configuration, inside=True)
         except (ConfigException, OSError, ValueError) as error:
             raise ConfigurationError(
-                f"no service account to use ({_one_line(error)}; looked for {token_file} and {ca_file}): "
+                f"cannot use the Pod's service account, {token_file} and {ca_file} ({_one_line(error)}): "
                 "set automountServiceAccountToken: true on the Pod, or pass --kubeconfig FILE"
             ) from error
 
@@ -125,16 +130,16 @@ class ApiServer:
         await self._rest.close()
 
     async def get(self, path: str, query: Mapping[str, str] | None = None, accept: str = OBJECT) -> JSON:
-        """GET one JSON object, within 30 seconds. Raises `ApiError` and `TimeoutError`."""
+        """GET the JSON object at `path`, by default its metadata only, with a timeout of 30 seconds.
+
+        Raises `ApiError` and `TimeoutError`; `ValueError` if the response is not a JSON object.
+        """
         timeout = aiohttp.ClientTimeout(total=30)
         async with self._request("GET", path, query, {"Accept": accept}, timeout) as response:
             return _object(await response.read())
 
     async def find(self, path: str, accept: str = OBJECT) -> JSON | None:
-        """GET one object, by default its metadata alone; None where there is none, or nothing of its kind.
-
-        Raises `ApiError` and `TimeoutError`.
-        """
+        """As `get`, but returns None if the object does not exist or the API server does not serve its kind."""
         try:
             return await self.get(path, accept=accept)
         except NotFound:
@@ -149,9 +154,9 @@ class ApiServer:
         query: Mapping[str, str] | None = None,
         within: float = 5.0,
     ) -> JSON:
-        """GET, POST, PUT, PATCH or DELETE one whole JSON object, within so many seconds.
+        """Send a request and return the JSON object in the response. `within` is the timeout in seconds.
 
-        Raises `ApiError` and `TimeoutError`.
+        Raises `ApiError` and `TimeoutError`; `ValueError` if the response is not a JSON object.
         """
         headers = {"Accept": "application/json", "Content-Type": content_type}
         async with self._request(method, path, query, headers, aiohttp.ClientTimeout(total=within), body) as response:
@@ -168,48 +173,49 @@ class ApiServer:
         accept: str = OBJECT,
         alive: Callable[[], None] = lambda: None,
     ) -> AsyncIterator[aiohttp.StreamReader]:
-        """GET lines, as a watch sends them: for `total` seconds at most.
+        """GET a stream of lines, as a watch sends them, for at most `total` seconds.
 
-        Silence is no fault: an API server has nothing to tell of objects that do not change. After `quiet` seconds
-        without a byte it is asked something else; `alive` is told that it answered, and where it does not, the stream
-        is given up. Entering waits for the status. Raises `ApiError` and `TimeoutError`, the lines likewise.
+        A silent stream need not be broken: the API server sends nothing while the objects do not change. After `quiet`
+        seconds without a byte the API server is pinged. Each response to a ping calls `alive`; after `PINGS` failed
+        pings in a row the stream is closed. Entering the context waits for the response's status. Entering and reading
+        raise `ApiError` and `TimeoutError`.
         """
         timeout = aiohttp.ClientTimeout(total=total, sock_connect=10)
         async with asyncio.timeout(OPENING) as bound:
             async with self._request("GET", path, query, {"Accept": accept}, timeout) as response:
                 bound.reschedule(None)
                 content = response.content
-                watching = asyncio.create_task(self._listen(content, quiet, alive, bound), name="pings")
+                pings = asyncio.create_task(self._ping_while_silent(content, quiet, alive, bound), name="pings")
                 try:
                     yield content
                 finally:
-                    watching.cancel()
+                    pings.cancel()
 
-    async def _listen(
+    async def _ping_while_silent(
         self, content: aiohttp.StreamReader, quiet: float, alive: Callable[[], None], bound: asyncio.Timeout
     ) -> None:
-        """Let the stream's time be over once it is silent and the API server does not answer either."""
-        seen, missed = content.total_bytes, 0
-        while missed < PINGS:
-            await asyncio.sleep(quiet / 3 if missed else quiet)
-            if content.total_bytes != seen:
-                seen, missed = content.total_bytes, 0
+        """Ping while the stream is silent, and let it time out once `PINGS` pings in a row have failed."""
+        received, failed = content.total_bytes, 0
+        while failed < PINGS:
+            await asyncio.sleep(quiet / 3 if failed else quiet)
+            if content.total_bytes != received:
+                received, failed = content.total_bytes, 0
                 continue
             try:
                 await self.ping(quiet / 2)
             except (ApiError, TimeoutError):
-                missed += 1
+                failed += 1
             else:
-                missed = 0
+                failed = 0
                 alive()
-        # Now, unless the stream is over by itself.
         if not bound.expired():
             bound.reschedule(asyncio.get_running_loop().time())
 
     async def ping(self, fresh: float = 0.0) -> None:
-        """See whether the API server answers at all, by the cheapest read there is; those who ask at once share it.
+        """Check that the API server responds, by a GET of `/version`. Concurrent callers share one request.
 
-        An answer of the last `fresh` seconds will do. Raises `ApiError` and `TimeoutError` where there is none.
+        No request is sent if the API server has responded to a ping within the last `fresh` seconds. Raises `ApiError`
+        and `TimeoutError` if it does not respond.
         """
         if asyncio.get_running_loop().time() - self._answered >= fresh:
             await self._pings.fly("", self._ping)
@@ -218,7 +224,7 @@ class ApiServer:
         try:
             await self.send("GET", "/version", within=PING)
         except ApiError as error:
-            # Also a refusal is an answer; what stands in front of an API server that is gone says 502 to 504.
+            # A 4xx comes from the API server itself; 502 to 504 may come from a load balancer in front of it.
             if isinstance(error, Unreachable) or error.status >= 500:
                 raise
         self._answered = asyncio.get_running_loop().time()
@@ -227,36 +233,42 @@ class ApiServer:
     async def socket(
         self, path: str, query: Mapping[str, str], protocol: str, *, within: float
     ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-        """A WebSocket of a subprotocol, opened within so many seconds. Raises `ApiError` and `TimeoutError`."""
+        """Open a WebSocket with the subprotocol `protocol`. `within` is the timeout for opening, in seconds.
+
+        Raises `ApiError` and `TimeoutError`.
+        """
         session = self._rest.pool_manager
         if session is None:
             session = self._rest.pool_manager = self._rest._create_pool_manager()
         url = f"{self.host}{path}?{urlencode(query)}"
         headers = {"User-Agent": "linkerd-webhook", **await self._authorization()}
         options: dict[str, Any] = {"proxy": self._rest.proxy, "proxy_headers": self._rest.proxy_headers}
-        # The other side's goodbye is not worth a wait.
+        # Closing does not wait long for the other side's close frame.
         options["timeout"] = aiohttp.ClientWSTimeout(ws_close=0.5)
         try:
             async with asyncio.timeout(within):
-                opened = await session.ws_connect(url, headers=headers, protocols=(protocol,), **options)
+                websocket = await session.ws_connect(url, headers=headers, protocols=(protocol,), **options)
         except TimeoutError:
             raise
         except aiohttp.WSServerHandshakeError as error:
-            raise await self._refused(path, query, error) from error
+            raise await self._refusal(path, query, error) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise ApiError(0, _one_line(error)) from error
         try:
-            yield opened
+            yield websocket
         finally:
-            await opened.close()
+            await websocket.close()
 
-    async def _refused(self, path: str, query: Mapping[str, str], error: aiohttp.WSServerHandshakeError) -> ApiError:
-        """A refused WebSocket in the API server's words: they are in the body, which a WebSocket's client skips."""
+    async def _refusal(self, path: str, query: Mapping[str, str], error: aiohttp.WSServerHandshakeError) -> ApiError:
+        """The error for a refused WebSocket, with the API server's message.
+
+        aiohttp drops the body of the refusal, which holds the message, so the same path is requested once more by GET.
+        """
         try:
             await self.get(path, query, PLAIN)
-        except (ApiError, TimeoutError, ValueError) as asked:
-            if isinstance(asked, ApiError) and asked.status == error.status:
-                return asked
+        except (ApiError, TimeoutError, ValueError) as refusal:
+            if isinstance(refusal, ApiError) and refusal.status == error.status:
+                return refusal
         return ApiError(error.status, f"HTTP {error.status} {error.message}")
 
     @contextlib.asynccontextmanager
@@ -275,7 +287,7 @@ class ApiServer:
             answer = await self._rest.request(  # type: ignore[no-untyped-call]
                 method, url, headers=headers, body=body, _request_timeout=bounds
             )
-            # Leaving the block early closes the connection: there is no other way to end a watch.
+            # Leaving the block early closes the connection, which is the only way to end a watch.
             async with answer.response as response:
                 if response.status >= 400:
                     raise ApiError(response.status, _status_message(await response.read(), response))
@@ -289,8 +301,8 @@ class ApiServer:
         try:
             await self._configuration.auth_settings()
         except (OSError, ConfigException) as error:
-            # A token file that is unreadable for a moment (the kubelet swaps it): the token before may still do.
-            log.warning("the service account's token cannot be read again", error=_one_line(error))
+            # The file cannot be read while the kubelet replaces it; the previous token may still be valid.
+            log.warning("cannot reload the service account's token, using the previous one", error=_one_line(error))
         token = self._configuration.api_key.get("BearerToken")
         return {"Authorization": token.strip()} if token else {}
 
@@ -301,18 +313,18 @@ async def _refresh(configuration: Configuration, loader: Any) -> None:
         try:
             await loader.load_and_set(configuration)
         except (ConfigException, OSError, ValueError) as error:
-            log.warning("the kubeconfig's credentials cannot be refreshed", error=_one_line(error))
+            log.warning("cannot reload the kubeconfig's credentials, using the previous ones", error=_one_line(error))
 
 
 def _object(body: bytes) -> JSON:
-    found = orjson.loads(body)
-    if not isinstance(found, dict):
-        raise ValueError(f"want a JSON object from the API server, got {type(found).__name__}")
-    return found
+    document = orjson.loads(body)
+    if not isinstance(document, dict):
+        raise ValueError(f"the API server's response is not a JSON object but {type(document).__name__}")
+    return document
 
 
 def _status_message(body: bytes, response: aiohttp.ClientResponse) -> str:
-    """The message of the Status that the API server answered with, else HTTP's own words."""
+    """The message of the Status in the body, or the HTTP status and reason if the body is not a Status."""
     with contextlib.suppress(ValueError):
         message = _object(body).get("message")
         if isinstance(message, str) and message:

@@ -1,4 +1,4 @@
-"""Two small things that keep the API server from being asked twice: a cache that forgets, and one flight a key."""
+"""A cache with a time to live, and a guard that lets concurrent callers share one request to the API server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ V = TypeVar("V")
 
 
 class Expiring(Generic[K, V]):
-    """At most `limit` values, each for `ttl` seconds after it was put; the least recently used goes first."""
+    """A cache of at most `limit` values, each kept for `ttl` seconds after `put`.
+
+    A full cache drops the least recently used value. `clock` returns seconds.
+    """
 
     def __init__(self, limit: int, ttl: float, clock: Callable[[], float]) -> None:
         self._limit = limit
@@ -21,7 +24,7 @@ class Expiring(Generic[K, V]):
         self._entries: OrderedDict[K, tuple[float, V]] = OrderedDict()
 
     def get(self, key: K) -> V | None:
-        """The value, or None where there is none any more."""
+        """The value of a key, or None if it was never put, has expired or was dropped."""
         entry = self._entries.get(key)
         if entry is None:
             return None
@@ -32,14 +35,14 @@ class Expiring(Generic[K, V]):
         return entry[1]
 
     def put(self, key: K, value: V) -> None:
-        """Keep a value, from now."""
+        """Store a value for `ttl` seconds from now."""
         self._entries[key] = (self._clock() + self._ttl, value)
         self._entries.move_to_end(key)
         while len(self._entries) > self._limit:
             self._entries.popitem(last=False)
 
     def discard(self, key: K) -> None:
-        """Forget a value, if it is there."""
+        """Remove a value if the cache holds it."""
         self._entries.pop(key, None)
 
     def __len__(self) -> int:
@@ -47,13 +50,16 @@ class Expiring(Generic[K, V]):
 
 
 class SingleFlight(Generic[K, V]):
-    """One call in flight a key: whoever asks meanwhile gets the same answer, or the same exception."""
+    """At most one running call per key: callers that arrive while it runs get its result, or its exception."""
 
     def __init__(self) -> None:
         self._flights: dict[K, asyncio.Task[V]] = {}
 
     async def fly(self, key: K, call: Callable[[], Awaitable[V]]) -> V:
-        """The call's result. A caller that is cancelled leaves the call to the others."""
+        """Run `call`, or join the one that runs for this key, and return its result.
+
+        Cancelling a caller does not cancel the call, as other callers may wait for it.
+        """
         flight = self._flights.get(key)
         if flight is None:
             flight = asyncio.ensure_future(_run(call))
@@ -62,7 +68,7 @@ class SingleFlight(Generic[K, V]):
         return await asyncio.shield(flight)
 
     async def cancel(self) -> None:
-        """End all calls that are in flight."""
+        """Cancel all running calls and wait until they have ended."""
         flights = list(self._flights.values())
         for flight in flights:
             flight.cancel()
@@ -71,7 +77,7 @@ class SingleFlight(Generic[K, V]):
     def _land(self, key: K, done: asyncio.Task[Any]) -> None:
         self._flights.pop(key, None)
         if not done.cancelled():
-            # Seen, so that asyncio does not complain where every caller has gone.
+            # Retrieve the exception: asyncio logs one that nobody retrieved, as when every caller was cancelled.
             done.exception()
 
 

@@ -1,4 +1,7 @@
-"""The ready replicas behind a Service, as its EndpointSlices tell them."""
+"""The ready endpoints of a Service, read from its EndpointSlices.
+
+https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from webhook.kube.webhookconfigurations import Service
 
 
 class Endpoint(NamedTuple):
-    """A ready replica: where it listens, and its Pod's name, "" where the EndpointSlice names none."""
+    """A ready endpoint. `pod` is the name of its Pod, "" if the EndpointSlice does not name one."""
 
     host: str
     port: int
@@ -18,22 +21,22 @@ class Endpoint(NamedTuple):
 
     @property
     def address(self) -> str:
-        """Host and port as URLs have them."""
+        """Host and port as in a URL: an IPv6 address is in brackets."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 def listing(service: Service) -> tuple[str, dict[str, str]]:
-    """Where the API server has a Service's EndpointSlices: the path, and the query."""
+    """The path and the query that list the EndpointSlices of a Service."""
     path = f"/apis/discovery.k8s.io/v1/namespaces/{service.namespace}/endpointslices"
     return path, {"labelSelector": f"kubernetes.io/service-name={service.name}"}
 
 
-def ready(piece: JSON) -> Iterator[Endpoint]:
-    """Each ready endpoint in an EndpointSlice."""
-    ports = [each for each in piece.get("ports") or () if isinstance(each.get("port"), int)]
-    # A Service may have further ports; the one of admission has a name.
-    port = next((each["port"] for each in ports if each.get("name") == "https"), ports[0]["port"] if ports else None)
-    for endpoint in piece.get("endpoints") or ():
+def ready(endpoint_slice: JSON) -> Iterator[Endpoint]:
+    """The ready endpoints in an EndpointSlice. A missing `ready` condition counts as ready."""
+    ports = [port for port in endpoint_slice.get("ports") or () if isinstance(port.get("port"), int)]
+    # A Service may have other ports; the one that the API server calls is named https.
+    port = next((port["port"] for port in ports if port.get("name") == "https"), ports[0]["port"] if ports else None)
+    for endpoint in endpoint_slice.get("endpoints") or ():
         if port is None or (endpoint.get("conditions") or {}).get("ready", True) is False:
             continue
         target = endpoint.get("targetRef") or {}

@@ -1,4 +1,4 @@
-"""Requests to the API server that failed: one class for each kind of failure, and one place that words them."""
+"""The exceptions for failed requests to the API server, and the text that explains them to a user."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Self
 
 
 class ApiError(Exception):
-    """The API server refused a request (`status` is HTTP's), or did not answer at all (`status` is 0).
+    """The API server refused a request (`status` is the HTTP status) or could not be reached (`status` is 0).
 
-    As `OSError` does, it makes an object of the class that belongs to its status: `ApiError(404, …)` is a `NotFound`.
+    Like `OSError`, it creates an instance of the subclass for its status: `ApiError(404, …)` is a `NotFound`.
     """
 
     def __new__(cls, status: int, message: str) -> Self:
-        """An object of the class for this status."""
+        """An instance of the subclass for this status."""
         chosen = _CLASSES.get(status, cls)
         return super().__new__(chosen if issubclass(chosen, cls) else cls, status, message)
 
@@ -24,38 +24,38 @@ class ApiError(Exception):
 
     @property
     def user(self) -> str:
-        """Who asked, as the API server's refusal names it (`ServiceAccount linkerd/linkerd-webhook`); "" where it does
-        not."""
-        found = _USER.search(self.message)
-        if found is None:
+        """The user in the message, such as `ServiceAccount linkerd/linkerd-webhook`; "" if it names no user."""
+        match = _USER.search(self.message)
+        if match is None:
             return ""
-        if found[1].startswith(_SERVICE_ACCOUNT):
-            return "ServiceAccount " + found[1].removeprefix(_SERVICE_ACCOUNT).replace(":", "/")
-        return f'user "{found[1]}"'
+        user = match[1]
+        if user.startswith(_SERVICE_ACCOUNT):
+            return "ServiceAccount " + user.removeprefix(_SERVICE_ACCOUNT).replace(":", "/")
+        return f'user "{user}"'
 
 
 class Unreachable(ApiError):
-    """There is no connection to the API server."""
+    """The API server cannot be reached."""
 
 
 class Unauthorized(ApiError):
-    """The API server does not know who asks."""
+    """The API server does not accept the credentials (401)."""
 
 
 class Forbidden(ApiError):
-    """Whoever asks has no right to."""
+    """RBAC does not allow the request (403)."""
 
 
 class NotFound(ApiError):
-    """There is no such object, or no such kind."""
+    """The object does not exist, or the API server does not serve its kind (404)."""
 
 
 class Conflict(ApiError):
-    """The object was changed, or was created, since it was read."""
+    """The object was changed or created since it was read (409)."""
 
 
 class Gone(ApiError):
-    """The API server does not remember this resourceVersion any more."""
+    """The API server no longer keeps this resourceVersion (410)."""
 
 
 _CLASSES: dict[int, type[ApiError]] = {
@@ -72,9 +72,9 @@ _SERVICE_ACCOUNT = "system:serviceaccount:"
 
 
 def explain(error: ApiError | TimeoutError, grant: str = "") -> str:
-    """What a failure means and what to do about it, in words that go on after the name of an object and a colon.
+    """What a failure means and what to do about it, as text that follows the name of an object and a colon.
 
-    `grant` is the right that is missing where the request was forbidden, such as `get on secrets`.
+    `grant` is the permission that a forbidden request needs, such as `get on secrets`.
     """
     if not isinstance(error, ApiError):
         return "the API server does not answer in time"
@@ -82,10 +82,10 @@ def explain(error: ApiError | TimeoutError, grant: str = "") -> str:
         case Unreachable():
             return f"no connection to the API server: {error.message}"
         case Unauthorized():
-            return "the API server does not know who asks (401): log in again, or pass another --kubeconfig"
+            return "the API server does not accept the credentials (401): log in again, or pass another --kubeconfig"
         case Forbidden():
-            return f"not allowed: grant {grant or 'it'} to {error.user or 'whoever asks'} ({error.message})"
+            return f"not allowed: grant {grant or 'this'} to {error.user or 'the requesting user'} ({error.message})"
         case Conflict():
-            return f"it was changed meanwhile, and is tried again: {error.message}"
+            return f"the object has changed since it was read, the next attempt follows: {error.message}"
         case _:
-            return f"the API server refuses (HTTP {error.status}): {error.message}"
+            return f"the API server refuses the request (HTTP {error.status}): {error.message}"

@@ -1,4 +1,7 @@
-"""Events about workloads, posted in the background and never in a request's way."""
+"""Records Events about workloads. They are sent in the background, so that no admission request waits for them.
+
+https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
+"""
 
 from __future__ import annotations
 
@@ -16,31 +19,31 @@ from webhook.kube.api import ApiServer
 from webhook.kube.cache import Expiring
 from webhook.kube.errors import ApiError, NotFound
 from webhook.kube.interface import JSON
-from webhook.kube.names import is_label, is_subdomain
+from webhook.kube.object_names import is_label, is_subdomain
 from webhook.kube.objects import ObjectReference
 from webhook.review import EVENT_LENGTH
 
 COMPONENT = "linkerd-proxy-injector"
 
-# Distinct Events that may wait to be sent.
+# The most distinct Events that may wait to be sent.
 QUEUE = 1_000
-# Events sent before that a repeat may be counted on, and for how many seconds.
+# A repeat of an Event that was sent before increments its count: how many sent Events are kept, for how many seconds.
 POSTED = 4_096
 POSTED_AGE = 600.0
-# Requests a second, and how many at once after a quiet time.
+# Requests per second, and the burst that is allowed after idle time.
 RATE = 50.0
 BURST = 200.0
-# Seconds that `stop` waits for what is queued.
+# Seconds that `stop` waits for queued Events.
 DRAIN = 1.0
-# Seconds before the one retry.
+# Seconds before the only retry.
 RETRY_AFTER = 0.5
 
-# The kinds whose owners the reference program looks up; about others it records nothing.
+# Linkerd records Events only about these kinds of workloads.
 KINDS = frozenset({"deployment", "daemonset", "statefulset", "replicaset", "replicationcontroller", "job", "cronjob"})
 
 log = structlog.get_logger(__name__)
 
-# What it is about, its reason, message and type.
+# The object that an Event is about, its reason, message and type.
 Key = tuple[ObjectReference, str, str, str]
 
 
@@ -59,10 +62,10 @@ class _Posted:
 
 
 class EventRecorder:
-    """`Events` that reach the API server. What cannot be sent is counted and dropped.
+    """Sends Events to the API server. An Event that cannot be sent is counted and dropped. Use it in one event loop.
 
-    `stats` counts `sent`, `failed`, `dropped` (the queue was full, or `stop` came first) and `aggregated` (counted on
-    an Event that was queued or posted already); `queued` is the length of the queue. Used in one event loop.
+    `stats` counts Events: `sent`, `failed`, `dropped` (the queue was full, or `stop` was called first) and `aggregated`
+    (added to the count of an Event that was queued or sent before).
     """
 
     def __init__(self, api: ApiServer, component: str = COMPONENT, clock: Callable[[], float] = time.monotonic) -> None:
@@ -77,16 +80,19 @@ class EventRecorder:
         self._task: asyncio.Task[None] | None = None
         self._tokens = BURST
         self._refilled = clock()
-        self._complained = False
+        self._failure_logged = False
 
     @property
     def queued(self) -> int:
-        """How many distinct Events wait to be sent."""
+        """The number of distinct Events that wait to be sent."""
         return len(self._queue)
 
     def record(self, about: ObjectReference, reason: str, message: str, type: str = "Normal") -> None:
-        """Queue an Event of this reason (`Injected`, `InjectionSkipped`) and type (`Normal`, `Warning`) about a
-        workload of a known kind."""
+        """Queue an Event about a workload. Objects of a kind that is not in `KINDS` are ignored.
+
+        `reason` is `Injected` or `InjectionSkipped`, `type` is `Normal` or `Warning`; `message` is cut at
+        `EVENT_LENGTH` characters.
+        """
         if about.kind.lower() not in KINDS or not is_label(about.namespace) or not is_subdomain(about.name):
             return
         now = time.time()
@@ -103,13 +109,13 @@ class EventRecorder:
             self._wake.set()
 
     async def start(self) -> None:
-        """Begin to send."""
+        """Start sending."""
         if self._task is None:
             self._stopping = False
             self._task = asyncio.create_task(self._run(), name="events")
 
     async def stop(self) -> None:
-        """Send what is queued, for a second at most, and end. Call it before the `ApiServer` is closed."""
+        """Send the queued Events for at most `DRAIN` seconds, then stop. Call it before the `ApiServer` is closed."""
         if self._task is None:
             return
         self._stopping = True
@@ -126,14 +132,14 @@ class EventRecorder:
             await self._wake.wait()
             self._wake.clear()
             while self._queue:
-                await self._turn()
+                await self._wait_for_rate()
                 key = next(iter(self._queue))
                 await self._send(key, self._queue.pop(key))
             if self._stopping:
                 return
 
-    async def _turn(self) -> None:
-        """Wait until the rate allows one more request."""
+    async def _wait_for_rate(self) -> None:
+        """Wait until `RATE` and `BURST` allow one more request."""
         now = self._clock()
         self._tokens = min(BURST, self._tokens + (now - self._refilled) * RATE)
         self._refilled = now
@@ -142,7 +148,7 @@ class EventRecorder:
             await asyncio.sleep(-self._tokens / RATE)
 
     async def _send(self, key: Key, pending: _Pending) -> None:
-        """Send one Event, with one retry where the API server is at fault."""
+        """Send one Event, with one retry if the API server is unavailable or overloaded."""
         for attempt in (1, 2):
             try:
                 await self._post_or_patch(key, pending)
@@ -156,19 +162,19 @@ class EventRecorder:
                 self.stats["dropped"] += 1
                 raise
             except Exception as error:
-                # One Event that cannot be sent must not keep the next ones.
+                # An Event that cannot be sent must not prevent the next ones from being sent.
                 self._failed(error)
             else:
                 self.stats["sent"] += 1
-                self._complained = False
+                self._failure_logged = False
             return
 
     def _failed(self, error: Exception) -> None:
         self.stats["failed"] += 1
-        if not self._complained:
-            # Once a streak: an API server that is away, or a Role without events, would fill the log.
-            self._complained = True
-            log.warning("Events cannot be recorded", error=str(error) or type(error).__name__)
+        if not self._failure_logged:
+            # Only the first of consecutive failures is logged, as each injected Pod may cause one.
+            self._failure_logged = True
+            log.warning("cannot send Events to the API server", error=str(error) or type(error).__name__)
 
     async def _post_or_patch(self, key: Key, pending: _Pending) -> None:
         about = key[0]
@@ -185,7 +191,7 @@ class EventRecorder:
                     "application/merge-patch+json",
                 )
             except NotFound:
-                # The API server forgets Events after an hour, or somebody deleted this one.
+                # By default the API server deletes Events after an hour.
                 self._posted.discard(key)
             else:
                 self.stats["aggregated"] += 1
@@ -197,7 +203,7 @@ class EventRecorder:
 
     def _event(self, key: Key, count: int, first: float, last: float) -> JSON:
         about, reason, message, kind = key
-        # As client-go names them; the cut leaves room for the time in hexadecimal.
+        # client-go names Events by this pattern; the limit leaves room for the time in hexadecimal.
         name = f"{about.name[:230].rstrip('-.')}.{time.time_ns():x}"
         reference = {
             "apiVersion": about.api_version,

@@ -1,4 +1,4 @@
-"""What is asked of whoever talks to the API server: the client, or what stands in for it in a test."""
+"""The interface of a client of the API server: `ApiServer` implements it, and so does the fake one of the tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ JSON = dict[str, Any]
 
 
 class Api(Protocol):
-    """The API server, one JSON object at a time."""
+    """Sends single requests to the API server."""
 
     async def send(
         self,
@@ -21,11 +21,17 @@ class Api(Protocol):
         content_type: str = "application/json",
         query: Mapping[str, str] | None = None,
     ) -> JSON:
-        """GET, POST, PUT, PATCH or DELETE. Raises `ApiError` and `TimeoutError`."""
+        """Send a request and return the JSON object in the response. Raises `ApiError` and `TimeoutError`.
+
+        `method` is GET, POST, PUT, PATCH or DELETE, `path` the absolute path without the query.
+        """
 
 
 async def find(api: Api, path: str) -> JSON | None:
-    """A whole object, None where there is none (or nothing of its kind). Raises `ApiError` and `TimeoutError`."""
+    """The object at `path`, or None if it does not exist or the API server does not serve its kind.
+
+    Raises `ApiError` and `TimeoutError`.
+    """
     try:
         return await api.send("GET", path)
     except NotFound:

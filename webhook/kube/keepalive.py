@@ -1,8 +1,8 @@
-"""Connections to the API server that notice by themselves when the other end is gone.
+"""TCP keepalive on the connections to the API server.
 
-A watch only reads: where the other end's machine or network vanishes without a word, nothing would ever come, and
-nothing would ever fail. The kernel asks the other end now and then, which costs an empty packet, and ends the
-connection where no answer comes.
+A watch only reads, so it would wait for ever if the other end's machine or network fails without closing the
+connection. With keepalive the kernel sends an empty packet from time to time, and closes the connection if it is not
+acknowledged.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from typing import Any, Final
 import aiohttp
 from kubernetes.aio.client.rest import RESTClientObject
 
-# Seconds: a connection is asked after so long without a byte, then again and again, and ended after so many of both.
+# Seconds without a byte until the first probe, seconds between probes, and failed probes until the connection closes.
 IDLE: Final = 15
 INTERVAL: Final = 5
 TIMES: Final = 3
 DEAD: Final = IDLE + INTERVAL * TIMES
 
-# Not every system has all of them; without one the system's own figure holds.
+# Not every operating system has all of these options; its default applies for one that it lacks.
 _OPTIONS: Final = (
     ("TCP_KEEPIDLE", IDLE),
     ("TCP_KEEPALIVE", IDLE),
     ("TCP_KEEPINTVL", INTERVAL),
     ("TCP_KEEPCNT", TIMES),
-    # What was sent and is not acknowledged is bounded, too (milliseconds).
+    # Milliseconds until a connection is closed whose sent data is not acknowledged.
     ("TCP_USER_TIMEOUT", DEAD * 1000),
 )
 
 
 class Client(RESTClientObject):
-    """The official client's connections, each of them kept alive."""
+    """The official client's REST client, with TCP keepalive on all of its connections."""
 
     def _create_connector(self) -> aiohttp.TCPConnector:
         return aiohttp.TCPConnector(limit=self.maxsize, ssl=self.ssl_context, socket_factory=_socket)
@@ -40,18 +40,18 @@ class Client(RESTClientObject):
 def _socket(address: tuple[Any, ...]) -> socket.socket:
     """A socket for an address, as `getaddrinfo` returns it."""
     family, kind, protocol, _, _ = address
-    found = socket.socket(family, kind, protocol)
+    connection = socket.socket(family, kind, protocol)
     try:
-        found.setblocking(False)
-        keep_alive(found)
+        connection.setblocking(False)
+        keep_alive(connection)
     except OSError:
-        found.close()
+        connection.close()
         raise
-    return found
+    return connection
 
 
 def keep_alive(connection: socket.socket) -> None:
-    """Have the kernel notice that the other end is gone, within `DEAD` seconds."""
+    """Have the kernel close the connection within `DEAD` seconds after the other end stops responding."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in _OPTIONS:
         option = getattr(socket, name, None)

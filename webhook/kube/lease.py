@@ -1,8 +1,8 @@
-"""One leader among replicas, by a Lease.
+"""Leader election among replicas, by a Lease.
 
-Whether another's Lease has run out is judged by how long it has not changed in front of our eyes, so that the clocks of
-nodes need not agree. The official client's election is passed over: it cannot let go of the Lease at the end, and it
-brings the client's models with it.
+A Lease counts as expired once this replica has not seen it change for the Lease's duration. So the clocks of the nodes
+need not agree. The official client's leader election is not used: it cannot release the Lease on shutdown, and it
+imports the client's models. https://kubernetes.io/docs/concepts/architecture/leases/
 """
 
 from __future__ import annotations
@@ -22,16 +22,20 @@ from webhook.kube.webhookconfigurations import FIELD_MANAGER
 
 _TIME: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
 
-# Seconds that a Lease is said to last which nobody holds any more.
+# The leaseDurationSeconds of a released Lease, as client-go writes it.
 RELEASED: Final = 1
-# Seconds that others are waited for, whatever their Lease says.
+# The longest duration in seconds that is respected, whatever another replica's Lease says.
 LONGEST: Final = 60.0
 
 log = structlog.get_logger(__name__)
 
 
 class Election:
-    """Runs for leader. `leading` says whether this one leads, `holder` who does, `problem` what stands in the way."""
+    """Takes part in the election of the leader.
+
+    `leading` is whether this replica leads, `holder` the identity in the Lease ("" for none), `problem` why the last
+    attempt to take or renew the Lease failed ("" if it did not).
+    """
 
     def __init__(
         self,
@@ -46,9 +50,13 @@ class Election:
         retry: float = 2.0,
         wake: asyncio.Event | None = None,
     ) -> None:
-        """Seconds: others take over when nothing was heard for `duration`; this one gives up leading when it could not
-        renew for `deadline`, which is less; `renew` lies between two renewals, `retry` between two attempts.
-        `wake` is set by whoever sees that somebody let go of the Lease: then the next attempt follows at once."""
+        """`namespace` and `name` are the Lease's, `identity` is this replica's. All times are in seconds.
+
+        `duration`: other replicas take over after the Lease has not been renewed for so long.
+        `deadline`: this replica stops leading when it could not renew the Lease for so long; less than `duration`.
+        `renew` and `retry`: the time between two renewals, and between two attempts to take the Lease.
+        `wake`: set it when the Lease was released, for an attempt at once.
+        """
         self.identity = identity
         self.leading = False
         self.holder = ""
@@ -65,14 +73,14 @@ class Election:
         self._wake = wake or asyncio.Event()
         self._lease: JSON | None = None
         self._seen: tuple[object, ...] | None = None
-        # When the Lease was last seen to change; None as long as nobody was ever seen to hold it.
+        # When this replica last saw the Lease change; None if it never saw a holder.
         self._changed: float | None = None
-        self._looked = 0.0
+        self._read_at = 0.0
         self._probation = 0.0
-        self._taking = False
+        self._acquiring = False
 
     async def run(self, lead: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run `lead` while this one leads, until cancelled; then let go of the Lease."""
+        """Run `lead` while this replica leads. When cancelled, stop `lead` and release the Lease."""
         work: asyncio.Task[None] | None = None
         renewed = _now()
         try:
@@ -91,7 +99,7 @@ class Election:
                     pause = min(pause, max(0.0, renewed + self._deadline - _now()))
                 await self._sleep(pause)
         finally:
-            held = self._taking or self.holder == self.identity
+            held = self._acquiring or self.holder == self.identity
             await self._end(work)
             if held:
                 await self._release()
@@ -108,48 +116,48 @@ class Election:
         if work is not None and not work.done():
             return work
         if work is not None and not work.cancelled() and work.exception():
-            log.error("what the leader does has failed and is begun again", exc_info=work.exception())
+            log.error("the leader's task failed and is started again", exc_info=work.exception())
         return asyncio.create_task(lead(), name="leader")
 
     async def _end(self, work: asyncio.Task[None] | None) -> None:
         if self.leading:
-            log.info("leading no more", lease=self._name, holder=self.holder)
+            log.info("this replica no longer leads", lease=self._name, holder=self.holder)
         self.leading = False
         if work is not None:
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
 
     async def _attempt_until(self, end: float | None) -> bool:
-        """An attempt that is given up where it takes so long that others may have taken over."""
+        """An attempt with a deadline, after which another replica may have taken over."""
         try:
             async with asyncio.timeout_at(end):
                 return await self._attempt()
         except TimeoutError:
-            self._tell(f"Lease {self._name}: the API server did not answer in time")
+            self._set_problem(f"Lease {self._name}: the API server did not answer in time")
             return False
 
     async def _attempt(self) -> bool:
-        """Take or renew the Lease. Whether it is ours now. Raises `TimeoutError`."""
+        """Take or renew the Lease, and return whether this replica holds it. Raises `TimeoutError`."""
         try:
             self._observe(await self._read())
-            if not self._free():
-                self._tell("")
+            if not self._may_acquire():
+                self._set_problem("")
                 return False
-            self._taking = True
-            if self._orphan() and not self.leading:
-                # Others have to see whose it is now, before it may vanish once more.
+            self._acquiring = True
+            if self._lost() and not self.leading:
+                # Should the Lease be deleted once more, the other replicas must have seen its new holder by then.
                 self._probation = _now() + self._renew
-            await self._take()
+            await self._acquire_or_renew()
         except ApiError as error:
-            # A conflict: somebody was faster, and that is no problem.
-            self._tell("" if isinstance(error, Conflict) else f"Lease {self._name}: {explain(error)}")
-            self._taking = self._taking and isinstance(error, Unreachable)
+            # On a conflict another replica wrote the Lease first, which is normal.
+            self._set_problem("" if isinstance(error, Conflict) else f"Lease {self._name}: {explain(error)}")
+            self._acquiring = self._acquiring and isinstance(error, Unreachable)
             return False
-        self._taking = False
-        self._tell("")
+        self._acquiring = False
+        self._set_problem("")
         return self.leading or _now() >= self._probation
 
-    def _tell(self, problem: str) -> None:
+    def _set_problem(self, problem: str) -> None:
         if problem and problem != self.problem:
             log.warning(problem)
         self.problem = problem
@@ -158,7 +166,7 @@ class Election:
         return await find(self._api, self._path)
 
     def _observe(self, lease: JSON | None) -> None:
-        """Note who holds it, and since when it has not changed."""
+        """Note who holds the Lease, and since when it has not changed."""
         self._lease = lease
         spec = _spec(lease)
         before, holder = self.holder, spec.get("holderIdentity")
@@ -166,18 +174,18 @@ class Election:
         if self.holder not in ("", before, self.identity):
             log.info("another replica leads", lease=self._name, holder=self.holder)
         seen = None if lease is None else (self.holder, spec.get("renewTime"), spec.get("leaseTransitions"))
-        # Where nobody's name is read, somebody may have come and gone since the last look.
-        missed = self.holder == "" and _now() - self._looked > 2 * self._retry
+        # Between two reads that are far apart, another replica may have held the Lease, and it was deleted since.
+        missed = self.holder == "" and _now() - self._read_at > 2 * self._retry
         if (seen != self._seen or missed) and (self.holder or self._changed is not None):
             self._changed = _now()
-        self._seen, self._looked = seen, _now()
+        self._seen, self._read_at = seen, _now()
 
-    def _free(self) -> bool:
-        """Whether nobody else can be leading.
+    def _may_acquire(self) -> bool:
+        """Whether no other replica can be leading.
 
-        Who held a Lease that was deleted or damaged may lead on until its next renewal.
+        The holder of a Lease that was deleted or damaged may lead until its next renewal fails.
         """
-        if self.holder == "" and not self._orphan():
+        if self.holder == "" and not self._lost():
             return True
         if self.holder == self.identity or (self.holder == "" and self.leading):
             return True
@@ -185,12 +193,12 @@ class Election:
         seconds = min(float(duration), LONGEST) if isinstance(duration, int) else 0.0
         return self._changed is not None and _now() - self._changed > max(self._duration, seconds)
 
-    def _orphan(self) -> bool:
-        """Whether nobody holds it and nobody let go of it, though somebody was seen to hold it."""
+    def _lost(self) -> bool:
+        """Whether the Lease names no holder although it had one that did not release it: it was deleted or damaged."""
         released = _spec(self._lease).get("leaseDurationSeconds") == RELEASED
         return self.holder == "" and not released and self._changed is not None
 
-    async def _take(self) -> None:
+    async def _acquire_or_renew(self) -> None:
         now = datetime.now(UTC).strftime(_TIME)
         spec = dict(_spec(self._lease))
         transitions = spec.get("leaseTransitions")
@@ -206,22 +214,24 @@ class Election:
             body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": self._metadata, "spec": spec}
             stored = await self._api.send("POST", self._root, body, query=query)
         else:
-            # With the resourceVersion that was read: of two that take it, one gets a conflict.
+            # Carries the resourceVersion that was read: if two replicas write, one of them gets a conflict.
             stored = await self._api.send("PUT", self._path, {**self._lease, "spec": spec}, query=query)
         self._observe(stored)
 
     async def _release(self) -> None:
-        """Let the next one lead at once."""
+        """Release the Lease, so that another replica can lead at once."""
         try:
             async with asyncio.timeout(2.0):
                 self._observe(await self._read())
                 if self.holder == self.identity:
                     spec = {**_spec(self._lease), "holderIdentity": "", "leaseDurationSeconds": RELEASED}
                     await self._write(spec)
-                    log.info("the Lease was let go", lease=self._name)
+                    log.info("released the Lease", lease=self._name)
         except (ApiError, TimeoutError) as error:
             log.warning(
-                "the Lease could not be let go, the next leader has to wait", lease=self._name, error=explain(error)
+                "cannot release the Lease, the next leader has to wait until it expires",
+                lease=self._name,
+                error=explain(error),
             )
 
 

@@ -1,5 +1,7 @@
-"""Namespaces and references to objects, and what is kept of the metadata of a Namespace. It is read here from the API
-server and from manifests alike, so both give the same facts."""
+"""Namespaces and references to objects.
+
+Objects from the API server and from manifests are both read here, so that both give the same result.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +12,13 @@ from typing import Any
 # https://helm.sh/docs/helm/helm_install/
 _HELM_RELEASE = "meta.helm.sh/release-name"
 
-# kubectl's copy of the whole manifest: it decides nothing, and is most of what a Namespace weighs.
+# kubectl's copy of the whole manifest: no decision depends on it, and it takes most of the memory of a Namespace.
 _NOT_KEPT = frozenset({"kubectl.kubernetes.io/last-applied-configuration"})
 
 
 @dataclass(frozen=True, slots=True)
 class Namespace:
-    """A Namespace's metadata, as much of it as decides anything."""
+    """The metadata of a Namespace that decisions depend on."""
 
     name: str
     annotations: Mapping[str, str]
@@ -25,7 +27,7 @@ class Namespace:
 
 @dataclass(frozen=True, slots=True)
 class ObjectReference:
-    """An object that owns others: what an ownerReference says, and in which Namespace."""
+    """The object that an ownerReference refers to, and its Namespace."""
 
     api_version: str
     kind: str
@@ -35,7 +37,7 @@ class ObjectReference:
 
 
 def namespace_of(body: Any) -> Namespace | None:
-    """The Namespace of an object or of its PartialObjectMetadata; None where there is no name to it."""
+    """The `Namespace` that a Namespace object, or its PartialObjectMetadata, describes; None if it has no name."""
     metadata = body.get("metadata") if isinstance(body, dict) else None
     name = metadata.get("name") if isinstance(metadata, dict) else None
     if not isinstance(metadata, dict) or not isinstance(name, str) or not name:
@@ -43,14 +45,14 @@ def namespace_of(body: Any) -> Namespace | None:
     return Namespace(name, _texts(metadata.get("annotations")), _texts(metadata.get("labels")))
 
 
-def _texts(found: Any) -> dict[str, str]:
-    if not isinstance(found, dict):
+def _texts(mapping: Any) -> dict[str, str]:
+    if not isinstance(mapping, dict):
         return {}
-    return {key: value for key, value in found.items() if isinstance(value, str) and key not in _NOT_KEPT}
+    return {key: value for key, value in mapping.items() if isinstance(value, str) and key not in _NOT_KEPT}
 
 
 def helm_release(body: Mapping[str, Any]) -> str:
-    """The Helm release that an object belongs to, "" for none."""
+    """The name of the Helm release that an object belongs to, "" if it belongs to none."""
     metadata = body.get("metadata")
     annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
     return str(annotations.get(_HELM_RELEASE, "")) if isinstance(annotations, dict) else ""

@@ -1,6 +1,7 @@
-"""All objects of a kind, kept up to date by list and watch: what a `Store` keeps of them.
+"""List and watch: keeps all objects of a resource in a `Store`, and the store up to date.
 
-What is known stays known while the API server is away; a list replaces it in one step.
+The store keeps its objects while the API server cannot be reached. A new list replaces the store in one step.
+https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
 """
 
 from __future__ import annotations
@@ -22,19 +23,20 @@ from webhook.kube.objects import Namespace, namespace_of
 
 PAGE = 500
 
-# Seconds. A watch ends after a while, not all replicas' at the same time.
+# The range of the random timeoutSeconds of a watch, so that the watches of all replicas do not end at the same time.
 WATCH = (240.0, 480.0)
-# A watch may be silent for as long as it is open: bookmarks come only where the API server's etcd tells it of progress,
-# which by default it does every ten minutes. After this long the API server is asked whether it is still there.
+# Seconds without an event until the API server is pinged. A watch may be silent all the time: bookmarks follow etcd's
+# progress notifications, by default one in ten minutes.
 QUIET = 30.0
-# What the API server may take longer than it was asked to, before the client ends the watch.
+# Seconds after timeoutSeconds until the client closes a watch that the API server has not closed.
 GRACE = 15.0
+# Seconds: the first and the longest pause after a failure.
 BACKOFF = (0.1, 30.0)
-# Between two questions whether something optional may be watched by now.
+# The longest pause, in seconds, after an optional watch was forbidden.
 FORBIDDEN = 300.0
-# Why watches end.
+# Why watches end: see `Watch`.
 REASONS = ("timeout", "closed", "dropped", "silent", "gone", "forbidden", "not_served", "malformed", "error")
-# A watch that was open this long was no failure.
+# A watch that was open for so many seconds resets the back-off.
 HEALTHY = 5.0
 
 log = structlog.get_logger(__name__)
@@ -42,7 +44,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Why a list or watch is over: a reason for the metrics, a message for people, whether to list anew."""
+    """Why a list or watch ended: `reason` is one of `REASONS`, `message` is for users, `relist` asks for a new list."""
 
     reason: str
     message: str = ""
@@ -56,22 +58,26 @@ class _Broken(Exception):
 
 
 class Store(Protocol):
-    """What is kept of the objects that a watch brings. A body that makes no sense is passed over, never an error."""
+    """Keeps the objects that a watch delivers, or parts of them. A malformed object is ignored, never an error."""
 
     def put(self, body: Any) -> None:
-        """Keep an object, in place of the one of this name."""
+        """Store an object, in place of the previous one with its name."""
 
     def remove(self, body: Any) -> None:
-        """Forget an object, if it is there."""
+        """Remove an object if the store has it."""
 
 
 S = TypeVar("S", bound=Store)
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """What is watched: where it is, how people call it, what a role must grant; what to ask for, which is metadata
-    alone unless the store needs more, how many objects at a time, and which of them."""
+class Resource:
+    """A resource of the API server to list and watch.
+
+    `path` is the collection's path, `name` its name in messages, `grant` the resource that a Role must name. `list_as`
+    and `watch_as` are the Accept headers, by default for metadata only. `page` is the number of objects per page of a
+    list, and `field_selector` selects objects.
+    """
 
     path: str
     name: str
@@ -82,30 +88,34 @@ class Subject:
     field_selector: str = ""
 
     def query(self, **more: str) -> dict[str, str]:
-        """What a list or watch of this asks."""
+        """The query of a list or watch request, `more` included."""
         return {**more, **({"fieldSelector": self.field_selector} if self.field_selector else {})}
 
 
 class Watch(Generic[S]):
-    """The objects of a kind.
+    """Lists and watches a resource.
 
-    `store`: what is known; replaced by each list, changed by each event. `synced`: set after the first list.
-    `problem`: what the API server last said or did, "" while all is well. `restarts`: by reason: `timeout` (as asked),
-    `closed`, `dropped`, `silent` (no answer), `gone` (410), `forbidden`, `not_served` (404), `malformed`, `error`.
+    `store` holds the objects: each list replaces it, each event changes it. `synced` is set after the first list.
+    `problem` is why the watch is not open, "" if it is. `restarts` counts the ends of watches by reason: `timeout`
+    (after timeoutSeconds), `closed` (earlier), `dropped` (connection lost), `silent` (no response to pings), `gone`
+    (410), `forbidden` (403), `not_served` (404), `malformed` (not a watch event), `error` (all else).
     """
 
     def __init__(
         self,
         api: ApiServer,
-        subject: Subject,
+        resource: Resource,
         empty: Callable[[], S],
         clock: Callable[[], float] = time.monotonic,
         *,
         optional: bool = False,
     ) -> None:
-        """`empty` makes a store. `optional`: `run` returns once the API server does not serve this, and where it must
-        not be watched, that is asked again only now and then."""
-        self.subject = subject
+        """`empty` creates an empty store, `clock` returns seconds.
+
+        With `optional`, `run` returns when the API server does not serve the resource, and retries only about every
+        `FORBIDDEN` seconds when RBAC does not allow the watch.
+        """
+        self.resource = resource
         self.store = empty()
         self.synced = asyncio.Event()
         self.problem = ""
@@ -117,26 +127,26 @@ class Watch(Generic[S]):
         self._contact = clock()
         self._broken = clock()
         self._open = False
-        # Whether the watch was open in this round.
+        # Whether the watch of the current round has been open.
         self._opened = False
         self._version = ""
         self._failures = 0
 
     @property
     def age(self) -> float:
-        """Seconds since the API server was last heard: a list, an event, a bookmark, an answer, a watch opened or ended
-        well.
+        """Seconds since the store was last known to be up to date.
 
-        Before the first contact: since this watch was made.
+        That is since the last list, event, bookmark, response to a ping, or opening or regular end of a watch; before
+        the first of them, since this `Watch` was created.
         """
         return self._clock() - self._contact
 
     def broken(self) -> float:
-        """Seconds for which nothing new would have been heard: 0 while the watch is open."""
+        """Seconds since the watch closed, in which events may have been missed; 0 while it is open."""
         return 0.0 if self._open else self._clock() - self._broken
 
     async def run(self) -> None:
-        """List and watch until cancelled, or until what is optional is not served any more."""
+        """List and watch until cancelled; an optional resource only until the API server does not serve it."""
         while True:
             ended = await self._round()
             self.restarts[ended.reason] += 1
@@ -148,15 +158,15 @@ class Watch(Generic[S]):
                 self._failures = 0
                 continue
             pause = self._pause(FORBIDDEN if ended.reason == "forbidden" and self._optional else None)
-            self._tell(ended)
+            self._log_end(ended)
             await asyncio.sleep(pause)
 
-    def _tell(self, ended: Ended) -> None:
-        """Log why the watch is over, and keep that as the problem. Once a problem, not once an attempt.
+    def _log_end(self, ended: Ended) -> None:
+        """Log why the watch ended, and keep the message as the problem. A repeated problem is logged only once.
 
-        Every watch is closed or lost now and then: that is no problem unless it happens again at once.
+        A watch that is closed or lost once is normal; it is a problem only if the next one fails, too.
         """
-        text = f"the watch of {self.subject.name} ended"
+        text = f"the watch of {self.resource.name} ended"
         lost = self._opened and ended.reason in ("dropped", "silent")
         if self._failures <= 1 and (lost or ended.reason in ("closed", "gone")):
             (log.info if lost else log.debug)(text, reason=ended.reason, message=ended.message)
@@ -168,7 +178,7 @@ class Watch(Generic[S]):
     def _pause(self, bound: float | None = None) -> float:
         """Seconds until the next attempt: exponential back-off with full jitter."""
         least, most = BACKOFF
-        # The exponent is bounded: a float overflows after a thousand failures.
+        # The exponent is limited, as a float overflows after a thousand failures.
         pause = random.uniform(0, min(bound or most, least * 2 ** min(self._failures, 20)))  # noqa: S311
         self._failures += 1
         return pause
@@ -182,22 +192,22 @@ class Watch(Generic[S]):
         except _Broken as broken:
             return broken.ended
         except TimeoutError:
-            return Ended("silent", "the API server does not answer")
+            return Ended("silent", "the API server does not respond")
         except ApiError as error:
-            return _ended(error, self.subject)
+            return _ended(error, self.resource)
         except Exception as error:
-            # Nothing that comes over the wire may end the watch for good.
-            log.exception(f"the watch of {self.subject.name} failed")
+            # No response of the API server may end `run`.
+            log.exception(f"the watch of {self.resource.name} failed")
             return Ended("error", str(error) or type(error).__name__, relist=True)
 
     async def _list(self) -> None:
         store = self._empty()
-        query = self.subject.query(limit=str(self.subject.page))
+        query = self.resource.query(limit=str(self.resource.page))
         while True:
-            page = await self._api.get(self.subject.path, query, self.subject.list_as)
+            page = await self._api.get(self.resource.path, query, self.resource.list_as)
             metadata, items = page.get("metadata"), page.get("items")
             if not isinstance(metadata, dict) or not isinstance(items, list | None):
-                raise _Broken("malformed", f"the API server's answer is no list of {self.subject.name}")
+                raise _Broken("malformed", f"the API server's response is not a list of {self.resource.name}")
             for item in items or ():
                 store.put(item)
             if not metadata.get("continue"):
@@ -205,7 +215,7 @@ class Watch(Generic[S]):
             query["continue"] = str(metadata["continue"])
         version = metadata.get("resourceVersion")
         if not isinstance(version, str) or not version:
-            raise _Broken("malformed", f"the API server's list of {self.subject.name} has no resourceVersion")
+            raise _Broken("malformed", f"the API server's list of {self.resource.name} has no resourceVersion")
         self.store = store
         self._version = version
         self._contact = self._clock()
@@ -213,16 +223,16 @@ class Watch(Generic[S]):
 
     async def _watch(self) -> Ended:
         seconds = int(random.uniform(*WATCH))  # noqa: S311
-        subject = self.subject
-        query = subject.query(
+        resource = self.resource
+        query = resource.query(
             watch="true", allowWatchBookmarks="true", resourceVersion=self._version, timeoutSeconds=str(seconds)
         )
         async with self._api.stream(
-            subject.path, query, accept=subject.watch_as, total=seconds + GRACE, quiet=QUIET, alive=self._heard
+            resource.path, query, accept=resource.watch_as, total=seconds + GRACE, quiet=QUIET, alive=self._note_contact
         ) as lines:
             opened = self._contact = self._clock()
             if self.problem:
-                log.info(f"the watch of {subject.name} is open again", after=self.problem)
+                log.info(f"the watch of {resource.name} is open again", after=self.problem)
             self.problem = ""
             self._open = self._opened = True
             try:
@@ -240,12 +250,12 @@ class Watch(Generic[S]):
         self._contact = self._clock()
         return Ended("timeout")
 
-    def _heard(self) -> None:
-        """The API server is there, and has nothing to tell."""
+    def _note_contact(self) -> None:
+        """The API server responded to a ping, so the store is up to date."""
         self._contact = self._clock()
 
     def _event(self, line: bytes) -> None:
-        """Take one line of a watch. Raises `_Broken` where what it says is lost, so that a list must make up for it."""
+        """Apply one line of a watch to the store. Raises `_Broken` if that is not possible and a list must follow."""
         try:
             event = orjson.loads(line)
             kind, body = event["type"], event["object"]
@@ -255,7 +265,9 @@ class Watch(Generic[S]):
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             if not line.strip():
                 return
-            raise _Broken("malformed", f"the API server sent what is no watch event: {line[:200]!r}") from error
+            raise _Broken(
+                "malformed", f"the API server sent a line that is not a watch event: {line[:200]!r}"
+            ) from error
         if kind in ("ADDED", "MODIFIED"):
             self.store.put(body)
         elif kind == "DELETED":
@@ -265,54 +277,54 @@ class Watch(Generic[S]):
 
 
 class Namespaces:
-    """Each Namespace's metadata, by name."""
+    """A `Store` of Namespaces."""
 
     def __init__(self) -> None:
         self.by_name: dict[str, Namespace] = {}
 
     def put(self, body: Any) -> None:
-        """Keep a Namespace."""
+        """Store a Namespace."""
         namespace = namespace_of(body)
         if namespace is not None:
             self.by_name[namespace.name] = namespace
 
     def remove(self, body: Any) -> None:
-        """Forget a Namespace."""
+        """Remove a Namespace."""
         namespace = namespace_of(body)
         if namespace is not None:
             self.by_name.pop(namespace.name, None)
 
 
 class NamespaceWatch(Watch[Namespaces]):
-    """All Namespaces."""
+    """Lists and watches all Namespaces."""
 
     def __init__(self, api: ApiServer, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(api, Subject("/api/v1/namespaces", "Namespaces", "namespaces"), Namespaces, clock)
+        super().__init__(api, Resource("/api/v1/namespaces", "Namespaces", "namespaces"), Namespaces, clock)
 
     @property
     def namespaces(self) -> dict[str, Namespace]:
-        """What is known, by name."""
+        """The Namespaces by name."""
         return self.store.by_name
 
 
 def _error(status: object) -> _Broken:
-    """The end of a watch by an ERROR event, whose object is a Status."""
+    """The exception for an ERROR event, whose object is a Status."""
     code = status.get("code") if isinstance(status, dict) else None
     message = status.get("message") if isinstance(status, dict) else None
     return _Broken("gone" if code == 410 else "error", str(message or "the API server ended the watch with an error"))
 
 
-def _ended(error: ApiError, subject: Subject) -> Ended:
+def _ended(error: ApiError, resource: Resource) -> Ended:
     if isinstance(error, Gone):
         return Ended("gone", error.message, relist=True)
     if isinstance(error, Forbidden):
         return Ended(
             "forbidden",
-            f"watching {subject.name} is forbidden: grant list and watch on {subject.grant} to {error.user or WEBHOOK} "
-            f"({error.message})",
+            f"watching {resource.name} is forbidden: grant list and watch on {resource.grant} to "
+            f"{error.user or WEBHOOK} ({error.message})",
         )
     if isinstance(error, NotFound):
-        return Ended("not_served", f"the API server serves no {subject.name}: {error.message}", relist=True)
+        return Ended("not_served", f"the API server does not serve {resource.name}: {error.message}", relist=True)
     if isinstance(error, Unreachable):
         return Ended("dropped", explain(error))
     return Ended("error", error.message)

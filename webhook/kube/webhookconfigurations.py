@@ -1,4 +1,8 @@
-"""Webhook configurations, as far as certificates go: who points at a Service, and what caBundle they trust."""
+"""MutatingWebhookConfigurations and ValidatingWebhookConfigurations: the webhooks that point at a Service, and their
+caBundles.
+
+https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from webhook.kube.data import DataError, decode, encode
+from webhook.kube.base64_fields import DataError, decode, encode
 from webhook.kube.interface import JSON
 
 ROOT: Final = "/apis/admissionregistration.k8s.io/v1"
@@ -15,10 +19,10 @@ MUTATING: Final = "MutatingWebhookConfiguration"
 VALIDATING: Final = "ValidatingWebhookConfiguration"
 RESOURCES: Final = {MUTATING: "mutatingwebhookconfigurations", VALIDATING: "validatingwebhookconfigurations"}
 
-# Who writes our fields, as `metadata.managedFields` names it.
+# The field manager that `metadata.managedFields` names for the fields that this server writes.
 FIELD_MANAGER: Final = "linkerd-webhook"
 
-# Annotations by which cert-manager's injector takes a caBundle for its own.
+# Annotations that make cert-manager's injector write the caBundle.
 # https://cert-manager.io/docs/reference/annotations/
 CERT_MANAGER: Final = (
     "cert-manager.io/inject-ca-from",
@@ -31,13 +35,13 @@ Name = tuple[str, str]
 
 
 def path(name: Name) -> str:
-    """Where the API server has a configuration."""
+    """The path of a configuration on the API server."""
     return f"{ROOT}/{RESOURCES[name[0]]}/{name[1]}"
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The Service in front of the server."""
+    """The Service that the webhook configurations point at."""
 
     namespace: str
     name: str
@@ -48,15 +52,18 @@ class Service:
         return f"{self.name}.{self.namespace}.svc"
 
     def dns_names(self, cluster_domain: str = "cluster.local") -> tuple[str, ...]:
-        """Every form of its name, the API server's first."""
+        """All DNS names of the Service, the one that the API server uses first."""
         short = f"{self.name}.{self.namespace}"
         return (self.dns_name, self.name, short, f"{self.dns_name}.{cluster_domain}")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A webhook that points at a Service. `bundle` is the PEM in its caBundle, `junk` why that cannot be read;
-    `cert_manager` is the annotation by which cert-manager writes the caBundle, "" for none."""
+    """A webhook that points at a Service: entry `index` of `webhooks` in the configuration of this kind and name.
+
+    `bundle` is the PEM in its caBundle, `junk` the reason why it cannot be read ("" if it can). `cert_manager` is the
+    annotation that makes cert-manager write the caBundle, "" if there is none.
+    """
 
     kind: str
     configuration: str
@@ -73,21 +80,21 @@ class Entry:
 
     @property
     def field(self) -> str:
-        """Where the caBundle is."""
+        """The caBundle's field, for a message."""
         return f"{self.kind} {self.configuration}: webhooks[{self.index}].clientConfig.caBundle"
 
 
 def pointing(configuration: JSON, service: Service) -> list[Entry]:
-    """The webhooks of a configuration that point at the Service. What makes no sense is passed over."""
+    """The webhooks of a configuration that point at the Service. Malformed fields are ignored."""
     metadata = _dict(_dict(configuration).get("metadata"))
-    found = []
+    entries = []
     for index, webhook in enumerate(_list(_dict(configuration).get("webhooks"))):
         client = _dict(_dict(webhook).get("clientConfig"))
         target = _dict(client.get("service"))
         if (target.get("namespace"), target.get("name")) != (service.namespace, service.name):
             continue
         bundle, junk = _bundle(client.get("caBundle"))
-        found.append(
+        entries.append(
             Entry(
                 kind=str(configuration.get("kind", "")),
                 configuration=str(metadata.get("name", "")),
@@ -98,33 +105,33 @@ def pointing(configuration: JSON, service: Service) -> list[Entry]:
                 cert_manager=cert_manager(configuration),
             )
         )
-    return found
+    return entries
 
 
 def cert_manager(configuration: JSON) -> str:
-    """The annotation by which cert-manager writes this configuration's caBundle, "" for none."""
+    """The annotation that makes cert-manager write the caBundles of a configuration, "" if it has none."""
     annotations = _dict(_dict(_dict(configuration).get("metadata")).get("annotations"))
     return next((key for key in CERT_MANAGER if annotations.get(key)), "")
 
 
 def with_bundle(configuration: JSON, entries: Sequence[Entry], bundle: bytes) -> JSON:
-    """The configuration with this bundle in the caBundle of these webhooks, and all else as it is."""
-    found = copy.deepcopy(configuration)
+    """A copy of the configuration, with `bundle` (PEM) in the caBundle of the webhooks in `entries`."""
+    changed = copy.deepcopy(configuration)
     for entry in entries:
-        found["webhooks"][entry.index]["clientConfig"]["caBundle"] = encode(bundle)
-    return found
+        changed["webhooks"][entry.index]["clientConfig"]["caBundle"] = encode(bundle)
+    return changed
 
 
 def managers(configuration: JSON, webhook: str) -> list[str]:
-    """Who has written the caBundle of a webhook: the field managers that own it, us included."""
-    found = []
+    """The field managers that own the caBundle of the webhook with this name, `FIELD_MANAGER` included."""
+    owners = []
     for entry in _list(_dict(configuration.get("metadata")).get("managedFields")):
         fields = _dict(_dict(entry).get("fieldsV1"))
         for key in ("f:webhooks", f'k:{{"name":"{webhook}"}}', "f:clientConfig"):
             fields = _dict(fields.get(key))
         if "f:caBundle" in fields:
-            found.append(str(entry.get("manager", "")))
-    return found
+            owners.append(str(entry.get("manager", "")))
+    return owners
 
 
 def _bundle(text: object) -> tuple[bytes, str]:

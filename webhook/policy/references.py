@@ -12,7 +12,7 @@ from typing import Any, Final
 from webhook.cluster.interface import Catalog, Presence, ServicePort
 from webhook.cluster.selection import sharing
 from webhook.findings.finding import Finding, Path, Rule, Severity, declare, show, suggest
-from webhook.kube.names import is_label
+from webhook.kube.object_names import is_label
 from webhook.policy import selected
 from webhook.policy.targets import (
     EGRESS_NETWORK,

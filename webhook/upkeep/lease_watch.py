@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from webhook.kube.api import PLAIN, ApiServer
-from webhook.kube.watch import Subject, Watch
+from webhook.kube.watch import Resource, Watch
 
 
 class LeaseWatch:
@@ -18,7 +18,7 @@ class LeaseWatch:
 
     def __init__(self, api: ApiServer, namespace: str, name: str, free: Callable[[], None]) -> None:
         self._free = free
-        subject = Subject(
+        resource = Resource(
             f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases",
             f"Lease {namespace}/{name}",
             f'leases.coordination.k8s.io "{name}" in namespace {namespace}',
@@ -26,7 +26,7 @@ class LeaseWatch:
             PLAIN,
             field_selector=f"metadata.name={name}",
         )
-        self._watch = Watch(api, subject, lambda: self, optional=True)
+        self._watch = Watch(api, resource, lambda: self, optional=True)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:

@@ -14,7 +14,7 @@ from webhook.install.configurations import ADVISOR as ADVISOR_NAME
 from webhook.install.configurations import NAME, REACHED_LABEL
 from webhook.install.configurations import SELF_TEST as CONFIG_MAP
 from webhook.kube.api import ApiServer
-from webhook.kube.data import encode
+from webhook.kube.base64_fields import encode
 from webhook.kube.errors import ApiError, Conflict, explain
 from webhook.kube.interface import JSON
 from webhook.kube.webhookconfigurations import FIELD_MANAGER, MUTATING, VALIDATING, Name, Service, path, pointing

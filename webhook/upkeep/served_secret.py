@@ -14,7 +14,7 @@ from certs.inspect import CertificateError
 from certs.secrets import CERTIFICATE, KEY
 from certs.tls import ServedCertificate
 from webhook.kube.api import PLAIN, ApiServer
-from webhook.kube.watch import Subject, Watch
+from webhook.kube.watch import Resource, Watch
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +42,7 @@ class ServedSecret:
         self._wait = wait
         self._waiting: tuple[bytes, bytes] | None = None
         self._pair: tuple[bytes, bytes] | None = None
-        subject = Subject(
+        resource = Resource(
             f"/api/v1/namespaces/{namespace}/secrets",
             f"Secret {self.name}",
             f'secrets "{name}" in namespace {namespace}',
@@ -50,7 +50,7 @@ class ServedSecret:
             PLAIN,
             field_selector=f"metadata.name={name}",
         )
-        self._watch = Watch(api, subject, lambda: self)
+        self._watch = Watch(api, resource, lambda: self)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from webhook.kube.api import PLAIN, ApiServer
 from webhook.kube.interface import JSON
-from webhook.kube.watch import Subject, Watch
+from webhook.kube.watch import Resource, Watch
 from webhook.kube.webhookconfigurations import RESOURCES, ROOT, Name, Service, pointing
 
 
@@ -56,7 +56,7 @@ class Configurations:
         self._watches = {
             kind: Watch(
                 api,
-                Subject(f"{ROOT}/{resource}", f"{kind}s", f"{resource}.admissionregistration.k8s.io", PLAIN, PLAIN),
+                Resource(f"{ROOT}/{resource}", f"{kind}s", f"{resource}.admissionregistration.k8s.io", PLAIN, PLAIN),
                 lambda kind=kind: _Kept(kind, service, named, self._tell),  # type: ignore[misc]
             )
             for kind, resource in RESOURCES.items()

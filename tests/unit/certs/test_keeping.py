@@ -73,7 +73,7 @@ class TestFirstStart:
         world.api.failures[f"PUT {path(NAMES[0])}"] = ApiError(403, "forbidden: update of x")
         found = await world.round()
         assert LEAF in world.api.objects, "a refusal stays: the other configurations must not wait for it"
-        assert "grant it to whoever asks (forbidden: update of x)" in problems([found])
+        assert "grant this to the requesting user (forbidden: update of x)" in problems([found])
 
 
 class TestRenewal:
@@ -413,7 +413,7 @@ class TestApiServer:
             ApiError(403, 'cannot create resource "secrets"') if method == "POST" else None
         )
         found = await world.round()
-        assert 'not allowed: grant it to whoever asks (cannot create resource "secrets")' in problems([found])
+        assert 'not allowed: grant this to the requesting user (cannot create resource "secrets")' in problems([found])
 
     async def test_something_is_looked_at_soon_while_under_way_and_seldom_otherwise(self) -> None:
         world = await installed()

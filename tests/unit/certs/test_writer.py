@@ -10,7 +10,7 @@ from certs.issue import issue_ca
 from certs.writer import BundleWriter
 from tests.kube.configurations import configuration
 from tests.kube.store import Store
-from webhook.kube.data import decode, encode
+from webhook.kube.base64_fields import decode, encode
 from webhook.kube.errors import ApiError
 from webhook.kube.webhookconfigurations import CERT_MANAGER, MUTATING, VALIDATING, Name, Service, path
 
@@ -115,7 +115,7 @@ class TestPutting:
         await desk.write(NEW)
         assert desk.bundle() == NEW + OLD
 
-    @pytest.mark.parametrize(("status", "says"), [(403, "grant it to whoever asks (no)"), (422, "refuses")])
+    @pytest.mark.parametrize(("status", "says"), [(403, "grant this to the requesting user (no)"), (422, "refuses")])
     async def test_a_refusal_is_said_and_keeps_no_other_from_being_written(self, status: int, says: str) -> None:
         desk = Desk(OLD)
         desk.owned.append(OTHER)

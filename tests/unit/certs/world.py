@@ -19,7 +19,7 @@ from certs.issue import Pair
 from certs.keeper import Keeper, Round
 from tests.kube.configurations import configuration
 from tests.kube.store import Store
-from webhook.kube.data import encode
+from webhook.kube.base64_fields import encode
 from webhook.kube.interface import JSON
 from webhook.kube.webhookconfigurations import MUTATING, VALIDATING, Name, Service, path, pointing
 

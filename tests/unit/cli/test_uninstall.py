@@ -287,7 +287,7 @@ class TestRefusals:
         assert (result.exit_code, result.stdout) == (2, "")
         assert result.stderr == (
             "linkerd-webhook: cannot read Deployment linkerd/linkerd-webhook, Lease linkerd/linkerd-webhook: "
-            "not allowed: grant it to whoever asks (no GET of linkerd-webhook today)\n"
+            "not allowed: grant this to the requesting user (no GET of linkerd-webhook today)\n"
         )
         assert not cluster.writes
 
@@ -351,7 +351,7 @@ class TestDeleting:
         result = run(reached, "--delete")
         assert result.exit_code == 2
         assert (
-            "cannot delete Deployment linkerd/linkerd-webhook: the API server refuses (HTTP 500): no DELETE"
+            "cannot delete Deployment linkerd/linkerd-webhook: the API server refuses the request (HTTP 500): no DELETE"
             in result.stderr
         )
         assert set(cluster.objects) == {DEPLOYMENT}

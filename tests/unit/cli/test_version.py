@@ -158,7 +158,7 @@ class TestNoCluster:
         reached[0].failures[OURS] = ApiError(403, "no GET of linkerd-webhook today")
         result = ask(reached)
         assert result.exit_code == 1
-        assert "not allowed: grant it to whoever asks (no GET of linkerd-webhook today)" in result.stderr
+        assert "not allowed: grant this to the requesting user (no GET of linkerd-webhook today)" in result.stderr
 
 
 class TestWhichCluster:
@@ -209,5 +209,5 @@ class TestWhichCluster:
     async def test_in_a_pod_it_is_the_service_account_s(self, tmp_path: Path) -> None:
         """There is none here, which is what is said."""
         environment = {"HOME": str(tmp_path), "KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBERNETES_SERVICE_PORT": "443"}
-        with pytest.raises(ConfigurationError, match="no service account to use"):
+        with pytest.raises(ConfigurationError, match="cannot use the Pod's service account"):
             await connect(None, environment)

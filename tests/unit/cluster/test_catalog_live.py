@@ -298,7 +298,7 @@ class TestSilence:
         await catalog.stop()
 
     async def test_is_longer_between_two_attempts_at_what_is_forbidden(self, api: ApiServer) -> None:
-        optional = watch.Watch(api, watch.Subject(SERVICES, "services", "services"), names, optional=True)
+        optional = watch.Watch(api, watch.Resource(SERVICES, "services", "services"), names, optional=True)
         optional._failures = 100
         assert max(optional._pause(watch.FORBIDDEN) for _ in range(100)) > 60
 

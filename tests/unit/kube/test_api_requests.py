@@ -97,7 +97,7 @@ async def test_what_is_not_there_is_found_to_be_none_and_other_failures_are_rais
 @pytest.mark.parametrize(("body", "kind"), [(b"[]", "list"), (b"7", "int"), (b"null", "NoneType")])
 async def test_an_answer_that_is_no_object_is_told_with_what_it_is(api: Recorded, body: bytes, kind: str) -> None:
     api.body = body
-    with pytest.raises(ValueError, match=f"want a JSON object from the API server, got {kind}"):
+    with pytest.raises(ValueError, match=f"the API server's response is not a JSON object but {kind}"):
         await api.get("/a")
 
 
@@ -158,7 +158,7 @@ async def test_a_refused_socket_is_told_in_the_body_that_a_read_of_its_path_gets
     """Where the read fails otherwise, its words are about something else."""
     api.error = ApiError(status, "pods is forbidden")
     handshake = aiohttp.WSServerHandshakeError(None, (), status=403, message="no")  # type: ignore[arg-type]
-    refused = await api._refused("/a", {"ports": "1"}, handshake)
+    refused = await api._refusal("/a", {"ports": "1"}, handshake)
     assert (refused.status, refused.message) == (403, message)
     assert api.asked[0][:4] == ("GET", "/a", {"ports": "1"}, {"Accept": PLAIN})
 

@@ -37,11 +37,14 @@ def test_who_asked_is_read_from_the_refusal(message: str, user: str) -> None:
     [
         (TimeoutError(), "the API server does not answer in time"),
         (ApiError(0, "refused"), "no connection to the API server: refused"),
-        (ApiError(401, "who?"), "the API server does not know who asks (401): log in again, or pass another"),
+        (ApiError(401, "who?"), "the API server does not accept the credentials (401): log in again, or pass another"),
         (ApiError(403, MESSAGE), f"not allowed: grant list on secrets to ServiceAccount linkerd/web ({MESSAGE})"),
-        (ApiError(403, "no"), "not allowed: grant list on secrets to whoever asks (no)"),
-        (ApiError(409, "modified"), "it was changed meanwhile, and is tried again: modified"),
-        (ApiError(500, "etcd"), "the API server refuses (HTTP 500): etcd"),
+        (ApiError(403, "no"), "not allowed: grant list on secrets to the requesting user (no)"),
+        (
+            ApiError(409, "modified"),
+            "the object has changed since it was read, the next attempt follows: modified",
+        ),
+        (ApiError(500, "etcd"), "the API server refuses the request (HTTP 500): etcd"),
     ],
 )
 def test_each_failure_has_words_that_say_what_to_do(error: ApiError | TimeoutError, words: str) -> None:

@@ -191,7 +191,7 @@ class TestQueue:
 
         monkeypatch.setattr(asyncio, "sleep", noted)
         for _ in range(6):
-            await waiting._turn()
+            await waiting._wait_for_rate()
         assert slept == pytest.approx([1 / 50, 2 / 50, 3 / 50]), "the clock stands still here"
 
     async def test_is_drained_by_stop(self, server: FakeApiServer, waiting: EventRecorder) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from webhook.kube.errors import ApiError
-from webhook.kube.watch import Ended, Subject, _ended, _error
+from webhook.kube.watch import Ended, Resource, _ended, _error
 
-SERVERS = Subject("/apis/policy.linkerd.io/v1beta3/servers", "Servers", "servers.policy.linkerd.io")
+SERVERS = Resource("/apis/policy.linkerd.io/v1beta3/servers", "Servers", "servers.policy.linkerd.io")
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,11 @@ def test_an_error_event_ends_a_watch_and_a_list_makes_up_for_it(status: Any, rea
     ("status", "message", "ended"),
     [
         (410, "expired", Ended("gone", "expired", relist=True)),
-        (404, "no such thing", Ended("not_served", "the API server serves no Servers: no such thing", relist=True)),
+        (
+            404,
+            "no such thing",
+            Ended("not_served", "the API server does not serve Servers: no such thing", relist=True),
+        ),
         (0, "refused", Ended("dropped", "no connection to the API server: refused")),
         (503, "busy", Ended("error", "busy")),
         (

@@ -12,9 +12,9 @@ import pytest
 
 from webhook.kube import watch
 from webhook.kube.errors import ApiError
-from webhook.kube.watch import Ended, Subject, Watch
+from webhook.kube.watch import Ended, Resource, Watch
 
-SUBJECT = Subject("/api/v1/things", "Things", "things")
+SUBJECT = Resource("/api/v1/things", "Things", "things")
 PAGE = {"metadata": {"resourceVersion": "7"}, "items": [{"metadata": {"name": "a", "resourceVersion": "3"}}]}
 
 
@@ -62,7 +62,7 @@ class Scripted:
         self.clock += self.seconds if self.seconds >= 0 else seconds
 
 
-def of(server: Scripted, subject: Subject = SUBJECT, *, optional: bool = False) -> Watch[Things]:
+def of(server: Scripted, subject: Resource = SUBJECT, *, optional: bool = False) -> Watch[Things]:
     """A watch of Things."""
     return Watch(server, subject, Things, lambda: server.clock, optional=optional)  # type: ignore[arg-type]
 
@@ -73,7 +73,7 @@ class TestAsking:
     async def test_one_object_is_chosen_by_its_field_and_all_by_nothing(self) -> None:
         for chosen, expected in (("metadata.name=a", {"fieldSelector": "metadata.name=a"}), ("", {})):
             server = Scripted()
-            await of(server, Subject("/api/v1/things", "Things", "things", field_selector=chosen))._round()
+            await of(server, Resource("/api/v1/things", "Things", "things", field_selector=chosen))._round()
             listed, (watched, _) = server.listed[0], server.watched[0]
             assert {key: value for key, value in listed.items() if key == "fieldSelector"} == expected
             assert {key: value for key, value in watched.items() if key == "fieldSelector"} == expected
@@ -102,8 +102,8 @@ class TestEnds:
     @pytest.mark.parametrize(
         ("page", "says"),
         [
-            ({"metadata": None, "items": []}, "the API server's answer is no list of Things"),
-            ({"metadata": {"resourceVersion": "7"}, "items": "x"}, "the API server's answer is no list of Things"),
+            ({"metadata": None, "items": []}, "the API server's response is not a list of Things"),
+            ({"metadata": {"resourceVersion": "7"}, "items": "x"}, "the API server's response is not a list of Things"),
             ({"metadata": {}, "items": []}, "the API server's list of Things has no resourceVersion"),
             ({"metadata": {"resourceVersion": ""}}, "the API server's list of Things has no resourceVersion"),
             ({"metadata": {"resourceVersion": 7}}, "the API server's list of Things has no resourceVersion"),
@@ -121,7 +121,7 @@ class TestEnds:
         server.lines = [b"nonsense\n"]
         ended = await of(server)._round()
         assert (ended.reason, ended.relist) == ("malformed", True)
-        assert ended.message == "the API server sent what is no watch event: b'nonsense\\n'"
+        assert ended.message == "the API server sent a line that is not a watch event: b'nonsense\\n'"
 
     async def test_what_a_store_chokes_on_is_an_error_that_lists_anew(self) -> None:
         server = Scripted()
@@ -131,7 +131,7 @@ class TestEnds:
     async def test_an_api_server_that_does_not_answer_is_silent(self) -> None:
         server = Scripted()
         server.error = TimeoutError()
-        assert await of(server)._round() == Ended("silent", "the API server does not answer")
+        assert await of(server)._round() == Ended("silent", "the API server does not respond")
 
     @pytest.mark.parametrize(("short", "reason"), [(0.5, "timeout"), (1.5, "closed")])
     async def test_a_second_too_early_is_as_asked_and_more_is_closed(self, short: float, reason: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from certs.issue import issue_ca
 from tests.kube.configurations import configuration
-from webhook.kube.data import encode
+from webhook.kube.base64_fields import encode
 from webhook.kube.webhookconfigurations import MUTATING, Service, managers, path, pointing, with_bundle
 
 SERVICE = Service("linkerd", "linkerd-webhook")
@@ -72,7 +72,11 @@ class TestPointing:
         service = {"namespace": "linkerd", "name": "linkerd-webhook"}
         body: Any = {"metadata": None, "webhooks": [{"name": 7, "clientConfig": {"service": service, "caBundle": []}}]}
         (found,) = pointing(body, SERVICE)
-        assert (found.webhook, found.configuration, found.junk) == ("7", "", "is list: write PEM in base64")
+        assert (found.webhook, found.configuration, found.junk) == (
+            "7",
+            "",
+            "is not a string but list: write PEM in base64",
+        )
 
 
 class TestChange:

@@ -9,7 +9,7 @@ from typing import Any, cast
 from webhook.cluster.live import Stats
 from webhook.cluster.live_catalog import State
 from webhook.kube.errors import ApiError
-from webhook.kube.watch import REASONS, Subject, _ended
+from webhook.kube.watch import REASONS, Resource, _ended
 from webhook.server.cluster_metrics import ClusterMetrics
 from webhook.server.metrics import Metrics
 
@@ -58,7 +58,7 @@ def test_what_did_not_happen_yet_is_told_with_0() -> None:
 
 async def test_every_reason_that_a_watch_ends_for_is_told_from_the_start() -> None:
     """Whatever the API server says, its reason is one of those."""
-    subject = Subject("/x", "Xs", "xs")
+    subject = Resource("/x", "Xs", "xs")
     errors = [ApiError(status, "?") for status in (0, 403, 404, 410, 500)]
     assert {_ended(error, subject).reason for error in errors} <= set(REASONS)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from certs.issue import Pair, issue_ca, issue_leaf
-from webhook.kube.data import encode
+from webhook.kube.base64_fields import encode
 from webhook.kube.errors import ApiError
 from webhook.kube.webhookconfigurations import MUTATING, Name, Service, pointing
 

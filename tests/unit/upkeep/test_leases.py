@@ -30,7 +30,7 @@ def test_one_that_somebody_holds_or_that_makes_no_sense_is_not(body: Any) -> Non
 
 
 def test_only_this_lease_is_watched_and_whole_as_metadata_does_not_tell_the_holder() -> None:
-    subject = _watch([])._watch.subject
+    subject = _watch([])._watch.resource
     assert subject.path == "/apis/coordination.k8s.io/v1/namespaces/linkerd/leases"
     assert subject.field_selector == "metadata.name=linkerd-webhook"
     assert (subject.list_as, subject.watch_as) == ("application/json", "application/json")

@@ -11,7 +11,7 @@ from webhook.diagnosis import fixes
 from webhook.diagnosis.finding import Check, Finding
 from webhook.diagnosis.installation.facts import CERTIFICATES, JSON, POD_MONITORS, InstallationFacts
 from webhook.diagnosis.installation.request import InstallRequest
-from webhook.kube.data import DataError, decode
+from webhook.kube.base64_fields import DataError, decode
 
 EXISTING_SECRET: Final = Check("existing-secret", "the Secret of --existing-secret can be served and is trusted")
 CERT_MANAGER: Final = Check("cert-manager", "cert-manager keeps the Secret and the caBundles")

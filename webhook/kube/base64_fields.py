@@ -1,4 +1,4 @@
-"""Bytes in the JSON of Kubernetes: the `data` of a Secret, and a `caBundle`, are base64."""
+"""Fields that hold bytes as base64: the `data` of a Secret, and a `caBundle`."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import binascii
 
 
 class DataError(ValueError):
-    """A field that does not hold base64: the message says what it holds, and what to write."""
+    """A field's value is not base64. The message continues a sentence that begins with the field's name."""
 
 
 def decode(text: object) -> bytes:
-    """The bytes in a field; none where it is absent, null or empty. Raises `DataError`."""
+    """The bytes in a field, given its value in JSON. An absent (None) or empty field holds b"". Raises `DataError`."""
     if text is None or text == "":
         return b""
     if not isinstance(text, str):
-        raise DataError(f"is {type(text).__name__}: write PEM in base64")
+        raise DataError(f"is not a string but {type(text).__name__}: write PEM in base64")
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
@@ -23,5 +23,5 @@ def decode(text: object) -> bytes:
 
 
 def encode(content: bytes) -> str:
-    """What a field holds for these bytes."""
+    """The bytes as base64, as a field holds them."""
     return base64.b64encode(content).decode()

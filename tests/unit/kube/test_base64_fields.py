@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from webhook.kube.data import DataError, decode, encode
+from webhook.kube.base64_fields import DataError, decode, encode
 
 CONTENT = bytes(range(256))
 
@@ -18,7 +18,9 @@ def test_none_is_empty(none: object) -> None:
     assert decode(none) == b""
 
 
-@pytest.mark.parametrize(("value", "says"), [("%%", "is not base64"), ("AAA", "is not base64"), (7, "is int")])
+@pytest.mark.parametrize(
+    ("value", "says"), [("%%", "is not base64"), ("AAA", "is not base64"), (7, "is not a string but int")]
+)
 def test_what_is_no_base64_is_said(value: object, says: str) -> None:
     with pytest.raises(DataError, match=says):
         decode(value)
