@@ -238,7 +238,7 @@ class TestAbsence:
             api, content = ApiServer(Configuration(host="http://127.0.0.1:1")), SimpleNamespace(total_bytes=0)
             monkeypatch.setattr(api, "ping", ping)
             async with asyncio.timeout(None) as bound:
-                listening = asyncio.create_task(api._listen(content, 30, lambda: None, bound))  # type: ignore[arg-type]
+                listening = asyncio.create_task(api._ping_while_silent(content, 30, lambda: None, bound))  # type: ignore[arg-type]
                 for _ in range(15):
                     await asyncio.sleep(20)
                     content.total_bytes += 1
