@@ -21,6 +21,7 @@ from bench import reviews
 from bench.servers import Setting, arguments, machine, prepared
 from webhook import review
 from webhook.injector.inject import Injector
+from webhook.injector.subject import read
 from webhook.kube.objects import Namespace
 from webhook.mesh.config import Mesh
 from webhook.review import AdmissionRequest, Answer
@@ -44,12 +45,15 @@ class Stages:
 
     def decide(self) -> Answer:
         """To what is injected."""
-        return self.injector.decide(self.parse(), self.namespace, OWNER)
+        return self._decide(self.parse())
 
     def whole(self) -> bytes:
         """To the answer's JSON."""
         request = self.parse()
-        return review.render(request.uid, request.api_version, self.injector.decide(request, self.namespace, OWNER))
+        return review.render(request.uid, request.api_version, self._decide(request))
+
+    def _decide(self, request: AdmissionRequest) -> Answer:
+        return self.injector.decide(read(request), self.namespace, OWNER)
 
 
 OWNER = ("deployment", reviews.DEPLOYMENT)
@@ -61,7 +65,7 @@ def patch(setting: Setting, namespace: str) -> str:
     """The patch for the sample Pod in this Namespace, as an answer carries it."""
     injector = Injector(Mesh.load(setting.values.read_bytes(), setting.ca.read_bytes()))
     request = review.parse(reviews.review(0, namespace))
-    found = injector.decide(request, namespace_of_pods(), OWNER).patch
+    found = injector.decide(read(request), namespace_of_pods(), OWNER).patch
     return base64.b64encode(orjson.dumps(list(found or ()))).decode()
 
 

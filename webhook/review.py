@@ -48,9 +48,8 @@ class AdmissionRequest:
     """What the API server asks.
 
     `object` and `old_object` are anything that JSON can hold, mostly dicts. They are parsed when somebody asks: `raw`
-    is the object's JSON text for those who only want a part of it (empty where it came parsed). `view` is what a
-    webhook has made of the object, so that it is made once. `name` is empty for an object that the API server has yet
-    to name, until a view fills in how the name will begin.
+    is the object's JSON text for those who only want a part of it (empty where it came parsed). `name` is empty for an
+    object that the API server has yet to name.
     """
 
     __slots__ = (
@@ -65,7 +64,6 @@ class AdmissionRequest:
         "raw",
         "resource",
         "uid",
-        "view",
     )
 
     def __init__(
@@ -89,7 +87,6 @@ class AdmissionRequest:
         self.name = name
         self.operation = operation
         self.dry_run = dry_run
-        self.view: Any = None
         self._object = object
         self._old_object = old_object
         self.raw: bytes | memoryview = object if isinstance(object, msgspec.Raw) else b""
@@ -178,8 +175,9 @@ class Answer:
     `patch` holds RFC 6902 operations, None or empty for no change. `warnings` are whole sentences: `render` shortens
     them for the client and keeps them whole for the audit log. `decision` is a short identifier (`injected`, `skipped`,
     `annotated`, `unchanged`, `denied`), `reason` the identifiers of why, `message` a sentence for people. `facts` are
-    what metrics want to know beside that, `workload` (`Deployment/web`) is for the log. `events` are for the workload
-    that a Pod belongs to. `effects` run once the answer is settled, and never for a dry run.
+    what metrics want to know beside that. The log has `workload` (`Deployment/web`) and `name`: the object's name, or
+    how it begins where the API server has yet to choose the rest. `events` are for the workload that a Pod
+    belongs to. `effects` run once the answer is settled, and never for a dry run.
     """
 
     allowed: bool = True
@@ -194,6 +192,7 @@ class Answer:
     details: JSON | None = None
     facts: dict[str, str] = field(default_factory=dict)
     workload: str = ""
+    name: str = ""
     events: list[Event] = field(default_factory=list)
     effects: list[Callable[[], None]] = field(default_factory=list)
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.property.strategies import ANNOTATIONS, KINDS, OBJECTS, TEXTS, VALUES, sound
-from tests.unit.injector.builders import ENABLED, INJECT, LINES, OPAQUE, injector, request
+from tests.unit.injector.builders import ENABLED, INJECT, LINES, OPAQUE, answer_to, injector, request
 from webhook.injector.inject import Injector
 from webhook.injector.settings import SETTINGS
 from webhook.kube.objects import Namespace
@@ -31,10 +31,9 @@ ROWS = st.fixed_dictionaries({}, optional={row.annotation: VALUES for row in SET
 def ask(using: Injector, body: Any, *, namespace: dict[str, str], kind: str = "Pod", **options: Any) -> Answer:
     """The answer about an object, and that it is the same as text and parsed."""
     workload = options.get("workload")
-    answer = using.decide(request(body, kind=kind), Namespace("shop", namespace, {}), workload)
-    parsed = Injector(using.mesh).decide(
-        request(deepcopy(body), kind=kind, parsed=True), Namespace("shop", namespace, {}), workload
-    )
+    within = Namespace("shop", namespace, {})
+    answer = answer_to(request(body, kind=kind), using, within, workload)
+    parsed = answer_to(request(deepcopy(body), kind=kind, parsed=True), Injector(using.mesh), within, workload)
     assert parsed == answer
     return answer
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.injector.builders import EDGE, LINES, SERVICE_ACCOUNT, injector, mesh
+from tests.unit.injector.builders import EDGE, LINES, SERVICE_ACCOUNT, answer_to, injector, mesh
 from webhook.injector.inject import Injector
 from webhook.injector.memo import Injection, Memo
 from webhook.kube.objects import Namespace
@@ -117,7 +117,9 @@ def answer(
     body = {"uid": "u", "kind": kind, "namespace": within, "operation": "CREATE", "object": pod}
     review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": body}
     request = parse(orjson.dumps(review))
-    return render("u", request.api_version, using.decide(request, Namespace(within, namespace, labels or {}), workload))
+    return render(
+        "u", request.api_version, answer_to(request, using, Namespace(within, namespace, labels or {}), workload)
+    )
 
 
 REMEMBERING = {

@@ -38,9 +38,9 @@ class Rule:
     reason: str
     summary: str
 
-    def at(self, path: Path, message: str) -> Finding:
-        """A finding of this rule at a field."""
-        return Finding(self, path, message, self.severity)
+    def at(self, path: Path, message: str, annotation: str = "") -> Finding:
+        """A finding of this rule at a field, about the value of an annotation where that is named."""
+        return Finding(self, path, message, self.severity, annotation)
 
 
 RULES: dict[str, Rule] = {}
@@ -58,12 +58,14 @@ class Finding(NamedTuple):
     """One thing to say. `path` leads from the object's root to the field, which need not exist; it is empty for what
     concerns the whole object or stands outside of it. The message is a sentence that can be read alone, before the
     field: it names the value, what is allowed and what to write. The severity is the rule's, but where a kind is
-    lenient."""
+    lenient. `annotation` is the key of the one whose value it is about, on the object itself or on its Namespace; empty
+    for what is about something else."""
 
     rule: Rule
     path: Path
     message: str
     severity: Severity
+    annotation: str = ""
 
     @property
     def field(self) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from webhook.mesh.config import Mesh
 from webhook.mesh.values import Image, Proxy, ProxyInit
@@ -140,3 +142,59 @@ def from_mesh(mesh: Mesh) -> Settings:
         trace_labels=proxy.tracing.labels if proxy.tracing else None,
         additional_env=[variable.render() for variable in proxy.additional_env or ()],
     )
+
+
+# Where Linkerd's values have each setting that an annotation can change; empty where they do not have it.
+IN_VALUES: Final[Mapping[str, str]] = {
+    "proxy_image": "proxy.image.name",
+    "proxy_version": "proxy.image.version",
+    "pull_policy": "proxy.image.pullPolicy",
+    "control_port": "proxy.ports.control",
+    "inbound_port": "proxy.ports.inbound",
+    "admin_port": "proxy.ports.admin",
+    "outbound_port": "proxy.ports.outbound",
+    "pod_inbound_ports": "",
+    "shutdown_endpoint": "proxy.enableShutdownEndpoint",
+    "log_level": "proxy.logLevel",
+    "log_http_headers": "proxy.logHTTPHeaders",
+    "log_format": "proxy.logFormat",
+    "require_identity_ports": "proxy.requireIdentityOnInboundPorts",
+    "hostname_labels": "proxy.metrics.hostnameLabels",
+    "outbound_connect_timeout": "proxy.outboundConnectTimeout",
+    "inbound_connect_timeout": "proxy.inboundConnectTimeout",
+    "outbound_discovery_timeout": "proxy.outboundDiscoveryCacheUnusedTimeout",
+    "inbound_discovery_timeout": "proxy.inboundDiscoveryCacheUnusedTimeout",
+    "disable_outbound_detect_timeout": "proxy.disableOutboundProtocolDetectTimeout",
+    "disable_inbound_detect_timeout": "proxy.disableInboundProtocolDetectTimeout",
+    "shutdown_grace_period": "proxy.shutdownGracePeriod",
+    "is_gateway": "proxy.isGateway",
+    "is_ingress": "proxy.isIngress",
+    "wait_before_exit": "proxy.waitBeforeExitSeconds",
+    "native_sidecar": "proxy.nativeSidecar",
+    "cpu_request": "proxy.resources.cpu.request",
+    "cpu_limit": "proxy.resources.cpu.limit",
+    "workers_ratio": "proxy.runtime.workers.maximumCPURatio",
+    "memory_request": "proxy.resources.memory.request",
+    "memory_limit": "proxy.resources.memory.limit",
+    "ephemeral_storage_request": "proxy.resources.ephemeral-storage.request",
+    "ephemeral_storage_limit": "proxy.resources.ephemeral-storage.limit",
+    "uid": "proxy.uid",
+    "gid": "proxy.gid",
+    "external_profiles": "proxy.enableExternalProfiles",
+    "skip_inbound_ports": "proxyInit.ignoreInboundPorts",
+    "skip_outbound_ports": "proxyInit.ignoreOutboundPorts",
+    "opaque_ports": "proxy.opaquePorts",
+    "debug": "",
+    "debug_image": "debugContainer.image.name",
+    "debug_version": "debugContainer.image.version",
+    "debug_pull_policy": "debugContainer.image.pullPolicy",
+    "await_proxy": "proxy.await",
+    "default_inbound_policy": "proxy.defaultInboundPolicy",
+    "skip_subnets": "proxyInit.skipSubnets",
+    "access_log": "proxy.accessLog",
+    "close_wait_seconds": "proxyInit.closeWaitTimeoutSecs",
+    "init_image": "proxyInit.image.name",
+    "init_version": "proxyInit.image.version",
+    "init_pull_policy": "proxyInit.image.pullPolicy",
+    "additional_env": "proxy.additionalEnv",
+}

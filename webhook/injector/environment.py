@@ -8,6 +8,7 @@ from webhook.grammar import format_number, snake_case
 from webhook.injector.effective import Settings
 from webhook.injector.mesh_facts import MeshFacts, need
 from webhook.injector.refusal import Refusal
+from webhook.injector.settings import LOG_HTTP_HEADERS
 from webhook.review import JSON
 
 PROXY = "linkerd-proxy"
@@ -119,9 +120,10 @@ class Environment:
             if s.log_http_headers not in HTTP_HEADERS:
                 shown = s.log_http_headers[:60]
                 raise Refusal(
-                    f'config.linkerd.io/proxy-log-http-headers is "{shown}", and must be insecure or off: correct the '
+                    f'{LOG_HTTP_HEADERS} is "{shown}", and must be insecure or off: correct the '
                     "annotation on the Pod or its Namespace, or proxy.logHTTPHeaders in the values",
                     "invalid_log_http_headers",
+                    annotation=LOG_HTTP_HEADERS,
                 )
             if s.log_http_headers != "insecure":
                 level += ",[{headers}]=off,[{request}]=off"

@@ -8,6 +8,7 @@ from webhook.injector.effective import Settings
 from webhook.injector.mesh_facts import MeshFacts, need
 from webhook.injector.proxy import is_group
 from webhook.injector.refusal import Refusal
+from webhook.injector.settings import CLOSE_WAIT
 from webhook.review import JSON
 
 NAME = "linkerd-init"
@@ -83,6 +84,7 @@ class InitBuilder:
                     "config.linkerd.io/close-wait-timeout (or proxyInit.closeWaitTimeoutSecs) needs "
                     "proxyInit.runAsRoot: set that to true in the values, or remove the timeout",
                     "close_wait_needs_root",
+                    annotation=CLOSE_WAIT,
                 )
             args += ["--timeout-close-wait-secs", format_number(s.close_wait_seconds)]
         for flag, value in (

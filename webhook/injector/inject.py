@@ -14,10 +14,11 @@ from webhook.injector.advice.facts import Facts
 from webhook.injector.assembly import Assembly
 from webhook.injector.decision import Decision
 from webhook.injector.memo import Injection, Memo
+from webhook.injector.plan import Plan, settings_of
 from webhook.injector.pod import ObjectMeta, PodSpec
 from webhook.injector.refusal import Refusal
 from webhook.injector.resolve import Resolved, Resolver
-from webhook.injector.settings import CLOSE_WAIT, POD_INBOUND_PORTS, PREFIX
+from webhook.injector.settings import CLOSE_WAIT, POD_INBOUND_PORTS
 from webhook.injector.subject import Subject, read
 from webhook.kube.objects import Namespace
 from webhook.mesh.config import Mesh
@@ -56,26 +57,26 @@ class Injector:
         except Refusal as refusal:
             self.refusal = refusal
 
-    def decide(self, request: AdmissionRequest, namespace: Namespace, workload: tuple[str, str] | None) -> Answer:
+    def decide(self, subject: Subject, namespace: Namespace, workload: tuple[str, str] | None) -> Answer:
         """The answer for one object. Never raises.
 
-        `workload` is the kind (in lower case) and name of what owns a Pod, None when the Pod stands for itself.
+        `namespace` is the one that the object lives in. `workload` is the kind (in lower case) and name of what owns a
+        Pod, None when the Pod stands for itself.
         """
         facts: dict[str, str] = {}
-        if not request.has_object:
-            return Answer(reason="no_object", message="there is no object to change", audit={"decision": "unchanged"})
         try:
-            subject = read(request)
             verdict = self._verdict(subject, namespace.annotations)
             owner = (workload[0] if workload else "pod") if subject.is_pod else ""
             facts["owner_kind"] = owner if owner in OWNER_KINDS else ""
             facts["annotation_at"] = verdict.annotation_at
             if verdict.inject:
-                answer = self._inject(request, subject, namespace, workload, verdict)
+                answer = self._inject(subject, namespace, workload, verdict)
             else:
                 answer = self._skip(subject, namespace, verdict)
         except Refusal as refusal:
-            return _refuse(refusal, facts)
+            answer = _refuse(refusal)
+            answer.facts = facts
+            return answer
         if subject.is_pod or answer.patch:
             facts["skip"] = "false" if answer.patch else "true"
             facts["skip_reason"] = "" if answer.patch else answer.reason
@@ -91,20 +92,58 @@ class Injector:
         """What is wrong with an annotation's key, as a sentence; empty where nothing is."""
         return keys.unknown(key, self._resolver.known, self.mesh.line.name)
 
+    def plan(
+        self,
+        subject: Subject,
+        namespace: Namespace | None = None,
+        workload: tuple[str, str] | None = None,
+        *,
+        certain: bool = True,
+    ) -> Plan:
+        """What becomes of a Pod or of a template's Pods: whether it is injected, with which settings and warnings.
+
+        The findings are those of the answer, and besides why the Pod is refused, if it is. `namespace` is None where it
+        is not known: then what it asks for and what Pods inherit from it are not known either. `workload` is as for
+        `decide`. `certain`: the configuration is that of the mesh in which the Pod is to run.
+        """
+        annotations = namespace.annotations if namespace is not None else {}
+        verdict = self._verdict(subject, annotations)
+        if subject.spec is None:
+            return Plan(verdict, (), (), {})
+        inherited = self._resolver.inherit(subject, annotations)
+        resolved = self._resolve(subject, namespace or _UNKNOWN, inherited)
+        resolver = self._resolver
+        return Plan(
+            verdict,
+            settings_of(resolver.rows, resolver.inheritable, resolver.defaults, resolved, subject, annotations),
+            tuple(self._findings(subject, namespace, workload, verdict, resolved, certain)),
+            subject.pod_annotations,
+            self._refusal(subject, resolved) if verdict.inject else None,
+        )
+
     def advise(
         self, subject: Subject, namespace: Namespace | None, workload: tuple[str, str] | None, *, certain: bool = True
     ) -> list[Finding]:
-        """What there is to say about a Pod or a template of one, the same as with its answer. Paths lead from its root.
+        """The findings of `plan` alone."""
+        annotations = namespace.annotations if namespace is not None else {}
+        verdict = self._verdict(subject, annotations)
+        resolved = None
+        if verdict.inject:
+            inherited = self._resolver.inherit(subject, annotations)
+            resolved = self._resolve(subject, namespace or _UNKNOWN, inherited)
+        return self._findings(subject, namespace, workload, verdict, resolved, certain)
 
-        `namespace` is None where it is not known: then what it asks for and hands down is not known either. `certain`:
-        the configuration is that of the mesh in which the Pod is to run.
-        """
-        verdict = self._verdict(subject, namespace.annotations if namespace else {})
-        if not verdict.inject:
+    def _findings(
+        self,
+        subject: Subject,
+        namespace: Namespace | None,
+        workload: tuple[str, str] | None,
+        verdict: Decision,
+        resolved: Resolved | None,
+        certain: bool,
+    ) -> list[Finding]:
+        if not verdict.inject or resolved is None:
             return [*self._about_skipped(subject, namespace, verdict), *self._refusals(subject, namespace, certain)]
-        resolved = self._resolve(
-            subject, namespace or _UNKNOWN, self._resolver.inherit(subject, _annotations(namespace))
-        )
         findings = self._about_injected(subject, namespace, workload, resolved)
         return [*findings, *self._refused(subject, resolved, certain)]
 
@@ -112,16 +151,19 @@ class Injector:
         """What becomes of a Namespace's annotation in a Pod without any. Paths lead from the Namespace's root."""
         path = (*pods.ANNOTATIONS, key)
         texts = namespace.annotations
-        together = (each for each in (key, resources.PARTNERS.get(key, "")) if each in texts)
-        alone = Namespace(namespace.name, {each: texts[each] for each in together}, {})
+        together = (name for name in (key, resources.PARTNERS.get(key, "")) if name in texts)
+        alone = Namespace(namespace.name, {name: texts[name] for name in together}, {})
         inherited = self._resolver.inherit(_EMPTY, alone.annotations)
         resolved = self._resolver.resolve(_EMPTY, alone, inherited)
-        findings = [each._replace(path=path) for each in resolved.findings if each.message.startswith(f"{key} ")]
         facts = Facts(self.mesh, _EMPTY, alone, None, resolved.settings, resolved.sources)
-        findings += [each._replace(path=path) for each in starting.check(facts) if each.message.startswith(f"{key} ")]
-        refused = self._refusal(_EMPTY, resolved)
-        if refused is not None and _REFUSING.get(refused.reason) == key:
-            findings.append(rules.REFUSED.at(path, refused.message))
+        findings = [
+            finding._replace(path=path)
+            for finding in (*resolved.findings, *starting.check(facts))
+            if finding.annotation == key
+        ]
+        refusal = self._refusal(_EMPTY, resolved)
+        if refusal is not None and refusal.annotation == key:
+            findings.append(rules.REFUSED.at(path, refusal.message, key))
         return findings
 
     def _verdict(self, subject: Subject, namespace: Mapping[str, str]) -> Decision:
@@ -160,14 +202,14 @@ class Injector:
     def _refused(self, subject: Subject, resolved: Resolved, certain: bool) -> list[Finding]:
         """Why the Pod is refused: the injector answers so as well."""
         refusal = self._refusal(subject, resolved)
-        annotation = _REFUSING.get(refusal.reason, "") if refusal is not None else ""
+        annotation = refusal.annotation if refusal is not None else ""
         own = annotation in subject.pod_annotations
         if refusal is None or not (own or annotation in resolved.inherited):
             return []
         # That one depends on the values.
         unsure = annotation == CLOSE_WAIT and not certain
         path = (*pods.ANNOTATIONS, annotation) if own else ()
-        return [(rules.UNSURE if unsure else rules.REFUSED).at(path, refusal.message)]
+        return [(rules.UNSURE if unsure else rules.REFUSED).at(path, refusal.message, annotation)]
 
     def _refusal(self, subject: Subject, resolved: Resolved) -> Refusal | None:
         if self._assembly is None:
@@ -215,30 +257,28 @@ class Injector:
 
     def _inject(
         self,
-        request: AdmissionRequest,
         subject: Subject,
         namespace: Namespace,
         workload: tuple[str, str] | None,
         verdict: Decision,
     ) -> Answer:
         """The answer that injects. Pods of one template get what was worked out for the first of them."""
-        key = memo.key(subject, namespace, workload, request.namespace)
-        found = self._memo.get(key)
-        if found is None:
-            found = self._work_out(request, subject, namespace, workload, verdict)
-            self._memo.put(key, found)
+        key = memo.key(subject, namespace, workload)
+        injection = self._memo.get(key)
+        if injection is None:
+            injection = self._work_out(subject, namespace, workload, verdict)
+            self._memo.put(key, injection)
         return Answer(
-            patch=found.patch,
+            patch=injection.patch,
             decision="injected",
             message=told.INJECTED.message,
-            warnings=list(found.warnings),
-            audit=dict(found.audit),
-            events=list(found.events),
+            warnings=list(injection.warnings),
+            audit=dict(injection.audit),
+            events=list(injection.events),
         )
 
     def _work_out(
         self,
-        request: AdmissionRequest,
         subject: Subject,
         namespace: Namespace,
         workload: tuple[str, str] | None,
@@ -249,7 +289,10 @@ class Injector:
         inherited = self._resolver.inherit(subject, namespace.annotations)
         resolved = self._resolve(subject, namespace, inherited)
         operations = self._assembly.operations(
-            subject, resolved.settings, self._annotations(resolved, inherited), self._labels(request, subject, workload)
+            subject,
+            resolved.settings,
+            self._annotations(resolved, inherited),
+            self._labels(subject, namespace.name, workload),
         )
         audit = {"decision": "injected", "reason": verdict.sentence}
         if resolved.sources:
@@ -286,7 +329,7 @@ class Injector:
             TRUST_ROOT: self.mesh.trust_anchors_sha256,
         }
 
-    def _labels(self, request: AdmissionRequest, subject: Subject, workload: tuple[str, str] | None) -> dict[str, str]:
+    def _labels(self, subject: Subject, namespace: str, workload: tuple[str, str] | None) -> dict[str, str]:
         labels = {CONTROL_PLANE: self.mesh.linkerd_namespace}
         if not subject.is_pod:
             labels[f"linkerd.io/proxy-{subject.kind}"] = subject.metadata.name or ""
@@ -294,7 +337,7 @@ class Injector:
             return labels
         if workload is not None and workload[0] in OWNER_LABELS:
             labels[f"linkerd.io/proxy-{workload[0]}"] = workload[1]
-        labels[WORKLOAD_NAMESPACE] = request.namespace
+        labels[WORKLOAD_NAMESPACE] = namespace
         return labels
 
 
@@ -303,13 +346,6 @@ _EMPTY = Subject("pod", ObjectMeta(), True, {}, pod_metadata=ObjectMeta(), spec=
 
 # What stands for a Namespace that is not known.
 _UNKNOWN = Namespace("", {}, {})
-
-# The annotations that can make the injector refuse a Pod.
-_REFUSING = {"close_wait_needs_root": CLOSE_WAIT, "invalid_log_http_headers": f"{PREFIX}proxy-log-http-headers"}
-
-
-def _annotations(namespace: Namespace | None) -> Mapping[str, str]:
-    return namespace.annotations if namespace is not None else {}
 
 
 def _is_seen_again(subject: Subject, verdict: Decision) -> bool:
@@ -324,7 +360,17 @@ def _texts(findings: list[Finding], subject: Subject) -> list[str]:
     return [finding.warning for finding in silenced(findings, subject.pod_annotations)]
 
 
-def _refuse(refusal: Refusal, facts: dict[str, str]) -> Answer:
+def read_or_answer(request: AdmissionRequest) -> Subject | Answer:
+    """The subject of a request; or the answer, where there is no object or it cannot be read."""
+    if not request.has_object:
+        return Answer(reason="no_object", message="there is no object to change", audit={"decision": "unchanged"})
+    try:
+        return read(request)
+    except Refusal as refusal:
+        return _refuse(refusal)
+
+
+def _refuse(refusal: Refusal) -> Answer:
     answer = deny(
         refusal.message,
         code=refusal.code,
@@ -332,5 +378,4 @@ def _refuse(refusal: Refusal, facts: dict[str, str]) -> Answer:
         reason=refusal.reason,
     )
     answer.audit = {"decision": answer.decision, "reason": f"{refusal.reason}: {refusal.message}"}
-    answer.facts = facts
     return answer

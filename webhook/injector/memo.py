@@ -72,7 +72,7 @@ class Memo:
             self._kept.popitem(last=False)
 
 
-def key(subject: Subject, namespace: Namespace, workload: tuple[str, str] | None, namespace_name: str) -> bytes | None:
+def key(subject: Subject, namespace: Namespace, workload: tuple[str, str] | None) -> bytes | None:
     """Everything that the injection of a Pod depends on, beside the configuration; None for a template of one.
 
     As one text: that is compared and hashed in one go, however much it holds.
@@ -83,7 +83,7 @@ def key(subject: Subject, namespace: Namespace, workload: tuple[str, str] | None
     first = subject.containers[0] if subject.containers else None
     of_namespace, context = namespace.annotations, spec.security_context
     parts = (
-        namespace_name,
+        namespace.name,
         workload,
         [item for item in annotations.items() if item[0].startswith(COUNTING)],
         [item for item in of_namespace.items() if item[0].startswith(COUNTING)],

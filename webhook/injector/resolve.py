@@ -53,9 +53,11 @@ class Resolved:
     def tell(self, annotation: str, at_namespace: bool, sentence: str) -> None:
         """Note what is wrong with the value of an annotation. `sentence` goes on after its key (and the Namespace)."""
         if at_namespace:
-            self.findings.append(rules.SETTING.at((), f"{annotation} on Namespace {self.namespace} {sentence}"))
+            message = f"{annotation} on Namespace {self.namespace} {sentence}"
+            self.findings.append(rules.SETTING.at((), message, annotation))
         else:
-            self.findings.append(rules.SETTING.at(("metadata", "annotations", annotation), f"{annotation} {sentence}"))
+            path = ("metadata", "annotations", annotation)
+            self.findings.append(rules.SETTING.at(path, f"{annotation} {sentence}", annotation))
 
 
 class Resolver:
@@ -92,6 +94,16 @@ class Resolver:
     def known(self) -> frozenset[str]:
         """The annotations that set something at this release line."""
         return self._known
+
+    @property
+    def rows(self) -> list[Setting]:
+        """The settings of this release line, in the order in which one annotation hides another of the same field."""
+        return list(self._rows.values())
+
+    @property
+    def inheritable(self) -> frozenset[str]:
+        """The annotations that a Pod takes over from its Namespace."""
+        return self._inherited
 
     def resolve(self, subject: Subject, namespace: Namespace, inherited: dict[str, str]) -> Resolved:
         """The settings of a Pod that is injected, given what it inherits."""
@@ -153,7 +165,7 @@ class Resolver:
             f"{_cut(amount)} or {'less' if is_request else 'more'}"
         )
         out.findings.append(
-            rules.OVER_LIMIT.at(("metadata", "annotations", annotation) if at == "pod" else (), sentence)
+            rules.OVER_LIMIT.at(("metadata", "annotations", annotation) if at == "pod" else (), sentence, annotation)
         )
 
     def _tell_what_is_not_inherited(self, pod: Mapping[str, str], namespace: Namespace, out: Resolved) -> None:
@@ -161,7 +173,7 @@ class Resolver:
         for key in namespace.annotations:
             if key in self._rows and key not in self._inherited and key not in pod and key not in OTHERS:
                 sentence = f"{key} on Namespace {namespace.name} has no effect, Pods do not inherit it: {_ON_TEMPLATE}"
-                out.findings.append(rules.NOT_INHERITED.at((), sentence))
+                out.findings.append(rules.NOT_INHERITED.at((), sentence, key))
 
     def _apply(self, row: Setting, annotations: Mapping[str, str], subject: Subject, out: Resolved) -> None:
         text = annotations[row.annotation]

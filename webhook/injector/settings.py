@@ -25,6 +25,7 @@ TRACE_NAMES = ("app.kubernetes.io/instance", "app.kubernetes.io/name")
 ADDITIONAL_ENV = f"{PREFIX}proxy-additional-env"
 DEBUG = f"{PREFIX}enable-debug-sidecar"
 CLOSE_WAIT = f"{PREFIX}close-wait-timeout"
+LOG_HTTP_HEADERS = f"{PREFIX}proxy-log-http-headers"
 POD_INBOUND_PORTS = f"{PREFIX}pod-inbound-ports"
 
 INBOUND_POLICIES = (
@@ -180,7 +181,7 @@ SETTINGS = (
     ),
     Setting(f"{PREFIX}proxy-admin-shutdown", "shutdown_endpoint", _switch),
     Setting(f"{PREFIX}proxy-log-level", "log_level"),
-    Setting(f"{PREFIX}proxy-log-http-headers", "log_http_headers"),
+    Setting(LOG_HTTP_HEADERS, "log_http_headers"),
     Setting(f"{PREFIX}proxy-log-format", "log_format", odd=_odd_log_format),
     Setting(f"{PREFIX}proxy-require-identity-inbound-ports", "require_identity_ports", odd=_odd_port_list),
     Setting(f"{PREFIX}proxy-metrics-hostname-labels", "hostname_labels", parse_bool),

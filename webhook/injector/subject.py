@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import msgspec
+import orjson
 
 from webhook.injector.lenient import put_right
 from webhook.injector.pod import Container, ObjectMeta, OwnerReference, Pod, PodSpec, Service, ServicePort, VolumeMount
 from webhook.injector.refusal import Refusal
 from webhook.review import JSON, AdmissionRequest, ReviewError
+
+Text = bytes | memoryview | msgspec.Raw
 
 SERVICE_ACCOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 
@@ -62,6 +65,23 @@ class Subject:
     init_probe_ports: list[int] = field(default_factory=list)
     service_ports: list[ServicePort] = field(default_factory=list)
 
+    @classmethod
+    def of(cls, kind: str, object: Any) -> Subject:
+        """The subject that an object is, found and checked.
+
+        `object` is the object's JSON text, or what such text is parsed to. `kind` (in any case) counts for an object
+        that does not name its own. Raises `Refusal` for a wrong type in a field that the injector reads.
+        """
+        if isinstance(object, Text):
+            subject = _of_text(kind, object)
+            if subject is not None:
+                return subject
+            try:
+                object = orjson.loads(memoryview(object))
+            except orjson.JSONDecodeError as error:
+                raise Refusal(f"the object is not JSON: {error}", "malformed_object") from None
+        return _of_parsed(kind, object)
+
     @property
     def is_pod(self) -> bool:
         """Whether it is a Pod itself, not a workload with a template of one."""
@@ -88,36 +108,39 @@ class Subject:
 
 
 def read(request: AdmissionRequest) -> Subject:
-    """Find the Pod and check what the injector reads. Raises `Refusal` for a wrong type."""
-    view = request.view
-    if isinstance(view, Subject):
-        return view
+    """The subject of a request, read once: each call reads anew. Raises `Refusal` for a wrong type."""
+    if len(request.raw):
+        subject = _of_text(request.kind.kind, request.raw)
+        if subject is not None:
+            return subject
     try:
-        subject = _read(request)
+        body = request.object
     except ReviewError as error:
         raise Refusal(error.message, "malformed_object") from None
-    request.view = subject
-    if not request.name:
-        request.name = subject.name
-    return subject
+    return _of_parsed(request.kind.kind, body)
 
 
-def _read(request: AdmissionRequest) -> Subject:
-    if request.raw and request.kind.kind == "Pod":
-        try:
-            pod = _POD.decode(request.raw)
-        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-            pass
-        else:
-            if pod.kind is None or pod.kind == "Pod":
-                return _with_pod(_subject("pod", pod.metadata), pod)
-    body = request.object
+def _of_text(kind: str, text: Text) -> Subject | None:
+    """A Pod, decoded straight from its text; None for other kinds, and where that fails."""
+    if kind != "Pod":
+        return None
+    try:
+        pod = _POD.decode(text)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return None
+    if pod.kind is not None and pod.kind != "Pod":
+        return None
+    return _with_pod(_subject("pod", pod.metadata), pod)
+
+
+def _of_parsed(kind: str, body: Any) -> Subject:
     if body is None:
         body = {}
     if not isinstance(body, dict):
-        # For the words.
+        # Raises: an object of any kind is a JSON object.
         _convert(body, Pod, "")
-    kind = kind_of(request)
+    stated = body.get("kind")
+    kind = (stated if isinstance(stated, str) and stated else kind).lower()
     if kind == "service":
         service = _convert(body, Service, "")
         subject = _subject(kind, service.metadata)
@@ -130,13 +153,6 @@ def _read(request: AdmissionRequest) -> Subject:
     subject = _subject(kind, None if metadata is None else _convert(metadata, ObjectMeta, "metadata"))
     prefix = TEMPLATES.get(kind)
     return subject if prefix is None else _with_template(subject, body, prefix)
-
-
-def kind_of(request: AdmissionRequest) -> str:
-    """The object's kind in lower case: as it says itself, else as the request says."""
-    body = request.object
-    stated = body.get("kind") if isinstance(body, dict) else None
-    return stated.lower() if isinstance(stated, str) and stated else request.kind.kind.lower()
 
 
 def _subject(kind: str, metadata: ObjectMeta | None) -> Subject:
@@ -152,12 +168,12 @@ def _with_template(subject: Subject, body: JSON, prefix: str) -> Subject:
     absent = []
     for part in prefix.split("/")[1:]:
         at = f"{at}.{part}".removeprefix(".")
-        found = node.get(part)
-        if found is not None and not isinstance(found, dict):
-            _convert(found, Pod, at)
-        if found is None:
+        below = node.get(part)
+        if below is not None and not isinstance(below, dict):
+            _convert(below, Pod, at)
+        if below is None:
             absent.append(f"/{at.replace('.', '/')}")
-        node = found or {}
+        node = below or {}
         put_right(node.get("replicas"), int, f"{at}.replicas")
     subject.prefix = prefix
     subject.absent = tuple(absent)

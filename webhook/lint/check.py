@@ -253,6 +253,6 @@ def _annotations(body: Any) -> dict[str, Any]:
 
 
 def _report(each: Object, findings: list[Finding]) -> Iterator[Reported]:
-    for rule, path, message, severity in findings:
+    for rule, path, message, severity, _ in findings:
         line, column = each.document.position((*each.at, *path))
         yield Reported(each.document.file, line, column, rule, severity, render_path(path), message, each.identity)

@@ -207,7 +207,7 @@ class Admission:
             "webhook": name,
             "kind": request.kind.kind,
             "namespace": request.namespace,
-            "name": request.name or _generated_name(request),
+            "name": request.name or answer.name or _generated_name(request),
             "operation": request.operation,
             "decision": answer.decision,
             "reason": answer.reason,

@@ -15,9 +15,8 @@ from webhook.cluster import owners
 from webhook.cluster.interface import Cluster, ClusterError, Events
 from webhook.injector.advice.objects import Advisor
 from webhook.injector.advice.rules import OWNER_UNKNOWN
-from webhook.injector.inject import Injector
-from webhook.injector.refusal import Refusal
-from webhook.injector.subject import Subject, read
+from webhook.injector.inject import Injector, read_or_answer
+from webhook.injector.subject import Subject
 from webhook.kube.objects import Namespace, ObjectReference
 from webhook.policy.registry import LINKERD
 from webhook.policy.targets import GATEWAY, POLICY
@@ -67,19 +66,18 @@ class ProxyInjector:
             except ClusterError as error:
                 code, reason = _STATUS[error.reason]
                 return deny(error.message, code=code, status_reason=reason, reason=f"namespace_{error.reason}")
-        owner, problem = await self._workload(request)
-        return self._decide(request, namespace, owner, problem)
+        subject = read_or_answer(request)
+        if isinstance(subject, Answer):
+            return subject
+        owner, problem = await self._workload(subject, request.namespace)
+        return self._decide(request, subject, namespace, owner, problem)
 
-    async def _workload(self, request: AdmissionRequest) -> tuple[ObjectReference | None, str]:
-        try:
-            subject = read(request)
-        except Refusal:
-            # Said by the injector, which finds the same.
-            return None, ""
+    async def _workload(self, subject: Subject, namespace: str) -> tuple[ObjectReference | None, str]:
+        """What a Pod belongs to, and what kept it from being found out."""
         if not subject.is_pod or not subject.owners:
             return None, ""
         direct = [
-            ObjectReference(o.api_version or "", o.kind or "", request.namespace, o.name or "", o.uid or "")
+            ObjectReference(o.api_version or "", o.kind or "", namespace, o.name or "", o.uid or "")
             for o in subject.owners
         ]
         owner, settled = owners.known_workload(self._cluster, direct)
@@ -88,16 +86,23 @@ class ProxyInjector:
         return await owners.find_workload(self._cluster, owner)
 
     def _decide(
-        self, request: AdmissionRequest, namespace: Namespace, owner: ObjectReference | None, problem: str
+        self,
+        request: AdmissionRequest,
+        subject: Subject,
+        namespace: Namespace,
+        owner: ObjectReference | None,
+        problem: str,
     ) -> Answer:
         workload = (owner.kind.lower(), owner.name) if owner is not None else None
         injector = self._injector.value
-        answer = injector.decide(request, namespace, workload)
+        answer = injector.decide(subject, namespace, workload)
+        answer.name = subject.name
         if owner is not None:
             answer.workload = f"{owner.kind}/{owner.name}"
         if problem:
             answer.warnings.append(OWNER_UNKNOWN.at((), problem).warning)
-        answer.warnings += _about_service(injector, request, namespace)
+        if subject.kind == "service":
+            answer.warnings += _about_service(injector, request, namespace)
         if owner is not None and self._events is not None and not request.dry_run:
             answer.effects += [partial(self._events.record, owner, *event) for event in answer.events]
         return answer
@@ -105,9 +110,6 @@ class ProxyInjector:
 
 def _about_service(injector: Injector, request: AdmissionRequest, namespace: Namespace) -> list[str]:
     """What there is to say about a Service; most have no annotation or label of Linkerd's."""
-    subject = request.view
-    if not isinstance(subject, Subject) or subject.kind != "service":
-        return []
     if not is_concerned(request.object, (), None):
         return []
     return [finding.warning for finding in about(Advisor(injector), "service", request.object, (), namespace)]

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.unit.documentation.pages import ROOT, tokens
-from tests.unit.injector.builders import ANCHORS, SERVICE_ACCOUNT, pod, request, values
+from tests.unit.injector.builders import ANCHORS, SERVICE_ACCOUNT, answer_to, pod, request, values
 from webhook.injector.decision import SENTENCES
 from webhook.injector.inject import Injector
 from webhook.kube.objects import Namespace
@@ -71,7 +71,7 @@ def answer(block: str) -> Answer:
         else:
             mesh_values = merged(mesh_values, document)
     mesh = Mesh.load(yaml.safe_dump(mesh_values).encode(), ANCHORS)
-    return Injector(mesh).decide(request(admitted(body)), Namespace("shop", annotations, {}), None)
+    return answer_to(request(admitted(body)), Injector(mesh), Namespace("shop", annotations, {}))
 
 
 def admitted(body: JSON) -> JSON:

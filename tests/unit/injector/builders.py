@@ -10,7 +10,7 @@ from typing import Any
 import jsonpatch
 import yaml
 
-from webhook.injector.inject import Injector
+from webhook.injector.inject import Injector, read_or_answer
 from webhook.kube.objects import Namespace
 from webhook.mesh.config import Mesh
 from webhook.mesh.defaults import default_values
@@ -156,10 +156,18 @@ def decide(
     It is the same for an object that comes as text and for one that comes parsed, and with nothing in memory.
     """
     using, within = using or injector(), Namespace("shop", namespace or {}, labels or {})
-    answer = using.decide(request(body, **options), within, workload)
-    parsed = Injector(using.mesh).decide(request(deepcopy(body), parsed=True, **options), within, workload)
+    answer = answer_to(request(body, **options), using, within, workload)
+    parsed = answer_to(request(deepcopy(body), parsed=True, **options), Injector(using.mesh), within, workload)
     assert parsed == answer
     return answer
+
+
+def answer_to(
+    asked: AdmissionRequest, using: Injector, namespace: Namespace, workload: tuple[str, str] | None = None
+) -> Answer:
+    """The injector's answer to a request about an object in this Namespace."""
+    subject = read_or_answer(asked)
+    return subject if isinstance(subject, Answer) else using.decide(subject, namespace, workload)
 
 
 def patched(body: Any, answer: Answer) -> Any:

@@ -6,7 +6,18 @@ from typing import Any
 
 import pytest
 
-from tests.unit.injector.builders import EDGE, INJECT, LINES, STABLE, container, decide, injector, pod, request
+from tests.unit.injector.builders import (
+    EDGE,
+    INJECT,
+    LINES,
+    STABLE,
+    answer_to,
+    container,
+    decide,
+    injector,
+    pod,
+    request,
+)
 from webhook.injector import decision
 from webhook.injector.decision import Decision
 from webhook.injector.subject import read
@@ -307,7 +318,7 @@ class TestWhatIsSaid:
     def test_the_operation_does_not_matter(self, line: str, operation: str) -> None:
         asked = request(plain_pod("enabled"))
         asked.operation = operation
-        assert injector(line).decide(asked, Namespace("shop", {}, {}), None).decision == "injected"
+        assert answer_to(asked, injector(line), Namespace("shop", {}, {})).decision == "injected"
 
     def test_where_there_is_no_object_nothing_is_changed(self, line: str) -> None:
         answer = decide(None, injector(line), namespace={INJECT: "enabled"})

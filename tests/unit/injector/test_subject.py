@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from copy import deepcopy
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from tests.unit.injector.builders import ENABLED, INJECT, LINES, container, decide, injector, patched, pod, request
-from webhook.injector.subject import kind_of, read
+from tests.unit.injector.builders import (
+    ENABLED,
+    INJECT,
+    LINES,
+    answer_to,
+    container,
+    decide,
+    injector,
+    patched,
+    pod,
+    request,
+)
+from webhook.injector.refusal import Refusal
+from webhook.injector.subject import Subject, read
 from webhook.kube.objects import Namespace
 from webhook.review import JSON, AdmissionRequest, ReviewError, parse
 
@@ -247,11 +260,11 @@ class TestWhatIsTakenAsItComes:
 
 class TestReading:
     def test_the_object_says_its_kind_before_the_request(self) -> None:
-        assert kind_of(request({"kind": "StatefulSet"}, kind="Pod")) == "statefulset"
+        assert Subject.of("Pod", {"kind": "StatefulSet"}).kind == "statefulset"
 
     @pytest.mark.parametrize("kind", [None, "", 5])
     def test_the_request_says_it_where_the_object_does_not(self, kind: Any) -> None:
-        assert kind_of(request({"kind": kind}, kind="Pod")) == "pod"
+        assert Subject.of("Pod", {"kind": kind}).kind == "pod"
 
     def test_a_name_that_is_yet_to_be_chosen_is_known_by_its_beginning(self) -> None:
         assert read(request({"metadata": {"generateName": "web-"}})).name == "web-"
@@ -262,7 +275,7 @@ class TestReading:
         "text", [b'{"spec":{"containers":[{"image":"\xff\xfe"}]}}', b'{"metadata":{"annotations":{"a":"\xc3"}}}']
     )
     def test_bytes_that_are_no_utf_8_are_refused_where_they_are_read(self, text: bytes) -> None:
-        answer = injector().decide(around(text), Namespace("shop", ENABLED, {}), None)
+        answer = answer_to(around(text), injector(), Namespace("shop", ENABLED, {}))
         assert (answer.allowed, answer.reason) == (False, "malformed_object")
         assert answer.message.startswith("request.object is not JSON: ")
 
@@ -276,6 +289,17 @@ class TestReading:
     def test_ten_thousand_levels_are_no_json_to_us(self, before: bytes, after: bytes) -> None:
         with pytest.raises(ReviewError, match="depth limit exceeded"):
             around(before + after)
+
+    @pytest.mark.parametrize("kind", ["Pod", "pod", "Deployment"])
+    def test_text_that_is_not_json_is_refused(self, kind: str) -> None:
+        with pytest.raises(Refusal, match="the object is not JSON: "):
+            Subject.of(kind, b'{"spec":')
+
+    @pytest.mark.parametrize("body", [pod(), {"kind": "Deployment", "spec": {"template": pod()}}, {"kind": "Service"}])
+    def test_an_object_is_the_same_as_text_and_parsed(self, body: JSON) -> None:
+        text = json.dumps(body).encode()
+        assert Subject.of(body["kind"], text) == Subject.of(body["kind"], body)
+        assert Subject.of(body["kind"], memoryview(text)) == Subject.of(body["kind"], body)
 
     def test_of_two_keys_of_one_name_the_last_counts(self) -> None:
         text = b'{"spec":{"hostNetwork":true},"spec":{"hostNetwork":false},"metadata":{"labels":{"a":"1","a":"2"}}}'

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-import msgspec
 import orjson
 
 from webhook.findings.finding import Finding, Path, render_path, show
@@ -20,10 +19,9 @@ from webhook.injector.advice import keys, pods, rules, surroundings
 from webhook.injector.decision import INJECT
 from webhook.injector.inject import Injector
 from webhook.injector.refusal import Refusal
-from webhook.injector.subject import Subject, read
+from webhook.injector.subject import Subject
 from webhook.kube.objects import Namespace
 from webhook.mesh.spared import ADMISSION
-from webhook.review import AdmissionRequest, GroupVersionKind
 
 _PORT_NAME: Final = re.compile(r"[a-z0-9-]*[a-z][a-z0-9-]*", re.ASCII)
 _NOTHING: Final[Mapping[str, Any]] = {}
@@ -165,9 +163,8 @@ def subject_of(pod: Mapping[str, Any], *, template: bool = False) -> Subject:
     body: Any = {"kind": "Pod", "metadata": metadata, "spec": pod.get("spec")}
     # What is nested too deeply, or has a number of too many digits, is read as it is, which takes longer.
     with suppress(orjson.JSONEncodeError):
-        body = msgspec.Raw(orjson.dumps(body))
-    kind = GroupVersionKind("", "v1", "Pod")
-    return read(AdmissionRequest("", "", kind, kind, object=body))
+        body = orjson.dumps(body)
+    return Subject.of("Pod", body)
 
 
 def _at(body: Any, path: Path) -> Mapping[str, Any]:

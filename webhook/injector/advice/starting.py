@@ -30,7 +30,8 @@ def check(facts: Facts) -> Iterator[Finding]:
     for annotation, (text, _) in facts.sources.items():
         about = _ABOUT.get(annotation)
         if about is not None and len(text) <= _LONGEST:
-            yield from about(facts, annotation, text)
+            for finding in about(facts, annotation, text):
+                yield finding._replace(annotation=annotation)
 
 
 def _entries(text: str) -> list[str]:
