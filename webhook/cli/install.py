@@ -28,7 +28,7 @@ JSON = dict[str, Any]
 
 def setting_options(command: F) -> F:
     """A flag for each setting that has one."""
-    for setting in reversed([each for each in SETTINGS if each.flag]):
+    for setting in reversed([setting for setting in SETTINGS if setting.flag]):
         command = click.option(setting.flag, _name(setting), **_shape(setting))(command)
     return command
 
@@ -116,13 +116,13 @@ def install(
     for file in values_file:
         values = merged(values, _read_values(file))
     values = _with_flags(values, settings, image, ca_bundle)
-    for each in assignments:
+    for assignment in assignments:
         try:
-            values = assign(values, each)
+            values = assign(values, assignment)
         except AssignError as error:
             raise _Unusable([str(error)]) from None
     rendered = _rendered(values, linkerd_namespace, kube_version)
-    notes = [] if ignore_cluster else _look(values, rendered, linkerd_namespace, kubeconfig)
+    notes = [] if ignore_cluster else _checked(values, rendered, linkerd_namespace, kubeconfig)
 
     from webhook.install.output import write
 
@@ -153,16 +153,16 @@ def _read_values(file: Path) -> JSON:
     from webhook.yaml import objects
 
     try:
-        found = objects.read(file.read_text(encoding="utf-8-sig"))
+        values = objects.read(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise _Unusable([f"cannot read --values-file {file}: {error.strerror}"]) from None
     except objects.Broken as broken:
         raise _Unusable([f"--values-file {file} is not YAML: line {broken.line}: {broken.message}"]) from None
     except UnicodeDecodeError:
         raise _Unusable([f"--values-file {file} is not YAML: save it as UTF-8"]) from None
-    if found is not None and not isinstance(found, dict):
+    if values is not None and not isinstance(values, dict):
         raise _Unusable([f"--values-file {file} does not hold settings: write them as in replicas: 2"])
-    return found or {}
+    return values or {}
 
 
 # A colon with a slash behind it belongs to a registry's port.
@@ -187,12 +187,12 @@ def _with_flags(values: JSON, settings: dict[str, Any], image: str | None, ca_bu
 
 def _parts(image: str) -> dict[str, str]:
     """Repository, tag and digest of `--image`."""
-    found = _IMAGE.fullmatch(image)
-    parts = {key: found[key] for key in ("repository", "tag", "digest")} if found else {"repository": image}
+    match = _IMAGE.fullmatch(image)
+    parts = {key: match[key] for key in ("repository", "tag", "digest")} if match else {"repository": image}
     # What is given must not be empty: `name:` is not a name without a tag.
     wrong = [f"{key} is empty" for key, part in parts.items() if part == ""]
     given = {key: part or "" for key, part in parts.items()}
-    wrong += [each.removeprefix("image.") for each in problems({"image": given})]
+    wrong += [problem.removeprefix("image.") for problem in problems({"image": given})]
     if wrong:
         example = "write NAME[:TAG][@DIGEST], such as registry.example.org/linkerd-webhook:0.1.0"
         raise _Unusable([f'--image "{image}": {example} ({"; ".join(wrong)})'])
@@ -200,10 +200,10 @@ def _parts(image: str) -> dict[str, str]:
 
 
 def _at(values: JSON, path: str) -> Sequence[Any]:
-    found: Any = values
+    value: Any = values
     for key in path.split("."):
-        found = found.get(key) if isinstance(found, dict) else None
-    return found if isinstance(found, list) else ()
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, list) else ()
 
 
 def _read_bundle(file: Path) -> str:
@@ -220,36 +220,36 @@ def _read_bundle(file: Path) -> str:
 def _rendered(values: JSON, namespace: str, kube_version: str | None) -> Rendered:
     from webhook.install.render import NEWEST, OLDEST, conflicts, render
 
-    found = problems(values)
-    # A setting that null took away has no value.
-    missing = [each.path for each in SETTINGS if not _has(values, each.path)]
-    found += [f"{each}: null is not allowed: write a value, or leave it out" for each in missing]
+    wrong = problems(values)
+    # A setting that was set to null has no value.
+    missing = [setting.path for setting in SETTINGS if not _has(values, setting.path)]
+    wrong += [f"{path}: null is not allowed: write a value, or leave it out" for path in missing]
     version = NEWEST
     if kube_version is not None:
         numbers = re.fullmatch(r"v?(\d+)\.(\d+)(\.\d+)?([-+].*)?", kube_version)
         version = (int(numbers[1]), int(numbers[2])) if numbers else (0, 0)
         if version < OLDEST:
-            found.append(f'--kube-version "{kube_version}": write X.Y, {OLDEST[0]}.{OLDEST[1]} or newer')
-    if not found:
-        found = [*conflicts(values), *excessive(values)]
-    if found:
-        raise _Unusable(found)
+            wrong.append(f'--kube-version "{kube_version}": write X.Y, {OLDEST[0]}.{OLDEST[1]} or newer')
+    if not wrong:
+        wrong = [*conflicts(values), *excessive(values)]
+    if wrong:
+        raise _Unusable(wrong)
     return render(values, namespace, version)
 
 
 def _has(values: JSON, path: str) -> bool:
-    found: Any = values
+    value: Any = values
     for key in path.split("."):
-        if not isinstance(found, dict):
-            # Told already, as no object.
+        if not isinstance(value, dict):
+            # That it is not an object was reported already.
             return True
-        if key not in found:
+        if key not in value:
             return False
-        found = found[key]
+        value = value[key]
     return True
 
 
-def _look(values: JSON, rendered: Rendered, namespace: str, kubeconfig: Path | None) -> list[str]:
+def _checked(values: JSON, rendered: Rendered, namespace: str, kubeconfig: Path | None) -> list[str]:
     """Check the cluster, and exit where something stands in the way; returns notes."""
     from webhook.diagnosis.finding import Finding, errors, lines, notes
     from webhook.diagnosis.installation.checks import check
@@ -306,9 +306,9 @@ def _with_cluster(kubeconfig: Path | None, work: Callable[[ApiServer], Awaitable
 
 
 def _tell(values: JSON, rendered: Rendered, namespace: str, notes: Sequence[str]) -> None:
-    """What the objects do not say of themselves."""
-    for each in rendered.left_out:
-        _say(f"left out: {each}")
+    """Print what the objects themselves do not tell."""
+    for reason in rendered.left_out:
+        _say(f"left out: {reason}")
     for note in notes:
         _say(f"note: {note}")
     _say("identity and destination come from Linkerd's own control plane, which stays")

@@ -36,7 +36,7 @@ class Server:
 
     @property
     def where(self) -> str:
-        """How people find it."""
+        """Its kind and name, for messages."""
         return f"Deployment {self.namespace}/{self.name}"
 
 
@@ -72,37 +72,38 @@ def _server(deployment: JSON, pod: JSON, targets: list[Any], service: Service) -
 
 
 def _targets(service: JSON) -> list[Any]:
-    return [each.get("targetPort", each.get("port")) for each in map(_dict, _list(service.get("ports")))]
+    return [port.get("targetPort", port.get("port")) for port in map(_dict, _list(service.get("ports")))]
 
 
 def _container(pod: JSON, targets: list[Any]) -> JSON:
-    """The container that listens where the Service leads, else the first."""
-    containers = [_dict(each) for each in _list(pod.get("containers"))]
-    for each in containers:
-        ports = [_dict(port) for port in _list(each.get("ports"))]
+    """The container with a port that the Service targets, else the first."""
+    containers = [_dict(container) for container in _list(pod.get("containers"))]
+    for container in containers:
+        ports = [_dict(port) for port in _list(container.get("ports"))]
         if any(port.get(key) in targets for port in ports for key in ("name", "containerPort")):
-            return each
+            return container
     return containers[0] if containers else {}
 
 
 def _flag(arguments: list[Any], name: str) -> str:
     """A flag's value, in each form in which it is given: `--name=x`, `--name x`, and with one dash; the last counts."""
-    found = ""
-    for index, each in enumerate(map(str, arguments)):
-        flag, equals, value = each.partition("=")
+    given = ""
+    for index, argument in enumerate(map(str, arguments)):
+        flag, equals, value = argument.partition("=")
         if flag in (f"--{name}", f"-{name}"):
-            found = value if equals else str(arguments[index + 1]) if index + 1 < len(arguments) else ""
-    return found
+            given = value if equals else str(arguments[index + 1]) if index + 1 < len(arguments) else ""
+    return given
 
 
 def _mounted(pod: JSON, container: JSON, folder: str) -> str:
     """The Secret that is mounted as a folder."""
-    mounts = [_dict(each) for each in _list(container.get("volumeMounts"))]
-    name = next((each.get("name") for each in mounts if str(each.get("mountPath")).rstrip("/") == folder), None)
-    volume = next((each for each in map(_dict, _list(pod.get("volumes"))) if name and each.get("name") == name), {})
-    projected = [_dict(_dict(each).get("secret")) for each in _list(_dict(volume.get("projected")).get("sources"))]
-    names = [_dict(volume.get("secret")).get("secretName"), *(each.get("name") for each in projected)]
-    return str(next((each for each in names if each), ""))
+    mounts = [_dict(mount) for mount in _list(container.get("volumeMounts"))]
+    name = next((mount.get("name") for mount in mounts if str(mount.get("mountPath")).rstrip("/") == folder), None)
+    volumes = [_dict(volume) for volume in _list(pod.get("volumes"))]
+    volume = next((volume for volume in volumes if name and volume.get("name") == name), {})
+    projected = [_dict(_dict(source).get("secret")) for source in _list(_dict(volume.get("projected")).get("sources"))]
+    secrets = [_dict(volume.get("secret")).get("secretName"), *(secret.get("name") for secret in projected)]
+    return str(next((secret for secret in secrets if secret), ""))
 
 
 def _why(status: JSON) -> Iterator[str]:

@@ -79,9 +79,19 @@ class Entry:
         return self.kind, self.configuration
 
     @property
+    def where(self) -> str:
+        """The configuration, as messages name it."""
+        return f"{self.kind} {self.configuration}"
+
+    @property
+    def path(self) -> str:
+        """The path of the caBundle in the configuration."""
+        return f"webhooks[{self.index}].clientConfig.caBundle"
+
+    @property
     def field(self) -> str:
         """The caBundle's field, for a message."""
-        return f"{self.kind} {self.configuration}: webhooks[{self.index}].clientConfig.caBundle"
+        return f"{self.where}: {self.path}"
 
 
 def pointing(configuration: JSON, service: Service) -> list[Entry]:

@@ -1,4 +1,4 @@
-"""Who is sent here: configurations that wait for the API server to reach us, and are put into force once it does."""
+"""Webhook configurations that get their rules, or are adopted, once the API server has reached our server."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Duties:
-    """What is to be looked after. `identity` names this replica; `ca` reads the CA certificates (PEM) that somebody
-    else keeps beside the certificate, for where it is not self-managed."""
+    """What a running server looks after. `identity` names this replica; where the certificate is not self-managed, `ca`
+    reads the CA certificates (PEM) beside it, None where there are none."""
 
     service: Service
     identity: str
@@ -49,7 +49,7 @@ class Duties:
 
 
 class Registration:
-    """Gives our own configurations their rules, or points Linkerd's here. Only the leader calls `put_into_force`."""
+    """Gives our own configurations their rules, or adopts Linkerd's. Only the leader calls `put_into_force`."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class Registration:
         configurations: Configurations,
         say: Callable[[str, str], None] = lambda *_: None,
     ) -> None:
-        """`say` is told what stands in the way, by what it is about; "" where nothing does any more."""
+        """`say` is told of a problem by what it is about, and of "" once that is solved."""
         self._api = api
         self._service = duties.service
         self._rules = duties.rules
@@ -67,10 +67,10 @@ class Registration:
         self._say = say
 
     def waiting(self) -> list[Name]:
-        """The configurations that are yet to be put into force."""
-        found = [name for name in self._ours() if self._next(name) is not None]
-        # The mark last: a guard that refuses Pods counts from then on.
-        return found or ([SELF_TEST] if self._marked() is not None else [])
+        """The configurations that still lack their rules, or are not adopted yet."""
+        waiting = [name for name in self._ours() if self._next(name) is not None]
+        # The label of the self-test comes last: from then on, a guard that refuses Pods does so.
+        return waiting or ([SELF_TEST] if self._marked() is not None else [])
 
     def _ours(self) -> tuple[Name, ...]:
         return LINKERD_CONFIGURATIONS if self._adopt else OURS
@@ -84,7 +84,7 @@ class Registration:
         )
 
     async def put_into_force(self) -> None:
-        """Whatever waits, each in one write. The API server must have been seen to reach us just now."""
+        """Write each configuration that waits. The API server must just have reached our server."""
         for name in self.waiting():
             body, what = self._next(name), "adopted" if self._adopt else "put into force"
             if body is None and name == SELF_TEST:
@@ -93,13 +93,13 @@ class Registration:
                 await self._write(name, body, what)
 
     def tell(self) -> None:
-        """Say which of Linkerd's configurations are not adopted, and why."""
+        """Report which of Linkerd's configurations are not adopted, and why."""
         if self._adopt:
             for name in LINKERD_CONFIGURATIONS:
                 self._say(f"adoption of {name[1]}", _why_not(name, self._status(name)))
 
     def _next(self, name: Name) -> JSON | None:
-        """What a configuration is to be, None where it is that, or cannot be written yet."""
+        """What is to be written to a configuration, None for nothing, or not yet."""
         body = self._configurations.get(name)
         bundle = self._bundle()
         if body is None or not bundle:
@@ -108,20 +108,21 @@ class Registration:
             if adoption.status(body, self._service) is not AdoptionStatus.FOREIGN:
                 return None
             return adoption.adopted(body, PATHS[name], self._service, encode(bundle))
-        # Only what has the caBundle that the self-test came through with will be answered as that was.
+        # With the caBundle by which the self-test succeeded, requests of this configuration will succeed as well.
         if any(entry.bundle != bundle for entry in pointing(body, self._service)):
             return None
         return with_rules(body, self._rules)
 
     def _marked(self) -> JSON | None:
-        """The self-test's configuration with the mark that the server has been reached; None where it has it, or where
-        the injector is not reached in the same way yet."""
+        """The self-test's configuration with the label that the server has been reached; None where it has the label,
+        or the injector's configuration does not have the same caBundle yet."""
         body, bundle = self._configurations.get(SELF_TEST), self._bundle()
         injector = self._configurations.get(INJECTORS[self._adopt])
         if body is None or injector is None or not bundle or _labels(body).get(REACHED_LABEL) == REACHED:
             return None
-        others = [found for name in self._ours() if (found := self._configurations.get(name)) is not None]
-        if any(entry.bundle != bundle for each in others for entry in pointing(each, self._service)):
+        bodies = [self._configurations.get(name) for name in self._ours()]
+        entries = [entry for ours in bodies if ours is not None for entry in pointing(ours, self._service)]
+        if any(entry.bundle != bundle for entry in entries):
             return None
         return {**body, "metadata": {**body["metadata"], "labels": {**_labels(body), REACHED_LABEL: REACHED}}}
 
@@ -139,7 +140,7 @@ class Registration:
         try:
             await self._api.send("PUT", path(name), body, query={"fieldManager": FIELD_MANAGER})
         except Conflict:
-            # It was changed since it was read, and is looked at again.
+            # It was changed since it was read, and is read again.
             return
         except (ApiError, TimeoutError) as error:
             self._say(name[1], f"{name[0]} {name[1]} could not be {what}, tried again: {explain(error)}")
@@ -149,21 +150,21 @@ class Registration:
 
 
 def _labels(body: JSON) -> JSON:
-    found = body["metadata"].get("labels")
-    return found if isinstance(found, dict) else {}
+    labels = body["metadata"].get("labels")
+    return labels if isinstance(labels, dict) else {}
 
 
 def _why_not(name: Name, status: AdoptionStatus | None) -> str:
-    """What to say about one of Linkerd's configurations that is not adopted; "" where there is nothing to say."""
+    """Why one of Linkerd's configurations is not adopted; "" where it is, or will be."""
     kind, configuration = name
     if status is AdoptionStatus.OVERWRITTEN:
         return (
-            f"{kind} {configuration} was adopted and points elsewhere now: somebody (a Linkerd upgrade?) has written "
-            f"it, and admission goes on there. To adopt it again: {adoption.AGAIN}"
+            f"{kind} {configuration} was adopted and points elsewhere now: somebody, such as an upgrade of Linkerd, "
+            f"has written it since, and requests go there. To adopt it again, run {adoption.AGAIN}"
         )
     if status is AdoptionStatus.CERT_MANAGER:
         return (
             f"{kind} {configuration} is not adopted: cert-manager writes its caBundle (annotation "
-            "cert-manager.io/inject-…): take the annotation away first"
+            "cert-manager.io/inject-…): remove the annotation first"
         )
     return ""

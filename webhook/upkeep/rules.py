@@ -23,8 +23,8 @@ def with_rules(configuration: JSON, rules: Rules) -> JSON | None:
     ]
     if not missing:
         return None
-    found = copy.deepcopy(configuration)
+    changed = copy.deepcopy(configuration)
     for index in missing:
-        webhook = found["webhooks"][index]
+        webhook = changed["webhooks"][index]
         webhook["rules"] = [dict(rule) for rule in rules[webhook["name"]]]
-    return found
+    return changed

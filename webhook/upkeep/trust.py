@@ -1,4 +1,4 @@
-"""Whether who is sent here will trust what is served here: each caBundle that points at our Service, tried."""
+"""Checks that every caBundle that points at our Service trusts the certificate that this replica serves."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from collections.abc import Callable, Collection
 
 from certs.handshake import trusted
 from certs.tls import ServedCertificate, server_context
+from webhook.diagnosis.certificates import ca_bundles
+from webhook.diagnosis.finding import Finding
 from webhook.kube.webhookconfigurations import Entry, Name, pointing
 from webhook.upkeep.watched_configurations import Configurations
 
-# Outcomes of handshakes that are kept, and for how many seconds: certificates expire.
+# How many outcomes of handshakes are kept, and for how many seconds: certificates expire.
 KEPT = 64
 FRESH = 60.0
 
 
 class Trust:
-    """Asked by the readiness probe, so it answers from what is known."""
+    """The readiness probe asks for it, so it answers without I/O, from the watched configurations."""
 
     def __init__(
         self,
@@ -26,7 +28,7 @@ class Trust:
         counted: Callable[[], Collection[Name]] = tuple,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`counted`: the configurations that readiness hangs on. Where none of these points here, all that do count."""
+        """`counted`: the configurations that readiness depends on; where none of them points here, all that do."""
         self._certificate = certificate
         self._configurations = configurations
         self._counted = counted
@@ -35,10 +37,10 @@ class Trust:
         self._tried: dict[tuple[int, bytes], tuple[float, str]] = {}
 
     def problem(self) -> str:
-        """Why nobody should be sent here; "" where who is sent here trusts what is served.
+        """Why this replica should get no requests; "" where the caBundles trust what it serves.
 
-        At first every caBundle that counts has to. Later one is enough: a caBundle that somebody has spoilt is no
-        replica's fault, and all of them unready would take down what the other caBundles are for.
+        At first every caBundle that counts has to. Later one is enough: where somebody has overwritten a caBundle,
+        making every replica unready would also end the webhooks whose caBundles are right.
         """
         leaf = self._certificate.leaf
         if leaf is None:
@@ -46,23 +48,24 @@ class Trust:
         if not self._configurations.synced:
             return self._configurations.problem or "the webhook configurations are not listed yet"
         entries = self._entries()
-        problems = [self._say(entry, why) for entry in entries if (why := self._try(leaf.serial, entry))]
+        problems = [self._finding(entry, why).text() for entry in entries if (why := self._try(leaf.serial, entry))]
         self._was_trusted = self._was_trusted or not problems
         if not problems or (self._was_trusted and len(problems) < len(entries)):
             return ""
         return problems[0]
 
     def others(self) -> list[str]:
-        """Each caBundle that points here, whoever's it is, and does not trust what is served."""
+        """A sentence for each caBundle that points here, whoever wrote it, and does not trust what is served."""
         leaf = self._certificate.leaf
         if leaf is None:
             return []
-        return [self._say(entry, why) for entry in self._pointing() if (why := self._try(leaf.serial, entry))]
+        reasons = [(entry, self._try(leaf.serial, entry)) for entry in self._pointing()]
+        return [self._finding(entry, why).text() for entry, why in reasons if why]
 
     def refuses(self, chain: bytes, key: bytes) -> str:
-        """Why a pair that is to be served next has to wait: a caBundle trusts what is served, and would not trust it.
+        """Why a pair (PEM) that is to be served next has to wait: a caBundle trusts what is served, but not this pair.
 
-        "" where it need not wait, as nothing is lost by it. Raises `CertificateError` for what is no pair.
+        "" where it need not wait. Raises `CertificateError` where chain and key are not a pair.
         """
         leaf = self._certificate.leaf
         if leaf is None or self._certificate.expired:
@@ -74,7 +77,7 @@ class Trust:
             context = context or server_context(chain, key)
             why = trusted(context, entry.bundle, self._configurations.service.dns_name)
             if why:
-                return self._say(entry, why)
+                return self._finding(entry, why).text()
         return ""
 
     def _entries(self) -> list[Entry]:
@@ -83,20 +86,20 @@ class Trust:
 
     def _pointing(self) -> list[Entry]:
         service = self._configurations.service
-        return [entry for each in self._configurations.all() for entry in pointing(each, service)]
+        return [entry for body in self._configurations.all() for entry in pointing(body, service)]
 
-    def _say(self, entry: Entry, why: str) -> str:
-        name, where = self._configurations.service.dns_name, f"{entry.field} of {entry.webhook}"
+    def _finding(self, entry: Entry, why: str) -> Finding:
         if not entry.bundle:
-            return f"{where} is empty, so nothing is trusted that is served for {name}"
-        return f"{where} does not trust what is served for {name}: {why}"
+            return ca_bundles.empty(entry.where, entry.path, (entry.junk,) if entry.junk else ())
+        name = self._configurations.service.dns_name
+        return ca_bundles.distrusts(entry.where, entry.path, "what this replica serves", name, why)
 
     def _try(self, serial: int, entry: Entry) -> str:
         key, now = (serial, entry.bundle), self._clock()
-        found = self._tried.get(key)
-        if found is None or now - found[0] > FRESH:
+        tried = self._tried.get(key)
+        if tried is None or now - tried[0] > FRESH:
             while len(self._tried) >= KEPT:
                 del self._tried[next(iter(self._tried))]
             why = trusted(self._certificate.context, entry.bundle, self._configurations.service.dns_name)
-            found = self._tried[key] = now, why
-        return found[1]
+            tried = self._tried[key] = now, why
+        return tried[1]

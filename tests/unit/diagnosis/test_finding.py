@@ -6,11 +6,16 @@ import re
 
 import pytest
 
+from webhook.diagnosis import selftest
+from webhook.diagnosis.certificates import ca_bundles
 from webhook.diagnosis.certificates import checks as certificates
-from webhook.diagnosis.finding import Check, Finding, Severity, errors, notes
+from webhook.diagnosis.finding import Check, Finding, Severity, errors, lines, notes
+from webhook.diagnosis.installation import checks as installation
+from webhook.diagnosis.installation import prerequisites
 
 CHECK = Check("secret-there", "the Secret is there")
-CHECKS = [check for room in (certificates,) for check in vars(room).values() if isinstance(check, Check)]
+MODULES = (ca_bundles, certificates, installation, prerequisites, selftest)
+CHECKS = [check for module in MODULES for check in vars(module).values() if isinstance(check, Check)]
 
 
 class TestFinding:
@@ -42,6 +47,15 @@ class TestFinding:
             "message": "is empty",
             "fix": "fill it",
         }
+
+    def test_findings_that_differ_by_their_object_alone_share_a_line_that_names_a_kind_once(self) -> None:
+        objects = ("Secret a/b", "Secret a/c", "Pod a/d")
+        findings = [CHECK.error(where, "", "is missing", "create it") for where in objects]
+        other = CHECK.error("Secret a/e", "data", "is missing", "create it")
+        assert lines([*findings, other]) == [
+            "Secret a/b, a/c, Pod a/d: is missing: create it",
+            "Secret a/e: data: is missing: create it",
+        ]
 
     def test_only_errors_are_errors(self) -> None:
         findings = [make("o", "", "m") for make in (CHECK.note, CHECK.error, CHECK.warning)]

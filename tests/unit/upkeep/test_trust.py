@@ -56,8 +56,7 @@ class TestReadiness:
 
     def test_an_empty_ca_bundle_is_said_to_be_empty(self, certificate: ServedCertificate) -> None:
         assert trust(certificate, b"").problem() == (
-            f"{MUTATING} c0: webhooks[0].clientConfig.caBundle of w is empty, so nothing is trusted that is served for "
-            "linkerd-webhook.linkerd.svc"
+            f"{MUTATING} c0: webhooks[0].clientConfig.caBundle: is empty: nothing is trusted"
         )
 
     def test_one_stale_ca_bundle_is_named_with_its_field(
@@ -65,7 +64,7 @@ class TestReadiness:
     ) -> None:
         problem = trust(certificate, ca.certificate, other_ca.certificate).problem()
         assert f"{MUTATING} c1: webhooks[0].clientConfig.caBundle" in problem
-        assert "does not trust what is served for linkerd-webhook.linkerd.svc" in problem
+        assert "does not trust what this replica serves for linkerd-webhook.linkerd.svc" in problem
 
     def test_an_empty_ca_bundle_trusts_nothing(self, certificate: ServedCertificate) -> None:
         assert "caBundle" in trust(certificate, b"").problem()

@@ -8,6 +8,7 @@ from typing import Final
 
 from certs.inspect import Leaf
 from webhook.diagnosis import fixes
+from webhook.diagnosis.certificates import ca_bundles
 from webhook.diagnosis.certificates.facts import (
     CaBundle,
     CertificateFacts,
@@ -24,8 +25,6 @@ REPLICAS: Final = Check("replicas-ready", "replicas are ready and serve a certif
 CALLED: Final = Check("service-is-called", "a webhook configuration points at the Service")
 STORED: Final = Check("certificate-usable", "every certificate that is stored can be used")
 VALID: Final = Check("certificate-valid", "every certificate that is served is valid now, for the name of the Service")
-FILLED: Final = Check("ca-bundle-filled", "every caBundle holds a certificate")
-TRUSTED: Final = Check("ca-bundle-trusts", "every caBundle trusts every certificate that is served")
 CLEAN: Final = Check("ca-bundle-clean", "caBundles hold nothing but certificates that are valid")
 REACHED: Final = Check("replicas-seen", "every ready replica was asked for its certificate")
 NAMES: Final = Check("certificate-names", "the certificate has all names of the Service")
@@ -164,9 +163,7 @@ def _called(facts: CertificateFacts) -> Iterator[Finding]:
 def _filled(facts: CertificateFacts, ca_bundle: CaBundle) -> Iterator[Finding]:
     if ca_bundle.anchors or (_awaited(facts) and not ca_bundle.junk):
         return
-    junk = "; ".join(ca_bundle.junk)
-    message = f"holds no certificate ({junk})" if junk else "is empty: nothing is trusted"
-    yield FILLED.error(ca_bundle.where, ca_bundle.field, message, _fix_ca_bundle(facts, ca_bundle))
+    yield ca_bundles.empty(ca_bundle.where, ca_bundle.field, ca_bundle.junk, _fix_ca_bundle(facts, ca_bundle))
 
 
 def _trusted(facts: CertificateFacts, server: Replica | KeptCertificate) -> Iterator[Finding]:
@@ -186,9 +183,15 @@ def _trusted(facts: CertificateFacts, server: Replica | KeptCertificate) -> Iter
     for ca_bundle in facts.ca_bundles:
         why = facts.trust.get((server.where, ca_bundle.pem), "") if ca_bundle.anchors else ""
         if why:
-            value = ", ".join(_named(anchor) for anchor in ca_bundle.anchors)
-            message = f"does not trust {_named(leaf)} of {server.where} for {facts.service.dns_name}: {why}"
-            yield TRUSTED.error(ca_bundle.where, ca_bundle.field, message, _fix_ca_bundle(facts, ca_bundle), value)
+            yield ca_bundles.distrusts(
+                ca_bundle.where,
+                ca_bundle.field,
+                f"{_named(leaf)} of {server.where}",
+                facts.service.dns_name,
+                why,
+                fix=_fix_ca_bundle(facts, ca_bundle),
+                value=", ".join(_named(anchor) for anchor in ca_bundle.anchors),
+            )
 
 
 def _unusable(leaf: Leaf | CertificateSummary, service: Service, now: datetime) -> str:

@@ -153,8 +153,8 @@ def _ca_bundles(kind: str, configurations: list[JSON], service: Service) -> tupl
         annotations = configuration["metadata"].get("annotations") or {}
         for entry in pointing({**configuration, "kind": kind}, service):
             ca_bundle = read_ca_bundle(
-                f"{kind} {entry.configuration}",
-                f"webhooks[{entry.index}].clientConfig.caBundle",
+                entry.where,
+                entry.path,
                 entry.webhook,
                 entry.bundle,
                 cert_manager=entry.cert_manager,

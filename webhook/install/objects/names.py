@@ -32,8 +32,6 @@ GUARDED: Final = every(
 
 
 def metadata(name: str, *, namespaced: bool = True) -> JSON:
-    """An object's metadata."""
-    found: JSON = {"name": name}
-    if namespaced:
-        found["namespace"] = Namespace()
-    return {**found, "labels": dict(LABELS)}
+    """The metadata of an object of this name."""
+    namespace: JSON = {"namespace": Namespace()} if namespaced else {}
+    return {"name": name, **namespace, "labels": dict(LABELS)}
