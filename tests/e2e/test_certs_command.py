@@ -243,7 +243,7 @@ class TestInspect:
     def test_a_forbidden_user_is_told_what_to_grant(self, site: Site) -> None:
         done = site.certs("inspect", kubeconfig=site.forbidden())
         assert done.returncode == 2
-        user = f'user "system:serviceaccount:{site.service.namespace}:guest"'
+        user = f"ServiceAccount {site.service.namespace}/guest"
         assert f"grant get on secrets/{NAME}-tls in namespace {site.service.namespace} to {user}" in done.stderr
         assert f"grant list on endpointslices.discovery.k8s.io in namespace {site.service.namespace}" in done.stderr
         assert "grant list on mutatingwebhookconfigurations.admissionregistration.k8s.io to" in done.stderr

@@ -124,7 +124,8 @@ class TestInspecting:
         line = (*command_line("certs", "inspect"), f"--kubeconfig={guest}")
         done = run(line)
         assert done.code == 2
-        assert f"grant get and create on pods/portforward in namespace {NAMESPACE} to user" in done.err
+        grant = f"grant get and create on pods/portforward in namespace {NAMESPACE} to ServiceAccount default/looks"
+        assert grant in done.err
         assert "not known whether it fits" in done.out
         allow = {"apiGroups": [""], "resources": ["pods/portforward"], "verbs": ["get", "create"]}
         change = json.dumps([{"op": "add", "path": "/rules/-", "value": allow}])
