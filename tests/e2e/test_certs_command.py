@@ -221,7 +221,7 @@ class TestInspect:
         code, found = site.inspect()
         assert code == 1
         assert [(each["object"], each["message"]) for each in found["findings"]] == [
-            (f"Secret {site.service.namespace}/{NAME}-tls", "there is none")
+            (f"Secret {site.service.namespace}/{NAME}-tls", "the Secret does not exist")
         ]
 
     def test_with_an_endpoint_out_of_reach_it_is_not_known_to_fit(self, site: Site) -> None:

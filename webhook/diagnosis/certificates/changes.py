@@ -39,10 +39,10 @@ def _kept(before: CertificateFacts, now: CertificateFacts) -> Iterator[str]:
 
 
 def _what(kept: KeptCertificate | None) -> str:
-    if kept is None:
+    if kept is None or not kept.exists:
         return "none"
     if kept.certificate is None:
-        return kept.why_not.replace("there is none", "none")
+        return kept.why_not
     about = f"serial {kept.certificate.serial} until {kept.certificate.not_after:%Y-%m-%dT%H:%M:%SZ}"
     return f"{about} ({kept.why_not})" if kept.why_not else about
 

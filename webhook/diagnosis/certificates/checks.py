@@ -119,13 +119,9 @@ def _awaited(facts: CertificateFacts) -> bool:
 
 def _stored(facts: CertificateFacts) -> Iterator[Finding]:
     for kept in facts.certificates:
-        if kept.why_not and not (_missing(kept) and _missing_is_fine(facts, kept)):
+        if kept.why_not and (kept.exists or not _missing_is_fine(facts, kept)):
             value = "" if kept.certificate is None else _named(kept.certificate)
             yield STORED.error(kept.where, kept.field, kept.why_not, _fix_stored(facts, kept), value)
-
-
-def _missing(kept: KeptCertificate) -> bool:
-    return kept.certificate is None and kept.why_not == "there is none"
 
 
 def _missing_is_fine(facts: CertificateFacts, kept: KeptCertificate) -> bool:
@@ -225,7 +221,7 @@ def _fix_stored(facts: CertificateFacts, kept: KeptCertificate) -> str:
         return f"the leader makes a new one by itself within a minute; if not, {_logs(facts)} says why"
     if facts.service.name in _LINKERDS:
         return _LINKERDS_OWN
-    if _missing(kept):
+    if not kept.exists:
         if _mounted(facts):
             return f"create it: Pods start once it is there ({fixes.ISSUE} makes one, and says how)"
         return "pass --secret NAME where the certificate is in another Secret"

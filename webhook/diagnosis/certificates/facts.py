@@ -59,8 +59,8 @@ class CertificateSummary:
 
 @dataclass(frozen=True, slots=True)
 class KeptCertificate:
-    """A certificate in a Secret or in a folder, `where`. `field` is its place there, and `why_not` says why it cannot
-    be used, "" where it can; `certificate` is then what could be read of it all the same.
+    """A certificate in a Secret or in a folder, `where`, which may not exist. `field` is its place there, and `why_not`
+    says why it cannot be used, "" where it can; `certificate` is then what could be read of it all the same.
     """
 
     where: str
@@ -68,6 +68,7 @@ class KeptCertificate:
     field: str
     certificate: CertificateSummary | None = None
     why_not: str = ""
+    exists: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,7 +203,11 @@ def _kept(service: Service, ca: Stored, leaf: Stored, behind: Server | None) -> 
 
 
 def _one(service: Service, stored: Stored, role: CertificateRole, key: str, why_not: str) -> KeptCertificate:
-    data = stored.body.get("data") if stored.body else None
+    if stored.body is None:
+        return KeptCertificate(
+            _where(service, stored.name), role, f"data[{key}]", why_not="the Secret does not exist", exists=False
+        )
+    data = stored.body.get("data")
     text = data.get(key) if isinstance(data, dict) else None
     try:
         certificate = first(base64.b64decode(text)) if isinstance(text, str) else None

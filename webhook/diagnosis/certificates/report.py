@@ -90,7 +90,7 @@ def _kept(facts: CertificateFacts) -> Iterator[str]:
 def _of(kept: KeptCertificate, now: datetime, due: str) -> tuple[str, ...]:
     certificate = kept.certificate
     if certificate is None:
-        return (kept.why_not if kept.why_not == "there is none" else f"{kept.field}: {kept.why_not}",)
+        return (f"{kept.field}: {kept.why_not}" if kept.exists else kept.why_not,)
     renewal = "" if kept.role == "next CA" else f"{due} {certificate.renewal:%Y-%m-%d}"
     why = f"{kept.field}: {kept.why_not}" if kept.why_not else renewal
     return (

@@ -68,7 +68,7 @@ async def request(api: Api, before: CertificateFacts, kind: Rotated) -> str:
 def _instead(facts: CertificateFacts, where: str) -> str:
     by = next((ca_bundle for ca_bundle in facts.ca_bundles if ca_bundle.cert_manager), None)
     kept = facts.kept_as("CA")
-    if kept is not None and kept.why_not != "there is none":
+    if kept is not None and kept.exists:
         return f"{where}: {kept.field}: {kept.why_not}: the leader makes a new CA by itself, and all follows from that"
     what = f"{where} is not there, so the certificates are not self-managed"
     if by is not None:

@@ -112,7 +112,7 @@ class TestNobodyServes:
         site.deploy("--certs=files", secret="mine")
         served, missing = await found(site)
         assert served.field == "status.readyReplicas"
-        assert (missing.object, missing.message) == ("Secret linkerd/mine", "there is none")
+        assert (missing.object, missing.message) == ("Secret linkerd/mine", "the Secret does not exist")
         assert "create it: Pods start once it is there" in missing.fix
 
 
