@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import copy
-import functools
 import json
-import re
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from tests.kube.configurations import owners
+from tests.kube.rules import BUILT_IN, Place, as_asked, as_item, check, matches, merged, place, plural, same_version
 from webhook.kube.api import OBJECT, PLAIN
 from webhook.kube.errors import ApiError, NotFound
 from webhook.kube.interface import JSON
@@ -22,48 +20,9 @@ from webhook.kube.webhookconfigurations import ROOT
 NAMESPACES = "/api/v1/namespaces"
 MERGE_PATCH = "application/merge-patch+json"
 
-# API groups that are there without a CRD.
-BUILT_IN = frozenset(
-    {"", "apps", "batch", "policy", "admissionregistration.k8s.io", "apiextensions.k8s.io", "coordination.k8s.io"}
-    | {"discovery.k8s.io", "events.k8s.io", "rbac.authorization.k8s.io"}
-)
-
-_PLACE = re.compile(r"(/api/v1|/apis/[^/]+/[^/]+)(?:/namespaces/([^/]+))?/([^/]+)(?:/([^/]+))?")
-
 
 class Killed(Exception):
     """The process ends here: nobody catches this."""
-
-
-class Place(NamedTuple):
-    """What a path means. Without a name it is a collection, in all Namespaces where none is given."""
-
-    root: str
-    namespace: str
-    resource: str
-    name: str
-
-    @property
-    def group(self) -> str:
-        """The API group, "" for the core."""
-        return self.root.split("/")[2] if self.root.startswith("/apis/") else ""
-
-    def holds(self, other: Place) -> bool:
-        """Whether another place is an object of this collection."""
-        same = (self.root, self.resource) == (other.root, other.resource)
-        return same and bool(other.name) and self.namespace in ("", other.namespace)
-
-
-@functools.lru_cache(maxsize=10_000)
-def place(path: str) -> Place | None:
-    """What a path means; None for what is neither an object nor a collection, such as `/version`."""
-    match = _PLACE.fullmatch(path)
-    return Place(match[1], match[2] or "", match[3], match[4] or "") if match else None
-
-
-def plural(kind: str) -> str:
-    """A kind as it stands in a path."""
-    return f"{kind.lower()[:-1]}ies" if kind.endswith("y") else f"{kind.lower()}s"
 
 
 @dataclass
@@ -81,6 +40,20 @@ class Request:
     def accept(self) -> str:
         """The media types that the client takes."""
         return self.headers.get("Accept", PLAIN)
+
+
+@dataclass(eq=False)
+class Stream:
+    """An open watch: who asked for it, and the lines that are to be sent; None ends it."""
+
+    request: Request
+    lines: asyncio.Queue[bytes | None] = field(default_factory=asyncio.Queue)
+
+    def put(self, event: JSON) -> None:
+        """Tell of an event, if it is about what was asked for."""
+        if matches(event["object"], self.request.query):
+            told = {**event, "object": as_asked(event["object"], self.request.accept)}
+            self.lines.put_nowait(json.dumps(told).encode() + b"\n")
 
 
 class Store:
@@ -109,7 +82,7 @@ class Store:
         self.admit: Callable[[JSON], JSON] = lambda body: body
         self.requests: list[Request] = []
         self.done: list[Request] = []
-        self.streams: dict[str, list[asyncio.Queue[bytes | None]]] = {}
+        self.streams: dict[str, list[Stream]] = {}
         self._version = 100
         self._history: list[tuple[int, Place, JSON]] = []
 
@@ -143,7 +116,7 @@ class Store:
         return [(request.method, request.path) for request in self.done]
 
     @property
-    def watches(self) -> list[asyncio.Queue[bytes | None]]:
+    def watches(self) -> list[Stream]:
         """The open watches of Namespaces."""
         return self.streams.get(NAMESPACES, [])
 
@@ -178,19 +151,19 @@ class Store:
         del self.groups[group]
         root = f"/apis/{group}/"
         self.objects = {path: body for path, body in self.objects.items() if not path.startswith(root)}
-        for path, queues in self.streams.items():
+        for path, streams in self.streams.items():
             if path.startswith(root):
-                _end(queues)
+                _end(streams)
 
     def tell(self, event: JSON | bytes, path: str = NAMESPACES) -> None:
         """Send an event, or any line, to all watches of a collection."""
-        for queue in self.streams.get(path, []):
-            queue.put_nowait((event if isinstance(event, bytes) else json.dumps(event).encode()) + b"\n")
+        for stream in self.streams.get(path, []):
+            stream.lines.put_nowait((event if isinstance(event, bytes) else json.dumps(event).encode()) + b"\n")
 
     def end_watches(self) -> None:
         """End all watches, as an API server does that shuts down."""
-        for queues in self.streams.values():
-            _end(queues)
+        for streams in self.streams.values():
+            _end(streams)
 
     # As `webhook.kube.api.ApiServer`.
 
@@ -240,18 +213,18 @@ class Store:
         where = place(request.path)
         if where is None or not self._served(where):
             raise ApiError(404, "the server could not find the requested resource")
-        queue: asyncio.Queue[bytes | None] = asyncio.Queue()
+        stream = Stream(request)
         version = request.query.get("resourceVersion", "")
         since = int(version) if version.isdigit() else self._version
         for number, written, event in self._history:
             if number > since and where.holds(written):
-                queue.put_nowait(json.dumps(event).encode() + b"\n")
-        queues = self.streams.setdefault(request.path, [])
-        queues.append(queue)
+                stream.put(event)
+        streams = self.streams.setdefault(request.path, [])
+        streams.append(stream)
         try:
-            yield _lines(queue)
+            yield _lines(stream)
         finally:
-            queues.remove(queue)
+            streams.remove(stream)
 
     async def _receive(self, request: Request) -> None:
         self.requests.append(request)
@@ -276,7 +249,7 @@ class Store:
         path = request.path
         where = place(path)
         if path in self.objects:
-            return _as_asked(self.objects[path], request.accept)
+            return as_asked(self.objects[path], request.accept)
         if where is not None and not where.name and self._served(where):
             return self._list(where, request)
         if where is None and path.startswith("/apis/"):
@@ -295,60 +268,58 @@ class Store:
         return {"kind": "APIResourceList", "resources": resources}
 
     def _list(self, where: Place, request: Request) -> JSON:
-        items = [body for _, body in self._selected(where, request.query)]
+        # In the order of the keys, as etcd has them.
+        stored = [(place(path), self.objects[path]) for path in sorted(self.objects)]
+        items = [body for at, body in stored if at is not None and where.holds(at) and matches(body, request.query)]
         start = int(request.query.get("continue", "0"))
         end = start + min(self.page, int(request.query.get("limit", self.page)))
         metadata = {"resourceVersion": str(self._version), **({"continue": str(end)} if end < len(items) else {})}
-        return {"metadata": metadata, "items": [_as_item(body, where, request.accept) for body in items[start:end]]}
-
-    def _selected(self, where: Place, query: Mapping[str, str]) -> Iterator[tuple[str, JSON]]:
-        """In the order of the keys, as etcd has them."""
-        for path in sorted(self.objects):
-            other = place(path)
-            if other is not None and where.holds(other) and _matches(self.objects[path], query):
-                yield path, self.objects[path]
+        return {"metadata": metadata, "items": [as_item(body, where, request.accept) for body in items[start:end]]}
 
     # Writing.
 
     def _write(self, request: Request) -> JSON:
         method, path, body = request.method, request.path, copy.deepcopy(request.body)
-        manager = request.query.get("fieldManager", "unknown")
         if method == "POST":
-            return self._create(path, body, manager)
+            return self._create(request, body)
         if path not in self.objects:
             raise ApiError(404, f'"{path.rpartition("/")[2]}" not found')
         before = self.objects[path]
         if method == "DELETE":
-            _same_version(before, (body or {}).get("preconditions", {}).get("resourceVersion"))
+            same_version(before, (body or {}).get("preconditions", {}).get("resourceVersion"))
             return self._delete(path)
         assert body is not None
         if method == "PATCH":
             if request.headers.get("Content-Type") != MERGE_PATCH:
                 raise ApiError(415, "the body of the request was in an unknown format")
-            _same_version(before, body.get("metadata", {}).get("resourceVersion"))
-            body = _merged(before, body)
+            same_version(before, body.get("metadata", {}).get("resourceVersion"))
+            body = merged(before, body)
         else:
             assert method == "PUT", method
             if not body["metadata"].get("resourceVersion"):
                 raise ApiError(422, "metadata.resourceVersion: Invalid value: 0: must be specified for an update")
-            _same_version(before, body["metadata"]["resourceVersion"])
-        _check(before, body)
-        if request.query.get("dryRun"):
-            return self.admit(body)
-        return self._store(path, self.admit(body), manager)
+            same_version(before, body["metadata"]["resourceVersion"])
+        check(before, body)
+        return self._admitted(request, path, body)
 
-    def _create(self, collection: str, body: JSON | None, manager: str) -> JSON:
-        where = place(collection)
+    def _admitted(self, request: Request, path: str, body: JSON) -> JSON:
+        body = self.admit(body)
+        if request.query.get("dryRun"):
+            return body
+        return self._store(path, body, request.query.get("fieldManager", "unknown"))
+
+    def _create(self, request: Request, body: JSON | None) -> JSON:
+        where = place(request.path)
         if where is None or where.name or not self._served(where):
             raise ApiError(404, "the server could not find the requested resource")
         assert body is not None
         if body["metadata"].get("resourceVersion"):
             raise ApiError(500, "resourceVersion should not be set on objects to be created")
-        path = f"{collection}/{body['metadata']['name']}"
+        path = f"{request.path}/{body['metadata']['name']}"
         if path in self.objects:
             raise ApiError(409, f'"{body["metadata"]["name"]}" already exists')
-        _check(None, body)
-        return self._store(path, self.admit(body), manager)
+        check(None, body)
+        return self._admitted(request, path, body)
 
     def _store(self, path: str, body: JSON, manager: str) -> JSON:
         before, where = self.objects.get(path), place(path)
@@ -379,79 +350,17 @@ class Store:
             return
         event = {"type": kind, "object": copy.deepcopy(body)}
         self._history.append((self._version, where, event))
-        for collection in self.streams:
+        for collection, streams in self.streams.items():
             watched = place(collection)
-            if watched is not None and watched.holds(where):
-                self.tell(event, collection)
+            for stream in streams if watched is not None and watched.holds(where) else ():
+                stream.put(event)
 
 
-async def _lines(queue: asyncio.Queue[bytes | None]) -> AsyncIterator[bytes]:
-    while (line := await queue.get()) is not None:
+async def _lines(stream: Stream) -> AsyncIterator[bytes]:
+    while (line := await stream.lines.get()) is not None:
         yield line
 
 
-def _end(queues: list[asyncio.Queue[bytes | None]]) -> None:
-    for queue in queues:
-        queue.put_nowait(None)
-
-
-def _as_asked(body: Any, accept: str) -> Any:
-    """An object whole, or its metadata alone. What is not an object at all is left to the client."""
-    if "as=PartialObjectMetadata" not in accept or not isinstance(body, dict) or "items" in body:
-        return body
-    return {key: value for key, value in body.items() if key in ("apiVersion", "kind", "metadata")}
-
-
-def _as_item(body: JSON, where: Place, accept: str) -> Any:
-    """An object as it stands in a list: of built-in kinds it does not tell its kind there."""
-    item = _as_asked(body, accept)
-    if where.group in BUILT_IN and isinstance(item, dict):
-        return {key: value for key, value in item.items() if key not in ("apiVersion", "kind")}
-    return item
-
-
-def _matches(body: Any, query: Mapping[str, str]) -> bool:
-    """Whether the selectors of a query (`a=b,c=d`) take an object."""
-    metadata = body.get("metadata") or {}
-    labels = metadata.get("labels") or {}
-    fields = {"metadata.name": metadata.get("name"), "metadata.namespace": metadata.get("namespace"), **body}
-    for selector, values in (("labelSelector", labels), ("fieldSelector", fields)):
-        for term in filter(None, query.get(selector, "").split(",")):
-            key, _, value = term.partition("=")
-            if values.get(key) != value:
-                return False
-    return True
-
-
-def _same_version(before: JSON, wanted: str | None) -> None:
-    if wanted not in (None, before["metadata"].get("resourceVersion")):
-        name = before["metadata"].get("name")
-        raise ApiError(409, f'Operation cannot be fulfilled on "{name}": the object has been modified')
-
-
-def _merged(target: Any, patch: Any) -> Any:
-    """RFC 7386."""
-    if not isinstance(patch, dict):
-        return patch
-    merged = dict(target) if isinstance(target, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            merged.pop(key, None)
-        else:
-            merged[key] = _merged(merged.get(key), value)
-    return copy.deepcopy(merged)
-
-
-def _check(before: JSON | None, body: JSON) -> None:
-    """The API server's rules about Secrets."""
-    if body.get("kind") != "Secret":
-        return
-    data = body.get("data") or {}
-    for value in data.values():
-        base64.b64decode(value, validate=True)
-    if body["type"] == "kubernetes.io/tls" and not {"tls.crt", "tls.key"} <= set(data):
-        raise ApiError(422, "data[tls.crt] and data[tls.key]: Required value")
-    if before is not None and before["type"] != body["type"]:
-        raise ApiError(422, "type: field is immutable")
-    if before is not None and before.get("immutable") and before.get("data") != body.get("data"):
-        raise ApiError(422, "data: field is immutable when `immutable` is set")
+def _end(streams: list[Stream]) -> None:
+    for stream in streams:
+        stream.lines.put_nowait(None)

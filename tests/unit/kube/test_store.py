@@ -104,9 +104,9 @@ class TestReading:
 
 
 class TestWatching:
-    async def events(self, store: Store, since: str, count: int) -> list[Any]:
+    async def events(self, store: Store, since: str, count: int, **query: str) -> list[Any]:
         """What a watch tells first."""
-        request = Request("GET", MAPS, {"resourceVersion": since})
+        request = Request("GET", MAPS, {"resourceVersion": since, **query})
         async with asyncio.timeout(10), store.watch(request) as lines:
             return [json.loads(await anext(lines)) for _ in range(count)]
 
@@ -119,6 +119,13 @@ class TestWatching:
         events = await self.events(store, since, 3)
         told = [(event["type"], event["object"]["metadata"]["name"]) for event in events]
         assert told == [("ADDED", "b"), ("MODIFIED", "a"), ("DELETED", "a")]
+
+    async def test_tells_only_what_it_asks_for(self, store: Store) -> None:
+        since = (await store.get(MAPS))["metadata"]["resourceVersion"]
+        for name in "bc":
+            store.put(f"{MAPS}/{name}", {"data": {}})
+        [event] = await self.events(store, since, 1, fieldSelector="metadata.name=c")
+        assert event["object"]["metadata"]["name"] == "c"
 
     async def test_tells_what_is_written_while_it_is_open(self, store: Store) -> None:
         since = (await store.get(MAPS))["metadata"]["resourceVersion"]
