@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import click
 
+from webhook.cli.console import CommandError, complain
 from webhook.grammar import GrammarError, parse_duration
 
 if TYPE_CHECKING:
@@ -184,11 +185,10 @@ def issue(
         files = folder.issue(names, lifetime, now, ca=ca, ca_name=f"{service} CA", ca_lifetime=ca_lifetime)
         folder.store(out, files, force=force)
     except folder.FolderError as error:
-        _say(str(error))
-        sys.exit(CANNOT_LOOK if error.unreadable else NOT_FIT)
+        raise CommandError(str(error), CANNOT_LOOK if error.unreadable else NOT_FIT) from None
     _issued(out, files, Service(linkerd_namespace, service))
     if folder.foreign_key(out, files):
-        _say(f"note: {out / 'ca.key'} was there before and is of another CA than ca.crt")
+        complain(f"note: {out / 'ca.key'} was there before and is of another CA than ca.crt")
 
 
 def _issued(out: Path, files: dict[str, bytes], service: Service) -> None:
@@ -250,15 +250,12 @@ def rotate(
         gather = _gatherer(api, what, secret, direct=direct)
         before = await gather()
         if before.unseen and not no_wait:
-            for right in before.unseen:
-                _say(right.text())
-            _say("no rotation was requested, as it could not be followed; --no-wait requests it all the same")
-            return CANNOT_LOOK
+            nothing = "no rotation was requested, as it could not be followed; --no-wait requests it all the same"
+            raise CommandError("\n".join([*(right.text() for right in before.unseen), nothing]), CANNOT_LOOK)
         try:
             click.echo(await rotation.request(api, before, kind))
         except rotation.RotationRefused as error:
-            _say(str(error))
-            return NOT_FIT
+            raise CommandError(str(error), NOT_FIT) from None
         if no_wait:
             click.echo(
                 f"not waited for; follow it with: linkerd-webhook certs watch --linkerd-namespace {what.namespace}"
@@ -290,11 +287,11 @@ async def _follow(
         return FIT
     leader = await rotation.leader(api, before.service, _now())
     why = "; ".join(part for part in (last.why, leader) if part)
-    _say(
+    raise CommandError(
         f"not done within {within}: waits for this: {last.waits_for} ({why}). The leader goes on with it; why it does "
-        f"not: kubectl -n {before.service.namespace} logs deploy/{before.service.name}"
+        f"not: kubectl -n {before.service.namespace} logs deploy/{before.service.name}",
+        NOT_FIT,
     )
-    return NOT_FIT
 
 
 @certs.command()
@@ -365,8 +362,7 @@ def _gather_files(tls_dir: Path, ca_bundle: Path | None, service: Service) -> Ce
     try:
         return gather_files(tls_dir, ca_bundle, service, _now())
     except FileError as error:
-        _say(str(error))
-        sys.exit(CANNOT_LOOK)
+        raise CommandError(str(error), CANNOT_LOOK) from None
 
 
 def _gatherer(
@@ -387,7 +383,7 @@ def _show(facts: CertificateFacts, output: Output, *, indent: bool = True) -> in
 
     click.echo(json.dumps(as_json(facts), indent=2 if indent else None) if output == "json" else text(facts))
     for right in facts.unseen:
-        _say(right.text())
+        complain(right.text())
     if facts.unseen:
         return CANNOT_LOOK
     if check(facts):
@@ -411,13 +407,8 @@ def _in_cluster(kubeconfig: Path | None, run: Callable[[ApiServer], Coroutine[An
     try:
         return asyncio.run(connected())
     except (ConfigurationError, GatherError) as error:
-        _say(str(error))
-        return CANNOT_LOOK
+        raise CommandError(str(error), CANNOT_LOOK) from None
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _say(text: str) -> None:
-    click.echo(f"linkerd-webhook: {text}", err=True)

@@ -1,10 +1,41 @@
-"""What a terminal wants to be sent."""
+"""How commands speak on a terminal: remarks and errors on standard error, and colours."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import IO, Any
+from typing import IO, Any, Final
+
+import click
+
+PROGRAM: Final = "linkerd-webhook"
+UNUSABLE: Final = 2
+"""The exit code where an input cannot be used, or something that a command needs cannot be reached."""
+
+
+def say(text: str) -> None:
+    """Write a line to standard error as it is: one that begins with a file's name, or a summary."""
+    click.echo(text, err=True)
+
+
+def complain(text: str) -> None:
+    """Write a remark or an error to standard error, each line with the program's name in front."""
+    for line in text.splitlines():
+        say(f"{PROGRAM}: {line}")
+
+
+class CommandError(click.ClickException):
+    """Ends a command: the message is written as `complain` does, and `exit_code` becomes the process's."""
+
+    def __init__(self, message: str, exit_code: int = UNUSABLE) -> None:
+        """`message`: one line for each problem."""
+        super().__init__(message)
+        # To mypy, click has it for the class alone.
+        self.exit_code = exit_code  # type: ignore[misc]
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Write the message to standard error; click calls it."""
+        complain(self.message)
 
 
 def colours(stream: IO[Any], environment: Mapping[str, str] = os.environ) -> bool:

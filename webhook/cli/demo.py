@@ -17,7 +17,7 @@ import orjson
 
 from certs.issue import issue_ca, issue_leaf
 from webhook.cli import samples
-from webhook.cli.console import colours
+from webhook.cli.console import CommandError, colours
 from webhook.mesh.defaults import default_trust_anchors, default_values
 from webhook.server import log as logs
 from webhook.server.options import Options, StartError
@@ -52,7 +52,7 @@ def demo(addr: str, admin_addr: str, once: bool) -> None:
         try:
             run(options, writer, then=started)
         except StartError as error:
-            raise _CannotStart(str(error)) from None
+            raise CommandError(str(error)) from None
 
 
 def _folder() -> tempfile.TemporaryDirectory[str]:
@@ -60,14 +60,10 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
     try:
         return tempfile.TemporaryDirectory(prefix="linkerd-webhook-")
     except OSError as error:
-        raise _CannotStart(
+        raise CommandError(
             f"no folder for temporary files can be written to ({error.strerror or error}): set TMPDIR to one that can, "
             "such as TMPDIR=/dev/shm in a container"
         ) from None
-
-
-class _CannotStart(click.ClickException):
-    exit_code = 2
 
 
 def _options(folder: Path, addr: str, admin_addr: str) -> Options:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from webhook.cli.console import CommandError, complain
 from webhook.install.assign import AssignError, assign, merged
 from webhook.install.schema import excessive, problems
 from webhook.install.settings import SETTINGS, Setting, defaults, highly_available, place
@@ -120,7 +121,7 @@ def install(
         try:
             values = assign(values, assignment)
         except AssignError as error:
-            raise _Unusable([str(error)]) from None
+            raise CommandError(str(error)) from None
     rendered = _rendered(values, linkerd_namespace, kube_version)
     notes = [] if ignore_cluster else _checked(values, rendered, linkerd_namespace, kubeconfig)
 
@@ -131,22 +132,9 @@ def install(
     _tell(values, rendered, linkerd_namespace, notes)
 
 
-class _Unusable(click.ClickException):
-    """Something that cannot be used, in as many lines as there are problems."""
-
-    exit_code = UNUSABLE
-
-    def __init__(self, lines: Sequence[str]) -> None:
-        super().__init__("\n".join(lines))
-
-    def show(self, file: Any = None) -> None:
-        for line in self.message.splitlines():
-            _say(line)
-
-
 def _check_namespace(name: str) -> None:
     if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", name):
-        raise _Unusable([f'--linkerd-namespace "{name}": write the name of a Namespace, such as linkerd'])
+        raise CommandError(f'--linkerd-namespace "{name}": write the name of a Namespace, such as linkerd')
 
 
 def _read_values(file: Path) -> JSON:
@@ -155,13 +143,13 @@ def _read_values(file: Path) -> JSON:
     try:
         values = objects.read(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise _Unusable([f"cannot read --values-file {file}: {error.strerror}"]) from None
+        raise CommandError(f"cannot read --values-file {file}: {error.strerror}") from None
     except objects.Broken as broken:
-        raise _Unusable([f"--values-file {file} is not YAML: line {broken.line}: {broken.message}"]) from None
+        raise CommandError(f"--values-file {file} is not YAML: line {broken.line}: {broken.message}") from None
     except UnicodeDecodeError:
-        raise _Unusable([f"--values-file {file} is not YAML: save it as UTF-8"]) from None
+        raise CommandError(f"--values-file {file} is not YAML: save it as UTF-8") from None
     if values is not None and not isinstance(values, dict):
-        raise _Unusable([f"--values-file {file} does not hold settings: write them as in replicas: 2"])
+        raise CommandError(f"--values-file {file} does not hold settings: write them as in replicas: 2")
     return values or {}
 
 
@@ -195,7 +183,7 @@ def _parts(image: str) -> dict[str, str]:
     wrong += [problem.removeprefix("image.") for problem in problems({"image": given})]
     if wrong:
         example = "write NAME[:TAG][@DIGEST], such as registry.example.org/linkerd-webhook:0.1.0"
-        raise _Unusable([f'--image "{image}": {example} ({"; ".join(wrong)})'])
+        raise CommandError(f'--image "{image}": {example} ({"; ".join(wrong)})')
     return given
 
 
@@ -212,9 +200,9 @@ def _read_bundle(file: Path) -> str:
     try:
         return write(read(file.read_bytes())).decode("ascii")
     except OSError as error:
-        raise _Unusable([f"cannot read --ca-bundle {file}: {error.strerror}"]) from None
+        raise CommandError(f"cannot read --ca-bundle {file}: {error.strerror}") from None
     except BundleError as error:
-        raise _Unusable([f"--ca-bundle {file}: {error}"]) from None
+        raise CommandError(f"--ca-bundle {file}: {error}") from None
 
 
 def _rendered(values: JSON, namespace: str, kube_version: str | None) -> Rendered:
@@ -233,7 +221,7 @@ def _rendered(values: JSON, namespace: str, kube_version: str | None) -> Rendere
     if not wrong:
         wrong = [*conflicts(values), *excessive(values)]
     if wrong:
-        raise _Unusable(wrong)
+        raise CommandError("\n".join(wrong))
     return render(values, namespace, version)
 
 
@@ -263,26 +251,25 @@ def _checked(values: JSON, rendered: Rendered, namespace: str, kubeconfig: Path 
 
     findings = _with_cluster(kubeconfig, checked, "; pass --ignore-cluster to install without checking it")
     problems = lines(errors(findings))
-    for problem in problems:
-        _say(problem)
     if problems:
-        sys.exit(REFUSED)
+        raise CommandError("\n".join(problems), REFUSED)
     return lines(notes(findings))
 
 
 def _adopt_again(namespace: str, kubeconfig: Path | None, *, adopt: bool) -> None:
     if not adopt:
-        raise _Unusable(["--again goes with --adopt: pass both"])
+        raise CommandError("--again goes with --adopt: pass both")
     from webhook.install.configurations import NAME
     from webhook.kube.webhookconfigurations import Service
     from webhook.upkeep.adoption import adopt_again
 
     done = _with_cluster(kubeconfig, lambda api: adopt_again(api, Service(namespace, NAME)), "")
     for configuration in done:
-        _say(configuration.sentence)
+        complain(configuration.sentence)
     if not any(configuration.exists for configuration in done):
-        _say("there is nothing to adopt: install Linkerd's control plane first, or install without --adopt")
-        sys.exit(REFUSED)
+        raise CommandError(
+            "there is nothing to adopt: install Linkerd's control plane first, or install without --adopt", REFUSED
+        )
 
 
 def _with_cluster(kubeconfig: Path | None, work: Callable[[ApiServer], Awaitable[T]], hint: str) -> T:
@@ -295,26 +282,22 @@ def _with_cluster(kubeconfig: Path | None, work: Callable[[ApiServer], Awaitable
         try:
             return await work(api)
         except (ApiError, TimeoutError) as error:
-            raise _Unusable([f"the cluster at {api.host}: {explain(error)}{hint}"]) from None
+            raise CommandError(f"the cluster at {api.host}: {explain(error)}{hint}") from None
         finally:
             await api.close()
 
     try:
         return asyncio.run(run())
     except ConfigurationError as error:
-        raise _Unusable([f"{error}{hint}"]) from None
+        raise CommandError(f"{error}{hint}") from None
 
 
 def _tell(values: JSON, rendered: Rendered, namespace: str, notes: Sequence[str]) -> None:
     """Print what the objects themselves do not tell."""
     for reason in rendered.left_out:
-        _say(f"left out: {reason}")
+        complain(f"left out: {reason}")
     for note in notes:
-        _say(f"note: {note}")
-    _say("identity and destination come from Linkerd's own control plane, which stays")
-    _say("next: kubectl apply -f - of what was printed, then")
-    _say(f"      kubectl -n {namespace} rollout status deploy/linkerd-webhook")
-
-
-def _say(text: str) -> None:
-    click.echo(f"linkerd-webhook: {text}", err=True)
+        complain(f"note: {note}")
+    complain("identity and destination come from Linkerd's own control plane, which stays")
+    complain("next: kubectl apply -f - of what was printed, then")
+    complain(f"      kubectl -n {namespace} rollout status deploy/linkerd-webhook")

@@ -12,6 +12,7 @@ import orjson
 import yaml
 
 from webhook import review as reviews
+from webhook.cli.console import CommandError, complain, say
 from webhook.cli.options import extension_options, mesh_options
 from webhook.cluster.catalog import OfflineCatalog
 from webhook.cluster.offline import OfflineCluster
@@ -67,9 +68,9 @@ def review(
     objects, problems = load.load(manifests)
     unreadable = [f"--manifests {each.file}: {each.message}" for each in problems if not each.line]
     if unreadable:
-        raise _Unusable("\n".join(unreadable))
+        raise CommandError("\n".join(unreadable))
     for problem in problems:
-        _say(f"{problem.file}:{problem.line}: {problem.message}; going on without it")
+        say(f"{problem.file}:{problem.line}: {problem.message}; going on without it")
     try:
         domain = injector.mesh.values.cluster_domain if values else ""
         registry = Registry(_webhooks(injector, objects, domain), webhook)
@@ -96,14 +97,14 @@ def _injector(values: str | None, trust_anchors: str | None, namespace: str, lin
             release_line=line,
         )
     except ConfigError as error:
-        raise _Unusable(f"{values}: {error}") from None
+        raise CommandError(f"{values}: {error}") from None
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     for warning in mesh.warnings:
-        _say(warning)
+        complain(warning)
     injector = Injector(mesh)
     if injector.refusal is not None:
-        _say(f"every injection will be refused: {injector.refusal.message}")
+        complain(f"every injection will be refused: {injector.refusal.message}")
     return injector
 
 
@@ -116,11 +117,7 @@ def _read(path: str, what: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise _Unusable(f"cannot read the {what} from {path}: {error.strerror}") from None
-
-
-class _Unusable(click.ClickException):
-    exit_code = UNREADABLE
+        raise CommandError(f"cannot read the {what} from {path}: {error.strerror}") from None
 
 
 async def _answer_all(registry: Registry, paths: tuple[str, ...], *, allow_empty: bool) -> int:
@@ -143,10 +140,9 @@ async def _answer_all(registry: Registry, paths: tuple[str, ...], *, allow_empty
             _print(found.uid, found.api_version, answer)
     sys.stdout.buffer.flush()
     for problem in unreadable:
-        _say(problem)
+        say(problem)
     if not found_any and not allow_empty:
-        _say("there was no AdmissionReview in the input: name files that hold some, or pass --allow-empty")
-        return UNREADABLE
+        raise CommandError("the input holds no AdmissionReview: name files that hold some, or pass --allow-empty")
     return UNREADABLE if unreadable else DENIED if denied else ALLOWED
 
 
@@ -189,7 +185,3 @@ def _requests(file: str) -> Iterator[tuple[int, AdmissionRequest | ReviewError |
 
 def _print(uid: str, api_version: str, answer: reviews.Answer) -> None:
     sys.stdout.buffer.write(reviews.render(uid, api_version, answer) + b"\n")
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import Literal
 
 import click
 from click.core import ParameterSource
 
+from webhook.cli.console import CommandError
 from webhook.cli.options import extension_options, mesh_options
 
 LEVELS = ("panic", "fatal", "error", "warn", "warning", "info", "debug", "trace")
@@ -96,7 +96,7 @@ def serve(
         # Before anything else: a probe that comes early waits for its answer, and is not refused.
         admin_socket = listen.bind(listen.parse(admin_addr), "--admin-addr")
     except listen.AddressError as error:
-        _fail(str(error))
+        raise CommandError(str(error)) from None
     # The server's libraries take a second to import: not for `--help`, nor for a wrong flag.
     from webhook.server import log as logs
     from webhook.server.options import Options, StartError
@@ -132,15 +132,9 @@ def serve(
         run(options, lines, notes)
     except StartError as error:
         lines.flush()
-        _fail(str(error))
+        raise CommandError(str(error)) from None
     finally:
         admin_socket.close()
-
-
-def _fail(error: str) -> NoReturn:
-    for line in error.splitlines():
-        click.echo(f"linkerd-webhook: {line}", err=True)
-    sys.exit(2)
 
 
 def _given(context: click.Context, name: str) -> bool:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from webhook.cli.console import CommandError, complain
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -70,21 +72,18 @@ async def _uninstall(namespace: str, kubeconfig: Path | None, *, force: bool, de
     try:
         api = await connect(kubeconfig)
     except ConfigurationError as error:
-        _say(str(error))
-        return FAILED
+        raise CommandError(str(error), FAILED) from None
     try:
         seen = await survey(api, namespace)
         _remark(seen, namespace)
         refusal = await _refusal(api, seen, namespace, force=force, delete=delete)
         if refusal:
-            _say(refusal)
-            return REFUSED
+            raise CommandError(refusal, REFUSED)
         if delete:
             return await _delete(api, seen, namespace)
         _print(seen.ours, namespace)
     except Unreadable as error:
-        _say(str(error))
-        return FAILED
+        raise CommandError(str(error), FAILED) from None
     else:
         return FINE
     finally:
@@ -127,17 +126,17 @@ async def _refusal(api: ApiServer, seen: Survey, namespace: str, *, force: bool,
 async def _delete(api: ApiServer, seen: Survey, namespace: str) -> int:
     from webhook.uninstall.run import remove
 
-    return FINE if await remove(api, namespace, seen, click.echo, _say) else FAILED
+    return FINE if await remove(api, namespace, seen, click.echo, complain) else FAILED
 
 
 def _remark(seen: Survey, namespace: str) -> None:
     """Print what is worth knowing in any case."""
     for one in seen.foreign:
-        _say(f"{one.describe(namespace)} has the name of one of ours but not its labels, and is left alone")
+        complain(f"{one.describe(namespace)} has the name of one of ours but not its labels, and is left alone")
     if not seen.ours and not seen.adopted:
-        _say(f"there is nothing to delete: linkerd-webhook is not installed in namespace {namespace}")
+        complain(f"there is nothing to delete: linkerd-webhook is not installed in namespace {namespace}")
     elif seen.release:
-        _say(
+        complain(
             f"this was installed by Helm: run helm uninstall --namespace {namespace} {seen.release} afterwards, "
             "so that Helm forgets it as well"
         )
@@ -149,7 +148,3 @@ def _print(objects: Iterable[InstalledObject], namespace: str) -> None:
     references = [one.reference(namespace) for one in objects]
     if references:
         click.echo(yaml.safe_dump_all(references, sort_keys=False, explicit_start=True), nl=False)
-
-
-def _say(text: str) -> None:
-    click.echo(f"linkerd-webhook: {text}", err=True)

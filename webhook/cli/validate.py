@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from webhook.cli.console import CommandError, colours, complain, say
+
 if TYPE_CHECKING:
     # The rest is imported when it is needed: most runs need little of it, and are over in a fraction of a second.
     from webhook.findings.finding import Finding, Path
@@ -84,11 +86,10 @@ def validate(
     result = _check(paths, line, _Lint(line, mesh), kubeconfig, mesh.values.cluster_domain if mesh else "")
     sys.stdout.write(_written(result, output, docs_url))
     sys.stdout.flush()
-    _say(_summary(result))
+    say(_summary(result))
     if result.checked or result.unreadable or allow_empty:
         sys.exit(_code(result, strict=strict))
-    _say(EMPTY)
-    sys.exit(UNREADABLE)
+    raise CommandError(EMPTY, UNREADABLE)
 
 
 def _check(paths: tuple[str, ...], line: Line, lint: Lint, kubeconfig: str | None, cluster_domain: str) -> Result:
@@ -113,10 +114,10 @@ def _check(paths: tuple[str, ...], line: Line, lint: Lint, kubeconfig: str | Non
                 there.namespace,
                 cluster_domain,
             ),
-            _say,
+            complain,
         )
     except Unreachable as error:
-        raise _Unusable(str(error)) from None
+        raise CommandError(str(error)) from None
 
 
 def _line(name: str | None) -> Line:
@@ -130,7 +131,7 @@ def _line(name: str | None) -> Line:
     except ValueError as error:
         raise click.UsageError(f"--release-line: {error}") from None
     if chosen.warning:
-        _say(chosen.warning)
+        complain(chosen.warning)
     return chosen.line
 
 
@@ -146,11 +147,11 @@ def _mesh(values: str | None, release_line: str | None) -> Mesh:
         content = Path(values).read_bytes() if values else default_values(*([line] if line else ()))
         mesh = Mesh.load(content, default_trust_anchors(), release_line=line)
     except OSError as error:
-        raise _Unusable(f"cannot read the values from {values}: {error.strerror}") from None
+        raise CommandError(f"cannot read the values from {values}: {error.strerror}") from None
     except ConfigError as error:
-        raise _Unusable(f"{values}: {error}") from None
+        raise CommandError(f"{values}: {error}") from None
     for warning in mesh.warnings:
-        _say(warning)
+        complain(warning)
     return mesh
 
 
@@ -191,7 +192,6 @@ def _written(result: Result, output: str, docs_url: str | None) -> str:
         from webhook.lint.reports import sarif
 
         return sarif.write(result, **page)
-    from webhook.cli.console import colours
     from webhook.lint.reports import text
 
     return text.write(result, colour=colours(sys.stdout))
@@ -207,11 +207,3 @@ def _code(result: Result, *, strict: bool) -> int:
     if result.unreadable:
         return UNREADABLE
     return WRONG if result.errors or (strict and result.warnings) else FINE
-
-
-class _Unusable(click.ClickException):
-    exit_code = UNREADABLE
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)

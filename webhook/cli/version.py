@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from webhook import __version__
+from webhook.cli.console import CommandError
 from webhook.kube.errors import explain
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ INJECTOR = "linkerd-proxy-injector"
 VERSION_LABEL = "app.kubernetes.io/version"
 UNAVAILABLE = "unavailable"
 
-FINE, UNWELL = 0, 1
+UNWELL = 1
 
 
 @click.command(short_help="print versions")
@@ -39,10 +39,10 @@ def version(short: bool, client: bool, linkerd_namespace: str, kubeconfig: Path 
     """
     click.echo(__version__ if short else f"Client version: {__version__}")
     if not client:
-        sys.exit(asyncio.run(_ask(linkerd_namespace, kubeconfig, short=short)))
+        asyncio.run(_ask(linkerd_namespace, kubeconfig, short=short))
 
 
-async def _ask(namespace: str, kubeconfig: Path | None, *, short: bool) -> int:
+async def _ask(namespace: str, kubeconfig: Path | None, *, short: bool) -> None:
     from webhook.cli.cluster import connect
     from webhook.kube.api import ConfigurationError
     from webhook.kube.errors import ApiError
@@ -50,18 +50,16 @@ async def _ask(namespace: str, kubeconfig: Path | None, *, short: bool) -> int:
     try:
         api = await connect(kubeconfig)
     except ConfigurationError as error:
-        return _complain(str(error))
+        raise CommandError(str(error), UNWELL) from None
     try:
         number, where = await _server(api, namespace)
         if short:
             click.echo(number)
-            return FINE
+            return
         click.echo(f"Server version: {number} ({where})")
         click.echo(f"Linkerd version: {await _linkerd(api, namespace)}")
     except (ApiError, TimeoutError) as error:
-        return _complain(f"the cluster at {api.host}: {explain(error)}")
-    else:
-        return FINE
+        raise CommandError(f"the cluster at {api.host}: {explain(error)}", UNWELL) from None
     finally:
         await api.close()
 
@@ -127,8 +125,3 @@ def _split(image: str) -> tuple[str, str, str]:
     host, slash, last = named.rpartition("/")
     name, _, tag = last.partition(":")
     return f"{host}{slash}{name}", tag, digest
-
-
-def _complain(text: str) -> int:
-    click.echo(f"linkerd-webhook: {text}", err=True)
-    return UNWELL

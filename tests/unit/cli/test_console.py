@@ -1,4 +1,4 @@
-"""When coloured text is written: to a terminal that wants it."""
+"""What commands write to a terminal: errors in one form, and colours where it wants them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,23 @@ import tempfile
 from collections.abc import Iterator
 from typing import IO
 
+import click
 import pytest
 from click.testing import CliRunner
 
-from webhook.cli.console import colours
+from webhook.cli.console import CommandError, colours
 from webhook.cli.demo import demo
+
+
+@pytest.mark.parametrize("code", [1, 2])
+def test_an_error_ends_a_command_with_its_exit_code_and_the_programs_name_before_each_line(code: int) -> None:
+    @click.command()
+    def broken() -> None:
+        raise CommandError("one\ntwo", code)
+
+    result = CliRunner().invoke(broken)
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert result.stderr == "linkerd-webhook: one\nlinkerd-webhook: two\n"
 
 
 @pytest.fixture

@@ -112,7 +112,7 @@ class TestExitCodes:
     def test_2_where_there_is_nothing_unless_that_is_allowed(self, run: Run, given: str) -> None:
         result = run(given=given)
         assert (result.exit_code, result.stdout) == (2, "")
-        assert result.stderr.startswith("there was no AdmissionReview in the input: ")
+        assert result.stderr.startswith("linkerd-webhook: the input holds no AdmissionReview: ")
         assert run("--allow-empty", given=given).exit_code == 0
 
     @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ class TestExitCodes:
         (folder / "empty").mkdir()
         result = run("--manifests", path, given=json.dumps(asked("a")))
         assert (result.exit_code, result.stdout) == (2, "")
-        assert result.stderr == f"Error: --manifests {path}: {why}\n"
+        assert result.stderr == f"linkerd-webhook: --manifests {path}: {why}\n"
 
 
 class TestInput:
@@ -241,15 +241,15 @@ class TestConfiguration:
         result = run(option, "gone.yaml", given=json.dumps(asked("a")))
         what = option.removeprefix("--").replace("-", " ")
         assert (result.exit_code, result.stdout) == (2, "")
-        assert result.stderr == f"Error: cannot read the {what} from gone.yaml: No such file or directory\n"
+        assert result.stderr == f"linkerd-webhook: cannot read the {what} from gone.yaml: No such file or directory\n"
 
     @pytest.mark.parametrize(
         ("text", "said"),
         [
-            ("", "Error: v.yaml: the values are empty: give the text"),
-            ("- a", "Error: v.yaml: the values are an array, and must be an object"),
-            ("proxy: {uid: x}", "Error: v.yaml: values: proxy.uid: want a whole number, got 'x'"),
-            ("a: [", "Error: v.yaml: the values are not YAML: "),
+            ("", "linkerd-webhook: v.yaml: the values are empty: give the text"),
+            ("- a", "linkerd-webhook: v.yaml: the values are an array, and must be an object"),
+            ("proxy: {uid: x}", "linkerd-webhook: v.yaml: values: proxy.uid: want a whole number, got 'x'"),
+            ("a: [", "linkerd-webhook: v.yaml: the values are not YAML: "),
         ],
     )
     def test_values_that_cannot_be_read_are_an_error_that_names_them(
@@ -264,13 +264,17 @@ class TestConfiguration:
         values = self.values(folder, clusterNetworks="everything")
         result = run("--values", values, given=json.dumps(asked("a")))
         assert result.exit_code == 1
-        assert result.stderr.startswith('every injection will be refused: values: clusterNetworks: "everything" is no')
+        assert result.stderr.startswith(
+            'linkerd-webhook: every injection will be refused: values: clusterNetworks: "everything" is no'
+        )
 
     def test_an_unknown_version_is_told(self, run: Run, folder: Path) -> None:
         values = self.values(folder, linkerdVersion="edge-99.1.1")
         result = run("--values", values, given=json.dumps(asked("a")))
         assert result.exit_code == 0
-        assert result.stderr.startswith('linkerdVersion "edge-99.1.1" is not one of the known release lines')
+        assert result.stderr.startswith(
+            'linkerd-webhook: linkerdVersion "edge-99.1.1" is not one of the known release lines'
+        )
         assert run("--values", values, "--release-line", "edge-26.8", given=json.dumps(asked("a"))).stderr == ""
 
     @pytest.mark.parametrize(
@@ -288,7 +292,7 @@ class TestConfiguration:
             ("stable-2.12", ""),
             ("stable-2.12.3", ""),
             ("edge-26.8", ""),
-            ("stable-2.14", '--release-line: "stable-2.14" is not one of the known release lines'),
+            ("stable-2.14", 'linkerd-webhook: --release-line: "stable-2.14" is not one of the known release lines'),
         ],
     )
     def test_a_release_line_brings_its_own_defaults_and_the_nearest_stands_in(

@@ -90,7 +90,7 @@ class TestExitCodes:
     def test_2_where_nothing_was_checked_unless_that_is_allowed(self, run: Run, content: str) -> None:
         result = run(a=content)
         assert (result.exit_code, result.stdout) == (2, "")
-        assert result.stderr.splitlines()[-1].startswith("nothing was checked: ")
+        assert result.stderr.splitlines()[-1].startswith("linkerd-webhook: nothing was checked: ")
         assert run("--allow-empty", a=content).exit_code == 0
 
     def test_2_without_a_path(self, run: Run) -> None:
