@@ -1,6 +1,6 @@
-"""What a server behind a Service of its own looks after: its certificate, the caBundles that point at it, who may call.
+"""Keeps the certificate of a server, the caBundles that point at its Service, and its webhook configurations.
 
-Every replica watches; one, the leader, writes.
+Every replica watches them; one, the leader, writes.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from webhook.upkeep.served_secret import ServedSecret
 from webhook.upkeep.trust import Trust
 from webhook.upkeep.watched_configurations import Configurations
 
-# Seconds between two self-tests: after a start, while nobody gets through, and once somebody did.
+# Seconds between two self-tests: right after a start, while they fail, and after one that succeeded.
 SELF_TEST_AT_ONCE: Final = 0.5
 SELF_TEST_SOON: Final = 2.0
 SELF_TEST_LATER: Final = 60.0
-# Seconds for which nobody need get through: every node has to hear of a new Service and of its replicas first.
+# Seconds for which self-tests may fail without a warning: every node has to see a new Service and its replicas first.
 SELF_TEST_GRACE: Final = 20.0
 
 # Seconds between two times that the same problem of a round is logged.
@@ -57,7 +57,7 @@ class Upkeep:
         certificate: ServedCertificate,
         loaded: Callable[[bool], None] = lambda _: None,
     ) -> None:
-        """`loaded` is told of each new pair that the Secret holds whether it was taken."""
+        """`loaded` is told, for each new pair in the Secret, whether it is served from now on."""
         service = duties.service
         self.duties = duties
         self.configurations = Configurations(
@@ -87,16 +87,16 @@ class Upkeep:
         self._registration = Registration(api, duties, self.configurations, self._say)
         self._next_test = 0.0
         self._tested = 0.0
-        # Since when no self-test came through, though a replica is ready; None while all is well.
+        # Since when self-tests fail, though a replica is ready; None while they succeed.
         self._unreached: float | None = None
-        # Until when the next self-test follows at once.
+        # Until when self-tests follow each other at the shortest interval.
         self._quick = 0.0
         self._said: dict[str, str] = {}
         self._warned: dict[str, float] = {}
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to watch, and to run for leader."""
+        """Begin to watch, and to campaign for the Lease."""
         if self.secret is not None:
             self.configurations.listen(self.secret.again)
         self.configurations.start()
@@ -106,8 +106,8 @@ class Upkeep:
         self._task = asyncio.create_task(self.election.run(self._lead), name="leader election")
 
     async def resign(self) -> None:
-        """Lead no more, and let go of the Lease."""
-        # Nobody who is about to end is to take it again.
+        """Stop leading, and release the Lease."""
+        # A replica that is about to end must not take it again.
         await self._lease.stop()
         if self._task is not None:
             self._task.cancel()
@@ -128,7 +128,7 @@ class Upkeep:
 
     @property
     def restored(self) -> Mapping[str, int]:
-        """How often each configuration's caBundle was put back after somebody else had written it."""
+        """How often each configuration's caBundle was restored after somebody else had overwritten it."""
         return self._keeper.restored
 
     def overwritten(self) -> list[Name]:
@@ -136,12 +136,12 @@ class Upkeep:
         return self._registration.overwritten()
 
     def counted(self) -> list[Name]:
-        """The configurations that readiness hangs on: those of this way to be installed."""
+        """The configurations that readiness depends on: Linkerd's with `--adopt`, else our own."""
         return [SELF_TEST, *LINKERD_CONFIGURATIONS] if self.duties.adopt else list(OURS)
 
     def _owned(self) -> list[Name]:
-        """The configurations whose caBundle is ours to write: also those of the other way to be installed, so that
-        nobody is left alone while one is exchanged for the other."""
+        """The configurations whose caBundle we write: our own and Linkerd's, whatever the mode, so that both are
+        trusted while an installation changes to `--adopt` or back."""
         bodies = [(name, self.configurations.get(name)) for name in (*OURS, ADVISOR, *LINKERD_CONFIGURATIONS)]
         return [name for name, body in bodies if body and pointing(body, self.duties.service)]
 
@@ -167,17 +167,17 @@ class Upkeep:
                     pause = min(self.round.pause, self._next_test - loop.time())
             except Exception:
                 # The next round must come all the same.
-                log.exception("looking after certificates and configurations failed: this is a bug")
+                log.exception("a round of the leader failed, and the next one follows: this is a bug")
             try:
                 async with asyncio.timeout(max(0.2, pause)):
                     await self.configurations.changed.wait()
-                # Several changes come together, mostly.
+                # Changes mostly come several at a time.
                 await asyncio.sleep(0.1)
             except TimeoutError:
                 continue
 
     async def _keep(self) -> None:
-        """One round: certificates and caBundles, then the way here, then who is sent it."""
+        """One round: certificates and caBundles, then the self-test, then webhook configurations."""
         self.round = await self._keeper.round(self.configurations.all())
         for step in self.round.steps:
             log.info(step)
@@ -187,7 +187,7 @@ class Upkeep:
         now = asyncio.get_running_loop().time()
         soon = SELF_TEST_AT_ONCE if now < self._quick else SELF_TEST_SOON
         if self._registration.waiting() or self.configurations.get(SELF_TEST) is None:
-            # Somebody has just applied or deleted it: that need not wait for the next regular look.
+            # Somebody has just applied or deleted it: test at once.
             self._next_test = min(self._next_test, self._tested + soon)
         if now >= self._next_test:
             self._tested = now
@@ -213,17 +213,17 @@ class Upkeep:
         if now - self._unreached >= SELF_TEST_GRACE:
             self._say("self-test", self.self_test.problem)
         else:
-            log.debug("the self-test did not come through yet", problem=self.self_test.problem)
+            log.debug("the self-test does not succeed yet", problem=self.self_test.problem)
 
     async def _nobody_is_ready(self) -> bool:
         try:
             return not await self._endpoints()
         except (ApiError, TimeoutError):
-            # Not known: the self-test tells.
+            # It is not known: the self-test will show.
             return False
 
     def _warn(self, problem: str) -> None:
-        """Log a problem of a round, the same once a minute at most: two that write one field take turns for ever."""
+        """Log a problem of a round, the same one once a minute at most: two writers of a field would take turns."""
         about, now = _NUMBERS.sub("#", problem.partition(" (")[0]), asyncio.get_running_loop().time()
         if now - self._warned.get(about, -WARN_AGAIN) >= WARN_AGAIN:
             self._warned[about] = now

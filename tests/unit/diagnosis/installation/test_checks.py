@@ -1,4 +1,4 @@
-"""The look at a cluster, and adopting again: against an API server of a few dicts."""
+"""What stands in the way of an installation, and what is only noted."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ CRD_ROOT = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 CONFIG_MAPS = "/api/v1/namespaces/linkerd/configmaps"
 SECRETS = "/api/v1/namespaces/linkerd/secrets"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-INJECTOR = (MUTATING, "linkerd-proxy-injector-webhook-config")
 
 
 class Cluster(Store):
