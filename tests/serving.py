@@ -20,8 +20,7 @@ from certs.issue import Pair, issue_ca, issue_leaf
 from certs.tls import ServedCertificate
 from webhook.review import AdmissionRequest, Answer
 from webhook.server import log as logs
-from webhook.server.admission import Admission
-from webhook.server.app import AdmissionApp
+from webhook.server.admission import Admission, AdmissionApp
 from webhook.server.connection import Policy
 from webhook.server.listen import Address, bind
 from webhook.server.metrics import Metrics

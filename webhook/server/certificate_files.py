@@ -1,4 +1,4 @@
-"""The pair in a directory: loaded at the start, and again whenever its files change."""
+"""The serving certificate in a folder: loaded at the start, and again whenever its files change."""
 
 from __future__ import annotations
 
@@ -8,24 +8,32 @@ from pathlib import Path
 from certs.inspect import CertificateError
 from certs.secrets import CERTIFICATE, KEY
 from certs.tls import ServedCertificate
-from webhook.server.reload import Contents, Group, Refused
+from webhook.server.reload import Contents, FilesRefused, Group
 
 
-def pair_in(directory: Path, served: ServedCertificate, wait: Callable[[bytes, bytes], str] = lambda *_: "") -> Group:
-    """`tls.crt` and `tls.key` of a directory, as files to load and reload.
+class CertificateFiles:
+    """`tls.crt` and `tls.key` of a folder; `group` is what the reloader keeps up to date.
 
-    `wait` says why a good pair must not be served yet, "" where it may be.
+    `refuses` gets a good chain and its key (PEM) and returns why they must not be served yet, "" where they may be;
+    what it asks (the caBundles in the cluster) is known only some time after the first load.
     """
 
-    def prepare(contents: Contents) -> Callable[[], None]:
-        try:
-            pair = served.check(contents[CERTIFICATE], contents[KEY])
-        except CertificateError as error:
-            path = directory / (CERTIFICATE if error.part == "certificate" else KEY)
-            raise Refused(f"{path}: {error.message}") from error
-        why = wait(pair.chain, pair.key)
-        if why:
-            raise Refused(f"{directory / CERTIFICATE}: not served yet, as who calls would not trust it: {why}")
-        return lambda: served.serve(pair)
+    def __init__(self, folder: Path, served: ServedCertificate) -> None:
+        """`served`: what the files are put into."""
+        self._folder = folder
+        self._served = served
+        self.refuses: Callable[[bytes, bytes], str] = lambda chain, key: ""
+        self.group = Group("certificate", {name: folder / name for name in (CERTIFICATE, KEY)}, self._prepare)
 
-    return Group("certificate", {name: directory / name for name in (CERTIFICATE, KEY)}, prepare)
+    def _prepare(self, contents: Contents) -> Callable[[], None]:
+        try:
+            pair = self._served.check(contents[CERTIFICATE], contents[KEY])
+        except CertificateError as error:
+            path = self._folder / (CERTIFICATE if error.part == "certificate" else KEY)
+            raise FilesRefused(f"{path}: {error.message}") from error
+        why = self.refuses(pair.chain, pair.key)
+        if why:
+            raise FilesRefused(
+                f"{self._folder / CERTIFICATE}: not served yet, as the API server would not trust it: {why}"
+            )
+        return lambda: self._served.serve(pair)

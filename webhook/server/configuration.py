@@ -12,7 +12,7 @@ from certs.bundle import salvage
 from webhook.injector.inject import Injector
 from webhook.mesh.config import ConfigError, Mesh
 from webhook.mesh.releases import LINES, Line, choose, line
-from webhook.server.reload import Contents, Group, Refused
+from webhook.server.reload import Contents, FilesRefused, Group
 from webhook.webhooks.registry import Current
 
 log = structlog.get_logger(__name__)
@@ -48,14 +48,16 @@ class Configuration:
                 release_line=self._release_line,
             )
         except ConfigError as error:
-            raise Refused("\n".join(f"{self.group.files[VALUES]}: {problem}" for problem in error.problems)) from error
+            raise FilesRefused(
+                "\n".join(f"{self.group.files[VALUES]}: {problem}" for problem in error.problems)
+            ) from error
         except ValueError as error:
-            raise Refused(f"--release-line: {error}") from error
+            raise FilesRefused(f"--release-line: {error}") from error
         _check_trust_anchors(self.group.files[TRUST_ANCHORS], contents[TRUST_ANCHORS])
         injector = Injector(mesh)
         if injector.refusal is not None:
             # The reference would go on and refuse every Pod, one by one.
-            raise Refused(f"{self.group.files[VALUES]}: {injector.refusal.message}")
+            raise FilesRefused(f"{self.group.files[VALUES]}: {injector.refusal.message}")
         return lambda: self._take(mesh, injector)
 
     def _take(self, mesh: Mesh, injector: Injector) -> None:
@@ -78,21 +80,25 @@ def only_line(release_line: str | None) -> Line:
         if chosen.warning:
             log.warning("release line", problem=chosen.warning)
         return chosen.line
-    found = line(LINES[-1])
+    newest = line(LINES[-1])
     log.info(
-        "there are no values to tell the release line: --release-line, or --values, says which it is", line=found.name
+        "there are no values to tell the release line: --release-line, or --values, says which it is", line=newest.name
     )
-    return found
+    return newest
 
 
 def _check_trust_anchors(path: Path, content: bytes) -> None:
-    """No proxy gets an identity without at least one certificate that still holds. Raises `Refused`."""
+    """No proxy gets an identity without at least one certificate that still holds. Raises `FilesRefused`."""
     anchors, why = salvage(content)
     if not anchors:
-        raise Refused(f"{path}: no trust anchor: the file {why or 'is empty'}: write at least one certificate in PEM")
+        raise FilesRefused(
+            f"{path}: no trust anchor: the file {why or 'is empty'}: write at least one certificate in PEM"
+        )
     if why:
         log.warning("trust anchors", problem=f"{path}: {why}; it is passed over, and the other anchors count")
     now = datetime.now(UTC)
     if all(anchor.not_valid_after_utc <= now for anchor in anchors):
         expired = max(anchor.not_valid_after_utc for anchor in anchors)
-        raise Refused(f"{path}: every trust anchor has expired, the last one on {expired:%Y-%m-%d}: renew it first")
+        raise FilesRefused(
+            f"{path}: every trust anchor has expired, the last one on {expired:%Y-%m-%d}: renew it first"
+        )

@@ -1,4 +1,4 @@
-"""The program `serve`: all parts put together, started in order and stopped in the other."""
+"""The program `serve`: puts all parts together, starts them in order, and stops them in the reverse order."""
 
 from __future__ import annotations
 
@@ -18,18 +18,17 @@ from webhook.mesh.releases import Line
 from webhook.policy.registry import load_all
 from webhook.server import admin, listen
 from webhook.server import log as logs
-from webhook.server.admission import Admission
-from webhook.server.app import AdmissionApp
-from webhook.server.certificate_files import pair_in
+from webhook.server.admission import Admission, AdmissionApp
+from webhook.server.certificate_files import CertificateFiles
+from webhook.server.cluster import ClusterView, cluster_view, validates
 from webhook.server.configuration import Configuration, only_line
 from webhook.server.connection import Policy
 from webhook.server.listen import AddressError
 from webhook.server.metrics import Metrics
 from webhook.server.options import Options, StartError, check
 from webhook.server.readiness import Readiness
-from webhook.server.reload import Group, Refused, Reloader
+from webhook.server.reload import FilesRefused, Group, Reloader
 from webhook.server.run import Server, Signals, serve_until
-from webhook.server.surroundings import Surroundings, surroundings, validates
 from webhook.server.upkeep import upkeep_of
 from webhook.webhooks.pattern_worker.judge import PatternJudge
 from webhook.webhooks.registry import ProxyInjector, Registry, Webhook
@@ -52,7 +51,7 @@ Then = Callable[[Ports, asyncio.Event], Coroutine[None, None, None]]
 
 
 def run(options: Options, lines: logs.Lines, notes: Sequence[str] = (), then: Then | None = None) -> None:
-    """Serve until SIGTERM or SIGINT, with `notes` said in the log first. Raises `StartError`."""
+    """Serve until SIGTERM or SIGINT, after logging `notes`. Raises `StartError`."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_until_signal(options, lines, notes, then))
     lines.flush()
@@ -89,23 +88,20 @@ async def serve(
     configuration = Configuration(
         options.values, options.trust_anchors, options.linkerd_namespace, options.release_line
     )
-    # What looks after certificates comes later, and has a say in when a new one is served.
-    waiting: list[Callable[[bytes, bytes], str]] = []
-    groups = []
-    if options.certs == "files":
-        groups.append(pair_in(options.tls_dir, certificate, lambda *pair: next((w(*pair) for w in waiting), "")))
+    files = CertificateFiles(options.tls_dir, certificate)
+    groups = [files.group] if options.certs == "files" else []
     if _needs_values(options):
         groups.append(configuration.group)
     _load(groups)
     line = _line(options, configuration)
     async with AsyncExitStack() as stack:
-        around = await stack.enter_async_context(surroundings(options, metrics))
+        view = await stack.enter_async_context(cluster_view(options, metrics))
         patterns = PatternJudge()
         stack.push_async_callback(patterns.close)
-        upkeep = upkeep_of(options, around.api, certificate, metrics)
-        registry = _registry(options, configuration, line, around, patterns)
+        upkeep = upkeep_of(options, view.api, certificate, metrics)
+        registry = _registry(options, configuration, line, view, patterns)
         metrics.expect(registry.names)
-        status = admin.Status(certificate, groups, around.cache, release_line=lambda: line().name)
+        status = admin.Status(certificate, groups, view.cache, release_line=lambda: line().name)
         _watch(metrics, certificate, configuration, lines)
         admissions, operators = _servers(options, lines, registry, metrics, status, certificate)
         reloader = Reloader(
@@ -122,7 +118,7 @@ async def serve(
             from webhook.upkeep.conditions import conditions
 
             status.more = partial(conditions, upkeep)
-            waiting.append(upkeep.trust.refuses)
+            files.refuses = upkeep.trust.refuses
             upkeep.start()
             stack.push_async_callback(upkeep.stop)
         looking = asyncio.create_task(Readiness(status).run(), name="readiness")
@@ -150,7 +146,7 @@ async def serve(
 
 
 def _settle_memory() -> None:
-    """What is there now stays. Left to its defaults, the collector would look through all of it again and again."""
+    """Exempt what is there now from garbage collection: the collector would walk all of it again and again."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
@@ -161,14 +157,15 @@ def _load(groups: Sequence[Group]) -> None:
     for group in groups:
         try:
             group.load()
-        except Refused as error:
+        except FilesRefused as error:
             problems.append(str(error))
     if problems:
         raise StartError("\n".join(problems))
 
 
 def _needs_values(options: Options) -> bool:
-    """A validator runs without the mesh's values, which Linkerd's own Deployments do not give it."""
+    """Whether the mesh's values have to be there. A validator runs without them: Linkerd's own Deployments do not mount
+    them for it."""
     return options.webhook not in VALIDATORS or options.values.exists()
 
 
@@ -176,17 +173,17 @@ def _line(options: Options, configuration: Configuration) -> Callable[[], Line]:
     if _needs_values(options):
         return lambda: configuration.line
     try:
-        found = only_line(options.release_line)
+        only = only_line(options.release_line)
     except ValueError as error:
         raise StartError(f"--release-line: {error}") from error
-    return lambda: found
+    return lambda: only
 
 
 def _registry(
     options: Options,
     configuration: Configuration,
     line: Callable[[], Line],
-    around: Surroundings,
+    view: ClusterView,
     patterns: PatternJudge,
 ) -> Registry:
     if validates(options):
@@ -197,15 +194,15 @@ def _registry(
         Validator(
             name,
             line,
-            around.catalog,
+            view.catalog,
             patterns.ask,
             lambda: configuration.mesh.values.cluster_domain if is_known else "",
         )
         for name in VALIDATORS
     ]
     if is_known:
-        webhooks.insert(0, ProxyInjector(configuration.injector, around.cluster, around.events))
-        webhooks.append(WorkloadAdvisor(configuration.injector, around.cluster))
+        webhooks.insert(0, ProxyInjector(configuration.injector, view.cluster, view.events))
+        webhooks.append(WorkloadAdvisor(configuration.injector, view.cluster))
     if options.service is not None:
         from webhook.webhooks.self_test import SelfTest
 
@@ -228,7 +225,7 @@ def _servers(
     endpoint = Admission(registry, metrics, lines, max_in_flight=options.max_in_flight)
     metrics.watch(
         "linkerd_webhook_pending_bytes",
-        "Bytes of request bodies that are coming in now.",
+        "Bytes of request bodies that are being received.",
         lambda: float(endpoint.pending),
     )
     policy = Policy(rejected=metrics.reject, hung_up=metrics.hang_ups.inc)
@@ -261,6 +258,6 @@ def _watch(metrics: Metrics, certificate: ServedCertificate, configuration: Conf
     )
     metrics.watch(
         "linkerd_webhook_log_lines_dropped",
-        "Lines of the log that nobody read in time.",
+        "Lines of the log that were dropped, as standard output was not read in time.",
         lambda: float(lines.dropped),
     )

@@ -1,4 +1,4 @@
-"""Files that change while the server runs: read anew, checked, and taken into force, or left aside.
+"""Files that change while the server runs: read again, checked, and put in force or refused.
 
 Kubernetes swaps a symlink (`..data`) beside the files, people write or rename them; so it is the directories that are
 watched, and the bytes that are compared. Where watching fails, a slow poll finds the change all the same.
@@ -19,17 +19,17 @@ log = structlog.get_logger(__name__)
 Contents = dict[str, bytes]
 
 
-class Refused(Exception):
-    """Contents that must not come into force: the message names the file and says why."""
+class FilesRefused(Exception):
+    """Contents of files that must not take effect: the message names the file and says why."""
 
 
 @dataclass(slots=True)
 class Group:
-    """Files that only make sense together.
+    """Files that are only valid together.
 
-    `prepare` gets their bytes by label in a thread, raises `Refused`, and returns what puts them into force: that then
-    runs in the event loop's thread, and may raise `Refused` too. `contents` are in force; `error` says why what is on
-    disk (`refused`, if it could be read) is not.
+    `prepare` gets their bytes by label in a thread, raises `FilesRefused`, and returns what puts them in force: that
+    then runs in the event loop's thread, and may raise `FilesRefused` too. `contents` are in force; `error` says why
+    what is on disk (`refused`, if it could be read) is not.
     """
 
     name: str
@@ -40,17 +40,17 @@ class Group:
     error: str = ""
 
     def read(self) -> Contents:
-        """The bytes of all files. Raises `Refused`."""
-        found = {}
+        """The bytes of all files. Raises `FilesRefused`."""
+        contents = {}
         for label, path in self.files.items():
             try:
-                found[label] = path.read_bytes()
+                contents[label] = path.read_bytes()
             except OSError as error:
-                raise Refused(f"{path}: {error.strerror or error}") from error
-        return found
+                raise FilesRefused(f"{path}: {error.strerror or error}") from error
+        return contents
 
     def load(self) -> None:
-        """Read and take into force, here and now: at start. Raises `Refused`."""
+        """Read the files and put them in force at once: at the start. Raises `FilesRefused`."""
         contents = self.read()
         self.prepare(contents)()
         self.contents = contents
@@ -120,7 +120,11 @@ class Reloader:
                 ):
                     yield
             except (OSError, RuntimeError) as error:
-                log.warning("files cannot be watched, so they are looked at from time to time", error=str(error))
+                log.warning(
+                    "files cannot be watched for changes, so they are read every poll_s seconds",
+                    poll_s=self._pace.poll,
+                    error=str(error),
+                )
             await asyncio.sleep(self._pace.poll)
             yield
 
@@ -133,7 +137,7 @@ class Reloader:
                 self._unchanged(group)
                 return
             (await asyncio.to_thread(group.prepare, contents))()
-        except Refused as error:
+        except FilesRefused as error:
             if contents != group.refused and not again:
                 await asyncio.sleep(self._pace.second_look)
                 await self._check(group, again=True)
@@ -148,7 +152,7 @@ class Reloader:
     def _unchanged(self, group: Group) -> None:
         if group.error:
             group.error, group.refused = "", None
-            log.info("files are as they were again", files=group.name)
+            log.info("files have their earlier contents again", files=group.name)
 
     def _refuse(self, group: Group, contents: Contents, error: str) -> None:
         # What was refused is tried again at each look (a certificate may become valid), but complained of once.
@@ -158,7 +162,7 @@ class Reloader:
         group.refused = contents
         for label in _changed(group.contents, contents):
             self._failed(label)
-        log.error("changed files are refused: what was before stays in force", files=group.name, error=error)
+        log.error("changed files are refused: the contents from before stay in force", files=group.name, error=error)
 
 
 def _changed(before: Contents, after: Contents) -> list[str]:

@@ -12,7 +12,7 @@ import yaml
 from certs.issue import issue_ca
 from webhook.mesh.defaults import default_trust_anchors, default_values
 from webhook.server.configuration import TRUST_ANCHORS, VALUES, Configuration
-from webhook.server.reload import Refused
+from webhook.server.reload import FilesRefused
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_values_that_could_inject_nothing_are_refused_with_the_file_and_the_reas
     configuration: Configuration, changes: dict[str, Any], says: str
 ) -> None:
     write_values(configuration, **changes)
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(FilesRefused) as caught:
         configuration.group.load()
     assert str(caught.value).startswith(f"{configuration.group.files[VALUES]}: ")
     assert says in str(caught.value)
@@ -70,7 +70,7 @@ def test_values_that_could_inject_nothing_are_refused_with_the_file_and_the_reas
 @pytest.mark.parametrize("content", [b"", b"  \n", b"not a certificate", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
 def test_trust_anchors_without_a_certificate_are_refused(configuration: Configuration, content: bytes) -> None:
     configuration.group.files[TRUST_ANCHORS].write_bytes(content)
-    with pytest.raises(Refused, match=r"no trust anchor: .*write at least one certificate in PEM"):
+    with pytest.raises(FilesRefused, match=r"no trust anchor: .*write at least one certificate in PEM"):
         configuration.group.load()
 
 
@@ -88,7 +88,7 @@ def test_trust_anchors_that_have_all_expired_are_refused_and_one_that_holds_will
     then = datetime.now(UTC) - timedelta(days=400)
     expired = issue_ca("old", lifetime=timedelta(days=1), now=then).certificate
     file.write_bytes(expired)
-    with pytest.raises(Refused, match="every trust anchor has expired"):
+    with pytest.raises(FilesRefused, match="every trust anchor has expired"):
         configuration.group.load()
     file.write_bytes(expired + default_trust_anchors())
     configuration.group.load()
@@ -97,5 +97,5 @@ def test_trust_anchors_that_have_all_expired_are_refused_and_one_that_holds_will
 def test_an_unknown_release_line_is_refused_by_its_flag(tmp_path: Path) -> None:
     (tmp_path / "values").write_bytes(default_values())
     (tmp_path / "anchors.crt").write_bytes(default_trust_anchors())
-    with pytest.raises(Refused, match="--release-line: unknown release line"):
+    with pytest.raises(FilesRefused, match="--release-line: unknown release line"):
         Configuration(tmp_path / "values", tmp_path / "anchors.crt", "linkerd", "stable-1.0").group.load()

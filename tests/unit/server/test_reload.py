@@ -15,8 +15,8 @@ from watchfiles._rust_notify import RustNotify
 from certs.issue import Pair, issue_leaf
 from tests.serving import JSON, LogFile, Serving, review
 from tests.waiting import until
-from webhook.server.certificate_files import pair_in
-from webhook.server.reload import Contents, Group, Pace, Refused, Reloader
+from webhook.server.certificate_files import CertificateFiles
+from webhook.server.reload import Contents, FilesRefused, Group, Pace, Reloader
 
 FAST = Pace(poll=30, second_look=0.05, settle=0.02)
 
@@ -64,7 +64,7 @@ class Watched:
         content = contents["values"]
         if not content.startswith(b"good"):
             self.refusing()
-            raise Refused(f"{self.path}: no good")
+            raise FilesRefused(f"{self.path}: no good")
         return lambda: self.taken.append(content)
 
 
@@ -175,7 +175,7 @@ async def test_a_certificate_is_swapped_under_load_without_a_failed_request(
     folder = tmp_path / "tls"
     folder.mkdir()
     mounted = Mounted(folder, tls_crt=leaf.certificate, tls_key=leaf.key)
-    group = pair_in(folder, site.certificate)
+    group = CertificateFiles(folder, site.certificate).group
     group.load()
     reloader = Reloader([group], FAST)
     reloader.start()
@@ -236,7 +236,7 @@ class Together:
     def _prepare(self, contents: Contents) -> Callable[[], None]:
         self.prepared.append(contents)
         if b"broken" in b"".join(contents.values()):
-            raise Refused("broken")
+            raise FilesRefused("broken")
         return lambda: self.taken.append(contents)
 
     async def look(self) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""The cluster around the server: live, or from manifests."""
+"""What the server knows of the cluster: from the API server, or from manifests."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Surroundings:
-    """The cluster, however it is known."""
+class ClusterView:
+    """What the webhooks ask about the cluster, and its Events to write; `api` is None where manifests stand for it."""
 
     cluster: Cluster
     events: Events | None
@@ -32,8 +32,8 @@ class Surroundings:
 
 
 @asynccontextmanager
-async def surroundings(options: Options, metrics: Metrics) -> AsyncIterator[Surroundings]:
-    """The cluster from manifests, or live within the block. Raises `StartError`."""
+async def cluster_view(options: Options, metrics: Metrics) -> AsyncIterator[ClusterView]:
+    """The cluster by its manifests, or by watches that run within the block. Raises `StartError`."""
     if options.manifests:
         yield _offline(options.manifests)
         return
@@ -59,7 +59,7 @@ async def surroundings(options: Options, metrics: Metrics) -> AsyncIterator[Surr
             await events.start()
         if catalog is not None:
             await catalog.start()
-        yield Surroundings(cluster, events, _cache_of(options, cluster), catalog or NothingKnown(), cluster.api)
+        yield ClusterView(cluster, events, _cache_of(options, cluster), catalog or NothingKnown(), cluster.api)
     finally:
         if catalog is not None:
             await catalog.stop()
@@ -69,25 +69,26 @@ async def surroundings(options: Options, metrics: Metrics) -> AsyncIterator[Surr
 
 
 def _cache_of(options: Options, cluster: LiveCluster) -> Callable[[], admin.Cache]:
-    """How the cache stands. A validator answers without one, only with fewer warnings: it is ready at once."""
+    """The state of the cache for `/ready`. A validator is ready without one: it answers then as well, only with fewer
+    warnings."""
     if options.webhook in VALIDATORS:
         return lambda: admin.Cache(synced=True, namespaces=cluster.namespaces)
     return lambda: admin.Cache(cluster.synced, cluster.age, cluster.namespaces, cluster.owners, cluster.problem)
 
 
-def _offline(paths: Sequence[Path]) -> Surroundings:
+def _offline(paths: Sequence[Path]) -> ClusterView:
     from webhook.cluster.catalog import OfflineCatalog
     from webhook.cluster.offline import OfflineCluster, flatten
     from webhook.manifest.load import load
 
     objects, problems = load(paths)
     if problems:
-        raise StartError("\n".join(f"{each.file}:{each.line}: {each.message}" for each in problems))
-    namespaces = sum(each.get("kind") == "Namespace" for each in flatten(objects))
+        raise StartError("\n".join(f"{problem.file}:{problem.line}: {problem.message}" for problem in problems))
+    namespaces = sum(body.get("kind") == "Namespace" for body in flatten(objects))
     cache = admin.Cache(synced=True, namespaces=namespaces, source="manifests")
-    return Surroundings(OfflineCluster(objects), None, lambda: cache, OfflineCatalog(objects))
+    return ClusterView(OfflineCluster(objects), None, lambda: cache, OfflineCatalog(objects))
 
 
 def validates(options: Options) -> bool:
-    """Whether validators are asked: who wants the injector alone does not pay for what they need to know."""
+    """Whether the server has validators; a server for the proxy injector alone watches nothing for them."""
     return options.webhook != ProxyInjector.name
