@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.injector.builders import injector, request
-from webhook import scope
+from webhook import advice
 from webhook.advice import about
 from webhook.cluster.catalog import OfflineCatalog
 from webhook.cluster.offline import OfflineCluster
@@ -128,7 +128,7 @@ def test_of_a_pod_or_a_service_in_a_known_namespace(body: Any, namespace: Namesp
     if warnings is not None:
         assert [each.warning for each in said] == warnings
     if said:
-        assert scope.is_concerned(body, (), namespace)
+        assert advice.is_concerned(body, (), namespace)
 
 
 @settings(max_examples=200, deadline=None)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from webhook import scope
+from webhook import advice
 from webhook.findings.finding import Finding, Path, Rule, Severity, declare, render_path
 from webhook.findings.silence import silenced
 from webhook.findings.templates import Template
@@ -109,7 +109,7 @@ class Object(NamedTuple):
     @property
     def template(self) -> Template | None:
         """Where its Pod template is; None for what neither the injector reads nor has one."""
-        return scope.template(self.group, self.identity.kind, self.body)
+        return advice.template(self.group, self.identity.kind, self.body)
 
     @property
     def misspelt(self) -> Finding | None:
@@ -241,7 +241,7 @@ def _findings(
     if each.is_policy:
         return found + judged(each.group, kind, each.body)
     template = each.template
-    if template is not None and scope.is_concerned(each.body, template.path, namespace):
+    if template is not None and advice.is_concerned(each.body, template.path, namespace):
         found += lint(template.kind, each.body, template.path, namespace)
     return found
 

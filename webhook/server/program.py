@@ -13,7 +13,7 @@ import structlog
 import uvloop
 
 from certs.tls import ServedCertificate
-from webhook import __version__
+from webhook import __version__, advice
 from webhook.mesh.releases import Line
 from webhook.policy.registry import load_all
 from webhook.server import admin, listen
@@ -190,6 +190,8 @@ def _registry(
         # No request is to wait for an import.
         load_all()
     is_known = _needs_values(options)
+    if is_known:
+        advice.load()
     webhooks: list[Webhook] = [
         Validator(
             name,

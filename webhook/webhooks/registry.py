@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Generic, Protocol, TypeVar
 
-from webhook.advice import about
+from webhook.advice import about, is_concerned
 from webhook.cluster import owners
 from webhook.cluster.interface import Cluster, ClusterError, Events
 from webhook.injector.advice.objects import Advisor
@@ -21,7 +21,6 @@ from webhook.kube.objects import Namespace, ObjectReference
 from webhook.policy.registry import LINKERD
 from webhook.policy.targets import GATEWAY, POLICY
 from webhook.review import AdmissionRequest, Answer, deny
-from webhook.scope import is_concerned
 from webhook.webhooks.validators import POLICY_VALIDATOR, SP_VALIDATOR
 
 WORKLOAD_ADVISOR: Final = "workload-advisor"

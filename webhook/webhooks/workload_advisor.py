@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from webhook import scope
+from webhook import advice
 from webhook.advice import about
 from webhook.cluster.interface import Cluster
 from webhook.findings.finding import Finding, Path
@@ -54,7 +54,7 @@ class WorkloadAdvisor:
         body = request.object
         if not isinstance(body, dict):
             return [], "no_object"
-        found = scope.template(group, kind, body)
+        found = advice.template(group, kind, body)
         if found is None or not (found.path or found.kind == "namespace"):
             return [], "unsupported_kind"
         template = found.path
@@ -65,7 +65,7 @@ class WorkloadAdvisor:
         if request.operation == "UPDATE" and not is_changed(body, request.old_object, template):
             return [], "unchanged"
         namespace = self._cluster.known_namespace(request.namespace) if template else None
-        if not scope.is_concerned(body, template, namespace):
+        if not advice.is_concerned(body, template, namespace):
             return [], ""
         return about(Advisor(self._injector.value), found.kind, body, template, namespace), ""
 

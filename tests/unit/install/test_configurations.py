@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from webhook import scope
+from webhook import advice
 from webhook.install import configurations as conf
 
 MANIFESTS = Path(__file__).parents[4] / "shared" / "linkerd" / "edge-26.8" / "control-plane.yaml"
@@ -74,7 +74,7 @@ class TestRules:
             ("", "Namespace"),
         }
         assert sent == {(group, f"{kind.lower()}s", op) for group, kind in kinds for op in ("CREATE", "UPDATE")}
-        assert all(scope.template(group, kind, {}) is not None for group, kind in kinds)
+        assert all(advice.template(group, kind, {}) is not None for group, kind in kinds)
 
     @pytest.mark.parametrize("name", conf.RULES)
     def test_never_match_a_deletion(self, name: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from webhook import scope
+from webhook import advice
 from webhook.advice import about
 from webhook.findings.finding import Finding, Path, render_path
 from webhook.injector.advice.objects import Advisor
@@ -32,7 +32,7 @@ class Linter:
 
     def check(self, kind: str, body: Any, namespace: Namespace | None = None) -> list[Finding]:
         """What there is to say about an object of a kind."""
-        found = scope.template(*GROUPS[kind], body) if kind in GROUPS else None
+        found = advice.template(*GROUPS[kind], body) if kind in GROUPS else None
         template: Path = found.path if found else ()
         return about(self._advisor, kind, body, template, namespace)
 
@@ -191,7 +191,7 @@ class TestOthers:
         ],
     )
     def test_nothing_of_the_right_shape_is_nothing_to_say(self, newest: Linter, body: Any) -> None:
-        assert not scope.is_concerned(body, (), None)
+        assert not advice.is_concerned(body, (), None)
         for kind in ("deployment", "cronjob", "namespace", "service", "pod"):
             assert newest.check(kind, body) == []
 
@@ -201,23 +201,23 @@ TEMPLATE: Path = ("spec", "template")
 
 class TestScope:
     def test_kinds_are_those_of_the_right_group(self) -> None:
-        assert scope.template("apps", "Deployment", {}) == (TEMPLATE, "deployment")
-        assert scope.template("", "Namespace", {}) == ((), "namespace")
-        assert scope.template("", "Deployment", {}) is None
-        assert scope.template("example.org", "Service", {}) is None
+        assert advice.template("apps", "Deployment", {}) == (TEMPLATE, "deployment")
+        assert advice.template("", "Namespace", {}) == ((), "namespace")
+        assert advice.template("", "Deployment", {}) is None
+        assert advice.template("example.org", "Service", {}) is None
 
     def test_annotations_are_looked_for_wherever_they_may_be(self) -> None:
-        assert scope.is_concerned(deployment({INJECT: "x"}), TEMPLATE, None)
-        assert scope.is_concerned(deployment({}, {f"{CONFIG}x": "y"}), TEMPLATE, None)
-        assert not scope.is_concerned(deployment({"app.kubernetes.io/name": "x"}), TEMPLATE, None)
+        assert advice.is_concerned(deployment({INJECT: "x"}), TEMPLATE, None)
+        assert advice.is_concerned(deployment({}, {f"{CONFIG}x": "y"}), TEMPLATE, None)
+        assert not advice.is_concerned(deployment({"app.kubernetes.io/name": "x"}), TEMPLATE, None)
 
     @pytest.mark.parametrize(
         "namespace", [Namespace("shop", {INJECT: "enabled"}, {}), Namespace("shop", {}, {INJECT: "enabled"})]
     )
     def test_pods_in_a_namespace_with_something_of_linkerds_are_looked_at(self, namespace: Namespace) -> None:
-        assert scope.is_concerned(deployment({}), TEMPLATE, namespace)
-        assert not scope.is_concerned(deployment({}), TEMPLATE, Namespace("shop", {"a": "b"}, {"c": "d"}))
-        assert not scope.is_concerned({"kind": "Service"}, (), namespace)
+        assert advice.is_concerned(deployment({}), TEMPLATE, namespace)
+        assert not advice.is_concerned(deployment({}), TEMPLATE, Namespace("shop", {"a": "b"}, {"c": "d"}))
+        assert not advice.is_concerned({"kind": "Service"}, (), namespace)
 
 
 class TestNamespaces:
