@@ -1,4 +1,4 @@
-"""CA bundles: certificates in PEM, as `caBundle` holds them in base64."""
+"""CA bundles: PEM files of certificates. A `caBundle` field holds one in base64."""
 
 from __future__ import annotations
 
@@ -16,13 +16,17 @@ CERTIFICATE: Final = "CERTIFICATE"
 
 
 class BundleError(ValueError):
-    """What is not a CA bundle: the message says what is wrong with it."""
+    """The PEM is not a valid CA bundle: the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a bundle holds: certificates in their order; blocks that are passed over, each with its number (from 1)
-    and what it is; and whether there is text outside of them. `broken` are those that were to be certificates."""
+    """The content of a bundle.
+
+    `broken` are the CERTIFICATE blocks that cannot be read, each with its number among all blocks (from 1) and the
+    reason. `others` are the blocks of other types, each with its number and type. `text` is whether there is text
+    outside of the blocks.
+    """
 
     certificates: tuple[x509.Certificate, ...] = ()
     broken: tuple[tuple[int, str], ...] = ()
@@ -31,33 +35,36 @@ class Contents:
 
 
 def read(pem: bytes) -> tuple[x509.Certificate, ...]:
-    """The certificates of a bundle; none for an empty one. Raises `BundleError`."""
-    found, junk = salvage(pem)
+    """The certificates of a bundle; () if it is empty. Raises `BundleError` if any of them cannot be read."""
+    certificates, junk = salvage(pem)
     if junk:
         raise BundleError(junk)
-    return found
+    return certificates
 
 
 def salvage(pem: bytes) -> tuple[tuple[x509.Certificate, ...], str]:
-    """The certificates of a bundle that can be read, and what is wrong with the rest, "" for nothing.
+    """The certificates of a bundle that can be read, and what is wrong with the others ("" if nothing is).
 
-    Go does the same: what it cannot read it passes over, and trusts the others.
+    The API server uses such a bundle likewise: Go's `AppendCertsFromPEM` ignores certificates that it cannot read.
     """
     if not pem.strip():
         return (), ""
-    found = contents(pem)
-    if not found.certificates and not found.broken:
+    content = contents(pem)
+    if not content.certificates and not content.broken:
         return (), "does not hold a certificate: write certificates in PEM"
     why = ""
-    if found.broken:
-        number, what = found.broken[0]
+    if content.broken:
+        number, what = content.broken[0]
         why = f"holds a certificate that cannot be read (number {number}): {what}"
-    return found.certificates, why
+    return content.certificates, why
 
 
 @functools.lru_cache(maxsize=64)
 def contents(pem: bytes) -> Contents:
-    """What a bundle holds, as Go's `AppendCertsFromPEM` takes and leaves it."""
+    """The content of a bundle, as Go's `AppendCertsFromPEM` reads it.
+
+    https://pkg.go.dev/crypto/x509#CertPool.AppendCertsFromPEM
+    """
     certificates: list[x509.Certificate] = []
     broken: list[tuple[int, str]] = []
     others: list[tuple[int, str]] = []
@@ -82,10 +89,10 @@ def contents(pem: bytes) -> Contents:
 
 
 def write(certificates: Iterable[x509.Certificate]) -> bytes:
-    """The bundle of these certificates, in their order, each once."""
-    return b"".join(each.public_bytes(Encoding.PEM) for each in dict.fromkeys(certificates))
+    """The certificates as a bundle in PEM, in their order and without duplicates."""
+    return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in dict.fromkeys(certificates))
 
 
 def merge(*bundles: bytes) -> bytes:
-    """One bundle of several: each certificate once, where it came first. Raises `BundleError`."""
+    """One bundle with the certificates of all, without duplicates. Raises `BundleError`."""
     return write(certificate for bundle in bundles for certificate in read(bundle))

@@ -1,4 +1,4 @@
-"""What the caBundles hold, and since when: what may be signed and served is decided from it."""
+"""Tracks which CAs the caBundles hold, and since when. Which CA may sign and which leaf may be served depends on it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from certs.bundle import salvage
 from certs.inspect import signed_by
 from webhook.kube.webhookconfigurations import Entry, Name
 
-# Seconds after which every API server has heard of a webhook configuration, and every replica of a Secret.
+# Seconds until every API server has read a change of a webhook configuration, and every replica that of a Secret.
 SETTLE: Final = 10.0
 
 _Key = tuple[Name, str, int]
 
 
-class Standing:
-    """Level: `note` tells it what there is, as often as there is something else.
+class BundleAge:
+    """The CAs in the caBundles and their age; implements `CABundles`. `note` updates it.
 
-    A caBundle that cannot be written and does not trust what is served has nothing to lose: it holds nothing up.
+    A caBundle that cannot be written is ignored unless it trusts the served leaf: waiting for it would never end, and
+    its webhook is broken already.
     """
 
     def __init__(
@@ -31,7 +32,8 @@ class Standing:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`settle`: seconds."""
+        """`settle` is the age in seconds at which a CA counts as settled. `clock` returns the time in UTC, `monotonic`
+        seconds."""
         self._settle = settle
         self._clock = clock
         self._monotonic = monotonic
@@ -41,27 +43,30 @@ class Standing:
         self._leaf: x509.Certificate | None = None
 
     def note(self, before: Sequence[Entry], after: Sequence[Entry], blocked: Collection[Name]) -> None:
-        """The caBundles as they were found and as they were written; those in `blocked` could not be written."""
+        """Note the caBundles as they were read (`before`) and as they are after a write (`after`).
+
+        `blocked` are the configurations that could not be written.
+        """
         now = self._monotonic()
-        found = {_key(entry): set(salvage(entry.bundle)[0]) for entry in before}
+        read = {_key(entry): set(salvage(entry.bundle)[0]) for entry in before}
         self._held = {_key(entry): salvage(entry.bundle)[0] for entry in after}
         since: dict[_Key, dict[x509.Certificate, float]] = {}
         for key, held in self._held.items():
             known = self._since.get(key, {})
-            since[key] = {ca: known.get(ca, now) if ca in found.get(key, ()) else now for ca in held}
+            since[key] = {ca: known.get(ca, now) if ca in read.get(key, ()) else now for ca in held}
         self._since = since
         self._blocked = blocked
 
     def serve(self, leaf: x509.Certificate | None) -> None:
-        """What is served now, None for nothing that is any good."""
+        """Note the leaf that is served, None if there is no usable one."""
         self._leaf = leaf
 
     def present(self, ca: x509.Certificate) -> bool:
-        """Whether every caBundle that counts holds a CA."""
+        """Whether every caBundle that counts holds the CA."""
         return all(ca in self._held[key] for key in self._counting())
 
     def alone(self, ca: x509.Certificate) -> bool:
-        """Whether every caBundle that counts holds a CA, and none beside it that is valid."""
+        """Whether every caBundle that counts holds the CA and no other valid one."""
         now = self._clock()
         return self.present(ca) and not any(
             other.not_valid_before_utc <= now < other.not_valid_after_utc
@@ -71,13 +76,13 @@ class Standing:
         )
 
     def settled(self, ca: x509.Certificate) -> bool:
-        """Whether every caBundle that counts has held a CA for long enough."""
+        """Whether every caBundle that counts has held the CA for `settle` seconds."""
         now = self._monotonic()
-        since = [self._since[key].get(ca) for key in self._counting()]
-        return all(each is not None and now - each >= self._settle for each in since)
+        times = [self._since[key].get(ca) for key in self._counting()]
+        return all(time is not None and now - time >= self._settle for time in times)
 
     def accept(self, leaf: x509.Certificate) -> bool:
-        """Whether every caBundle that counts trusts a leaf."""
+        """Whether every caBundle that counts trusts the leaf."""
         return all(self._trusts(key, leaf) for key in self._counting())
 
     def _counting(self) -> list[_Key]:

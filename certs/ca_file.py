@@ -1,4 +1,4 @@
-"""The CAs of certificates that cert-manager or an admin keeps: those in `ca.crt` go into the caBundles."""
+"""The CAs in a `ca.crt` file, for certificates that cert-manager or an admin renews. They go into the caBundles."""
 
 from __future__ import annotations
 
@@ -7,48 +7,48 @@ from collections.abc import Callable
 from cryptography import x509
 
 from certs.bundle import read, salvage, write
-from certs.decision import CABundles
+from certs.rotation import CABundles
 
 
 class CaFile:
-    """A source of CAs that issues nothing. Without a `ca.crt`, the caBundles are left to whoever writes them."""
+    """A `Source` that reads CAs from a file and issues no certificates. Without the file it requires no CAs."""
 
     def __init__(self, read: Callable[[], bytes | None]) -> None:
-        """`read`: the bytes of `ca.crt`, None where it is not there."""
+        """`read` returns the content of `ca.crt`, None if the file does not exist; it may raise `OSError`."""
         self._read = read
-        self._wanted = b""
+        self._required = b""
         self.problems: list[str] = []
 
-    async def look(self) -> None:
-        """Read the file again. Where it holds no certificate that can be read, the CAs from before stay."""
+    async def read(self) -> None:
+        """Read the file again. If it holds no certificate that can be read, the previous CAs stay in force."""
         self.problems = []
         try:
             certificates, why = salvage(self._read() or b"")
         except OSError as error:
             certificates, why = (), str(error)
         if certificates or not why:
-            self._wanted = write(certificates)
+            self._required = write(certificates)
         if why:
-            counts = "the other CAs in it count" if certificates else "the CAs before it count on"
-            self.problems = [f"ca.crt {why}: {counts}; put the CA certificates there, in PEM"]
+            in_force = "the other CAs in it are used" if certificates else "the previous CAs stay in use"
+            self.problems = [f"ca.crt {why}: {in_force}; write the CA certificates into it, in PEM"]
 
-    def wanted(self) -> bytes:
-        """The CAs that every caBundle has to hold, in PEM."""
-        return self._wanted
+    def required_cas(self) -> bytes:
+        """The CAs that every caBundle must hold, as PEM; b"" if there is no `ca.crt`."""
+        return self._required
 
     def serving(self) -> x509.Certificate | None:
-        """What is served is not known here."""
+        """None, as this source does not know the served leaf."""
         return None
 
-    def resting(self) -> bool:
-        """Whether nothing else need be trusted: what is served tells, so yes."""
+    def rotation_is_complete(self) -> bool:
+        """True: this source plans no rotation. Whether old CAs are still needed, the served leaves decide."""
         return True
 
     async def step(self, bundles: CABundles) -> str:
-        """There is nothing to do."""
+        """Do nothing: this source writes no Secrets."""
         return ""
 
     def state(self) -> dict[str, str]:
-        """The state, for logs."""
-        subjects = [certificate.subject.rfc4514_string() for certificate in read(self._wanted)]
-        return {"CA": ", ".join(subjects) or "no ca.crt: caBundles are left alone"}
+        """A description of the CAs, for logs and the admin page."""
+        subjects = [certificate.subject.rfc4514_string() for certificate in read(self._required)]
+        return {"CA": ", ".join(subjects) or "no ca.crt: this server does not write the caBundles"}

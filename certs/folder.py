@@ -1,4 +1,4 @@
-"""The folder that `certs issue` fills: a serving certificate with its CA, for users who keep them in files."""
+"""Issues a serving certificate and its CA into a folder, for `certs issue`."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from certs.issue import Pair, issue_ca, issue_leaf
 
 
 class FolderError(Exception):
-    """Nothing was written: the message names the file and says what to do. `unreadable`: a file cannot be read or
-    written."""
+    """Nothing was written: the message names the file and says what to do.
+
+    `unreadable` is False only where a file exists and may not be overwritten.
+    """
 
     def __init__(self, message: str, *, unreadable: bool = False) -> None:
         super().__init__(message)
@@ -28,7 +30,8 @@ class FolderError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """A CA from files: its pair, what clients trust (`ca.crt`), and intermediates to serve with a certificate, PEM."""
+    """A CA that was read from files. `trusted` are the certificates that clients trust (`ca.crt`), `intermediates`
+    those to serve after the leaf; both are PEM."""
 
     pair: Pair
     trusted: bytes
@@ -36,20 +39,21 @@ class Signer:
 
 
 def signer(certificate: Path, key: Path, now: datetime) -> Signer:
-    """The CA in these PEM files, valid at `now` (UTC). Where the certificate's file holds a chain, the CA that signs
-    comes first in it. Raises `FolderError`.
+    """The CA in two PEM files. It must be valid at `now` (UTC). In a chain, the CA that signs comes first.
+
+    Raises `FolderError`.
     """
-    chain, secret = _read(certificate), _read(key)
+    chain, key_pem = _read(certificate), _read(key)
     try:
-        check_ca(chain, secret, now)
+        check_ca(chain, key_pem, now)
         certificates = read(chain)
     except CertificateError as error:
         where = f"--ca-cert {certificate}" if error.part == "certificate" else f"--ca-key {key}"
         raise FolderError(f"{where}: {error.message}", unreadable=True) from None
     except BundleError as error:
         raise FolderError(f"--ca-cert {certificate}: {error}", unreadable=True) from None
-    between = write(certificate for certificate in certificates if certificate.subject != certificate.issuer)
-    return Signer(Pair(chain, secret), write(certificates), between)
+    intermediates = write(certificate for certificate in certificates if certificate.subject != certificate.issuer)
+    return Signer(Pair(chain, key_pem), write(certificates), intermediates)
 
 
 def issue(
@@ -61,8 +65,10 @@ def issue(
     ca_name: str = "linkerd-webhook CA",
     ca_lifetime: timedelta = timedelta(days=365),
 ) -> dict[str, bytes]:
-    """A new certificate for these DNS names and IP addresses, as files by their names: `ca.crt`, `tls.crt`, `tls.key`,
-    and `ca.key` where the CA is a new one, as it is without `ca`. Raises `FolderError`.
+    """A new serving certificate for DNS names and IP addresses, as file names with their content.
+
+    The files are `ca.crt`, `tls.crt` and `tls.key`. Without `ca`, a new CA with the name `ca_name` is issued, and
+    `ca.key` is among the files. `now` is in UTC. Raises `FolderError`.
     """
     files = {}
     if ca is None:
@@ -72,24 +78,23 @@ def issue(
     try:
         leaf = issue_leaf(ca.pair, names, lifetime=lifetime, now=now)
     except (TypeError, ValueError) as error:
-        raise FolderError(f"no certificate can be issued: {error}", unreadable=True) from None
+        raise FolderError(f"cannot issue the certificate: {error}", unreadable=True) from None
     return {**files, "ca.crt": ca.trusted, "tls.crt": leaf.certificate + ca.intermediates, "tls.key": leaf.key}
 
 
 def store(directory: Path, files: dict[str, bytes], *, force: bool) -> None:
-    """Write the files into a folder, keys readable by their owner alone. Each is written under a temporary name first,
-    so that no file is ever incomplete.
+    """Write the files into a folder. Keys can be read only by their owner.
 
-    Raises `FolderError` where a file exists and `force` is not set, or the folder cannot be written; then nothing has
-    changed.
+    Each file is written under a temporary name and then renamed, so that no file is ever incomplete. Raises
+    `FolderError` if a file exists and `force` is False, or the folder cannot be written; then no file has changed.
     """
-    there = [str(directory / name) for name in files if os.path.lexists(directory / name)]
-    if there and not force:
-        raise FolderError(f"{', '.join(there)}: there already: pass --force to overwrite, or another --out")
+    existing = [str(directory / name) for name in files if os.path.lexists(directory / name)]
+    if existing and not force:
+        raise FolderError(f"{', '.join(existing)}: exists already: pass --force to overwrite it, or another --out")
     folders = [str(directory / name) for name in files if (directory / name).is_dir()]
     if folders:
         raise FolderError(
-            f"{', '.join(folders)}: is a directory, where a file is to be written: choose another --out",
+            f"{', '.join(folders)}: is a directory, and a file of this name must be written: pass another --out",
             unreadable=True,
         )
     written: dict[Path, Path] = {}
@@ -109,7 +114,7 @@ def store(directory: Path, files: dict[str, bytes], *, force: bool) -> None:
 
 
 def foreign_key(directory: Path, files: dict[str, bytes]) -> bool:
-    """Whether the folder still holds a `ca.key` that does not belong to the new `ca.crt`."""
+    """Whether the folder holds an old `ca.key` that does not belong to the new `ca.crt` among `files`."""
     path = directory / "ca.key"
     if "ca.key" in files or not path.exists():
         return False
@@ -124,7 +129,7 @@ def foreign_key(directory: Path, files: dict[str, bytes]) -> bool:
 
 def _beside(directory: Path, name: str, content: bytes) -> Path:
     """The path of a new file with this content, under a temporary name, synced to the disk."""
-    # Made with mode 0600, so that a key is never readable by others, not even for a moment.
+    # mkstemp creates the file with mode 0600, so that other users can never read a key.
     handle, path = tempfile.mkstemp(prefix=f".{name}.", dir=directory)
     try:
         with os.fdopen(handle, "wb") as file:

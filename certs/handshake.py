@@ -1,7 +1,7 @@
-"""Whether a client that trusts a bundle accepts what a server serves: asked by doing it, in memory or over a socket.
+"""Checks by a TLS handshake, in memory or over a socket, that a client which trusts a bundle accepts a server.
 
-The verdicts are Go's, as the API server is the client that counts: every certificate in the bundle is an anchor, an
-intermediate or the leaf itself included, and RFC 5280 is not insisted on to the letter.
+The client behaves like the API server, which is written in Go: every certificate in the bundle is a trust anchor, also
+an intermediate or the leaf itself, and deviations from RFC 5280 that Go accepts are accepted.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from certs.bundle import BundleError, salvage
 from certs.inspect import Leaf, describe
 
-# Messages of a handshake that go back and forth; TLS 1.3 needs two.
+# The most round trips of a handshake in memory; TLS 1.3 needs two.
 FLIGHTS = 8
 
 
 class ProbeError(Exception):
-    """No good end of a probe: `unreachable` (nothing is known of what is served), or `untrusted`."""
+    """A failed probe. `kind` is `unreachable` (it is not known what the server serves) or `untrusted`."""
 
     def __init__(self, kind: Literal["unreachable", "untrusted"], message: str) -> None:
         super().__init__(message)
@@ -32,19 +32,19 @@ class ProbeError(Exception):
 
 
 class Stream(Protocol):
-    """Bytes to and from a server, however they get there."""
+    """A byte stream to and from a server."""
 
     async def send(self, data: bytes) -> None:
-        """Send all of it. Raises `ProbeError` or `OSError`."""
+        """Send all of `data`. Raises `ProbeError` or `OSError`."""
 
     async def receive(self) -> bytes:
-        """The next bytes, none at the end. Raises `ProbeError` or `OSError`."""
+        """Return the next bytes, b"" at the end of the stream. Raises `ProbeError` or `OSError`."""
 
 
 def trusted(context: ssl.SSLContext, bundle: bytes, name: str) -> str:
-    """Why a client that trusts exactly this bundle (PEM) refuses what the server context serves for a DNS name.
+    """Why a client that trusts only this bundle (PEM) refuses the server `context` for a DNS name.
 
-    "" where it accepts it.
+    "" if the client accepts the server.
     """
     try:
         client_context = _client(bundle)
@@ -67,17 +67,18 @@ def trusted(context: ssl.SSLContext, bundle: bytes, name: str) -> str:
         except ssl.SSLWantReadError:
             continue
         except ssl.SSLError as error:
-            return f"nothing is served: {error.reason or error}"
-    return "the handshake came to no end"
+            return f"the server cannot complete the handshake: {error.reason or error}"
+    return f"the handshake is not complete after {FLIGHTS} round trips"
 
 
 async def probe(host: str, port: int, name: str, bundle: bytes | None, within: float = 2.0) -> Leaf:
-    """The leaf that is served there, after a handshake that trusts exactly this bundle (PEM), or anything for None.
+    """Connect to a server and return its leaf, after a handshake for the DNS name `name`.
 
-    Raises `ProbeError`, within so many seconds.
+    The client trusts only `bundle` (PEM), or any certificate if it is None. `within` is the timeout in seconds. Raises
+    `ProbeError`.
     """
     try:
-        context = _anything() if bundle is None else _client(bundle)
+        context = _trusts_anything() if bundle is None else _client(bundle)
     except BundleError as error:
         raise ProbeError("untrusted", str(error)) from None
     try:
@@ -99,9 +100,9 @@ async def probe(host: str, port: int, name: str, bundle: bytes | None, within: f
 
 
 async def probe_over(stream: Stream, name: str, bundle: bytes | None) -> Leaf:
-    """As `probe`, over a stream that is open already and without a bound in time. Raises `ProbeError`."""
+    """As `probe`, over a stream that is open already, and without a timeout. Raises `ProbeError`."""
     try:
-        context = _anything() if bundle is None else _client(bundle)
+        context = _trusts_anything() if bundle is None else _client(bundle)
     except BundleError as error:
         raise ProbeError("untrusted", str(error)) from None
     received, sent = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -117,13 +118,13 @@ async def probe_over(stream: Stream, name: str, bundle: bytes | None) -> Leaf:
 
 
 async def _step(client: ssl.SSLObject, stream: Stream, received: ssl.MemoryBIO, sent: ssl.MemoryBIO) -> bool:
-    """Take a handshake as far as what was received goes, and wait for more; whether it is done."""
+    """Continue a handshake, send what it produces and wait for a response; return whether it is complete."""
     try:
         client.do_handshake()
         done = True
     except ssl.SSLWantReadError:
         done = False
-    # The server waits for what ends the handshake, too.
+    # Also the last message of the handshake must reach the server.
     if data := sent.read():
         await stream.send(data)
     if not done:
@@ -143,23 +144,23 @@ def _leaf(client: ssl.SSLObject) -> Leaf:
 
 
 def _client(bundle: bytes) -> ssl.SSLContext:
-    """A client that trusts the certificates of a bundle and no other. Raises `BundleError` where there are none."""
+    """A client that trusts only the certificates of a bundle. Raises `BundleError` if it holds none."""
     certificates, junk = salvage(bundle)
     if not certificates:
-        raise BundleError(junk or "is empty: nothing is trusted")
+        raise BundleError(junk or "is empty: write the CA certificates into it, in PEM")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.verify_flags = ssl.VERIFY_X509_PARTIAL_CHAIN
-    # Go looks for names in the SANs alone, and takes keys that OpenSSL's default level finds too short.
+    # Go ignores the common name, and accepts keys that are too short for OpenSSL's default security level.
     context.hostname_checks_common_name = False
     context.set_ciphers("DEFAULT@SECLEVEL=1")
     for certificate in certificates:
         with contextlib.suppress(ssl.SSLError):
-            # What OpenSSL does not take, Go would not either; the others still count.
+            # Go would reject this certificate as well, and use the others.
             context.load_verify_locations(cadata=certificate.public_bytes(Encoding.DER))
     return context
 
 
-def _anything() -> ssl.SSLContext:
+def _trusts_anything() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -1,4 +1,4 @@
-"""Look at a certificate chain and its key before anything is trusted to them."""
+"""Reads and checks certificate chains and their keys before they are used."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from certs.bundle import contents
 from certs.pem import Block, blocks
 
-# The issuer's clock may be ahead of ours by this much.
+# The issuer's clock may be ahead of the clock of this machine by so much.
 CLOCK_SKEW = timedelta(minutes=5)
 
-# Shorter RSA keys are refused by TLS libraries.
+# TLS libraries refuse shorter RSA keys.
 RSA_BITS = 2048
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """What a serving certificate says of itself; times are UTC."""
+    """The fields of a serving certificate. Times are UTC; `names` are the DNS names and IP addresses in its SANs."""
 
     subject: str
     issuer: str
@@ -36,7 +36,7 @@ class Leaf:
 
 
 class CertificateError(Exception):
-    """A pair that must not be served. `part` says which of the two is to blame: `certificate` or `key`."""
+    """A pair of certificate and key that must not be used. `part` is where the fault is: `certificate` or `key`."""
 
     def __init__(self, part: Literal["certificate", "key"], message: str) -> None:
         super().__init__(message)
@@ -45,7 +45,10 @@ class CertificateError(Exception):
 
 
 def check_pair(chain_pem: bytes, key_pem: bytes, now: datetime) -> Leaf:
-    """The leaf of a chain whose key is this one and which is valid at `now` (aware). Raises `CertificateError`."""
+    """Check that the key belongs to the leaf of the chain, and that the leaf is valid at `now`; return the leaf.
+
+    `now` must have a time zone. Raises `CertificateError`.
+    """
     leaf = _leaf(chain_pem)
     key = _key(key_pem)
     if _public_bytes(key) != leaf.public_key().public_bytes(
@@ -53,17 +56,17 @@ def check_pair(chain_pem: bytes, key_pem: bytes, now: datetime) -> Leaf:
     ):
         raise CertificateError("key", "the private key does not belong to the certificate")
     if leaf.not_valid_after_utc <= now:
-        raise CertificateError("certificate", f"the certificate has expired since {_time(leaf.not_valid_after_utc)}")
+        raise CertificateError("certificate", f"the certificate expired at {_time(leaf.not_valid_after_utc)}")
     if leaf.not_valid_before_utc > now + CLOCK_SKEW:
         raise CertificateError(
             "certificate",
-            f"the certificate is not valid before {_time(leaf.not_valid_before_utc)}, and now is {_time(now)}",
+            f"the certificate is not valid before {_time(leaf.not_valid_before_utc)}, and the time is {_time(now)}",
         )
     return describe(leaf)
 
 
 def describe(leaf: x509.Certificate) -> Leaf:
-    """What a certificate says of itself."""
+    """The fields of a certificate."""
     return Leaf(
         subject=leaf.subject.rfc4514_string(),
         issuer=leaf.issuer.rfc4514_string(),
@@ -75,7 +78,10 @@ def describe(leaf: x509.Certificate) -> Leaf:
 
 
 def check_ca(certificate_pem: bytes, key_pem: bytes, now: datetime) -> x509.Certificate:
-    """A CA that may sign leaves, with this key, valid at `now` (aware). Raises `CertificateError`."""
+    """Check that a certificate is a CA that may sign leaves with this key and is valid at `now`; return the CA.
+
+    `now` must have a time zone. Raises `CertificateError`.
+    """
     check_pair(certificate_pem, key_pem, now)
     certificate = _leaf(certificate_pem)
     _check_key(certificate)
@@ -95,7 +101,7 @@ def check_ca(certificate_pem: bytes, key_pem: bytes, now: datetime) -> x509.Cert
 
 
 def _check_key(certificate: x509.Certificate) -> None:
-    """What is signed with the key has to be something that every client verifies."""
+    """Check that all TLS clients support signatures of the CA's key."""
     key = certificate.public_key()
     if isinstance(key, rsa.RSAPublicKey) and key.key_size >= RSA_BITS:
         return
@@ -103,42 +109,43 @@ def _check_key(certificate: x509.Certificate) -> None:
         return
     raise CertificateError(
         "certificate",
-        f"the CA's key cannot be used: make an elliptic curve key (P-256, P-384 or P-521) or RSA with {RSA_BITS} bits",
+        "the CA's key cannot be used: create an elliptic curve key (P-256, P-384 or P-521), or an RSA key of at least "
+        f"{RSA_BITS} bits",
     )
 
 
 @functools.lru_cache(maxsize=256)
 def signed_by(leaf: x509.Certificate, ca: x509.Certificate) -> bool:
-    """Whether a CA has signed a certificate."""
+    """Whether the CA has signed the certificate."""
     try:
         leaf.verify_directly_issued_by(ca)
     except Exception:
-        # The library has a different exception for each way in which it was not.
+        # The library raises many different exceptions for certificates that the CA has not signed.
         return False
     return True
 
 
 def chain(pem: bytes) -> tuple[x509.Certificate, ...]:
-    """The certificates of a chain, at least one, the leaf first. Raises `CertificateError`.
+    """The certificates of a chain, the leaf first. Raises `CertificateError` if there are none.
 
-    What Go passes over in a bundle is passed over here.
+    Blocks that Go ignores in a bundle are ignored here as well.
     """
-    found = contents(pem)
-    if found.certificates:
-        return found.certificates
-    if found.broken:
-        raise CertificateError("certificate", f"the certificate cannot be read: {found.broken[0][1]}")
-    what = "PEM without a certificate" if found.others else "not PEM" if pem.strip() else "empty"
+    content = contents(pem)
+    if content.certificates:
+        return content.certificates
+    if content.broken:
+        raise CertificateError("certificate", f"the certificate cannot be read: {content.broken[0][1]}")
+    what = "PEM without a certificate" if content.others else "not PEM" if pem.strip() else "empty"
     raise CertificateError("certificate", f"the file is {what}: write a certificate chain in PEM, the leaf first")
 
 
 def key_text(pem: bytes) -> bytes:
-    """The first private key of a file, as PEM and without anything else. Raises `CertificateError`."""
-    found = [each for each in blocks(pem) if isinstance(each, Block)]
-    for block in found:
+    """The first private key of a file, as PEM without the rest of the file. Raises `CertificateError`."""
+    pem_blocks = [block for block in blocks(pem) if isinstance(block, Block)]
+    for block in pem_blocks:
         if block.content is not None and (block.type == "PRIVATE KEY" or block.type.endswith(" PRIVATE KEY")):
             return block.text
-    if found:
+    if pem_blocks:
         raise CertificateError("key", "the file does not hold a private key that can be read")
     what = "not PEM" if pem.strip() else "empty"
     raise CertificateError("key", f"the file is {what}: write a private key in PEM")
@@ -154,7 +161,7 @@ def _key(key_pem: bytes) -> PrivateKeyTypes:
     except TypeError:
         raise CertificateError("key", "the private key is encrypted: write one without a password") from None
     except (ValueError, UnsupportedAlgorithm):
-        # The library's text may quote the input, and a key belongs in no log.
+        # The library's message may quote the input, and a private key must not be logged.
         raise CertificateError("key", "the file does not hold a private key that can be read") from None
 
 

@@ -1,7 +1,4 @@
-"""Issue a CA and serving certificates: ECDSA P-256, with the extensions that TLS clients insist on.
-
-Everything comes back as PEM bytes, ready for a Secret or a file; nothing is written here.
-"""
+"""Issues CAs and serving certificates, with ECDSA P-256 keys and the extensions that TLS clients require."""
 
 from __future__ import annotations
 
@@ -17,10 +14,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from certs.inspect import chain, key_text
 
-# A clock that is behind ours must not see a certificate from the future.
+# Certificates are valid so long before they are issued, as the clocks of other machines may be behind.
 CLOCK_SKEW = timedelta(minutes=5)
 
-# X.520 bounds a common name; longer DNS names stand in the SANs alone, where clients look anyway.
+# The longest common name that X.520 allows. A longer DNS name is complete only in the SANs, which are what clients
+# check.
 COMMON_NAME_LENGTH = 64
 
 
@@ -33,7 +31,7 @@ class Pair:
 
 
 def issue_ca(name: str, *, lifetime: timedelta = timedelta(days=365), now: datetime | None = None) -> Pair:
-    """A self-signed CA that may sign leaves, and no further CA."""
+    """A new self-signed CA with this common name, which may sign leaves but no other CA. `now` is in UTC."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = _name(name)
     certificate = (
@@ -49,19 +47,20 @@ def issue_ca(name: str, *, lifetime: timedelta = timedelta(days=365), now: datet
 def issue_leaf(
     ca: Pair, dns_names: Sequence[str], *, lifetime: timedelta = timedelta(days=90), now: datetime | None = None
 ) -> Pair:
-    """A serving certificate for these DNS names (and IP addresses), signed by the CA; it never outlives its CA.
+    """A new serving certificate for DNS names and IP addresses, signed by the CA. It expires with the CA at the latest.
 
-    Raises ValueError for no name, or for a CA that has expired.
+    `now` is in UTC. Raises `ValueError` if there is no name or the CA has expired, `TypeError` if the CA's key is
+    neither an elliptic curve nor an RSA key, and `CertificateError` if the CA cannot be read.
     """
     if not dns_names:
         raise ValueError("a serving certificate needs at least one DNS name")
     authority = chain(ca.certificate)[0]
     signer = serialization.load_pem_private_key(key_text(ca.key), password=None)
     if not isinstance(signer, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
-        raise TypeError(f"the CA's key is {type(signer).__name__}, want an elliptic curve or RSA key")
+        raise TypeError(f"the CA's key is {type(signer).__name__}: use an elliptic curve or RSA key")
     now = now or datetime.now(UTC)
     if authority.not_valid_after_utc <= now:
-        raise ValueError(f"the CA has expired at {authority.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}")
+        raise ValueError(f"the CA expired at {authority.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}")
     lifetime = min(lifetime, authority.not_valid_after_utc - now)
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = (
@@ -79,11 +78,10 @@ def issue_leaf(
 
 def _authority_id(authority: x509.Certificate) -> x509.AuthorityKeyIdentifier:
     try:
-        found = authority.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+        identifier = authority.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     except x509.ExtensionNotFound:
-        # Whoever made this CA left it out.
-        found = x509.SubjectKeyIdentifier.from_public_key(authority.public_key())
-    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(found)
+        identifier = x509.SubjectKeyIdentifier.from_public_key(authority.public_key())
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
 
 
 def _builder(

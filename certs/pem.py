@@ -1,7 +1,8 @@
-"""PEM as Go's `encoding/pem` reads it, by which the API server and Linkerd read every bundle, chain and key.
+"""Reads PEM as Go's `encoding/pem` does, with which the API server and Linkerd read bundles, chains and keys.
 
-A block begins and ends at a line of its own. What cannot be read as one is passed over, and so is text between blocks;
-a beginning without an end takes no block after it along.
+The first and the last line of a block hold nothing else. Text between blocks is ignored, and so is a block that cannot
+be read. A first line without a last line does not make the blocks after it unreadable.
+https://pkg.go.dev/encoding/pem#Decode
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ _BASE64: Final = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One block: its type (`CERTIFICATE`), whether it has headers, what it holds, and the text that it is.
+    """A PEM block. `type` is its label, such as `CERTIFICATE`, and `headers` is whether it has headers.
 
-    `content` is None for what looks like a block and cannot be read.
+    `content` is the decoded content, None if the block cannot be read. `text` is the block as it is in the file.
     """
 
     type: str
@@ -33,19 +34,19 @@ class Block:
 
 
 def blocks(data: bytes) -> Iterator[Block | bytes]:
-    """All of the data in its order: blocks, those that cannot be read among them, and the text around them."""
+    """The whole data in its order: blocks, also those that cannot be read, and as bytes the text between them."""
     at = 0
-    while found := _next(data, at):
-        start, end, block = found
-        yield from _passed_over(data[at:start])
+    while position := _next(data, at):
+        start, end, block = position
+        yield from _ignored(data[at:start])
         yield block
         at = end
-    yield from _passed_over(data[at:])
+    yield from _ignored(data[at:])
 
 
-def _passed_over(data: bytes) -> Iterator[Block | bytes]:
-    """What lies between the blocks that can be read: others, and text."""
-    starts = [found.start() for found in re.finditer(rb"^-----BEGIN ", data, re.MULTILINE)]
+def _ignored(data: bytes) -> Iterator[Block | bytes]:
+    """The text, and the blocks that cannot be read, in data without a block that can be read."""
+    starts = [match.start() for match in re.finditer(rb"^-----BEGIN ", data, re.MULTILINE)]
     if text := data[: starts[0] if starts else None].strip():
         yield text
     for start, end in zip(starts, [*starts, len(data)][1:], strict=True):
@@ -59,17 +60,17 @@ def _passed_over(data: bytes) -> Iterator[Block | bytes]:
 
 
 def _next(data: bytes, at: int) -> tuple[int, int, Block] | None:
-    """The next block that can be read: where it starts, where what follows starts, and the block."""
+    """The next block that can be read: its start, the start of what follows it, and the block."""
     while (end := data.find(_END, at)) >= 0:
         trailer = end + len(_END)
-        # The last beginning before the first end: those before it have no end.
+        # The last BEGIN line before the first END line: BEGIN lines before it have no END line.
         start = data.rfind(_BEGIN, at, end)
         if start >= 0 and (start == at or data[start - 1 : start] == b"\n"):
             name, cursor = _line(data, start + len(_BEGIN))
             if name.endswith(_DASHES):
                 body = _skip_headers(data, cursor)
                 if body is None or body > trailer:
-                    # Nothing but headers up to the data's end, or past this end: Go gives up.
+                    # Headers reach up to the end of the data, or beyond the END line: Go gives up.
                     return None
                 if block := _block(data, (start, cursor, body, end), name):
                     return start, _line(data, end + 1)[1], block
@@ -78,7 +79,7 @@ def _next(data: bytes, at: int) -> tuple[int, int, Block] | None:
 
 
 def _block(data: bytes, places: tuple[int, int, int, int], name: bytes) -> Block | None:
-    """The block between these places (of its start, its headers, its body and its end), None where it is not one."""
+    """The block at `places` (offsets of its start, headers, body and END line), None if it cannot be read."""
     start, headers, body, end = places
     trailer = end + len(_END)
     closing = trailer + len(name)
@@ -92,7 +93,7 @@ def _block(data: bytes, places: tuple[int, int, int, int], name: bytes) -> Block
 
 
 def _skip_headers(data: bytes, at: int) -> int | None:
-    """Where the content starts after lines with a colon, None where the data ends before."""
+    """The offset of the first line without a colon, None if there is none."""
     while at < len(data):
         line, following = _line(data, at)
         if b":" not in line:
@@ -102,7 +103,7 @@ def _skip_headers(data: bytes, at: int) -> int | None:
 
 
 def _line(data: bytes, at: int) -> tuple[bytes, int]:
-    """The line from there on without its end and the blanks before that, and where the next one starts."""
+    """The rest of the line from offset `at`, without line end and trailing blanks, and the offset of the next line."""
     end = data.find(b"\n", at)
     if end < 0:
         return data[at:].rstrip(b" \t"), len(data)

@@ -1,7 +1,8 @@
-"""The two Secrets of self-managed certificates: what they look like, and what can be wrong with them.
+"""The two Secrets of self-managed certificates: their content, and the checks of it.
 
-Secret `…-ca` (kubernetes.io/tls): `tls.crt` and `tls.key` are the CA that signs, `next.crt` and `next.key` one that is
-to sign soon. Secret `…-tls`: `tls.crt`, `tls.key`, and the CA of the leaf in `ca.crt`.
+Both have the type kubernetes.io/tls. In Secret `…-ca`, `tls.crt` and `tls.key` are the current CA, `next.crt` and
+`next.key` the next one while the CA is being rotated. In Secret `…-tls`, `tls.crt` and `tls.key` are the serving
+certificate, and `ca.crt` is the CA that signed it.
 """
 
 from __future__ import annotations
@@ -28,10 +29,12 @@ MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 MANAGER: Final = "linkerd-webhook"
 LABELS: Final = {"app.kubernetes.io/name": "linkerd-webhook", MANAGED_BY: MANAGER}
 
-# On the CA's Secret: what is asked for, `ca` or `leaf`, "@", and when.
+# The annotation of the CA's Secret that requests a rotation: `ca` or `leaf`, "@", and the time of the request.
 ROTATE: Final = "linkerd-webhook/rotate"
-# On the leaf's Secret: the last such wish that was granted.
+# The annotation of the leaf's Secret with the last request that was handled.
 ROTATED: Final = "linkerd-webhook/rotated"
+# The value of `Stored.why_not` for a Secret that was not found.
+MISSING: Final = "the Secret does not exist"
 
 CERTIFICATE: Final = "tls.crt"
 KEY: Final = "tls.key"
@@ -42,7 +45,7 @@ CA: Final = "ca.crt"
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A usable pair of a Secret, with its certificate read."""
+    """A usable pair in a Secret, and its certificate."""
 
     pair: Pair
     certificate: x509.Certificate
@@ -50,9 +53,10 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A Secret as it was read: `body` is None where there is none. `why_not` says why its pair is of no use.
+    """A Secret as it was read; `body` is None if it does not exist.
 
-    `issuer` is the CA in `ca.crt` that has signed the leaf.
+    `held` and `next` are its pairs; `why_not` and `next_why_not` say why a pair cannot be used. `issuer` is the CA in
+    `ca.crt` that signed the leaf.
     """
 
     name: str
@@ -66,48 +70,48 @@ class Stored:
 
     @property
     def ours(self) -> bool:
-        """Whether it may be written: it is ours, or it is not there."""
+        """Whether this server may write the Secret: it does not exist, or is labelled as managed by this server."""
         if self.body is None:
             return True
         return _dict(_dict(self.body.get("metadata")).get("labels")).get(MANAGED_BY) == MANAGER
 
     @property
-    def rigid(self) -> str:
-        """Why it can only be written by making it anew, "" where it can."""
+    def unchangeable(self) -> str:
+        """Why the Secret must be deleted and created again to change it, "" if it can be changed."""
         if self.body is None:
             return ""
         if self.body.get("type") != TYPE:
-            return f"its type is {self.body.get('type')}, want {TYPE}, and a type cannot be changed"
+            return f"its type is {self.body.get('type')} instead of {TYPE}, and a type cannot be changed"
         return "it is immutable" if self.body.get("immutable") else ""
 
     @property
     def has_next(self) -> bool:
-        """Whether a next CA is stored, of use or not."""
+        """Whether the Secret holds a next CA, usable or not."""
         return self.next is not None or bool(self.next_why_not)
 
     @property
-    def asked(self) -> str:
-        """The rotation that somebody asks for, "" for none."""
+    def request(self) -> str:
+        """The requested rotation, as the annotation `ROTATE` holds it, "" if none is requested."""
         return str(self.annotations.get(ROTATE) or "")
 
     @property
-    def wish(self) -> str:
-        """What is to be rotated: `ca` or `leaf`, and anything else is nothing."""
-        return self.asked.partition("@")[0]
+    def requested_part(self) -> str:
+        """What the request is to rotate: `ca` or `leaf`. Any other value is to be ignored."""
+        return self.request.partition("@")[0]
 
     @property
-    def granted(self) -> str:
-        """The last rotation that somebody asked for and that this leaf came of."""
+    def handled_request(self) -> str:
+        """The last request that was handled, as the annotation `ROTATED` holds it, "" for none."""
         return str(self.annotations.get(ROTATED) or "")
 
 
 def read_ca(name: str, body: JSON | None, now: datetime) -> Stored:
-    """The Secret of the CA."""
+    """The Secret of the CA with this name. `body` is its JSON, None if it does not exist; `now` is in UTC."""
     return _read(name, body, now, check_ca)
 
 
 def read_leaf(name: str, body: JSON | None, now: datetime) -> Stored:
-    """The Secret of the serving certificate."""
+    """The Secret of the serving certificate, as `read_ca`."""
     return _read(name, body, now, _check_leaf)
 
 
@@ -118,36 +122,36 @@ def _check_leaf(certificate: bytes, key: bytes, now: datetime) -> x509.Certifica
 
 def _read(name: str, body: JSON | None, now: datetime, check: _Check) -> Stored:
     if body is None:
-        return Stored(name, why_not="there is none")
+        return Stored(name, why_not=MISSING)
     held, why_not = _pair(body, CERTIFICATE, KEY, now, check)
-    following, next_why_not = None, ""
+    next_held, next_why_not = None, ""
     data = _dict(body.get("data"))
     if NEXT_CERTIFICATE in data or NEXT_KEY in data:
-        following, next_why_not = _pair(body, NEXT_CERTIFICATE, NEXT_KEY, now, check)
+        next_held, next_why_not = _pair(body, NEXT_CERTIFICATE, NEXT_KEY, now, check)
     annotations = _dict(_dict(body.get("metadata")).get("annotations"))
     issuer = _issuer(data.get(CA), held.certificate) if held else None
-    return Stored(name, body, held, following, why_not, next_why_not, issuer, annotations)
+    return Stored(name, body, held, next_held, why_not, next_why_not, issuer, annotations)
 
 
 def _issuer(value: object, leaf: x509.Certificate) -> x509.Certificate | None:
     try:
-        found = salvage(decode(value))[0]
+        cas = salvage(decode(value))[0]
     except DataError:
         return None
-    return next((each for each in found if each == leaf or signed_by(leaf, each)), None)
+    return next((ca for ca in cas if ca == leaf or signed_by(leaf, ca)), None)
 
 
 def _pair(body: JSON, certificate_key: str, key_key: str, now: datetime, check: _Check) -> tuple[Held | None, str]:
-    found = {}
+    pems = {}
     for key in (certificate_key, key_key):
         value = _dict(body.get("data")).get(key)
         if not isinstance(value, str) or not value:
             return None, f"data[{key}] is missing"
         try:
-            found[key] = base64.b64decode(value, validate=True)
+            pems[key] = base64.b64decode(value, validate=True)
         except ValueError:
-            return None, f"data[{key}] is no base64"
-    pair = Pair(found[certificate_key], found[key_key])
+            return None, f"data[{key}] is not base64"
+    pair = Pair(pems[certificate_key], pems[key_key])
     try:
         return Held(pair, check(pair.certificate, pair.key, now)), ""
     except CertificateError as error:
@@ -157,13 +161,14 @@ def _pair(body: JSON, certificate_key: str, key_key: str, now: datetime, check: 
 def secret(
     namespace: str, stored: Stored, data: Mapping[str, bytes | None], annotations: Mapping[str, str | None]
 ) -> JSON:
-    """The Secret with this data and these annotations in place of those it has; None takes one away.
+    """The Secret's JSON with changed data and annotations. None removes a key.
 
-    Made anew where there is none, or where it cannot be written as it is.
+    It is a new Secret if `stored` does not exist or cannot be changed; a new one keeps the data and the annotations of
+    rotation requests.
     """
-    if stored.body is None or stored.rigid:
-        wishes = {key: str(stored.annotations[key]) for key in (ROTATE, ROTATED) if stored.annotations.get(key)}
-        metadata = {"name": stored.name, "namespace": namespace, "labels": dict(LABELS), "annotations": wishes}
+    if stored.body is None or stored.unchangeable:
+        requests = {key: str(stored.annotations[key]) for key in (ROTATE, ROTATED) if stored.annotations.get(key)}
+        metadata = {"name": stored.name, "namespace": namespace, "labels": dict(LABELS), "annotations": requests}
         kept = dict(_dict(stored.body.get("data"))) if stored.body else {}
         body: JSON = {"apiVersion": "v1", "kind": "Secret", "type": TYPE, "metadata": metadata, "data": kept}
     else:
@@ -175,8 +180,8 @@ def secret(
 
 
 def _changed(mapping: object, changes: Mapping[str, str | None]) -> dict[str, str]:
-    found = {**_dict(mapping), **changes}
-    return {key: value for key, value in found.items() if value is not None}
+    changed = {**_dict(mapping), **changes}
+    return {key: value for key, value in changed.items() if value is not None}
 
 
 def _dict(value: object) -> JSON:

@@ -1,4 +1,4 @@
-"""TLS of a server: pairs in contexts, the certificate in force, and how clients take a pair that is not served yet."""
+"""TLS contexts of the server: the served certificate, and checks that clients accept a pair before it is served."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from certs.bundle import write
 from certs.handshake import trusted
 from certs.inspect import CertificateError, Leaf, check_pair
 
-# Two handshakes with the same certificate fail in the same words but for the time.
+# The time in the message of a failed handshake.
 _SEEN: Final = re.compile(r" \(seen at [^)]*\)$")
 
 
 def server_context(chain: bytes, key: bytes) -> ssl.SSLContext:
-    """A context that serves a pair, both PEM, by TLS 1.3 and later. Raises `CertificateError`."""
+    """A context that serves a chain and its key, both PEM, over TLS 1.3 or later. Raises `CertificateError`."""
     context = _context()
     _load(context, chain, key)
     return context
@@ -29,7 +29,7 @@ def server_context(chain: bytes, key: bytes) -> ssl.SSLContext:
 
 @dataclass(frozen=True, slots=True)
 class CheckedPair:
-    """A chain and its key, both PEM, that may be served; and what the leaf says of itself."""
+    """A chain and its key, both PEM, that have passed all checks, and the fields of the leaf."""
 
     chain: bytes
     key: bytes
@@ -37,9 +37,9 @@ class CheckedPair:
 
 
 class ServedCertificate:
-    """One `ssl.SSLContext` for TLS 1.3 and later, and what it serves.
+    """An `ssl.SSLContext` for TLS 1.3 and later whose certificate can be replaced.
 
-    A new pair serves the next handshakes; connections that are open stay as they are.
+    A new pair takes effect with the next handshake; open connections are not affected.
     """
 
     def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
@@ -48,31 +48,32 @@ class ServedCertificate:
         self._clock = clock
 
     def check(self, chain: bytes, key: bytes) -> CheckedPair:
-        """A pair that may be put into force. Raises `CertificateError` for one that must not."""
+        """Check that a chain and its key, both PEM, may be served. Raises `CertificateError` if not."""
         leaf = check_pair(chain, key, self._clock())
-        # OpenSSL takes the chain before it looks at the key. A pair that it refuses halfway must not have touched the
-        # context in use, so a fresh one tries it first.
+        # OpenSSL loads the chain before it checks the key. Loading the pair into a new context first makes sure that a
+        # bad key does not leave the served context with the new chain.
         server_context(chain, key)
         return CheckedPair(chain, key, leaf)
 
     def serve(self, pair: CheckedPair) -> None:
-        """Put a pair into force."""
+        """Serve a checked pair from the next handshake on."""
         _load(self.context, pair.chain, pair.key)
         self.leaf = pair.leaf
 
     @property
     def not_after(self) -> float:
-        """When the served leaf expires, in seconds since 1970; 0 before there is one."""
+        """When the served leaf expires, in seconds since 1970; 0 if none is served yet."""
         return self.leaf.not_after.timestamp() if self.leaf else 0.0
 
     @property
     def expired(self) -> bool:
-        """Whether the served leaf has expired since it was put into force."""
+        """Whether the served leaf has expired; False if none is served yet."""
         return self.leaf is not None and self.leaf.not_after <= self._clock()
 
 
 def verdicts(chain: bytes, key: bytes, bundles: Iterable[bytes], name: str) -> dict[bytes, str]:
-    """By bundle (PEM), why a client that trusts just that refuses the pair for a DNS name; "" where it accepts it."""
+    """For each bundle (PEM), why a client that trusts only this bundle refuses the pair for a DNS name, "" if it does
+    not."""
     try:
         context = server_context(chain, key)
     except CertificateError as error:
@@ -89,16 +90,16 @@ def _context() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.set_alpn_protocols(["http/1.1"])
-    # The API server keeps its connections and caches no sessions: tickets are bytes for nobody.
+    # The API server keeps its connections open and does not resume sessions, so it has no use for tickets.
     context.num_tickets = 0
     return context
 
 
 def _load(context: ssl.SSLContext, chain: bytes, key: bytes) -> None:
-    """Have a context serve exactly this pair, both PEM. Raises `CertificateError` where OpenSSL refuses it.
+    """Load a chain and its key, both PEM, into a context. Raises `CertificateError` if OpenSSL refuses them.
 
-    OpenSSL stumbles over what others pass over, so it gets the certificates and the key alone; and from memory, though
-    Python's ssl reads only files, as a key should reach no disk.
+    OpenSSL fails on text that Go ignores, so it gets only the certificates and the key. Python's ssl reads only files,
+    and a key must not be written to a disk, so both are passed as files in memory.
     """
     certificates = write(inspect.chain(chain))
     with _memory(certificates) as chain_file, _memory(inspect.key_text(key)) as key_file:
@@ -109,7 +110,8 @@ def _load(context: ssl.SSLContext, chain: bytes, key: bytes) -> None:
 
 
 def _memory(data: bytes) -> BinaryIO:
-    """An unnamed file, in memory where the system has that: the root file system may be read-only."""
+    """An unnamed file with this content, in memory if the system supports it, as the root file system may be
+    read-only."""
     if hasattr(os, "memfd_create"):
         file: BinaryIO = os.fdopen(os.memfd_create("pem"), "w+b")
     else:

@@ -14,7 +14,7 @@ import structlog
 
 from certs.authority import Authority
 from certs.ca_file import CaFile
-from certs.keeper import Keeper, Round
+from certs.reconciler import Reconciler, Round
 from certs.tls import ServedCertificate
 from webhook.diagnosis import selftest
 from webhook.diagnosis.selftest import SelfTestResult
@@ -75,7 +75,7 @@ class Upkeep:
         free = asyncio.Event()
         self.election = Election(api, service.namespace, NAME, duties.identity, wake=free)
         self._lease = LeaseWatch(api, service.namespace, NAME, free.set)
-        self._keeper = Keeper(
+        self._reconciler = Reconciler(
             api,
             Authority(api, service, service.dns_names(duties.cluster_domain))
             if duties.self_managed
@@ -129,7 +129,7 @@ class Upkeep:
     @property
     def restored(self) -> Mapping[str, int]:
         """How often each configuration's caBundle was restored after somebody else had overwritten it."""
-        return self._keeper.restored
+        return self._reconciler.restored
 
     def overwritten(self) -> list[Name]:
         """Linkerd's configurations that were adopted once and point elsewhere now."""
@@ -178,7 +178,7 @@ class Upkeep:
 
     async def _keep(self) -> None:
         """One round: certificates and caBundles, then the self-test, then webhook configurations."""
-        self.round = await self._keeper.round(self.configurations.all())
+        self.round = await self._reconciler.round(self.configurations.all())
         for step in self.round.steps:
             log.info(step)
         for problem in self.round.problems:

@@ -130,4 +130,4 @@ def _bytes(data: dict[str, Any], key: str) -> bytes:
     try:
         return base64.b64decode(value, validate=True)
     except binascii.Error as error:
-        raise ValueError(f"data[{key}] is no base64: {error}") from None
+        raise ValueError(f"data[{key}] is not base64: {error}") from None

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from certs.ca_file import CaFile
 from certs.handshake import ProbeError
 from certs.issue import issue_ca
-from certs.keeper import Keeper
+from certs.reconciler import Reconciler
 from tests.kube.configurations import configuration
 from tests.kube.store import Store
 from tests.unit.certs.world import SERVICE
@@ -25,7 +25,7 @@ class Desk:
         self.now = 0.0
         self.serves = OLD
         self.api.put(path(NAME), configuration(*NAME))
-        self.keeper = Keeper(
+        self.reconciler = Reconciler(
             self.api, CaFile(read), SERVICE, lambda: [NAME], self._endpoints,
             monotonic=lambda: self.now, probe=self._probe,
         )  # fmt: skip
@@ -40,7 +40,7 @@ class Desk:
     async def rounds(self, seconds: int) -> list[str]:
         problems: list[str] = []
         for _ in range(seconds // 2):
-            problems += (await self.keeper.round([self.api.objects[path(NAME)]])).problems
+            problems += (await self.reconciler.round([self.api.objects[path(NAME)]])).problems
             self.now += 2
         return problems
 
@@ -98,7 +98,7 @@ async def test_a_certificate_that_can_be_read_counts_beside_one_that_cannot() ->
     desk = Desk(lambda: OLD[:100] + b"\n" + NEW)
     problems = await desk.rounds(4)
     assert desk.bundle == NEW
-    assert "it has no end: the other CAs in it count" in problems[-1]
+    assert "it has no end: the other CAs in it are used" in problems[-1]
 
 
 class TestLooking:
@@ -116,22 +116,22 @@ class TestLooking:
             return found
 
         trust = CaFile(read)
-        assert (trust.wanted(), trust.problems) == (b"", [])
+        assert (trust.required_cas(), trust.problems) == (b"", [])
         for _ in contents:
-            await trust.look()
+            await trust.read()
         return trust
 
     async def test_its_cas_are_wanted_and_named(self) -> None:
         trust = await self.looked(OLD + NEW)
         assert trust.problems == []
-        assert OLD.strip() in trust.wanted()
-        assert NEW.strip() in trust.wanted()
+        assert OLD.strip() in trust.required_cas()
+        assert NEW.strip() in trust.required_cas()
         assert trust.state() == {"CA": "CN=old, CN=new"}
 
     async def test_without_a_file_nothing_is_wanted_and_that_is_said(self) -> None:
         trust = await self.looked(None)
-        assert (trust.wanted(), trust.problems) == (b"", [])
-        assert trust.state() == {"CA": "no ca.crt: caBundles are left alone"}
+        assert (trust.required_cas(), trust.problems) == (b"", [])
+        assert trust.state() == {"CA": "no ca.crt: this server does not write the caBundles"}
 
     async def test_a_broken_block_beside_a_good_one_is_told_and_the_good_one_counts(self) -> None:
         junk = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
@@ -139,15 +139,15 @@ class TestLooking:
         assert trust.state() == {"CA": "CN=new"}
         (problem,) = trust.problems
         assert problem.startswith("ca.crt ")
-        assert problem.endswith("the other CAs in it count; put the CA certificates there, in PEM")
+        assert problem.endswith("the other CAs in it are used; write the CA certificates into it, in PEM")
 
     async def test_what_cannot_be_read_leaves_what_was_there_before_and_is_told(self) -> None:
         for broken in (b"hello", PermissionError(13, "Permission denied")):
             trust = await self.looked(OLD, broken)
             assert trust.state() == {"CA": "CN=old"}
             (problem,) = trust.problems
-            assert "the CAs before it count on" in problem
+            assert "the previous CAs stay in use" in problem
         assert "Permission denied" in problem
         assert trust.serving() is None
-        assert trust.resting()
+        assert trust.rotation_is_complete()
         assert await trust.step(None) == ""  # type: ignore[arg-type]

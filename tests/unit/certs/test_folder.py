@@ -120,7 +120,7 @@ class TestStoring:
     def test_what_is_there_is_not_overwritten_and_all_of_it_is_named(self, tmp_path: Path) -> None:
         (tmp_path / "tls.key").write_text("precious")
         (tmp_path / "ca.crt").write_text("precious")
-        with pytest.raises(folder.FolderError, match=r"tls.key, .*ca.crt: there already: pass --force"):
+        with pytest.raises(folder.FolderError, match=r"tls.key, .*ca.crt: exists already: pass --force"):
             folder.store(tmp_path, {"tls.key": b"k", "tls.crt": b"c", "ca.crt": b"c"}, force=False)
         assert {each.name: each.read_text() for each in tmp_path.iterdir()} == {
             "tls.key": "precious",
@@ -129,7 +129,7 @@ class TestStoring:
 
     def test_a_link_to_nowhere_is_there_too(self, tmp_path: Path) -> None:
         (tmp_path / "tls.key").symlink_to("nowhere")
-        with pytest.raises(folder.FolderError, match="there already"):
+        with pytest.raises(folder.FolderError, match="exists already"):
             folder.store(tmp_path, {"tls.key": b"k"}, force=False)
 
     def test_with_force_it_is(self, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from certs.handshake import ProbeError, probe, trusted
 from certs.issue import Pair, issue_ca, issue_leaf
-from tests.unit.certs.test_keeping import pem
+from tests.unit.certs.test_reconciler import pem
 
 NAME = "linkerd-webhook.linkerd.svc"
 CA, OTHER = issue_ca("root"), issue_ca("root")
@@ -76,7 +76,7 @@ class TestTrusted:
         [
             (OTHER.certificate, NAME, "certificate signature failure|unable to get local issuer"),
             (CA.certificate, "other.svc", "Hostname mismatch"),
-            (b"", NAME, "is empty: nothing is trusted"),
+            (b"", NAME, "is empty: write the CA certificates into it, in PEM"),
             (b"hello", NAME, "does not hold a certificate"),
             (JUNK, NAME, "cannot be read"),
         ],

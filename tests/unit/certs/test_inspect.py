@@ -102,7 +102,7 @@ def test_a_key_of_another_certificate_is_the_key_s_fault() -> None:
 def test_an_expired_certificate_says_since_when() -> None:
     """In UTC."""
     message = problem(LEAF.certificate, LEAF.key, NOW + timedelta(days=1))
-    assert message == ("certificate", "the certificate has expired since 2026-05-02T12:00:00Z")
+    assert message == ("certificate", "the certificate expired at 2026-05-02T12:00:00Z")
 
 
 def test_a_certificate_from_the_future_is_refused_beyond_a_clock_s_error() -> None:

@@ -55,7 +55,7 @@ async def test_without_a_bundle_anything_that_is_served_comes_out() -> None:
     [
         (OTHER.certificate, NAME, "certificate signature failure|unable to get local issuer"),
         (CA.certificate, "other.svc", "Hostname mismatch"),
-        (b"", NAME, "is empty: nothing is trusted"),
+        (b"", NAME, "is empty: write the CA certificates into it, in PEM"),
         (JUNK, NAME, "cannot be read"),
     ],
 )

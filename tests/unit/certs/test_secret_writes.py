@@ -43,7 +43,7 @@ def rigid(**more: object) -> JSON:
 async def step(api: Store) -> str:
     """Look, and do what comes next."""
     authority = Authority(api, SERVICE, SERVICE.dns_names())
-    await authority.look()
+    await authority.read()
     return await authority.step(Willing())
 
 
@@ -90,7 +90,7 @@ async def test_what_somebody_changed_meanwhile_is_not_deleted() -> None:
     api = Store()
     api.put(CA, rigid())
     authority = Authority(api, SERVICE, SERVICE.dns_names())
-    await authority.look()
+    await authority.read()
     theirs = api.put(CA, rigid(data={"tls.crt": "", "tls.key": ""}))
     with pytest.raises(ApiError) as error:
         await authority.step(Willing())

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from certs.issue import Pair, issue_ca, issue_leaf
 from certs.secrets import read_ca, read_leaf, secret
-from tests.unit.certs.test_keeping import builder, rsa_ca
+from tests.unit.certs.test_reconciler import builder, rsa_ca
 
 NOW = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
 CA = issue_ca("root", now=NOW)
@@ -37,19 +37,19 @@ class TestReading:
     @pytest.mark.parametrize(
         ("found", "says"),
         [
-            (None, "there is none"),
+            (None, "the Secret does not exist"),
             (body(CA, tls_key=None), "data[tls.key] is missing"),
             (body(CA, tls_crt=b""), "data[tls.crt] is missing"),
             (body(CA, tls_crt=b"x"), "data[tls.crt]: the file is not PEM"),
             (body(CA, tls_key=LEAF.key), "data[tls.key]: the private key does not belong to the certificate"),
             (body(LEAF), "data[tls.crt]: the certificate is not a CA (basicConstraints CA:TRUE is missing)"),
-            (body(issue_ca("x", now=NOW - timedelta(days=366))), "data[tls.crt]: the certificate has expired since"),
+            (body(issue_ca("x", now=NOW - timedelta(days=366))), "data[tls.crt]: the certificate expired at"),
             (
                 body(issue_ca("x", now=NOW + timedelta(minutes=11))),
                 "data[tls.crt]: the certificate is not valid before",
             ),
-            ({"data": {"tls.crt": "%", "tls.key": "%"}}, "data[tls.crt] is no base64"),
-            ({"data": {"tls.crt": "\u00fc", "tls.key": "%"}}, "data[tls.crt] is no base64"),
+            ({"data": {"tls.crt": "%", "tls.key": "%"}}, "data[tls.crt] is not base64"),
+            ({"data": {"tls.crt": "\u00fc", "tls.key": "%"}}, "data[tls.crt] is not base64"),
             ({"data": 7, "metadata": 7}, "data[tls.crt] is missing"),
         ],
     )

@@ -16,7 +16,7 @@ from certs.bundle import salvage
 from certs.handshake import ProbeError
 from certs.inspect import signed_by
 from certs.issue import Pair
-from certs.keeper import Keeper, Round
+from certs.reconciler import Reconciler, Round
 from tests.kube.configurations import configuration
 from tests.kube.store import Store
 from webhook.kube.base64_fields import encode
@@ -70,7 +70,7 @@ class World:
         """Another leader, which remembers nothing."""
         authority = Authority(self.api, SERVICE, SERVICE.dns_names(), self.lifetimes, self.clock)
         self.authority = authority
-        self.keeper = Keeper(
+        self.reconciler = Reconciler(
             self.api,
             authority,
             SERVICE,
@@ -94,7 +94,7 @@ class World:
     async def round(self) -> Round:
         """One round of the leader."""
         try:
-            return await self.keeper.round(
+            return await self.reconciler.round(
                 [self.api.objects[path(n)] for n in self.names if path(n) in self.api.objects]
             )
         finally:

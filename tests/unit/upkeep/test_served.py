@@ -63,7 +63,7 @@ def test_the_same_pair_told_again_is_nothing_new(replica: Replica, leaf: Pair) -
     ("broken", "why"),
     [
         ({"data": {"tls.crt": "AAAA"}}, "data[tls.key] is missing"),
-        ({"data": {"tls.crt": "%", "tls.key": "AAAA"}}, "data[tls.crt] is no base64"),
+        ({"data": {"tls.crt": "%", "tls.key": "AAAA"}}, "data[tls.crt] is not base64"),
         ({"data": {"tls.crt": "AAAA", "tls.key": "AAAA"}}, "data[tls.crt]: the file is not PEM"),
         ({}, "data[tls.crt] is missing"),
         (None, "data[tls.crt] is missing"),

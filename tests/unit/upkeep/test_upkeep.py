@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from certs.keeper import Round
+from certs.reconciler import Round
 from certs.tls import ServedCertificate
 from tests.kube.store import Store
 from webhook.diagnosis import selftest
@@ -143,7 +143,7 @@ class TestSelfTestThatFails:
         async def nothing(_: Any) -> Round:
             return Round(10.0)
 
-        monkeypatch.setattr(found._keeper, "round", nothing)
+        monkeypatch.setattr(found._reconciler, "round", nothing)
         await found._keep()
         now[0] += 0.5
         await found._keep()

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from certs.bundle import contents, write
-from certs.decision import due
 from certs.inspect import Leaf, describe
+from certs.rotation import due
 from webhook.diagnosis.unseen import MissingRight, NotSeen, missing_rights
 from webhook.install.server import Server
 from webhook.kube.webhookconfigurations import Service

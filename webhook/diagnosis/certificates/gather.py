@@ -88,7 +88,7 @@ async def gather(
         deployment=deployment,
         self_managed=_self_managed(behind, ca, leaf),
         leaf_of_ca=bool(ca.held and leaf.held and signed_by(leaf.held.certificate, ca.held.certificate)),
-        asked=ca.asked,
+        asked=ca.request,
         names=service.dns_names(cluster_domain) if cluster_domain else (),
         authority=bool(leaf.body and (leaf.body.get("data") or {}).get(CA)),
         way=dialer.way,

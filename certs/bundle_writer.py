@@ -1,4 +1,4 @@
-"""Puts CA bundles where they belong: into our webhook configurations, and back when somebody overwrites them."""
+"""Writes the caBundles of this server's webhook configurations, and restores those that another client overwrites."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ from webhook.kube.webhookconfigurations import (
     with_bundle,
 )
 
-# Seconds between two times that a caBundle is put back: doubled each time, and forgotten after a calm while.
+# Seconds until a caBundle that was overwritten again is restored again: the first and the longest pause, doubled each
+# time. After `CALM` seconds without an overwrite the pause starts anew.
 BACK_OFF: Final = (1.0, 300.0)
 CALM: Final = 600.0
-# Seconds until a configuration that changed under our hands is looked at again.
+# Seconds until the next attempt after a conflict.
 CONFLICT: Final = 0.5
-# CAs that are kept in a caBundle although nobody asks for them: an object has its limits.
+# The most CAs that are kept in a caBundle beside the required ones, as the size of an object is limited.
 MOST_KEPT: Final = 32
 
 
@@ -37,10 +38,11 @@ log = structlog.get_logger(__name__)
 
 
 class BundleWriter:
-    """Writes caBundles of the owned configurations that point at the Service, where cert-manager does not.
+    """Writes the caBundles of the owned configurations' webhooks that point at the Service.
 
-    `restored` counts by configuration how often one was put back. Of the round that `begin` began: `problems` are
-    sentences, `blocked` the configurations that could not be written, `retry_in` the seconds until it is worth a try.
+    It does not write those that cert-manager writes. `restored` counts by configuration how often its caBundle was
+    restored. `begin` resets the others: `problems` are messages, `blocked` the configurations that could not be
+    written, `retry_in` the seconds until another attempt makes sense (None if no attempt is needed).
     """
 
     def __init__(
@@ -60,19 +62,19 @@ class BundleWriter:
         self._monotonic = monotonic
         self._conflicts: set[Name] = set()
         self._written: dict[Name, bytes] = {}
-        # What came of our writes, by the resourceVersion that was written over: what is handed in may be older.
+        # The configurations after this server's writes, by the resourceVersion before: a watch may deliver them later.
         self._newer: dict[Name, dict[str, JSON]] = {}
         self._streak: dict[Name, int] = {}
         self._last: dict[Name, float] = {}
 
     def begin(self) -> None:
-        """A new round: what was found in the one before is forgotten."""
+        """Begin a round: reset `problems`, `blocked` and `retry_in`."""
         self.problems, self.blocked, self.retry_in = [], set(), None
         self._conflicts = set()
 
     def current(self, configurations: Sequence[JSON]) -> list[JSON]:
-        """The configurations, our own writes included that a watch has not told of yet."""
-        return [self._current(each) for each in configurations]
+        """The configurations, with the writes of this server that a watch has not delivered yet."""
+        return [self._current(configuration) for configuration in configurations]
 
     def _current(self, configuration: JSON) -> JSON:
         name = _name(configuration)
@@ -84,7 +86,7 @@ class BundleWriter:
         return configuration
 
     def entries(self, configurations: Sequence[JSON]) -> list[Entry]:
-        """The webhooks whose caBundle is ours to write."""
+        """The webhooks of owned configurations whose caBundle this server writes."""
         return [entry for entry in self._owned_entries(configurations) if not entry.cert_manager]
 
     def not_ours(self, configurations: Sequence[JSON]) -> list[Entry]:
@@ -93,52 +95,53 @@ class BundleWriter:
 
     def _owned_entries(self, configurations: Sequence[JSON]) -> list[Entry]:
         owned = set(self._owned())
-        found = (entry for each in configurations for entry in pointing(each, self._service))
-        return [entry for entry in found if entry.name in owned]
+        entries = (entry for configuration in configurations for entry in pointing(configuration, self._service))
+        return [entry for entry in entries if entry.name in owned]
 
     async def write(self, configurations: Sequence[JSON], wanted: bytes, *, exactly: bool = False) -> list[JSON]:
-        """See that each caBundle holds what is wanted, beside what it holds already, or `exactly` that.
+        """Write the caBundles that lack a CA of `wanted` (PEM), and return the configurations as they are then.
 
-        The configurations as they are then. Raises `ApiError` where the API server is away, and `TimeoutError`.
+        A caBundle keeps the other CAs that it holds, unless `exactly` is set. Raises `ApiError` if the API server
+        cannot be reached, and `TimeoutError`.
         """
-        found = []
+        written = []
         for configuration in configurations:
             entries = self.entries([configuration])
             bundles = [self._bundle(configuration, entry, wanted, exactly) for entry in entries]
             stale = any(bundle != entry.bundle for entry, bundle in zip(entries, bundles, strict=True))
             if entries and not stale and not self._overwritten(configuration, entries):
                 self._written[entries[0].name] = entries[0].bundle
-            if stale and wanted and self._may(configuration, entries):
-                found.append(await self._put(configuration, entries, merge(*bundles)))
+            if stale and wanted and self._may_write(configuration, entries):
+                written.append(await self._put(configuration, entries, merge(*bundles)))
             else:
-                found.append(configuration)
-        return found
+                written.append(configuration)
+        return written
 
     def _bundle(self, configuration: JSON, entry: Entry, wanted: bytes, exactly: bool) -> bytes:
-        """What a caBundle is to hold. One that holds just that is left as it is, in whatever order.
+        """The PEM that a caBundle must hold; its present PEM if that holds the same CAs in another order.
 
-        Expired CAs stay, too, until it is proven that nobody needs them: the clock that finds them so may be wrong.
+        Expired CAs are kept like others until `exactly` is set, as the clock of this machine may be wrong.
         """
         needed = read(wanted)
         held, junk = salvage(entry.bundle)
         kept: list[x509.Certificate] = []
         if not exactly:
             before = self._written.get(entry.name, b"") if self._overwritten(configuration, [entry]) else b""
-            kept = [each for each in dict.fromkeys((*held, *read(before))) if each not in needed][-MOST_KEPT:]
+            kept = [ca for ca in dict.fromkeys((*held, *read(before))) if ca not in needed][-MOST_KEPT:]
         if set(held) == {*needed, *kept} and not entry.junk and not junk:
             return entry.bundle
         return write([*needed, *kept])
 
     def _overwritten(self, configuration: JSON, entries: Sequence[Entry]) -> bool:
-        """Whether somebody else wrote since we did. Another replica of ours is nobody else."""
+        """Whether a client other than this server's replicas has written the caBundle since this replica did."""
         before = self._written.get(entries[0].name)
         if before is None:
             return False
         changed = (entry for entry in entries if entry.bundle != before or entry.junk)
         return any(managers(configuration, entry.webhook) != [FIELD_MANAGER] for entry in changed)
 
-    def _may(self, configuration: JSON, entries: Sequence[Entry]) -> bool:
-        """Whether a caBundle may be written now: one that is overwritten again and again has to wait."""
+    def _may_write(self, configuration: JSON, entries: Sequence[Entry]) -> bool:
+        """Whether a configuration may be written now. One that is overwritten repeatedly has to wait."""
         name = entries[0].name
         if name in self.blocked or name in self._conflicts:
             return False
@@ -152,11 +155,12 @@ class BundleWriter:
         least, most = BACK_OFF
         pause = min(most, least * 2 ** min(streak - 1, 20)) if streak else 0.0
         wait = 0.0 if last is None else max(0.0, last + pause - now)
-        others = {who for entry in entries for who in managers(configuration, entry.webhook)} - {FIELD_MANAGER}
-        self._say(
-            f"{entries[0].field} was overwritten by {', '.join(sorted(others)) or 'somebody'} (put back "
-            f"{self.restored[name[1]]} times, {f'next in {wait:.0f} s' if wait else 'now again'}): two that write one "
-            "field never end; let that one leave caBundle alone, or install with --existing-secret or --inject-ca-from"
+        owners = {manager for entry in entries for manager in managers(configuration, entry.webhook)}
+        others = ", ".join(sorted(owners - {FIELD_MANAGER})) or "another client"
+        self._add_problem(
+            f"{entries[0].field} was overwritten by {others} (restored {self.restored[name[1]]} times, "
+            f"{f'next in {wait:.0f} s' if wait else 'and now again'}): configure {others} not to write caBundle, "
+            "or install with --existing-secret or --inject-ca-from"
         )
         if wait:
             self._retry(wait)
@@ -165,29 +169,29 @@ class BundleWriter:
 
     async def _put(self, configuration: JSON, entries: Sequence[Entry], bundle: bytes) -> JSON:
         name = entries[0].name
-        again = self._overwritten(configuration, entries)
+        restores = self._overwritten(configuration, entries)
         body = with_bundle(configuration, entries, bundle)
         try:
             stored = await self._api.send("PUT", path(name), body, query={"fieldManager": FIELD_MANAGER})
         except (NotFound, Conflict):
-            # Changed or gone since it was read: the next look tells.
+            # The configuration was changed or deleted since it was read; the next round reads it again.
             self._conflicts.add(name)
             self._retry(CONFLICT)
             return configuration
         except Unreachable:
             raise
         except ApiError as error:
-            # One that cannot be written must not keep the certificates of all others from being renewed.
+            # A configuration that cannot be written must not prevent the renewal of certificates.
             self.blocked.add(name)
-            self._say(f"{entries[0].field}: {explain(error)}")
+            self._add_problem(f"{entries[0].field}: {explain(error)}")
             return configuration
         log.info(
-            "the caBundle was put back" if again else "the caBundle was written",
+            "restored the caBundle" if restores else "wrote the caBundle",
             kind=name[0],
             configuration=name[1],
             CAs=len(read(bundle)),
         )
-        if again:
+        if restores:
             self.restored[name[1]] += 1
             self._streak[name] = self._streak.get(name, 0) + 1
             self._last[name] = self._monotonic()
@@ -200,7 +204,7 @@ class BundleWriter:
     def _retry(self, seconds: float) -> None:
         self.retry_in = seconds if self.retry_in is None else min(seconds, self.retry_in)
 
-    def _say(self, problem: str) -> None:
+    def _add_problem(self, problem: str) -> None:
         if problem not in self.problems:
             self.problems.append(problem)
 

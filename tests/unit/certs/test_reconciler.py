@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from certs import secrets
 from certs.authority import Lifetimes
-from certs.decision import due
 from certs.inspect import signed_by
 from certs.issue import Pair, issue_ca, issue_leaf
-from certs.keeper import Round
+from certs.reconciler import Round
+from certs.rotation import due
 from tests.kube.configurations import configuration
 from tests.unit.certs.world import CA, LEAF, NAMES, SERVICE, START, World, installed
 from webhook.kube.errors import ApiError
@@ -292,7 +292,7 @@ class TestDamage:
         await world.run(60)
         world.pass_time(11 * 86400)
         found = await world.round()
-        assert "has expired" in found.steps[0]
+        assert "expired at" in found.steps[0]
         assert world.locked_out() == [], "nobody trusted the old one any more: there was nothing to wait for"
         await world.run(60)
         assert world.settled()
@@ -346,8 +346,8 @@ class TestDamage:
         before = dict(world.api.objects[CA])
         rounds = await world.run(60)
         assert world.api.objects[CA] == before
-        assert "Secret linkerd/linkerd-webhook-ca needs a new CA" in problems(rounds)
-        assert "delete it" in problems(rounds)
+        assert "Secret linkerd/linkerd-webhook-ca: cannot create a new CA" in problems(rounds)
+        assert "delete the Secret" in problems(rounds)
         assert "--existing-secret" in problems(rounds)
 
     async def test_leaves_go_on_where_the_ca_is_somebody_else_s_and_cannot_be_followed_by_another(self) -> None:
@@ -356,7 +356,7 @@ class TestDamage:
         await world.run(60)
         world.watch()
         rounds = await world.days(95)
-        assert "needs a next CA" in problems(rounds)
+        assert "cannot store a next CA" in problems(rounds)
         assert world.locked_out() == []
 
     async def test_a_leaf_that_lacks_a_name_is_replaced(self) -> None:

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography import x509
 
-from certs.decision import JITTER, RENEW_AT, Do, Observed, Step, decide, due, time
 from certs.issue import CLOCK_SKEW, Pair, issue_ca, issue_leaf
+from certs.rotation import JITTER, RENEW_AT, Do, Observed, Step, decide, due, time
 from certs.secrets import Held, Stored
 
 NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
@@ -121,7 +121,7 @@ class TestLeaf:
     ) -> None:
         [step] = steps(stored_ca(OTHER), stored_leaf(), is_settled=settled)
         assert step.do is do
-        assert "the CA is another" in step.why
+        assert "the current CA did not sign it" in step.why
 
     @pytest.mark.parametrize(("present", "do"), [(True, Do.NEW_LEAF), (False, Do.WAIT)])
     def test_that_nobody_trusts_is_replaced_as_soon_as_its_ca_is_there(self, present: bool, do: Do) -> None:

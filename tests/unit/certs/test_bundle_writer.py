@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 
+from certs.bundle_writer import BundleWriter
 from certs.issue import issue_ca
-from certs.writer import BundleWriter
 from tests.kube.configurations import configuration
 from tests.kube.store import Store
 from webhook.kube.base64_fields import decode, encode
