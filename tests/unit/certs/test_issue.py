@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from certs.issue import issue_ca, issue_leaf
+from certs.issue import Pair, issue_ca, issue_leaf
 
 NOW = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -121,3 +122,45 @@ def handshake(client: ssl.SSLContext, chain: bytes, key: bytes) -> str | None:
             except ssl.SSLWantReadError:
                 continue
     return ends[0].version()
+
+
+BITS = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
+
+
+@pytest.mark.parametrize(
+    ("pem", "allowed"),
+    [
+        (issue_ca("root").certificate, {"key_cert_sign", "crl_sign"}),
+        (issue_leaf(issue_ca("root"), ["a"]).certificate, {"digital_signature"}),
+    ],
+    ids=["CA", "leaf"],
+)
+def test_a_key_may_do_what_it_is_for_and_nothing_else(pem: bytes, allowed: set[str]) -> None:
+    """And whoever does not know these limits must not accept the certificate."""
+    extensions = read(pem).extensions
+    usage = extensions.get_extension_for_class(x509.KeyUsage)
+    assert usage.critical
+    assert {bit for bit in (*BITS, "key_cert_sign", "crl_sign") if getattr(usage.value, bit)} == allowed
+    assert extensions.get_extension_for_class(x509.BasicConstraints).critical
+
+
+def test_the_names_and_purpose_of_a_leaf_are_not_critical_as_it_has_a_subject() -> None:
+    """RFC 5280, 4.2.1.6."""
+    extensions = read(issue_leaf(issue_ca("root"), ["a"]).certificate).extensions
+    assert not extensions.get_extension_for_class(x509.SubjectAlternativeName).critical
+    assert not extensions.get_extension_for_class(x509.ExtendedKeyUsage).critical
+
+
+def test_a_ca_that_expires_now_signs_no_leaf() -> None:
+    ca = issue_ca("root", lifetime=timedelta(hours=1), now=NOW)
+    end = read(ca.certificate).not_valid_after_utc
+    issue_leaf(ca, ["a"], now=end - timedelta(seconds=1))
+    with pytest.raises(ValueError, match="expired"):
+        issue_leaf(ca, ["a"], now=end)
+
+
+def test_a_key_of_another_kind_is_named() -> None:
+    key = ed25519.Ed25519PrivateKey.generate()
+    text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    with pytest.raises(TypeError, match="the CA's key is Ed25519PrivateKey"):
+        issue_leaf(Pair(issue_ca("root").certificate, text), ["a"])

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
 from certs.authority import Authority
 from certs.issue import issue_ca
@@ -96,3 +97,56 @@ async def test_what_somebody_changed_meanwhile_is_not_deleted() -> None:
         await authority.step(Willing())
     assert error.value.status == 409
     assert api.objects[CA] == theirs
+
+
+LEAF = f"{ROOT}/linkerd-webhook-tls"
+
+
+async def test_a_refusal_of_one_secret_keeps_the_other_from_nothing() -> None:
+    """And the one that is refused is not tried again in this round."""
+    api = Store()
+    await step(api)
+    authority = Authority(api, SERVICE, SERVICE.dns_names())
+    # A new leaf is due, and somebody asks for a new CA, which the API server refuses.
+    body = dict(api.objects[CA])
+    body["metadata"] = {**body["metadata"], "annotations": {"linkerd-webhook/rotate": "ca@2026-05-01T00:00:00Z"}}
+    api.put(CA, body)
+    api.failures[f"PUT {CA}"] = ApiError(422, "no")
+    await authority.read()
+    done = await authority.step(Willing())
+    assert done.startswith("Secret linkerd/linkerd-webhook-tls: ")
+    assert LEAF in api.objects
+    tries = len([each for each in api.tried if (each.method, each.path) == ("PUT", CA)])
+    await authority.step(Willing())
+    assert len([each for each in api.tried if (each.method, each.path) == ("PUT", CA)]) == tries
+    assert len(authority.problems) == 1
+
+
+@pytest.mark.parametrize("status", [0, 404, 409])
+async def test_what_the_next_round_may_mend_ends_this_one(status: int) -> None:
+    api = Store()
+    api.failures[f"POST {ROOT}"] = ApiError(status, "no")
+    authority = Authority(api, SERVICE, SERVICE.dns_names())
+    await authority.read()
+    with pytest.raises(ApiError) as error:
+        await authority.step(Willing())
+    assert error.value.status == status
+    assert authority.problems == []
+
+
+async def test_the_description_has_both_certificates_and_a_next_ca_if_there_is_one() -> None:
+    api = Store()
+    authority = Authority(api, SERVICE, SERVICE.dns_names())
+    assert authority.state() == {
+        "leaf": "the Secret has not been read",
+        "CA": "the Secret has not been read",
+    }
+    await step(api)
+    await step(api)
+    await authority.read()
+    assert authority.serving() is not None
+    fingerprint = authority.serving().fingerprint(hashes.SHA256()).hex()[:12]  # type: ignore[union-attr]
+    description = authority.state()
+    assert set(description) == {"leaf", "CA"}
+    assert description["leaf"].startswith(f"sha256 {fingerprint}, expires ")
+    assert description["CA"] != description["leaf"]
