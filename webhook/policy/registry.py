@@ -27,7 +27,7 @@ OBJECT_DIFFERS = declare(
     "review-object-differs",
     Severity.WARNING,
     "FieldValueInvalid",
-    "A request names one kind and holds an object of another; the request's kind decides.",
+    "A request names one kind, and another resource or an object of another kind; the kind that it names decides.",
 )
 PATTERN_LATE = declare(
     "regex-unchecked",

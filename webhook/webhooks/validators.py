@@ -149,26 +149,27 @@ def _is_deleted(body: Any) -> bool:
 
 
 def _compare(request: AdmissionRequest, body: Any) -> list[Finding]:
-    """What is said where the request's kind, its resource and the object are not of one kind."""
-    found = []
+    """Warn of a request whose kind, resource and object do not agree. Linkerd checks the object as one of the request's
+    kind then, and refuses nothing for it."""
+    findings = []
     kind = request.kind
     if type(body) is dict:
         api_version, object_kind = body.get("apiVersion"), body.get("kind")
         group = api_version.rpartition("/")[0] if type(api_version) is str else ""
         if type(object_kind) is str and (fold(object_kind), fold(group)) != (fold(kind.kind), fold(kind.group)):
-            found.append(
-                registry.OBJECT_DIFFERS.at(
-                    ("kind",), f"{show(object_kind)} came in a request about {kind.kind}.{kind.group}"
-                )
+            message = (
+                f"the object's kind is {show(object_kind)}, and the request's, {kind.kind}.{kind.group}, counts: "
+                "write one in both"
             )
+            findings.append(registry.OBJECT_DIFFERS.at(("kind",), message))
     resource = request.resource
     if resource.kind and fold(resource.kind) not in _plurals(fold(kind.kind)):
-        found.append(
-            registry.OBJECT_DIFFERS.at(
-                (), f"the request is about {kind.kind} and about {resource.kind}: checked as the former"
-            )
+        message = (
+            f"the request names the resource {resource.kind} and the object was checked as {kind.kind}, the request's "
+            "kind: write the resource of that kind"
         )
-    return found
+        findings.append(registry.OBJECT_DIFFERS.at((), message))
+    return findings
 
 
 def _plurals(kind: str) -> tuple[str, str]:

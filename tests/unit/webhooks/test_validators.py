@@ -322,7 +322,8 @@ class TestDifference:
         answer = decide(server() | {"kind": "Serveur"})
         assert answer.allowed
         assert answer.warnings == [
-            '"Serveur" came in a request about Server.policy.linkerd.io [kind] (review-object-differs)'
+            "the object's kind is \"Serveur\", and the request's, Server.policy.linkerd.io, counts: write one in both "
+            "(review-object-differs)"
         ]
 
     def test_of_the_object_s_group_is_too(self) -> None:
@@ -333,7 +334,8 @@ class TestDifference:
         answer = decide(server(), resource="pods")
         assert answer.allowed
         assert answer.warnings == [
-            "the request is about Server and about pods: checked as the former (review-object-differs)"
+            "the request names the resource pods and the object was checked as Server, the request's kind: write the "
+            "resource of that kind (review-object-differs)"
         ]
 
     def test_of_both_is_told_twice(self) -> None:
