@@ -39,11 +39,11 @@ def _kubeconfig(given: Path | None, environment: Mapping[str, str]) -> tuple[str
     if given is not None:
         source, named = f"--kubeconfig {given}", [given]
     elif listed:
-        source, named = f"$KUBECONFIG ({listed})", [Path(each) for each in listed.split(os.pathsep) if each]
+        source, named = f"$KUBECONFIG ({listed})", [Path(entry) for entry in listed.split(os.pathsep) if entry]
     else:
         source, named = "", [_default(environment)]
     # A named pipe or /dev/stdin will do as well.
-    return source, [each for each in (path.expanduser() for path in named) if each.exists() and not each.is_dir()]
+    return source, [file for file in (path.expanduser() for path in named) if file.exists() and not file.is_dir()]
 
 
 def _default(environment: Mapping[str, str]) -> Path:

@@ -66,7 +66,7 @@ def review(
     """
     injector = _injector(values, trust_anchors, linkerd_namespace, release_line)
     objects, problems = load.load(manifests)
-    unreadable = [f"--manifests {each.file}: {each.message}" for each in problems if not each.line]
+    unreadable = [f"--manifests {problem.file}: {problem.message}" for problem in problems if not problem.line]
     if unreadable:
         raise CommandError("\n".join(unreadable))
     for problem in problems:
@@ -84,7 +84,10 @@ def _webhooks(injector: Injector, objects: list[JSON], domain: str) -> list[Webh
     return [
         ProxyInjector(Current(injector), cluster),
         WorkloadAdvisor(Current(injector), cluster),
-        *(Validator(each, lambda: injector.mesh.line, catalog, cluster_domain=lambda: domain) for each in VALIDATORS),
+        *(
+            Validator(validator, lambda: injector.mesh.line, catalog, cluster_domain=lambda: domain)
+            for validator in VALIDATORS
+        ),
     ]
 
 
@@ -122,26 +125,26 @@ def _read(path: str, what: str) -> bytes:
 
 async def _answer_all(registry: Registry, paths: tuple[str, ...], *, allow_empty: bool) -> int:
     """Answer every review; what is not one is told at the end. The exit code comes out."""
-    denied = found_any = False
+    denied = any_request = False
     unreadable: list[str] = []
     for file in paths:
-        for line, found in _requests(file):
-            found_any = True
-            if isinstance(found, str):
-                unreadable.append(f"{file}:{line}: {found}")
+        for line, request in _requests(file):
+            any_request = True
+            if isinstance(request, str):
+                unreadable.append(f"{file}:{line}: {request}")
                 continue
-            if isinstance(found, ReviewError):
-                unreadable.append(f"{file}:{line}: {found.message}")
-                if found.uid is not None and found.api_version is not None:
-                    _print(found.uid, found.api_version, reviews.deny(found.message))
+            if isinstance(request, ReviewError):
+                unreadable.append(f"{file}:{line}: {request.message}")
+                if request.uid is not None and request.api_version is not None:
+                    _print(request.uid, request.api_version, reviews.deny(request.message))
                 continue
-            answer = await registry.choose("/", found).answer(found)
+            answer = await registry.choose("/", request).answer(request)
             denied = denied or not answer.allowed
-            _print(found.uid, found.api_version, answer)
+            _print(request.uid, request.api_version, answer)
     sys.stdout.buffer.flush()
     for problem in unreadable:
         say(problem)
-    if not found_any and not allow_empty:
+    if not any_request and not allow_empty:
         raise CommandError("the input holds no AdmissionReview: name files that hold some, or pass --allow-empty")
     return UNREADABLE if unreadable else DENIED if denied else ALLOWED
 
@@ -176,11 +179,11 @@ def _requests(file: str) -> Iterator[tuple[int, AdmissionRequest | ReviewError |
     if isinstance(text, files.Problem):
         yield text.line, text.message
         return
-    for found in load.documents(text, _Reviews()):
-        if isinstance(found, load.Broken):
-            yield found.line, found.message
-        elif found.body is not None:
-            yield found.line, found.body
+    for document in load.documents(text, _Reviews()):
+        if isinstance(document, load.Broken):
+            yield document.line, document.message
+        elif document.body is not None:
+            yield document.line, document.body
 
 
 def _print(uid: str, api_version: str, answer: reviews.Answer) -> None:

@@ -72,7 +72,7 @@ async def _server(api: ApiServer, namespace: str) -> tuple[str, str]:
         label = (own["metadata"].get("labels") or {}).get(VERSION_LABEL)
         return str(label or _version_of(image)), f"Deployment {namespace}/{NAME}, image {image or 'unknown'}"
     linkerds = await _get(api, f"/apis/apps/v1/namespaces/{namespace}/deployments/{INJECTOR}")
-    image = next((each for each in _images(linkerds or {}) if _is_ours(each)), "")
+    image = next((candidate for candidate in _images(linkerds or {}) if _is_ours(candidate)), "")
     if image:
         return _version_of(image), f"Deployment {namespace}/{INJECTOR}, image {image}"
     return UNAVAILABLE, f"not installed in namespace {namespace}"
@@ -83,10 +83,10 @@ async def _linkerd(api: ApiServer, namespace: str) -> str:
     from webhook.mesh.config import ConfigError, Mesh
     from webhook.mesh.defaults import default_trust_anchors
 
-    found = await _get(api, f"/api/v1/namespaces/{namespace}/configmaps/linkerd-config")
-    if found is None:
+    config_map = await _get(api, f"/api/v1/namespaces/{namespace}/configmaps/linkerd-config")
+    if config_map is None:
         return f"{UNAVAILABLE} (there is no ConfigMap {namespace}/linkerd-config)"
-    values = (found.get("data") or {}).get("values", "")
+    values = (config_map.get("data") or {}).get("values", "")
     try:
         mesh = Mesh.load(values.encode(), default_trust_anchors())
     except ConfigError as error:
@@ -105,7 +105,7 @@ async def _get(api: ApiServer, path: str) -> dict[str, Any] | None:
 def _images(deployment: dict[str, Any]) -> list[str]:
     """The images of a Deployment's containers."""
     spec = ((deployment.get("spec") or {}).get("template") or {}).get("spec") or {}
-    return [str(each.get("image", "")) for each in spec.get("containers") or ()]
+    return [str(container.get("image", "")) for container in spec.get("containers") or ()]
 
 
 def _is_ours(image: str) -> bool:

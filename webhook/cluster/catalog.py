@@ -136,16 +136,16 @@ class OfflineCatalog:
         version, kind, place = body.get("apiVersion"), body.get("kind"), _place(body)
         if not isinstance(version, str) or not isinstance(kind, str) or place is None:
             return
-        found = version.rpartition("/")[0], kind
-        namespace = "" if found == NAMESPACE else place[0] or _DEFAULT
-        self._add_template(namespace, found, body)
+        group_kind = version.rpartition("/")[0], kind
+        namespace = "" if group_kind == NAMESPACE else place[0] or _DEFAULT
+        self._add_template(namespace, group_kind, body)
         body = {"metadata": {"namespace": namespace, "name": place[1]}, "spec": body.get("spec")}
-        self._objects.setdefault(found, names()).put(body)
-        if found == SERVER:
+        self._objects.setdefault(group_kind, names()).put(body)
+        if group_kind == SERVER:
             self._servers.put(body)
-        elif found == SERVICE:
+        elif group_kind == SERVICE:
             self._services.put(body)
-        elif found == RATE_LIMIT:
+        elif group_kind == RATE_LIMIT:
             self._rate_limits.put(body)
 
     def _add_template(self, namespace: str, kind: Kind, body: dict[str, Any]) -> None:
@@ -188,6 +188,6 @@ class OfflineCatalog:
         """The workloads that were given in a Namespace; None where none was, or others may be there."""
         if namespace not in self._workloads:
             bodies = None if self._changed else self._templates.get(namespace)
-            found = [each for each in map(workload_of, bodies or ()) if each is not None]
-            self._workloads[namespace] = found or None
+            workloads = [workload for workload in map(workload_of, bodies or ()) if workload is not None]
+            self._workloads[namespace] = workloads or None
         return self._workloads[namespace]

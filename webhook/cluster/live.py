@@ -160,21 +160,21 @@ class LiveCluster:
         """The ownerReferences of the referenced ReplicaSet or Job, if they are known already; of other kinds none."""
         if reference.kind not in _RESOURCES:
             return ()
-        found = self._owners.get(_key(reference))
-        if found is None:
+        owners = self._owners.get(_key(reference))
+        if owners is None:
             self.stats.owner_misses += 1
         else:
             self.stats.owner_hits += 1
-        return found
+        return owners
 
     async def find_owners(self, reference: ObjectReference) -> tuple[ObjectReference, ...]:
         """The ownerReferences of the referenced ReplicaSet or Job, by one bounded read. Raises `ClusterError`."""
         if reference.kind not in _RESOURCES:
             return ()
         key = _key(reference)
-        found = self._owners.get(key)
-        if found is not None:
-            return found
+        owners = self._owners.get(key)
+        if owners is not None:
+            return owners
         check_namespace(reference.namespace)
         check_owner(reference.kind, reference.name)
         return await self._owner_flights.fly(key, lambda: self._read_owners(key))

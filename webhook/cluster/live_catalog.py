@@ -159,13 +159,13 @@ class LiveCatalog:
 
     def states(self) -> list[State]:
         """How each kind is known that was ever watched, for the metrics. May be called from another thread."""
-        found = []
+        states = []
         for kind, restarts in list(self._restarts.items()):
             watch = self._watches.get(kind)
             objects = watch.store.count if watch is not None else 0
             fresh = watch is not None and _answers(watch)
-            found.append(State(_resource(kind), objects, fresh, dict(restarts)))
-        return found
+            states.append(State(_resource(kind), objects, fresh, dict(restarts)))
+        return states
 
     async def _find(self) -> None:
         """Look for the kinds that are not watched yet, or not any more, until cancelled."""

@@ -18,8 +18,8 @@ REPLICASET_OWNERS = frozenset({"deployment", "statefulset", "daemonset", "job"})
 
 def references(metadata: Any, namespace: str) -> tuple[ObjectReference, ...]:
     """The ownerReferences of an object's metadata; what is not well-formed reads as empty, never as an error."""
-    found = metadata.get("ownerReferences") if isinstance(metadata, dict) else None
-    if not isinstance(found, list):
+    owners = metadata.get("ownerReferences") if isinstance(metadata, dict) else None
+    if not isinstance(owners, list):
         return ()
 
     def text(reference: dict[str, Any], key: str) -> str:
@@ -28,7 +28,7 @@ def references(metadata: Any, namespace: str) -> tuple[ObjectReference, ...]:
 
     return tuple(
         ObjectReference(text(r, "apiVersion"), text(r, "kind"), namespace, text(r, "name"), text(r, "uid"))
-        for r in found
+        for r in owners
         if isinstance(r, dict)
     )
 

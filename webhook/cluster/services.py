@@ -16,16 +16,16 @@ def ports_of(spec: Any) -> tuple[ServicePort, ...] | None:
     ports = spec.get("ports") if isinstance(spec, dict) else None
     if not isinstance(ports, list) or not ports or spec.get("type") == "ExternalName":
         return None
-    found = []
-    for each in ports:
-        port = each.get("port") if isinstance(each, dict) else None
+    known = []
+    for port_entry in ports:
+        port = port_entry.get("port") if isinstance(port_entry, dict) else None
         if type(port) is not int:
             return None
-        name, target = each.get("name"), each.get("targetPort")
+        name, target = port_entry.get("name"), port_entry.get("targetPort")
         # No target is the same number. 0 is what an older API server wrote for none.
         target = target if target and type(target) in (int, str) else port
-        found.append(ServicePort(port, name if type(name) is str else "", target))
-    return _shared(tuple(found))
+        known.append(ServicePort(port, name if type(name) is str else "", target))
+    return _shared(tuple(known))
 
 
 @lru_cache(_SHARED)

@@ -76,8 +76,8 @@ def workload_of(body: Mapping[str, Any]) -> Workload | None:
         return None
     spec = template["spec"]
     declared = dict(PROXY_PORTS)
-    for each in (*_items(spec.get("containers")), *_items(spec.get("initContainers"))):
-        declared.update(_declared(each.get("ports"), "containerPort"))
+    for container in (*_items(spec.get("containers")), *_items(spec.get("initContainers"))):
+        declared.update(_declared(container.get("ports"), "containerPort"))
     labels = _texts(_dict(_dict(template.get("metadata")).get("labels")))
     return Workload(kind, str(name), labels, declared, _mentioned(template))
 
@@ -89,10 +89,10 @@ def _template(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
     if (group, kind) == ("", "Pod"):
         path: Path = ()
     else:
-        found = templates.find(group, kind if isinstance(kind, str) else "", body)
-        if found is None:
+        template = templates.find(group, kind if isinstance(kind, str) else "", body)
+        if template is None:
             return None
-        path = found.path
+        path = template.path
     inner: Any = body
     for part in path:
         inner = _dict(inner).get(str(part))
@@ -100,8 +100,8 @@ def _template(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _declared(ports: Any, field: str) -> Iterator[tuple[int, str]]:
-    for each in _items(ports):
-        number, name = each.get(field), each.get("name")
+    for port in _items(ports):
+        number, name = port.get(field), port.get("name")
         if type(number) is int:
             yield number, name if isinstance(name, str) else ""
 
@@ -115,12 +115,12 @@ def _mentioned(template: Mapping[str, Any]) -> frozenset[int]:
     return frozenset(int(number) for number in _NUMBER.findall(text))
 
 
-def _dict(found: Any) -> Mapping[str, Any]:
-    return found if isinstance(found, dict) else {}
+def _dict(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
-def _items(found: Any) -> list[Mapping[str, Any]]:
-    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+def _items(value: Any) -> list[Mapping[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _texts(labels: Mapping[str, Any]) -> dict[str, str]:

@@ -62,8 +62,8 @@ def find(group: str, kind: str, body: Mapping[str, Any]) -> Template | None:
         return built_in
     known = _OTHERS.get((group, kind))
     if known is not None:
-        return next((each for each in known if isinstance(_at(body, each.path), dict)), None)
-    return next((each for each in _LIKELY if _is_template(_at(body, each.path))), None)
+        return next((template for template in known if isinstance(_at(body, template.path), dict)), None)
+    return next((template for template in _LIKELY if _is_template(_at(body, template.path))), None)
 
 
 def _at(body: Any, path: Path) -> Any:
@@ -77,4 +77,8 @@ def _is_template(value: Any) -> bool:
     if not isinstance(value, dict) or not isinstance(value.get("metadata"), dict):
         return False
     containers = _at(value, ("spec", "containers"))
-    return isinstance(containers, list) and bool(containers) and all(isinstance(each, dict) for each in containers)
+    return (
+        isinstance(containers, list)
+        and bool(containers)
+        and all(isinstance(container, dict) for container in containers)
+    )

@@ -19,15 +19,15 @@ class AssignError(Exception):
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> JSON:
     """One laid over the other: objects key by key, all else as a whole; null takes a key away. Neither is changed."""
-    found = copy.deepcopy(dict(base))
+    out = copy.deepcopy(dict(base))
     for key, value in over.items():
         if value is None:
-            found.pop(key, None)
-        elif isinstance(value, Mapping) and isinstance(found.get(key), dict):
-            found[key] = merged(found[key], value)
+            out.pop(key, None)
+        elif isinstance(value, Mapping) and isinstance(out.get(key), dict):
+            out[key] = merged(out[key], value)
         else:
-            found[key] = merged({}, value) if isinstance(value, Mapping) else copy.deepcopy(value)
-    return found
+            out[key] = merged({}, value) if isinstance(value, Mapping) else copy.deepcopy(value)
+    return out
 
 
 def assign(values: Mapping[str, Any], text: str) -> JSON:
@@ -36,13 +36,13 @@ def assign(values: Mapping[str, Any], text: str) -> JSON:
     As in Helm, `\\` keeps a dot or a comma for itself, `{a,b}` is a list, `path[0]` an item of one, and what reads as
     a number, true, false or null is one.
     """
-    found = dict(values)
+    out = dict(values)
     for piece in _split(text, ","):
         path, equals, value = _cut(piece)
         if not equals or not path:
             raise AssignError(f'--set "{piece}": want path=value, as in --set image.tag=0.1.0')
-        found = _put(found, _keys(path), _typed(value), piece)
-    return found
+        out = _put(out, _keys(path), _typed(value), piece)
+    return out
 
 
 _INDEX: Final = re.compile(r"\[(\d+)\]")
@@ -51,21 +51,21 @@ _BARE: Final = re.compile(r"^(.*?)((?:\[\d+\])*)$", re.DOTALL)
 
 def _keys(path: str) -> list[str | int]:
     keys: list[str | int] = []
-    for each in _split(path, "."):
-        found = _BARE.match(each)
-        assert found is not None  # noqa: S101 - it matches anything
-        keys.append(_bare(found[1]))
-        keys += [int(index) for index in _INDEX.findall(found[2])]
+    for step in _split(path, "."):
+        match = _BARE.match(step)
+        assert match is not None  # noqa: S101 - it matches anything
+        keys.append(_bare(match[1]))
+        keys += [int(index) for index in _INDEX.findall(match[2])]
     return keys
 
 
 def _put(values: Mapping[str, Any], keys: list[str | int], value: Any, piece: str) -> JSON:
     names = [str(key) for key in keys]
-    setting = next((each for end in range(len(names), 0, -1) if (each := ".".join(names[:end])) in BY_PATH), None)
-    if setting is None and not any(each.startswith(".".join(names) + ".") for each in BY_PATH):
+    setting = next((known for end in range(len(names), 0, -1) if (known := ".".join(names[:end])) in BY_PATH), None)
+    if setting is None and not any(known.startswith(".".join(names) + ".") for known in BY_PATH):
         raise AssignError(f'--set "{piece}": {unknown(".".join(names))}')
-    found = copy.deepcopy(dict(values))
-    at: Any = found
+    out = copy.deepcopy(dict(values))
+    at: Any = out
     for key, following in zip(keys, [*keys[1:], None], strict=True):
         last = following is None
         fresh: Any = value if last else ([] if isinstance(following, int) else {})
@@ -86,13 +86,13 @@ def _put(values: Mapping[str, Any], keys: list[str | int], value: Any, piece: st
             at[key] = fresh
         if not last:
             at = at[key]
-    return found
+    return out
 
 
 def _typed(text: str) -> Any:
     if text.startswith("{") and text.endswith("}"):
         inner = text[1:-1]
-        return [_typed(each) for each in _split(inner, ",")] if inner else []
+        return [_typed(item) for item in _split(inner, ",")] if inner else []
     named = {"true": True, "false": False, "null": None}
     if text in named:
         return named[text]
@@ -105,9 +105,9 @@ def _bare(text: str) -> str:
 
 
 def _cut(piece: str) -> tuple[str, str, str]:
-    found = re.match(r"((?:\\.|[^\\=])*)(=?)(.*)", piece, re.DOTALL)
-    assert found is not None  # noqa: S101 - it matches anything
-    return found[1], found[2], found[3]
+    match = re.match(r"((?:\\.|[^\\=])*)(=?)(.*)", piece, re.DOTALL)
+    assert match is not None  # noqa: S101 - it matches anything
+    return match[1], match[2], match[3]
 
 
 def _split(text: str, separator: str) -> list[str]:

@@ -67,7 +67,7 @@ helm install linkerd-webhook deploy/chart --namespace linkerd \\
 
 def files() -> dict[str, str]:
     """The chart: paths and what is in them."""
-    found = {
+    contents = {
         ".helmignore": _HELM_IGNORE,
         "Chart.yaml": _chart(),
         "README.md": _readme(),
@@ -75,12 +75,14 @@ def files() -> dict[str, str]:
         "values-ha.yaml": "# Beside values.yaml, for a highly available installation.\n" + as_yaml(highly_available()),
         "values.schema.json": json.dumps(schema(), indent=2, ensure_ascii=False) + "\n",
         "templates/NOTES.txt": _NOTES,
-        "templates/conflicts.yaml": "".join(helm.failure(each.condition, each.message) for each in CONFLICTS),
+        "templates/conflicts.yaml": "".join(
+            helm.failure(conflict.condition, conflict.message) for conflict in CONFLICTS
+        ),
     }
-    for each in OBJECTS:
-        path = f"templates/{each.file}.yaml"
-        found[path] = found.get(path, "") + helm.template(each.tree, each.condition)
-    return found
+    for rendered in OBJECTS:
+        path = f"templates/{rendered.file}.yaml"
+        contents[path] = contents.get(path, "") + helm.template(rendered.tree, rendered.condition)
+    return contents
 
 
 def write(folder: Path) -> None:
@@ -108,7 +110,7 @@ def _chart() -> str:
 
 
 def _readme() -> str:
-    rows = (f"| `{each.path}` | `{_short(each.default)}` | {_sentence(each)} |\n" for each in SETTINGS)
+    rows = (f"| `{setting.path}` | `{_short(setting.default)}` | {_sentence(setting)} |\n" for setting in SETTINGS)
     return _README + "".join(rows)
 
 

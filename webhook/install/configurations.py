@@ -174,7 +174,7 @@ def webhook(name: str, client: Any, namespaces: Any, failure_policy: Any, *, rei
 
     `IfNeeded` for the injector: an annotation that a webhook after it adds is still seen, and a second call is empty.
     """
-    found: JSON = {
+    entry: JSON = {
         "name": name,
         "admissionReviewVersions": ["v1"],
         "clientConfig": client,
@@ -185,8 +185,8 @@ def webhook(name: str, client: Any, namespaces: Any, failure_policy: Any, *, rei
         "timeoutSeconds": 5,
     }
     if reinvocation is not None:
-        found["reinvocationPolicy"] = reinvocation
-    return found
+        entry["reinvocationPolicy"] = reinvocation
+    return entry
 
 
 def advisor(name: str, client: Any, namespaces: Any) -> JSON:

@@ -152,7 +152,7 @@ def policy(metadata: Any, selector: Any, conditions: Any, namespace: Any, parame
             },
             "matchConditions": conditions,
             "variables": [
-                *(dict(each) for each in _VARIABLES),
+                *(dict(variable) for variable in _VARIABLES),
                 {"name": "linkerdNamespace", "expression": namespace},
             ],
             "validations": [

@@ -48,8 +48,8 @@ def failure(when: Condition, message: str) -> str:
 
 def condition(node: Condition) -> str:
     """A condition, as `if` takes it."""
-    found = _condition(node)
-    return found[1:-1] if found.startswith("(") else found
+    expression = _condition(node)
+    return expression[1:-1] if expression.startswith("(") else expression
 
 
 def _condition(node: Condition) -> str:
@@ -67,7 +67,7 @@ def _condition(node: Condition) -> str:
         case Not(inner):
             return f"(not {_condition(inner)})"
         case All(conditions):
-            return f"(and {' '.join(_condition(each) for each in conditions)})"
+            return f"(and {' '.join(_condition(part) for part in conditions)})"
 
 
 def _lines(node: Node, indent: int) -> Iterator[str]:
@@ -163,7 +163,7 @@ def _inline(part: Part | Text) -> str:
     """A part of a string, within double quotes."""
     match part:
         case Text(parts):
-            return "".join(_inline(each) for each in parts)
+            return "".join(_inline(part) for part in parts)
         case Namespace():
             return "{{ .Release.Namespace }}"
         case Version():

@@ -42,4 +42,4 @@ def write(objects: Sequence[JSON], form: str) -> str:
             json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)}, indent=2, ensure_ascii=False)
             + "\n"
         )
-    return "".join(f"---\n{as_yaml(each)}" for each in objects)
+    return "".join(f"---\n{as_yaml(body)}" for body in objects)

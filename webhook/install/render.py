@@ -33,14 +33,16 @@ class Rendered:
 def render(values: Mapping[str, Any], namespace: str, kubernetes: tuple[int, int] = NEWEST) -> Rendered:
     """The objects for these (whole and valid) values. The same values give the same objects."""
     context = Context(values, namespace, kubernetes)
-    found = [
-        evaluate(each.tree, context) for each in OBJECTS if each.condition is None or holds(each.condition, context)
+    bodies = [
+        evaluate(conditional.tree, context)
+        for conditional in OBJECTS
+        if conditional.condition is None or holds(conditional.condition, context)
     ]
     left_out = [f"{what} (from Kubernetes {version} on)" for what, version in context.unknown.items()]
-    return Rendered(found, max(context.known, default=OLDEST), left_out)
+    return Rendered(bodies, max(context.known, default=OLDEST), left_out)
 
 
 def conflicts(values: Mapping[str, Any]) -> list[str]:
     """What does not go together in valid values."""
     context = Context(values, "", NEWEST)
-    return [each.message for each in CONFLICTS if holds(each.condition, context)]
+    return [conflict.message for conflict in CONFLICTS if holds(conflict.condition, context)]

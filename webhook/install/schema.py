@@ -76,9 +76,9 @@ def _amount(quantity: Any) -> Decimal:
 
 def unknown(path: str) -> str:
     """What to say of a setting that there is not."""
-    leaves = {each.rpartition(".")[2]: each for each in BY_PATH}
+    leaves = {setting.rpartition(".")[2]: setting for setting in BY_PATH}
     near = difflib.get_close_matches(path, BY_PATH, 1, 0.7)
-    near = near or [leaves[each] for each in difflib.get_close_matches(path.rpartition(".")[2], leaves, 1, 0.7)]
+    near = near or [leaves[name] for name in difflib.get_close_matches(path.rpartition(".")[2], leaves, 1, 0.7)]
     meant = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(BY_PATH)}"
     return f"{path}: there is no such setting{meant}"
 
@@ -91,7 +91,7 @@ def _within(values: Mapping[str, Any], prefix: str) -> Iterator[str]:
             yield from _check(path, value, setting.schema, setting.form)
         elif path == "global":
             continue
-        elif not any(each.startswith(f"{path}.") for each in BY_PATH):
+        elif not any(known.startswith(f"{path}.") for known in BY_PATH):
             yield unknown(path)
         elif isinstance(value, Mapping):
             yield from _within(value, f"{path}.")
@@ -100,7 +100,7 @@ def _within(values: Mapping[str, Any], prefix: str) -> Iterator[str]:
 
 
 def _below(path: str) -> list[str]:
-    return [each for each in BY_PATH if each.startswith(f"{path}.")]
+    return [setting for setting in BY_PATH if setting.startswith(f"{path}.")]
 
 
 def _check(path: str, value: Any, wanted: Mapping[str, Any], form: str) -> Iterator[str]:
@@ -126,7 +126,7 @@ def _check_object(path: str, value: Mapping[str, Any], wanted: Mapping[str, Any]
         if key in known:
             yield from _check(f"{path}.{key}", item, known[key], form)
         elif others is False:
-            yield f"{path}.{key}: there is no such setting; there are {', '.join(f'{path}.{each}' for each in known)}"
+            yield f"{path}.{key}: there is no such setting; there are {', '.join(f'{path}.{name}' for name in known)}"
         elif others is not True:
             yield from _check(f"{path}.{key}", item, others, form)
 

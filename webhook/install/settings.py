@@ -332,10 +332,10 @@ def highly_available() -> JSON:
 
 
 def _tree(values: dict[str, Any]) -> JSON:
-    found: JSON = {}
+    tree: JSON = {}
     for path, value in values.items():
-        place(found, path, copy.deepcopy(value))
-    return found
+        place(tree, path, copy.deepcopy(value))
+    return tree
 
 
 def place(values: JSON, path: str, value: Any) -> None:

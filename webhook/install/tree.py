@@ -162,10 +162,10 @@ class Context:
 
     def get(self, path: str) -> Any:
         """A setting. Raises `KeyError` for one that there is not."""
-        found: Any = self.values
+        value: Any = self.values
         for key in path.split("."):
-            found = found[key]
-        return found
+            value = value[key]
+        return value
 
     def knows(self, feature: Kubernetes) -> bool:
         """Whether the API server knows a feature; kept for who asks what was left out."""
@@ -199,7 +199,7 @@ def holds(condition: Condition, context: Context) -> bool:
         case Not(inner):
             return not holds(inner, context)
         case All(conditions):
-            return all(holds(each, context) for each in conditions)
+            return all(holds(part, context) for part in conditions)
 
 
 def evaluate(node: Node, context: Context) -> Any:
@@ -216,8 +216,8 @@ def evaluate(node: Node, context: Context) -> Any:
         case Version():
             return __version__
         case Text(parts):
-            found = (evaluate(part, context) for part in parts)
-            return "".join(str(each) for each in found if each is not NOTHING)
+            values = (evaluate(part, context) for part in parts)
+            return "".join(str(value) for value in values if value is not NOTHING)
         case Beside(ours, path):
             others = {key: value for key, value in context.get(path).items() if key not in ours}
             return {**evaluate(ours, context), **others}
@@ -226,15 +226,15 @@ def evaluate(node: Node, context: Context) -> Any:
 
 def _container(node: Node, context: Context) -> Any:
     if isinstance(node, dict):
-        found = {key: evaluate(value, context) for key, value in node.items()}
-        return {key: value for key, value in found.items() if value is not NOTHING}
+        entries = {key: evaluate(value, context) for key, value in node.items()}
+        return {key: value for key, value in entries.items() if value is not NOTHING}
     if isinstance(node, list | tuple):
-        return [item for each in node for item in _items(each, context)]
+        return [item for part in node for item in _items(part, context)]
     return node
 
 
 def _items(node: Node, context: Context) -> list[Any]:
     if isinstance(node, Each):
         return list(context.get(node.path))
-    found = evaluate(node, context)
-    return [] if found is NOTHING else [found]
+    value = evaluate(node, context)
+    return [] if value is NOTHING else [value]

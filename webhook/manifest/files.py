@@ -30,16 +30,16 @@ def expand(path: str | os.PathLike[str], problems: list[Problem]) -> list[str]:
 
     folder = Path(path)
     # Hidden ones are left out: a mounted ConfigMap has all its files twice, once in a folder `..2026_01_01...`.
-    found = sorted(
+    manifests = sorted(
         str(file)
         for file in folder.rglob("*")
         if file.suffix in SUFFIXES
         and file.is_file()
         and not any(part.startswith(".") for part in file.relative_to(folder).parts)
     )
-    if not found:
+    if not manifests:
         problems.append(Problem(str(path), 0, "no *.yaml, *.yml or *.json in this folder"))
-    return found
+    return manifests
 
 
 def text(file: str) -> str | Problem:

@@ -73,14 +73,14 @@ def load(paths: Iterable[str | Path]) -> tuple[list[dict[str, Any]], list[Proble
     problems: list[Problem] = []
     for path in paths:
         for file in files.expand(path, problems):
-            for found in read(file):
-                if isinstance(found, Problem):
-                    problems.append(found)
-                elif isinstance(found.body, dict):
-                    objects.append(found.body)
+            for document in read(file):
+                if isinstance(document, Problem):
+                    problems.append(document)
+                elif isinstance(document.body, dict):
+                    objects.append(document.body)
                 else:
-                    kind = type(found.body).__name__
-                    problems.append(Problem(file, found.line, f"a document of type {kind}: write an object"))
+                    kind = type(document.body).__name__
+                    problems.append(Problem(file, document.line, f"a document of type {kind}: write an object"))
     return objects, problems
 
 
@@ -120,31 +120,31 @@ def _json_lines(text: str, maker: Maker) -> list[Made | Broken] | None:
     apart by `---`."""
     if files.SEPARATOR.search(text):
         return None
-    found: list[Made | Broken] = []
+    documents: list[Made | Broken] = []
     # JSON texts hold no raw line breaks but these; U+2028 and its like may stand in strings.
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
-                found.append(Made(number, maker.from_json(line, number)))
+                documents.append(Made(number, maker.from_json(line, number)))
             except Broken as broken:
-                found.append(broken)
+                documents.append(broken)
             except orjson.JSONDecodeError as error:
-                if not found:
+                if not documents:
                     return None
-                found.append(Broken(number, f"not JSON: {error}"))
-    return found
+                documents.append(Broken(number, f"not JSON: {error}"))
+    return documents
 
 
 def _piecewise(text: str, maker: Maker, line: int) -> list[Made | Broken]:
     """Each document for itself, as one of them is broken. A line that starts with --- always starts a document."""
-    found: list[Made | Broken] = []
+    documents: list[Made | Broken] = []
     for piece in files.pieces(text):
         try:
-            found.extend(_stream(piece, line, maker))
+            documents.extend(_stream(piece, line, maker))
         except Broken as broken:
-            found.append(broken)
+            documents.append(broken)
         line += piece.count("\n")
-    return found
+    return documents
 
 
 def _stream(text: str, before: int, maker: Maker) -> Iterator[Made]:
@@ -161,11 +161,11 @@ def _stream(text: str, before: int, maker: Maker) -> Iterator[Made]:
         finally:
             loader.dispose()
     except (yaml.YAMLError, RecursionError, Broken) as error:
-        found = error if isinstance(error, Broken) else broken(error, text, line)
-        raise _templated(text, before) or Broken(before + found.line, found.message) from None
+        reason = error if isinstance(error, Broken) else broken(error, text, line)
+        raise _templated(text, before) or Broken(before + reason.line, reason.message) from None
 
 
 def _templated(text: str, before: int) -> Broken | None:
     """Why this text is not YAML, if that is because it is yet to be rendered."""
-    found = _TEMPLATED.search(text)
-    return Broken(before + text.count("\n", 0, found.start(1)) + 1, TEMPLATE) if found else None
+    match = _TEMPLATED.search(text)
+    return Broken(before + text.count("\n", 0, match.start(1)) + 1, TEMPLATE) if match else None

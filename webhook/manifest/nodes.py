@@ -43,7 +43,7 @@ def _entry(node: yaml.MappingNode, name: str) -> tuple[yaml.Node, yaml.Node] | N
 
 def doubles(root: yaml.Node) -> list[Path]:
     """The paths of keys that a mapping has more than once, in the order of the text; an alias adds none."""
-    found: list[Path] = []
+    repeated: list[Path] = []
     seen: set[int] = set()
     stack: list[tuple[yaml.Node, Path]] = [(root, ())]
     while stack:
@@ -57,9 +57,9 @@ def doubles(root: yaml.Node) -> list[Path]:
                 if not is_merge(key):
                     name = key_of(key)
                     if name in entries:
-                        found.append((*path, name))
+                        repeated.append((*path, name))
                     entries[name] = value
             stack += [(value, (*path, name)) for name, value in reversed(entries.items())]
         elif isinstance(node, yaml.SequenceNode):
             stack += [(item, (*path, index)) for index, item in reversed(list(enumerate(node.value)))]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(repeated))

@@ -101,8 +101,8 @@ def read(file: str) -> Iterator[Located | Problem]:
     if isinstance(text, Problem):
         yield text
         return
-    for found in load.documents(text, _Maker(file)):
-        if isinstance(found, Broken):
-            yield Problem(file, found.line, found.message)
-        elif found.body is not None:
-            yield found.body
+    for document in load.documents(text, _Maker(file)):
+        if isinstance(document, Broken):
+            yield Problem(file, document.line, document.message)
+        elif document.body is not None:
+            yield document.body

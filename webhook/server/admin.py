@@ -75,13 +75,13 @@ class Status:
         cache = self.cache()
         leaf = self.certificate.leaf
         expiry = f"{leaf.not_after:%Y-%m-%dT%H:%M:%SZ}" if leaf else "never loaded"
-        found = [
+        conditions = [
             condition("namespaces", cache.synced, True, _cache_text(cache)),
             condition(SERVING, not self.draining, True, "shutting down" if self.draining else "requests are answered"),
             condition("cache", not cache.problem, False, cache.problem or "up to date"),
             condition("certificate", leaf is not None and not self.certificate.expired, False, f"expires {expiry}"),
         ]
-        found.extend(
+        conditions.extend(
             condition(
                 f"{group.name} files",
                 not group.error,
@@ -90,7 +90,7 @@ class Status:
             )
             for group in self.groups
         )
-        return found + self.more()
+        return conditions + self.more()
 
 
 # The condition that fails while the server shuts down.
@@ -98,7 +98,7 @@ SERVING = "serving"
 
 
 def _failing(conditions: list[Condition]) -> list[Condition]:
-    return [each for each in conditions if each["required"] and not each["ok"]]
+    return [condition for condition in conditions if condition["required"] and not condition["ok"]]
 
 
 def _cache_text(cache: Cache) -> str:
@@ -137,7 +137,7 @@ def create(status: Status, metrics: Metrics) -> FastAPI:
         whatever its probe says, and which tells of each failed probe in an Event.
         """
         conditions = status.conditions()
-        failing = [each for each in _failing(conditions) if draining != "ok" or each["name"] != SERVING]
+        failing = [condition for condition in _failing(conditions) if draining != "ok" or condition["name"] != SERVING]
         body = {
             "ready": not failing,
             "conditions": conditions,
@@ -181,7 +181,10 @@ def render_page(status: Status, metrics: Metrics) -> str:
         ),
         ("In flight", str(metrics.admissions.in_flight)),
     ]
-    states = [("ok" if each["ok"] else "bad", each["name"], each["message"]) for each in status.conditions()]
+    states = [
+        ("ok" if condition["ok"] else "bad", condition["name"], condition["message"])
+        for condition in status.conditions()
+    ]
     ready = status.ready
     decisions = sorted(metrics.admissions.decisions.items())
     return _PAGE.format(

@@ -47,10 +47,10 @@ class Readiness:
         if self._ready == (not failing):
             if failing and now - (self._said if self._said is not None else self._since + PATIENCE - AGAIN) >= AGAIN:
                 self._said = now
-                for each in failing:
+                for condition in failing:
                     log.warning(
-                        f"not ready, so no requests come here: {each['message']}",
-                        condition=each["name"],
+                        f"not ready, so no requests come here: {condition['message']}",
+                        condition=condition["name"],
                         seconds=round(now - self._since),
                     )
             return
@@ -59,5 +59,5 @@ class Readiness:
         if self._ready:
             log.info("ready: requests may come", unready_s=seconds)
         else:
-            conditions = ", ".join(each["name"] for each in failing)
+            conditions = ", ".join(condition["name"] for condition in failing)
             log.info("not ready any more", conditions=conditions, why=failing[0]["message"], ready_s=seconds)

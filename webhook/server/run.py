@@ -90,7 +90,7 @@ class Server(uvicorn.Server):
         return Connection(self.policy, self.config, self.server_state, {}, asyncio.get_running_loop())
 
     def _connections(self) -> list[Connection]:
-        return [each for each in self.server_state.connections if isinstance(each, Connection)]
+        return [connection for connection in self.server_state.connections if isinstance(connection, Connection)]
 
     def _busy(self) -> bool:
         return bool(self.server_state.connections or self.server_state.tasks)

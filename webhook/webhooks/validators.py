@@ -125,8 +125,10 @@ class Validator:
         return (registry.LINKERD, "ServiceProfile") if self._profiles else (fold(kind.group), kind.kind)
 
     def _unsupported(self, kind: GroupVersionKind, line: Line) -> Answer:
-        ours = [each for each in registry.KINDS if (each.group == registry.LINKERD) == self._profiles]
-        known = ", ".join(f"{each.kind}.{each.group}" for each in ours if not each.row or line.has(each.row))
+        ours = [supported for supported in registry.KINDS if (supported.group == registry.LINKERD) == self._profiles]
+        known = ", ".join(
+            f"{supported.kind}.{supported.group}" for supported in ours if not supported.row or line.has(supported.row)
+        )
         what = show(f"{kind.kind}.{kind.version}.{kind.group}")
         return deny(
             f"unsupported resource type {what}: {line.name} validates {known}; "

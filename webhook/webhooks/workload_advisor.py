@@ -54,10 +54,10 @@ class WorkloadAdvisor:
         body = request.object
         if not isinstance(body, dict):
             return [], "no_object"
-        found = advice.template(group, kind, body)
-        if found is None or not (found.path or found.kind == "namespace"):
+        pod_template = advice.template(group, kind, body)
+        if pod_template is None or not (pod_template.path or pod_template.kind == "namespace"):
             return [], "unsupported_kind"
-        template = found.path
+        template = pod_template.path
         if _metadata(body).get("deletionTimestamp"):
             return [], "being_deleted"
         if kind in _CREATED and _is_controlled(body):
@@ -67,7 +67,7 @@ class WorkloadAdvisor:
         namespace = self._cluster.known_namespace(request.namespace) if template else None
         if not advice.is_concerned(body, template, namespace):
             return [], ""
-        return about(Advisor(self._injector.value), found.kind, body, template, namespace), ""
+        return about(Advisor(self._injector.value), pod_template.kind, body, template, namespace), ""
 
 
 def is_changed(body: Mapping[str, Any], before: Any, template: Path) -> bool:
@@ -87,20 +87,20 @@ def is_changed(body: Mapping[str, Any], before: Any, template: Path) -> bool:
 def _is_controlled(body: Mapping[str, Any]) -> bool:
     owners = _metadata(body).get("ownerReferences")
     return isinstance(owners, list) and any(
-        isinstance(each, dict) and each.get("controller") is True for each in owners
+        isinstance(owner, dict) and owner.get("controller") is True for owner in owners
     )
 
 
 def _entries(body: Mapping[str, Any], group: str) -> Any:
-    found = _metadata(body).get(group) or {}
-    if not isinstance(found, dict):
-        return found
-    return {key: value for key, value in found.items() if any(part in key for part in _COUNTING)}
+    entries = _metadata(body).get(group) or {}
+    if not isinstance(entries, dict):
+        return entries
+    return {key: value for key, value in entries.items() if any(part in key for part in _COUNTING)}
 
 
 def _metadata(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    found = body.get("metadata")
-    return found if isinstance(found, dict) else {}
+    metadata = body.get("metadata")
+    return metadata if isinstance(metadata, dict) else {}
 
 
 def _at(body: Any, path: Path) -> Any:

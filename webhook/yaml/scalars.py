@@ -51,8 +51,8 @@ def plain(text: str) -> tuple[str, Any]:
     """The tag and the value of a scalar without quotes and without a tag of its own."""
     if text[:1] not in FIRST:
         return TEXT, text
-    if found := _WORDS.get(text):
-        return found
+    if known := _WORDS.get(text):
+        return known
     if text[0] == ".":
         return _float(_SEPARATORS.sub("", text)) or (TEXT, text)
     if text[0] not in "+-0123456789":
@@ -104,13 +104,13 @@ def in_json(value: float) -> int | float:
 def _integer(text: str) -> tuple[str, int] | None:
     if len(text) > _LONGEST:
         return None
-    found = _INTEGER.fullmatch(text) or _SIGN_WITHIN.fullmatch(text)
-    if found is None:
+    match = _INTEGER.fullmatch(text) or _SIGN_WITHIN.fullmatch(text)
+    if match is None:
         return None
     # The last group that took part is that of the digits.
-    base = found.lastgroup or "dec"
-    value = int(f"{found['sign']}{found[base]}", _BASES[base])
-    if value in INT64 or (value in UINT64 and not found["sign"]):
+    base = match.lastgroup or "dec"
+    value = int(f"{match['sign']}{match[base]}", _BASES[base])
+    if value in INT64 or (value in UINT64 and not match["sign"]):
         return INT, value
     return None
 
@@ -140,7 +140,7 @@ def _short(value: float) -> str:
         return "-0" if math.copysign(1, single) < 0 else "0"
     # No more digits than tell it from other numbers of 32 bits.
     shortest = (float(f"{single:.{precision}e}") for precision in range(10))
-    return format_number(next(each for each in shortest if _rounded(each) == single))
+    return format_number(next(digits for digits in shortest if _rounded(digits) == single))
 
 
 def _rounded(value: float) -> float:

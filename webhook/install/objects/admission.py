@@ -14,9 +14,9 @@ from webhook.install.tree import Base64, Each, Equal, If, Kubernetes, Namespace,
 def self_test() -> JSON:
     """The configuration by which the leader sees that the API server reaches it."""
     webhook = conf.self_test(Namespace(), _client("/self-test"))
-    found = _configuration("MutatingWebhookConfiguration", conf.SELF_TEST, [webhook])
-    found["metadata"]["labels"] |= conf.SELF_TEST_LABELS
-    return found
+    configuration = _configuration("MutatingWebhookConfiguration", conf.SELF_TEST, [webhook])
+    configuration["metadata"]["labels"] |= conf.SELF_TEST_LABELS
+    return configuration
 
 
 def mutating() -> JSON:
@@ -103,7 +103,7 @@ def _webhook(name: str, path: str, conditions: tuple[JSON, ...], **more: Any) ->
 def _conditions(conditions: tuple[JSON, ...]) -> Node:
     return If(
         Kubernetes("1.28", "matchConditions: the server is asked about more, with an empty answer"),
-        [dict(each) for each in conditions],
+        [dict(condition) for condition in conditions],
     )
 
 

@@ -100,7 +100,7 @@ def _pod() -> JSON:
 
 
 def _spread(key: str, unsatisfiable: Node, taints: Node = None) -> JSON:
-    found = {
+    constraint = {
         "maxSkew": 1,
         "topologyKey": key,
         "whenUnsatisfiable": unsatisfiable,
@@ -108,7 +108,7 @@ def _spread(key: str, unsatisfiable: Node, taints: Node = None) -> JSON:
         # Each revision by itself, or a rollout would end up uneven.
         "matchLabelKeys": If(_BY_REVISION, ["pod-template-hash"]),
     }
-    return found if taints is None else {**found, "nodeTaintsPolicy": taints}
+    return constraint if taints is None else {**constraint, "nodeTaintsPolicy": taints}
 
 
 def _container() -> JSON:
