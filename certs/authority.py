@@ -18,12 +18,12 @@ from cryptography.hazmat.primitives import hashes
 from certs import secrets
 from certs.bundle import salvage, write
 from certs.inspect import signed_by
-from certs.issue import Pair, issue_ca, issue_leaf
+from certs.issue import CertificateAndKey, issue_ca, issue_leaf
 from certs.rotation import CABundles, Do, Observed, Step, decide, due, time
 from certs.secrets import Held, Stored
-from webhook.kube.errors import ApiError, Conflict, NotFound, Unreachable, explain
+from webhook.kube.errors import ApiError, ApiServerUnreachable, Conflict, NotFound, explain
 from webhook.kube.interface import JSON, Api, find
-from webhook.kube.webhookconfigurations import FIELD_MANAGER, Service
+from webhook.kube.webhookconfigurations import FIELD_MANAGER, ServiceReference
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Authority:
     def __init__(
         self,
         api: Api,
-        service: Service,
+        service: ServiceReference,
         names: Sequence[str],
         lifetimes: Lifetimes | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -105,7 +105,7 @@ class Authority:
                 continue
             try:
                 await self._write(target, step)
-            except (Unreachable, NotFound, Conflict):
+            except (ApiServerUnreachable, NotFound, Conflict):
                 raise
             except ApiError as error:
                 # The API server may accept a write of the other Secret.
@@ -180,7 +180,7 @@ class Authority:
         return state
 
 
-def _tls(pair: Pair) -> dict[str, bytes | None]:
+def _tls(pair: CertificateAndKey) -> dict[str, bytes | None]:
     return {secrets.CERTIFICATE: pair.certificate, secrets.KEY: pair.key}
 
 

@@ -11,12 +11,12 @@ from cryptography import x509
 
 from certs.bundle import salvage
 from certs.inspect import signed_by
-from webhook.kube.webhookconfigurations import Entry, Name
+from webhook.kube.webhookconfigurations import ConfigurationName, Entry
 
 # Seconds until every API server has read a change of a webhook configuration, and every replica that of a Secret.
 SETTLE: Final = 10.0
 
-_Key = tuple[Name, str, int]
+_Key = tuple[ConfigurationName, str, int]
 
 
 class BundleAge:
@@ -39,10 +39,10 @@ class BundleAge:
         self._monotonic = monotonic
         self._held: dict[_Key, tuple[x509.Certificate, ...]] = {}
         self._since: dict[_Key, dict[x509.Certificate, float]] = {}
-        self._blocked: Collection[Name] = ()
+        self._blocked: Collection[ConfigurationName] = ()
         self._leaf: x509.Certificate | None = None
 
-    def note(self, before: Sequence[Entry], after: Sequence[Entry], blocked: Collection[Name]) -> None:
+    def note(self, before: Sequence[Entry], after: Sequence[Entry], blocked: Collection[ConfigurationName]) -> None:
         """Note the caBundles as they were read (`before`) and as they are after a write (`after`).
 
         `blocked` are the configurations that could not be written.

@@ -11,13 +11,13 @@ import structlog
 from cryptography import x509
 
 from certs.bundle import merge, read, salvage, write
-from webhook.kube.errors import ApiError, Conflict, NotFound, Unreachable, explain
+from webhook.kube.errors import ApiError, ApiServerUnreachable, Conflict, NotFound, explain
 from webhook.kube.interface import JSON, Api
 from webhook.kube.webhookconfigurations import (
     FIELD_MANAGER,
+    ConfigurationName,
     Entry,
-    Name,
-    Service,
+    ServiceReference,
     managers,
     path,
     pointing,
@@ -48,24 +48,24 @@ class BundleWriter:
     def __init__(
         self,
         api: Api,
-        service: Service,
-        owned: Callable[[], Collection[Name]],
+        service: ServiceReference,
+        owned: Callable[[], Collection[ConfigurationName]],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.restored: Counter[str] = Counter()
         self.problems: list[str] = []
-        self.blocked: set[Name] = set()
+        self.blocked: set[ConfigurationName] = set()
         self.retry_in: float | None = None
         self._api = api
         self._service = service
         self._owned = owned
         self._monotonic = monotonic
-        self._conflicts: set[Name] = set()
-        self._written: dict[Name, bytes] = {}
+        self._conflicts: set[ConfigurationName] = set()
+        self._written: dict[ConfigurationName, bytes] = {}
         # The configurations after this server's writes, by the resourceVersion before: a watch may deliver them later.
-        self._newer: dict[Name, dict[str, JSON]] = {}
-        self._streak: dict[Name, int] = {}
-        self._last: dict[Name, float] = {}
+        self._newer: dict[ConfigurationName, dict[str, JSON]] = {}
+        self._streak: dict[ConfigurationName, int] = {}
+        self._last: dict[ConfigurationName, float] = {}
 
     def begin(self) -> None:
         """Begin a round: reset `problems`, `blocked` and `retry_in`."""
@@ -178,7 +178,7 @@ class BundleWriter:
             self._conflicts.add(name)
             self._retry(CONFLICT)
             return configuration
-        except Unreachable:
+        except ApiServerUnreachable:
             raise
         except ApiError as error:
             # A configuration that cannot be written must not prevent the renewal of certificates.
@@ -209,7 +209,7 @@ class BundleWriter:
             self.problems.append(problem)
 
 
-def _name(configuration: JSON) -> Name:
+def _name(configuration: JSON) -> ConfigurationName:
     metadata = configuration.get("metadata")
     name = metadata.get("name") if isinstance(metadata, dict) else None
     return str(configuration.get("kind")), str(name)

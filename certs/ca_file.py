@@ -11,7 +11,10 @@ from certs.rotation import CABundles
 
 
 class CaFile:
-    """A `Source` that reads CAs from a file and issues no certificates. Without the file it requires no CAs."""
+    """A `CertificateSource` that reads CAs from a file and issues no certificates.
+
+    Without the file it requires no CAs.
+    """
 
     def __init__(self, read: Callable[[], bytes | None]) -> None:
         """`read` returns the content of `ca.crt`, None if the file does not exist; it may raise `OSError`."""

@@ -14,7 +14,7 @@ from cryptography import x509
 
 from certs.bundle import BundleError, read, write
 from certs.inspect import CertificateError, check_ca
-from certs.issue import Pair, issue_ca, issue_leaf
+from certs.issue import CertificateAndKey, issue_ca, issue_leaf
 
 
 class FolderError(Exception):
@@ -33,7 +33,7 @@ class Signer:
     """A CA that was read from files. `trusted` are the certificates that clients trust (`ca.crt`), `intermediates`
     those to serve after the leaf; both are PEM."""
 
-    pair: Pair
+    pair: CertificateAndKey
     trusted: bytes
     intermediates: bytes = b""
 
@@ -53,7 +53,7 @@ def signer(certificate: Path, key: Path, now: datetime) -> Signer:
     except BundleError as error:
         raise FolderError(f"--ca-cert {certificate}: {error}", unreadable=True) from None
     intermediates = write(certificate for certificate in certificates if certificate.subject != certificate.issuer)
-    return Signer(Pair(chain, key_pem), write(certificates), intermediates)
+    return Signer(CertificateAndKey(chain, key_pem), write(certificates), intermediates)
 
 
 def issue(

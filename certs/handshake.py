@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from certs.bundle import BundleError, salvage
-from certs.inspect import Leaf, describe
+from certs.inspect import LeafCertificate, describe
 
 # The most round trips of a handshake in memory; TLS 1.3 needs two.
 FLIGHTS = 8
@@ -71,7 +71,7 @@ def trusted(context: ssl.SSLContext, bundle: bytes, name: str) -> str:
     return f"the handshake is not complete after {FLIGHTS} round trips"
 
 
-async def probe(host: str, port: int, name: str, bundle: bytes | None, within: float = 2.0) -> Leaf:
+async def probe(host: str, port: int, name: str, bundle: bytes | None, within: float = 2.0) -> LeafCertificate:
     """Connect to a server and return its leaf, after a handshake for the DNS name `name`.
 
     The client trusts only `bundle` (PEM), or any certificate if it is None. `within` is the timeout in seconds. Raises
@@ -99,7 +99,7 @@ async def probe(host: str, port: int, name: str, bundle: bytes | None, within: f
         writer.transport.abort()
 
 
-async def probe_over(stream: Stream, name: str, bundle: bytes | None) -> Leaf:
+async def probe_over(stream: Stream, name: str, bundle: bytes | None) -> LeafCertificate:
     """As `probe`, over a stream that is open already, and without a timeout. Raises `ProbeError`."""
     try:
         context = _trusts_anything() if bundle is None else _client(bundle)
@@ -135,7 +135,7 @@ async def _step(client: ssl.SSLObject, stream: Stream, received: ssl.MemoryBIO, 
     return done
 
 
-def _leaf(client: ssl.SSLObject) -> Leaf:
+def _leaf(client: ssl.SSLObject) -> LeafCertificate:
     der = client.getpeercert(binary_form=True)
     try:
         return describe(x509.load_der_x509_certificate(der or b""))

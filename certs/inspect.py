@@ -24,7 +24,7 @@ RSA_BITS = 2048
 
 
 @dataclass(frozen=True, slots=True)
-class Leaf:
+class LeafCertificate:
     """The fields of a serving certificate. Times are UTC; `names` are the DNS names and IP addresses in its SANs."""
 
     subject: str
@@ -44,7 +44,7 @@ class CertificateError(Exception):
         self.message = message
 
 
-def check_pair(chain_pem: bytes, key_pem: bytes, now: datetime) -> Leaf:
+def check_pair(chain_pem: bytes, key_pem: bytes, now: datetime) -> LeafCertificate:
     """Check that the key belongs to the leaf of the chain, and that the leaf is valid at `now`; return the leaf.
 
     `now` must have a time zone. Raises `CertificateError`.
@@ -65,9 +65,9 @@ def check_pair(chain_pem: bytes, key_pem: bytes, now: datetime) -> Leaf:
     return describe(leaf)
 
 
-def describe(leaf: x509.Certificate) -> Leaf:
+def describe(leaf: x509.Certificate) -> LeafCertificate:
     """The fields of a certificate."""
-    return Leaf(
+    return LeafCertificate(
         subject=leaf.subject.rfc4514_string(),
         issuer=leaf.issuer.rfc4514_string(),
         serial=leaf.serial_number,

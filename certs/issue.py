@@ -23,14 +23,14 @@ COMMON_NAME_LENGTH = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class CertificateAndKey:
     """A certificate and its private key (PKCS #8, not encrypted), each as PEM."""
 
     certificate: bytes
     key: bytes
 
 
-def issue_ca(name: str, *, lifetime: timedelta = timedelta(days=365), now: datetime | None = None) -> Pair:
+def issue_ca(name: str, *, lifetime: timedelta = timedelta(days=365), now: datetime | None = None) -> CertificateAndKey:
     """A new self-signed CA with this common name, which may sign leaves but no other CA. `now` is in UTC."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = _name(name)
@@ -45,8 +45,12 @@ def issue_ca(name: str, *, lifetime: timedelta = timedelta(days=365), now: datet
 
 
 def issue_leaf(
-    ca: Pair, dns_names: Sequence[str], *, lifetime: timedelta = timedelta(days=90), now: datetime | None = None
-) -> Pair:
+    ca: CertificateAndKey,
+    dns_names: Sequence[str],
+    *,
+    lifetime: timedelta = timedelta(days=90),
+    now: datetime | None = None,
+) -> CertificateAndKey:
     """A new serving certificate for DNS names and IP addresses, signed by the CA. It expires with the CA at the latest.
 
     `now` is in UTC. Raises `ValueError` if there is no name or the CA has expired, `TypeError` if the CA's key is
@@ -128,8 +132,8 @@ def _key_usage(
     )
 
 
-def _pair(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> Pair:
-    return Pair(
+def _pair(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> CertificateAndKey:
+    return CertificateAndKey(
         certificate.public_bytes(serialization.Encoding.PEM),
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
     )

@@ -23,7 +23,7 @@ from certs.handshake import ProbeError, probe
 from certs.rotation import CABundles
 from webhook.kube.errors import ApiError, explain
 from webhook.kube.interface import JSON, Api
-from webhook.kube.webhookconfigurations import Name, Service
+from webhook.kube.webhookconfigurations import ConfigurationName, ServiceReference
 
 # Seconds between two rounds: while a rotation is under way, and otherwise.
 SOON: Final = 2.0
@@ -31,10 +31,10 @@ LATER: Final = 10.0
 # The most steps of a round. More would mean that two steps undo each other.
 STEPS: Final = 8
 
-Probe = Callable[[str, int, str, bytes], Awaitable[object]]
+ServedCertificateProbe = Callable[[str, int, str, bytes], Awaitable[object]]
 
 
-class Source(Protocol):
+class CertificateSource(Protocol):
     """Where the certificates come from: `Authority` issues them, `CaFile` reads those that others renew.
 
     `problems` are messages about what has failed since the last `read`.
@@ -81,14 +81,14 @@ class Reconciler:
     def __init__(
         self,
         api: Api,
-        source: Source,
-        service: Service,
-        owned: Callable[[], Collection[Name]],
+        source: CertificateSource,
+        service: ServiceReference,
+        owned: Callable[[], Collection[ConfigurationName]],
         endpoints: Callable[[], Awaitable[Sequence[tuple[str, int]]]],
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         monotonic: Callable[[], float] = time.monotonic,
-        probe: Probe = probe,
+        probe: ServedCertificateProbe = probe,
         settle: float = SETTLE,
     ) -> None:
         """`owned` returns the names of the configurations whose caBundles are to be written.

@@ -18,7 +18,7 @@ from cryptography import x509
 
 from certs.bundle import salvage
 from certs.inspect import CertificateError, chain, check_ca, check_pair, signed_by
-from certs.issue import Pair
+from certs.issue import CertificateAndKey
 from webhook.kube.base64_fields import DataError, decode
 from webhook.kube.interface import JSON
 
@@ -47,7 +47,7 @@ CA: Final = "ca.crt"
 class Held:
     """A usable pair in a Secret, and its certificate."""
 
-    pair: Pair
+    pair: CertificateAndKey
     certificate: x509.Certificate
 
 
@@ -151,7 +151,7 @@ def _pair(body: JSON, certificate_key: str, key_key: str, now: datetime, check: 
             pems[key] = base64.b64decode(value, validate=True)
         except ValueError:
             return None, f"data[{key}] is not base64"
-    pair = Pair(pems[certificate_key], pems[key_key])
+    pair = CertificateAndKey(pems[certificate_key], pems[key_key])
     try:
         return Held(pair, check(pair.certificate, pair.key, now)), ""
     except CertificateError as error:

@@ -14,7 +14,7 @@ from typing import BinaryIO, Final
 from certs import inspect
 from certs.bundle import write
 from certs.handshake import trusted
-from certs.inspect import CertificateError, Leaf, check_pair
+from certs.inspect import CertificateError, LeafCertificate, check_pair
 
 # The time in the message of a failed handshake.
 _SEEN: Final = re.compile(r" \(seen at [^)]*\)$")
@@ -33,7 +33,7 @@ class CheckedPair:
 
     chain: bytes
     key: bytes
-    leaf: Leaf
+    leaf: LeafCertificate
 
 
 class ServedCertificate:
@@ -44,7 +44,7 @@ class ServedCertificate:
 
     def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.context = _context()
-        self.leaf: Leaf | None = None
+        self.leaf: LeafCertificate | None = None
         self._clock = clock
 
     def check(self, chain: bytes, key: bytes) -> CheckedPair:

@@ -16,7 +16,7 @@ import orjson
 import pytest
 import uvloop
 
-from certs.issue import Pair, issue_ca, issue_leaf
+from certs.issue import CertificateAndKey, issue_ca, issue_leaf
 from certs.tls import ServedCertificate
 from webhook.review import AdmissionRequest, Answer
 from webhook.server import log as logs
@@ -36,18 +36,18 @@ def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEv
 
 
 @pytest.fixture(scope="session")
-def ca() -> Pair:
+def ca() -> CertificateAndKey:
     """An authority that the clients of these tests trust."""
     return issue_ca("test")
 
 
 @pytest.fixture(scope="session")
-def leaf(ca: Pair) -> Pair:
+def leaf(ca: CertificateAndKey) -> CertificateAndKey:
     """What the server shows."""
     return issue_leaf(ca, ["localhost", "127.0.0.1"])
 
 
-def trust(ca: Pair) -> ssl.SSLContext:
+def trust(ca: CertificateAndKey) -> ssl.SSLContext:
     """A client's TLS settings that trust this authority alone."""
     return ssl.create_default_context(cadata=ca.certificate.decode())
 
@@ -141,7 +141,7 @@ class Site:
     webhook: FakeWebhook
     metrics: Metrics
     certificate: ServedCertificate
-    ca: Pair
+    ca: CertificateAndKey
     _clients: list[httpx.AsyncClient] = field(default_factory=list)
 
     @property
@@ -183,7 +183,7 @@ Serving = Callable[..., Awaitable[Site]]
 
 
 @pytest.fixture
-async def serving(ca: Pair, leaf: Pair, log_file: LogFile) -> AsyncIterator[Serving]:
+async def serving(ca: CertificateAndKey, leaf: CertificateAndKey, log_file: LogFile) -> AsyncIterator[Serving]:
     """Start a site: `policy` and `times` of the test's own, anything else goes to the endpoint."""
     sites: list[Site] = []
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from certs.issue import Pair, issue_ca, issue_leaf
+from certs.issue import CertificateAndKey, issue_ca, issue_leaf
 from tests.e2e.api import JSON, ApiServer
 from tests.e2e.objects import ENABLED, Room, meshed
 from tests.e2e.program import ROOT, Mount, Webhook
@@ -105,7 +105,7 @@ class ControlPlane:
             Mount(folder / "trust-roots", {"ca-bundle.crt": manifests.trust_anchors.encode()}),
         )
 
-    def new_leaf(self) -> Pair:
+    def new_leaf(self) -> CertificateAndKey:
         """A certificate for the Service, of the CA that the webhook configuration knows."""
         return issue_leaf(self.ca, [DNS_NAME])
 
@@ -174,7 +174,7 @@ class ControlPlane:
                 self.api.delete(body)
 
 
-def tls_files(pair: Pair) -> dict[str, bytes]:
+def tls_files(pair: CertificateAndKey) -> dict[str, bytes]:
     """A certificate as a Secret holds it."""
     return {"tls.crt": pair.certificate, "tls.key": pair.key}
 

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from certs.issue import Pair, issue_ca, issue_leaf
+from certs.issue import CertificateAndKey, issue_ca, issue_leaf
 from tests.e2e.api import JSON, ApiServer
 from tests.e2e.objects import namespace, unique
 from tests.e2e.program import ROOT, Mount, Webhook
 from tests.e2e.waiting import until
-from webhook.kube.webhookconfigurations import Service
+from webhook.kube.webhookconfigurations import ServiceReference
 
 NAME = "linkerd-webhook"
 HOOK = "proxy-injector.linkerd-webhook.linkerd.io"
@@ -32,18 +32,18 @@ class Site:
     def __init__(self, api: ApiServer, kubeconfig: Path, folder: Path) -> None:
         self.api = api
         self.folder = folder
-        self.service = Service(unique("certs"), NAME)
+        self.service = ServiceReference(unique("certs"), NAME)
         self.ca = issue_ca("old CA")
         self.replicas: list[Webhook] = []
         self._kubeconfig = kubeconfig
         self._made: list[JSON] = []
         api.create(namespace(self.service.namespace)).ok()
 
-    def leaf(self, lifetime: timedelta = timedelta(days=30), ca: Pair | None = None) -> Pair:
+    def leaf(self, lifetime: timedelta = timedelta(days=30), ca: CertificateAndKey | None = None) -> CertificateAndKey:
         """A serving certificate for the Service."""
         return issue_leaf(ca or self.ca, self.service.dns_names(), lifetime=lifetime)
 
-    def serve(self, leaf: Pair, number: int = 0) -> Webhook:
+    def serve(self, leaf: CertificateAndKey, number: int = 0) -> Webhook:
         """Start a replica, and make it an endpoint."""
         tls = Mount(self.folder / f"tls-{number}", {"tls.crt": leaf.certificate, "tls.key": leaf.key})
         nothing = self.folder / "nothing.yaml"
@@ -74,7 +74,7 @@ class Site:
         encoded = {key.replace("_", "."): base64.b64encode(value).decode() for key, value in data.items()}
         return self.put("v1", "Secret", name, {"type": TLS, "data": encoded})
 
-    def self_managed(self, leaf: Pair) -> None:
+    def self_managed(self, leaf: CertificateAndKey) -> None:
         """Store both Secrets."""
         self.secret(f"{NAME}-ca", tls_crt=self.ca.certificate, tls_key=self.ca.key)
         self.secret(f"{NAME}-tls", tls_crt=leaf.certificate, tls_key=leaf.key, ca_crt=self.ca.certificate)
@@ -271,7 +271,7 @@ class TestIssue:
         done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         site.configure((out / "ca.crt").read_bytes())
-        site.serve(Pair((out / "tls.crt").read_bytes(), (out / "tls.key").read_bytes()))
+        site.serve(CertificateAndKey((out / "tls.crt").read_bytes(), (out / "tls.key").read_bytes()))
         assert site.inspect()[0] == 0
 
 

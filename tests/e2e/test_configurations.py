@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from certs.issue import Pair, issue_ca, issue_leaf
+from certs.issue import CertificateAndKey, issue_ca, issue_leaf
 from tests.e2e.api import JSON, MERGE, ApiServer, Reply
 from tests.e2e.mesh import ENDPOINT, OUR_ACCOUNT, Manifests, our_rbac, tls_files
 from tests.e2e.objects import ENABLED, Room, meshed, namespace, pod, service, unique
@@ -81,7 +81,7 @@ class Installed:
         return Room(self.api, body["metadata"]["name"])
 
 
-def ours(ca: Pair, *, opt_in: bool = False) -> list[JSON]:
+def ours(ca: CertificateAndKey, *, opt_in: bool = False) -> list[JSON]:
     """The configurations with a CA, failing where the program does: silence is no success."""
     names = conf.not_spared(conf.spared_namespaces(OURS))
 
@@ -154,14 +154,14 @@ def versions(api: ApiServer, group: str, kind: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def ca() -> Pair:
+def ca() -> CertificateAndKey:
     """The CA that the configurations trust."""
     return issue_ca("configurations-e2e")
 
 
 @pytest.fixture(scope="module")
 def installed(
-    admin: ApiServer, ca: Pair, manifests: Manifests, tmp_path_factory: pytest.TempPathFactory
+    admin: ApiServer, ca: CertificateAndKey, manifests: Manifests, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installed]:
     """The program behind our own Service, and our configurations."""
     folder = tmp_path_factory.mktemp("configurations")
@@ -185,7 +185,7 @@ def installed(
         program.kill()
 
 
-def start(admin: ApiServer, ca: Pair, manifests: Manifests, folder: Path) -> Webhook:
+def start(admin: ApiServer, ca: CertificateAndKey, manifests: Manifests, folder: Path) -> Webhook:
     """The program, with what its Deployment would mount."""
     kubeconfig = folder / "kubeconfig"
     kubeconfig.write_text(admin.kubeconfig(OUR_ACCOUNT))
@@ -326,7 +326,7 @@ class TestInjector:
 
 class TestOptIn:
     @pytest.fixture
-    def opt_in(self, installed: Installed, ca: Pair) -> Iterator[Installed]:
+    def opt_in(self, installed: Installed, ca: CertificateAndKey) -> Iterator[Installed]:
         installed.api.apply(ours(ca, opt_in=True)[0])
         room = installed.room()
         until("opting in", lambda: installed.created(pod(room.name)) == 0, within=20)

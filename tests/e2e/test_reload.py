@@ -11,7 +11,7 @@ import pytest
 import yaml
 from cryptography import x509
 
-from certs.issue import Pair
+from certs.issue import CertificateAndKey
 from tests.e2e.load import Load
 from tests.e2e.mesh import DNS_NAME, ControlPlane, tls_files
 from tests.e2e.objects import Room, env, meshed
@@ -90,15 +90,15 @@ def _log_level(room: Room) -> str:
     return env(room.pod(dry_run=True).ok())["LINKERD2_PROXY_LOG"]
 
 
-def _wait_served(webhook: Webhook, ca: Pair, leaf: Pair) -> None:
+def _wait_served(webhook: Webhook, ca: CertificateAndKey, leaf: CertificateAndKey) -> None:
     until("the new leaf served", lambda: _served(webhook, ca) == _serial(leaf), within=RELOAD)
 
 
-def _serial(pair: Pair) -> int:
+def _serial(pair: CertificateAndKey) -> int:
     return x509.load_pem_x509_certificate(pair.certificate).serial_number
 
 
-def _served(webhook: Webhook, ca: Pair) -> int:
+def _served(webhook: Webhook, ca: CertificateAndKey) -> int:
     """The serial number of what a new connection gets, verified as the API server verifies it."""
     context = ssl.create_default_context(cadata=ca.certificate.decode())
     with (

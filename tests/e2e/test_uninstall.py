@@ -21,7 +21,7 @@ from tests.e2e.waiting import until
 from webhook.install import adoption
 from webhook.install.adoption import ADOPTED_FROM, LINKERD_CONFIGURATIONS
 from webhook.install.configurations import RULES
-from webhook.kube.webhookconfigurations import Service
+from webhook.kube.webhookconfigurations import ServiceReference
 from webhook.uninstall.objects import INSTALLED_OBJECTS
 from webhook.upkeep.rules import with_rules
 
@@ -178,7 +178,7 @@ class TestAdopted:
     ) -> None:
         apply(api, "--adopt")
         for name, body in zip(LINKERD_CONFIGURATIONS, self.now(api), strict=True):
-            ours = adoption.adopted(body, adoption.PATHS[name], Service(NAMESPACE, NAME), "b3Vycw==")
+            ours = adoption.adopted(body, adoption.PATHS[name], ServiceReference(NAMESPACE, NAME), "b3Vycw==")
             api.request("PUT", api.path(body), ours).ok()
         assert not self.given_back(api, before)
         refused = run(kubeconfig)

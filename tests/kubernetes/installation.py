@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from certs.issue import Pair, issue_ca, issue_leaf
+from certs.issue import CertificateAndKey, issue_ca, issue_leaf
 from tests.e2e.api import ApiServer
 from tests.e2e.installation import CONFIGURATION_KINDS, NAME, NAMESPACE
 from tests.e2e.program import ROOT
@@ -170,7 +170,7 @@ def put_secret(cluster: Cluster, *, with_ca: bool = True) -> bytes:
     return ca.certificate
 
 
-def tls_secret(name: str, leaf: Pair, ca: bytes = b"") -> JSON:
+def tls_secret(name: str, leaf: CertificateAndKey, ca: bytes = b"") -> JSON:
     """A Secret in Linkerd's namespace with a certificate, and its CA where that is given."""
     data = {"tls.crt": leaf.certificate.decode(), "tls.key": leaf.key.decode()}
     if ca:

@@ -16,7 +16,7 @@ from tests.property.strategies import ANYTHING
 from tests.unit.certs.world import CA, LEAF, NAMES, World, installed
 from webhook.kube.base64_fields import decode, encode
 from webhook.kube.errors import ApiError
-from webhook.kube.webhookconfigurations import MUTATING, Service, path, pointing
+from webhook.kube.webhookconfigurations import MUTATING, ServiceReference, path, pointing
 
 BOUNDED = settings(max_examples=150, deadline=None)
 STORIES = settings(max_examples=40, deadline=None)
@@ -52,7 +52,7 @@ def test_any_bytes_are_read_without_a_crash(pem: bytes) -> None:
 @BOUNDED
 @given(ANYTHING, ANYTHING)
 def test_any_configuration_is_looked_at_without_a_crash(one: Any, other: Any) -> None:
-    service = Service("linkerd", "linkerd-webhook")
+    service = ServiceReference("linkerd", "linkerd-webhook")
     pointing(one, service)
     body = configuration(MUTATING, "x")
     body["webhooks"] = [

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import click
 
-from webhook.cli.console import CommandError, complain
+from webhook.cli.console import CommandError, print_message
 from webhook.grammar import GrammarError, parse_duration
 
 if TYPE_CHECKING:
     from webhook.diagnosis.certificates.facts import CertificateFacts
     from webhook.diagnosis.certificates.rotation import Rotated
     from webhook.kube.api import ApiServer
-    from webhook.kube.webhookconfigurations import Service
+    from webhook.kube.webhookconfigurations import ServiceReference
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -119,9 +119,9 @@ def inspect(
 
     Exit code: 0 it fits, 1 it does not, or nothing is served, 2 something could not be looked at.
     """
-    from webhook.kube.webhookconfigurations import Service
+    from webhook.kube.webhookconfigurations import ServiceReference
 
-    what = Service(linkerd_namespace, service)
+    what = ServiceReference(linkerd_namespace, service)
     if ca_bundle is not None and tls_dir is None:
         raise click.UsageError("--ca-bundle goes with --tls-dir: in a cluster it is the caBundles that are looked at")
     if tls_dir is not None:
@@ -174,24 +174,26 @@ def issue(
     Exit code: 0 all is written, 1 something is there already, 2 a file cannot be read or written.
     """
     from certs import folder
-    from webhook.kube.webhookconfigurations import Service
+    from webhook.kube.webhookconfigurations import ServiceReference
 
     if (ca_cert is None) != (ca_key is None):
         raise click.UsageError("--ca-cert and --ca-key go together: both sign with that CA, neither makes a new one")
     now = _now()
     try:
         ca = folder.signer(ca_cert, ca_key, now) if ca_cert and ca_key else None
-        names = tuple(dict.fromkeys([*Service(linkerd_namespace, service).dns_names(cluster_domain), *dns_names]))
+        names = tuple(
+            dict.fromkeys([*ServiceReference(linkerd_namespace, service).dns_names(cluster_domain), *dns_names])
+        )
         files = folder.issue(names, lifetime, now, ca=ca, ca_name=f"{service} CA", ca_lifetime=ca_lifetime)
         folder.store(out, files, force=force)
     except folder.FolderError as error:
         raise CommandError(str(error), CANNOT_LOOK if error.unreadable else NOT_FIT) from None
-    _issued(out, files, Service(linkerd_namespace, service))
+    _issued(out, files, ServiceReference(linkerd_namespace, service))
     if folder.foreign_key(out, files):
-        complain(f"note: {out / 'ca.key'} was there before and is of another CA than ca.crt")
+        print_message(f"note: {out / 'ca.key'} was there before and is of another CA than ca.crt")
 
 
-def _issued(out: Path, files: dict[str, bytes], service: Service) -> None:
+def _issued(out: Path, files: dict[str, bytes], service: ServiceReference) -> None:
     """What was written, and what to do with it."""
     from webhook.diagnosis.certificates.facts import CertificateSummary, first
     from webhook.diagnosis.certificates.report import stamp, table
@@ -242,9 +244,9 @@ def rotate(
     Exit code: 0 done, 1 refused or not done in time, 2 cannot be asked for.
     """
     from webhook.diagnosis.certificates import rotation
-    from webhook.kube.webhookconfigurations import Service
+    from webhook.kube.webhookconfigurations import ServiceReference
 
-    what = Service(linkerd_namespace, service)
+    what = ServiceReference(linkerd_namespace, service)
 
     async def run(api: ApiServer) -> int:
         gather = _gatherer(api, what, secret, direct=direct)
@@ -314,10 +316,10 @@ def watch(
 
     Exit code: 0 interrupted, 2 cannot look at the start.
     """
-    from webhook.kube.webhookconfigurations import Service
+    from webhook.kube.webhookconfigurations import ServiceReference
 
     async def run(api: ApiServer) -> int:
-        gather = _gatherer(api, Service(linkerd_namespace, service), secret, direct=direct)
+        gather = _gatherer(api, ServiceReference(linkerd_namespace, service), secret, direct=direct)
         return await _watch(gather, interval.total_seconds(), output)
 
     # Ctrl-C is how it ends.
@@ -356,7 +358,7 @@ def _line(change: str, output: Output) -> None:
     sys.stdout.flush()
 
 
-def _gather_files(tls_dir: Path, ca_bundle: Path | None, service: Service) -> CertificateFacts:
+def _gather_files(tls_dir: Path, ca_bundle: Path | None, service: ServiceReference) -> CertificateFacts:
     from webhook.diagnosis.certificates.files import FileError, gather_files
 
     try:
@@ -366,7 +368,7 @@ def _gather_files(tls_dir: Path, ca_bundle: Path | None, service: Service) -> Ce
 
 
 def _gatherer(
-    api: ApiServer, service: Service, secret: str, cluster_domain: str = "", *, direct: bool
+    api: ApiServer, service: ServiceReference, secret: str, cluster_domain: str = "", *, direct: bool
 ) -> Callable[[], Awaitable[CertificateFacts]]:
     """A function that gathers all facts."""
     from webhook.diagnosis.certificates.gather import gather
@@ -383,7 +385,7 @@ def _show(facts: CertificateFacts, output: Output, *, indent: bool = True) -> in
 
     click.echo(json.dumps(as_json(facts), indent=2 if indent else None) if output == "json" else text(facts))
     for right in facts.unseen:
-        complain(right.text())
+        print_message(right.text())
     if facts.unseen:
         return CANNOT_LOOK
     if check(facts):

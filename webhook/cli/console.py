@@ -13,19 +13,19 @@ UNUSABLE: Final = 2
 """The exit code where an input cannot be used, or something that a command needs cannot be reached."""
 
 
-def say(text: str) -> None:
+def print_line(text: str) -> None:
     """Write a line to standard error as it is: one that begins with a file's name, or a summary."""
     click.echo(text, err=True)
 
 
-def complain(text: str) -> None:
+def print_message(text: str) -> None:
     """Write a remark or an error to standard error, each line with the program's name in front."""
     for line in text.splitlines():
-        say(f"{PROGRAM}: {line}")
+        print_line(f"{PROGRAM}: {line}")
 
 
 class CommandError(click.ClickException):
-    """Ends a command: the message is written as `complain` does, and `exit_code` becomes the process's."""
+    """Ends a command: the message is written as `print_message` does, and `exit_code` becomes the process's."""
 
     def __init__(self, message: str, exit_code: int = UNUSABLE) -> None:
         """`message`: one line for each problem."""
@@ -35,7 +35,7 @@ class CommandError(click.ClickException):
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Write the message to standard error; click calls it."""
-        complain(self.message)
+        print_message(self.message)
 
 
 def colours(stream: IO[Any], environment: Mapping[str, str] = os.environ) -> bool:

@@ -21,7 +21,7 @@ from webhook.cli.console import CommandError, colours
 from webhook.mesh.defaults import default_trust_anchors, default_values
 from webhook.server import log as logs
 from webhook.server.options import Options, StartError
-from webhook.server.program import Ports, run
+from webhook.server.program import ListeningPorts, run
 from webhook.server.run import Times
 
 JSON = dict[str, Any]
@@ -41,7 +41,7 @@ def demo(addr: str, admin_addr: str, once: bool) -> None:
         writer = logs.configure("warn", "plain")
         ca = Path(name) / "ca.crt"
 
-        async def started(ports: Ports, stop: asyncio.Event) -> None:
+        async def started(ports: ListeningPorts, stop: asyncio.Event) -> None:
             await asyncio.to_thread(_post_all, ports, ca)
             if once:
                 stop.set()
@@ -89,7 +89,7 @@ def _options(folder: Path, addr: str, admin_addr: str) -> Options:
     )
 
 
-def _post_all(ports: Ports, ca: Path) -> None:
+def _post_all(ports: ListeningPorts, ca: Path) -> None:
     for path in samples.reviews():
         body = path.read_bytes()
         connection = http.client.HTTPSConnection(

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from webhook.cli.console import CommandError, complain
+from webhook.cli.console import CommandError, print_message
 from webhook.install.assign import AssignError, assign, merged
 from webhook.install.schema import excessive, problems
-from webhook.install.settings import SETTINGS, Setting, defaults, highly_available, place
+from webhook.install.settings import SETTINGS, InstallSetting, defaults, highly_available, place
 
 if TYPE_CHECKING:
     from webhook.install.render import Rendered
@@ -34,11 +34,11 @@ def setting_options(command: F) -> F:
     return command
 
 
-def _name(setting: Setting) -> str:
+def _name(setting: InstallSetting) -> str:
     return "setting_" + re.sub(r"\W", "_", setting.path).lower()
 
 
-def _shape(setting: Setting) -> dict[str, Any]:
+def _shape(setting: InstallSetting) -> dict[str, Any]:
     schema, shape = setting.schema, {"help": setting.description, "default": None}
     match schema["type"]:
         case "boolean" if setting.default:
@@ -129,7 +129,7 @@ def install(
 
     sys.stdout.write(write(rendered.objects, output))
     sys.stdout.flush()
-    _tell(values, rendered, linkerd_namespace, notes)
+    _print_notes(values, rendered, linkerd_namespace, notes)
 
 
 def _check_namespace(name: str) -> None:
@@ -260,12 +260,12 @@ def _adopt_again(namespace: str, kubeconfig: Path | None, *, adopt: bool) -> Non
     if not adopt:
         raise CommandError("--again goes with --adopt: pass both")
     from webhook.install.configurations import NAME
-    from webhook.kube.webhookconfigurations import Service
+    from webhook.kube.webhookconfigurations import ServiceReference
     from webhook.upkeep.adoption import adopt_again
 
-    done = _with_cluster(kubeconfig, lambda api: adopt_again(api, Service(namespace, NAME)), "")
+    done = _with_cluster(kubeconfig, lambda api: adopt_again(api, ServiceReference(namespace, NAME)), "")
     for configuration in done:
-        complain(configuration.sentence)
+        print_message(configuration.sentence)
     if not any(configuration.exists for configuration in done):
         raise CommandError(
             "there is nothing to adopt: install Linkerd's control plane first, or install without --adopt", REFUSED
@@ -292,12 +292,12 @@ def _with_cluster(kubeconfig: Path | None, work: Callable[[ApiServer], Awaitable
         raise CommandError(f"{error}{hint}") from None
 
 
-def _tell(values: JSON, rendered: Rendered, namespace: str, notes: Sequence[str]) -> None:
+def _print_notes(values: JSON, rendered: Rendered, namespace: str, notes: Sequence[str]) -> None:
     """Print what the objects themselves do not tell."""
     for reason in rendered.left_out:
-        complain(f"left out: {reason}")
+        print_message(f"left out: {reason}")
     for note in notes:
-        complain(f"note: {note}")
-    complain("identity and destination come from Linkerd's own control plane, which stays")
-    complain("next: kubectl apply -f - of what was printed, then")
-    complain(f"      kubectl -n {namespace} rollout status deploy/linkerd-webhook")
+        print_message(f"note: {note}")
+    print_message("identity and destination come from Linkerd's own control plane, which stays")
+    print_message("next: kubectl apply -f - of what was printed, then")
+    print_message(f"      kubectl -n {namespace} rollout status deploy/linkerd-webhook")

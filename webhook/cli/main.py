@@ -10,7 +10,7 @@ import click
 
 from webhook import __version__
 from webhook.cli import goflags
-from webhook.cli.console import UNUSABLE, complain
+from webhook.cli.console import UNUSABLE, print_message
 from webhook.cli.stdout import guarded
 
 # Where each command lives, and what `--help` says of it: a command's module is imported when it is called.
@@ -79,7 +79,7 @@ def _run(given: list[str]) -> None:
     try:
         translation = goflags.translate(given, _flags(load("serve")))
     except goflags.FlagError as error:
-        complain(str(error))
+        print_message(str(error))
         sys.exit(UNUSABLE)
     if translation.version:
         cli.main(["--version"], prog_name="linkerd-webhook")

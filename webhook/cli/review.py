@@ -12,7 +12,7 @@ import orjson
 import yaml
 
 from webhook import review as reviews
-from webhook.cli.console import CommandError, complain, say
+from webhook.cli.console import CommandError, print_line, print_message
 from webhook.cli.options import extension_options, mesh_options
 from webhook.cluster.catalog import OfflineCatalog
 from webhook.cluster.offline import OfflineCluster
@@ -22,7 +22,7 @@ from webhook.mesh.config import ConfigError, Mesh
 from webhook.mesh.defaults import default_trust_anchors, default_values
 from webhook.mesh.releases import choose
 from webhook.review import JSON, AdmissionRequest, ReviewError
-from webhook.webhooks.registry import Current, ProxyInjector, Registry, Webhook
+from webhook.webhooks.registry import AdmissionWebhook, Current, ProxyInjector, Registry
 from webhook.webhooks.validators import VALIDATORS, Validator
 from webhook.webhooks.workload_advisor import WorkloadAdvisor
 from webhook.yaml.objects import Build, Loader
@@ -70,7 +70,7 @@ def review(
     if unreadable:
         raise CommandError("\n".join(unreadable))
     for problem in problems:
-        say(f"{problem.file}:{problem.line}: {problem.message}; going on without it")
+        print_line(f"{problem.file}:{problem.line}: {problem.message}; going on without it")
     try:
         domain = injector.mesh.values.cluster_domain if values else ""
         registry = Registry(_webhooks(injector, objects, domain), webhook)
@@ -79,7 +79,7 @@ def review(
     sys.exit(asyncio.run(_answer_all(registry, files or (load.STDIN,), allow_empty=allow_empty)))
 
 
-def _webhooks(injector: Injector, objects: list[JSON], domain: str) -> list[Webhook]:
+def _webhooks(injector: Injector, objects: list[JSON], domain: str) -> list[AdmissionWebhook]:
     catalog, cluster = OfflineCatalog(objects), OfflineCluster(objects)
     return [
         ProxyInjector(Current(injector), cluster),
@@ -104,10 +104,10 @@ def _injector(values: str | None, trust_anchors: str | None, namespace: str, lin
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     for warning in mesh.warnings:
-        complain(warning)
+        print_message(warning)
     injector = Injector(mesh)
     if injector.refusal is not None:
-        complain(f"every injection will be refused: {injector.refusal.message}")
+        print_message(f"every injection will be refused: {injector.refusal.message}")
     return injector
 
 
@@ -143,7 +143,7 @@ async def _answer_all(registry: Registry, paths: tuple[str, ...], *, allow_empty
             _print(request.uid, request.api_version, answer)
     sys.stdout.buffer.flush()
     for problem in unreadable:
-        say(problem)
+        print_line(problem)
     if not any_request and not allow_empty:
         raise CommandError("the input holds no AdmissionReview: name files that hold some, or pass --allow-empty")
     return UNREADABLE if unreadable else DENIED if denied else ALLOWED

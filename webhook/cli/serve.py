@@ -125,8 +125,11 @@ def serve(
         times=Times(shutdown_delay=shutdown_delay),
     )
     lines = logs.configure(log_level, log_format)
-    notes = [*(context.obj or []), *(f"flag {LATER[name]} is not used yet" for name in later if _given(context, name))]
-    if service is None and _given(context, "cluster_domain"):
+    notes = [
+        *(context.obj or []),
+        *(f"flag {LATER[name]} is not used yet" for name in later if _is_given(context, name)),
+    ]
+    if service is None and _is_given(context, "cluster_domain"):
         notes.append("flag --cluster-domain is not used yet")
     try:
         run(options, lines, notes)
@@ -137,5 +140,5 @@ def serve(
         admin_socket.close()
 
 
-def _given(context: click.Context, name: str) -> bool:
+def _is_given(context: click.Context, name: str) -> bool:
     return context.get_parameter_source(name) is ParameterSource.COMMANDLINE

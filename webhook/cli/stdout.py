@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from webhook.cli.console import UNUSABLE, complain
+from webhook.cli.console import UNUSABLE, print_message
 
 
 class _Output(io.FileIO):
@@ -78,5 +78,5 @@ def _end(output: _Output) -> None:
     # What is left to write goes nowhere: the interpreter would try again at its end, and complain.
     os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
     why = problem.strerror if problem else ""
-    complain(f"cannot write to standard output: {why}")
+    print_message(f"cannot write to standard output: {why}")
     sys.exit(UNUSABLE)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from webhook.cli.console import CommandError, complain
+from webhook.cli.console import CommandError, print_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -126,17 +126,17 @@ async def _refusal(api: ApiServer, seen: Survey, namespace: str, *, force: bool,
 async def _delete(api: ApiServer, seen: Survey, namespace: str) -> int:
     from webhook.uninstall.run import remove
 
-    return FINE if await remove(api, namespace, seen, click.echo, complain) else FAILED
+    return FINE if await remove(api, namespace, seen, click.echo, print_message) else FAILED
 
 
 def _remark(seen: Survey, namespace: str) -> None:
     """Print what is worth knowing in any case."""
     for one in seen.foreign:
-        complain(f"{one.describe(namespace)} has the name of one of ours but not its labels, and is left alone")
+        print_message(f"{one.describe(namespace)} has the name of one of ours but not its labels, and is left alone")
     if not seen.ours and not seen.adopted:
-        complain(f"there is nothing to delete: linkerd-webhook is not installed in namespace {namespace}")
+        print_message(f"there is nothing to delete: linkerd-webhook is not installed in namespace {namespace}")
     elif seen.release:
-        complain(
+        print_message(
             f"this was installed by Helm: run helm uninstall --namespace {namespace} {seen.release} afterwards, "
             "so that Helm forgets it as well"
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from webhook.cli.console import CommandError, colours, complain, say
+from webhook.cli.console import CommandError, colours, print_line, print_message
 
 if TYPE_CHECKING:
     # The rest is imported when it is needed: most runs need little of it, and are over in a fraction of a second.
@@ -86,7 +86,7 @@ def validate(
     result = _check(paths, line, _Lint(line, mesh), kubeconfig, mesh.values.cluster_domain if mesh else "")
     sys.stdout.write(_written(result, output, docs_url))
     sys.stdout.flush()
-    say(_summary(result))
+    print_line(_summary(result))
     if result.checked or result.unreadable or allow_empty:
         sys.exit(_code(result, strict=strict))
     raise CommandError(EMPTY, UNREADABLE)
@@ -114,7 +114,7 @@ def _check(paths: tuple[str, ...], line: Line, lint: Lint, kubeconfig: str | Non
                 there.namespace,
                 cluster_domain,
             ),
-            complain,
+            print_message,
         )
     except Unreachable as error:
         raise CommandError(str(error)) from None
@@ -131,7 +131,7 @@ def _line(name: str | None) -> Line:
     except ValueError as error:
         raise click.UsageError(f"--release-line: {error}") from None
     if chosen.warning:
-        complain(chosen.warning)
+        print_message(chosen.warning)
     return chosen.line
 
 
@@ -151,7 +151,7 @@ def _mesh(values: str | None, release_line: str | None) -> Mesh:
     except ConfigError as error:
         raise CommandError(f"{values}: {error}") from None
     for warning in mesh.warnings:
-        complain(warning)
+        print_message(warning)
     return mesh
 
 

@@ -39,10 +39,10 @@ def version(short: bool, client: bool, linkerd_namespace: str, kubeconfig: Path 
     """
     click.echo(__version__ if short else f"Client version: {__version__}")
     if not client:
-        asyncio.run(_ask(linkerd_namespace, kubeconfig, short=short))
+        asyncio.run(_print_cluster_versions(linkerd_namespace, kubeconfig, short=short))
 
 
-async def _ask(namespace: str, kubeconfig: Path | None, *, short: bool) -> None:
+async def _print_cluster_versions(namespace: str, kubeconfig: Path | None, *, short: bool) -> None:
     from webhook.cli.cluster import connect
     from webhook.kube.api import ConfigurationError
     from webhook.kube.errors import ApiError

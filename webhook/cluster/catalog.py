@@ -16,7 +16,7 @@ GATEWAY: Final = "gateway.networking.k8s.io"
 
 V = TypeVar("V")
 
-Kind = tuple[str, str]
+GroupKind = tuple[str, str]
 """Group and kind; the core group is ""."""
 
 SERVER: Final = (POLICY, "Server")
@@ -120,7 +120,7 @@ class OfflineCatalog:
     def __init__(self, objects: Iterable[Any], *, strict: bool = False) -> None:
         """A namespaced object without a `metadata.namespace` is in `default`, as `kubectl apply` would have it."""
         self._strict = strict
-        self._objects: dict[Kind, Objects[None]] = {}
+        self._objects: dict[GroupKind, Objects[None]] = {}
         self._servers = servers()
         self._services = services()
         self._rate_limits = rate_limits()
@@ -148,7 +148,7 @@ class OfflineCatalog:
         elif group_kind == RATE_LIMIT:
             self._rate_limits.put(body)
 
-    def _add_template(self, namespace: str, kind: Kind, body: dict[str, Any]) -> None:
+    def _add_template(self, namespace: str, kind: GroupKind, body: dict[str, Any]) -> None:
         there = self._templates.setdefault(namespace, [])
         if there is None:
             return

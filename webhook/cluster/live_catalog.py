@@ -18,7 +18,7 @@ from webhook.cluster.catalog import (
     RATE_LIMIT,
     SERVER,
     SERVICE,
-    Kind,
+    GroupKind,
     Objects,
     limits_of,
     names,
@@ -63,7 +63,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class KindState:
     """How one kind is known: `resource` is its plural and group; `fresh` says whether it is answered for."""
 
     resource: str
@@ -83,13 +83,13 @@ class LiveCatalog:
         self._api = api
         self._namespaces = namespaces
         self._clock = clock
-        self._watches: dict[Kind, Watched] = {}
+        self._watches: dict[GroupKind, Watched] = {}
         # Those among them of which more than the names is known.
         self._servers: Watch[Objects[Selection]] | None = None
         self._services: Services | None = None
         self._rate_limits: Watch[Objects[str]] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._restarts: dict[Kind, Counter[str]] = {}
+        self._restarts: dict[GroupKind, Counter[str]] = {}
         self._asked = asyncio.Event()
         self._problem = ""
 
@@ -149,7 +149,7 @@ class LiveCatalog:
         """Never known: watching all Pods would cost more than all else together."""
         return None
 
-    def _fresh(self, kind: Kind) -> Watched | None:
+    def _fresh(self, kind: GroupKind) -> Watched | None:
         watch = self._watches.get(kind)
         if watch is None:
             # Somebody refers to it, so its CRD may have come.
@@ -157,14 +157,14 @@ class LiveCatalog:
             return None
         return watch if _answers(watch) else None
 
-    def states(self) -> list[State]:
+    def states(self) -> list[KindState]:
         """How each kind is known that was ever watched, for the metrics. May be called from another thread."""
         states = []
         for kind, restarts in list(self._restarts.items()):
             watch = self._watches.get(kind)
             objects = watch.store.count if watch is not None else 0
             fresh = watch is not None and _answers(watch)
-            states.append(State(_resource(kind), objects, fresh, dict(restarts)))
+            states.append(KindState(_resource(kind), objects, fresh, dict(restarts)))
         return states
 
     async def _find(self) -> None:
@@ -204,7 +204,7 @@ class LiveCatalog:
             log.warning("what the API server serves is not known", group=group, message=problem)
         self._problem = problem
 
-    def _open(self, kind: Kind, path: str) -> None:
+    def _open(self, kind: GroupKind, path: str) -> None:
         resource = _resource(kind)
         watch: Watched
         # Selectors, ports and targets are not metadata.
@@ -221,7 +221,7 @@ class LiveCatalog:
         self._watches[kind] = watch
         self._spawn(self._run(kind, watch), f"watch of {resource}")
 
-    async def _run(self, kind: Kind, watch: Watched) -> None:
+    async def _run(self, kind: GroupKind, watch: Watched) -> None:
         try:
             await watch.run()
             log.info(f"the API server serves no {watch.resource.name} any more")
@@ -239,7 +239,7 @@ def _answers(watch: Watch[Any]) -> bool:
     return watch.synced.is_set() and watch.broken() < STALE
 
 
-def _resource(kind: Kind) -> str:
+def _resource(kind: GroupKind) -> str:
     """A kind as a role's rules and kubectl call it: `servers.policy.linkerd.io`. All that are watched are regular."""
     group, name = kind
     plural = f"{name.lower().removesuffix('y')}ies" if name.endswith("y") else f"{name.lower()}s"

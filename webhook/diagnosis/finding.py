@@ -10,7 +10,7 @@ from typing import Any
 JSON = dict[str, Any]
 
 
-class Severity(StrEnum):
+class CheckSeverity(StrEnum):
     """How much a finding matters."""
 
     ERROR = "error"
@@ -31,7 +31,7 @@ class Finding:
     """
 
     code: str
-    severity: Severity
+    severity: CheckSeverity
     object: str
     field: str
     message: str
@@ -69,15 +69,15 @@ class Check:
 
     def error(self, where: str, field: str, message: str, fix: str = "", value: str = "") -> Finding:
         """A finding about something that does not work."""
-        return Finding(self.code, Severity.ERROR, where, field, message, fix, value)
+        return Finding(self.code, CheckSeverity.ERROR, where, field, message, fix, value)
 
     def warning(self, where: str, field: str, message: str, fix: str = "", value: str = "") -> Finding:
         """A finding about something that will not work for long, or works in part."""
-        return Finding(self.code, Severity.WARNING, where, field, message, fix, value)
+        return Finding(self.code, CheckSeverity.WARNING, where, field, message, fix, value)
 
     def note(self, where: str, field: str, message: str, fix: str = "", value: str = "") -> Finding:
         """A finding that is only worth knowing."""
-        return Finding(self.code, Severity.NOTE, where, field, message, fix, value)
+        return Finding(self.code, CheckSeverity.NOTE, where, field, message, fix, value)
 
 
 def lines(findings: Iterable[Finding]) -> list[str]:
@@ -102,9 +102,9 @@ def _objects(findings: list[Finding]) -> str:
 
 def errors(findings: Iterable[Finding]) -> list[Finding]:
     """Those that are errors, in their order."""
-    return [finding for finding in findings if finding.severity is Severity.ERROR]
+    return [finding for finding in findings if finding.severity is CheckSeverity.ERROR]
 
 
 def notes(findings: Iterable[Finding]) -> list[Finding]:
     """Those that are not errors, in their order."""
-    return [finding for finding in findings if finding.severity is not Severity.ERROR]
+    return [finding for finding in findings if finding.severity is not CheckSeverity.ERROR]

@@ -16,7 +16,7 @@ import aiohttp
 
 from certs import handshake
 from certs.handshake import ProbeError
-from certs.inspect import Leaf
+from certs.inspect import LeafCertificate
 from webhook.kube.api import ApiServer
 from webhook.kube.endpoints import Endpoint
 from webhook.kube.errors import ApiError, Forbidden, Unauthorized
@@ -47,7 +47,7 @@ class PodDialer:
         self._api = api
         self._namespace = namespace
 
-    async def probe(self, endpoint: Endpoint, name: str, bundle: bytes | None) -> Leaf:
+    async def probe(self, endpoint: Endpoint, name: str, bundle: bytes | None) -> LeafCertificate:
         """The certificate that an endpoint serves, after a handshake that trusts exactly this caBundle (PEM), or any
         certificate for None. Raises `ProbeError` and `PortForwardForbidden`."""
         within = WITHIN[self.way]

@@ -14,8 +14,8 @@ from webhook.diagnosis.finding import Check, Finding
 from webhook.install.configurations import SELF_TEST as CONFIG_MAP
 from webhook.install.configurations import SELF_TEST_LABEL as LABEL
 from webhook.kube.api import ApiServer
-from webhook.kube.errors import ApiError, Forbidden, NotFound, Unreachable, explain
-from webhook.kube.webhookconfigurations import FIELD_MANAGER, MUTATING, Service
+from webhook.kube.errors import ApiError, ApiServerUnreachable, Forbidden, NotFound, explain
+from webhook.kube.webhookconfigurations import FIELD_MANAGER, MUTATING, ServiceReference
 
 REACHED: Final = Check("webhook-reached", "the API server reaches the server")
 
@@ -42,7 +42,7 @@ class SelfTestResult:
         return self.finding.line() if self.finding else ""
 
 
-async def run(api: ApiServer, service: Service) -> SelfTestResult:
+async def run(api: ApiServer, service: ServiceReference) -> SelfTestResult:
     """Have the API server call the server behind a Service. Raises nothing for what fails on the way."""
     path = f"/api/v1/namespaces/{service.namespace}/configmaps/{CONFIG_MAP}"
     query = {"dryRun": "All", "fieldManager": FIELD_MANAGER}
@@ -59,13 +59,13 @@ async def run(api: ApiServer, service: Service) -> SelfTestResult:
     return SelfTestResult(finding=REACHED.error(f"{MUTATING} {CONFIG_MAP}", "", message, _APPLY))
 
 
-def not_ready(service: Service) -> SelfTestResult:
+def not_ready(service: ServiceReference) -> SelfTestResult:
     """The result while no replica is ready: the API server is not asked to call one."""
     where = f"Service {service.namespace}/{service.name}"
     return SelfTestResult(finding=REACHED.error(where, "endpoints", "no replica is ready that could be called"))
 
 
-def failed(error: ApiError | TimeoutError, service: Service) -> Finding:
+def failed(error: ApiError | TimeoutError, service: ServiceReference) -> Finding:
     """What the API server's refusal of the self-test means. Pure."""
     where = f"ConfigMap {service.namespace}/{CONFIG_MAP}"
     if not isinstance(error, ApiError):
@@ -74,7 +74,7 @@ def failed(error: ApiError | TimeoutError, service: Service) -> Finding:
         return REACHED.error(where, "", "does not exist", _APPLY)
     if isinstance(error, Forbidden):
         return REACHED.error(where, "", explain(error, "patch on it"))
-    if isinstance(error, Unreachable):
+    if isinstance(error, ApiServerUnreachable):
         return REACHED.error("API server", "", explain(error))
     return REACHED.error(
         f"Service {service.namespace}/{service.name}",

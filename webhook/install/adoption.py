@@ -14,17 +14,24 @@ from typing import Any, Final
 
 from webhook.install.configurations import NAME
 from webhook.kube.interface import JSON
-from webhook.kube.webhookconfigurations import MUTATING, VALIDATING, Name, Service, cert_manager, pointing
+from webhook.kube.webhookconfigurations import (
+    MUTATING,
+    VALIDATING,
+    ConfigurationName,
+    ServiceReference,
+    cert_manager,
+    pointing,
+)
 
 # Linkerd's webhook configurations, of every release line.
-LINKERD_CONFIGURATIONS: Final[tuple[Name, ...]] = (
+LINKERD_CONFIGURATIONS: Final[tuple[ConfigurationName, ...]] = (
     (MUTATING, "linkerd-proxy-injector-webhook-config"),
     (VALIDATING, "linkerd-policy-validator-webhook-config"),
     (VALIDATING, "linkerd-sp-validator-webhook-config"),
 )
 
 # The path of our server for what comes through each of them.
-PATHS: Final[dict[Name, str]] = {
+PATHS: Final[dict[ConfigurationName, str]] = {
     (MUTATING, "linkerd-proxy-injector-webhook-config"): "/proxy-injector",
     (VALIDATING, "linkerd-sp-validator-webhook-config"): "/sp-validator",
     (VALIDATING, "linkerd-policy-validator-webhook-config"): "/policy-validator",
@@ -55,7 +62,7 @@ class RestoreError(Exception):
     """A configuration of Linkerd's points at our Service, and where it pointed before is not known any more."""
 
 
-def status(configuration: JSON, service: Service) -> AdoptionStatus:
+def status(configuration: JSON, service: ServiceReference) -> AdoptionStatus:
     """Whether a configuration is adopted by the server behind this Service."""
     ours = {entry.index for entry in pointing(configuration, service)}
     webhooks = configuration.get("webhooks")
@@ -68,7 +75,7 @@ def status(configuration: JSON, service: Service) -> AdoptionStatus:
     return AdoptionStatus.FOREIGN
 
 
-def adopted(configuration: JSON, path: str, service: Service, ca_bundle: str) -> JSON:
+def adopted(configuration: JSON, path: str, service: ServiceReference, ca_bundle: str) -> JSON:
     """A copy of the configuration with each of its webhooks pointed at `path` of our Service, and all else as it is.
 
     `ca_bundle` is base64, as `caBundle` has it.

@@ -17,7 +17,7 @@ from webhook.install.objects.all import OBJECTS
 from webhook.install.output import as_yaml
 from webhook.install.render import OLDEST
 from webhook.install.schema import schema
-from webhook.install.settings import CONFLICTS, SETTINGS, Setting, highly_available
+from webhook.install.settings import CONFLICTS, SETTINGS, InstallSetting, highly_available
 
 NAME: Final = "linkerd-webhook"
 WIDTH: Final = 100
@@ -114,7 +114,7 @@ def _readme() -> str:
     return _README + "".join(rows)
 
 
-def _sentence(setting: Setting) -> str:
+def _sentence(setting: InstallSetting) -> str:
     choices = f" One of {', '.join(setting.schema['enum'])}." if "enum" in setting.schema else ""
     flag = f" `{setting.flag}` of `install`." if setting.flag else ""
     ha = f" Highly available: `{_short(setting.ha)}`." if setting.differs else ""

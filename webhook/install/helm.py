@@ -17,15 +17,15 @@ from webhook.install.tree import (
     Each,
     Equal,
     If,
+    InstallNamespace,
     Kubernetes,
     More,
-    Namespace,
     Node,
     Not,
     On,
     Part,
     Same,
-    Text,
+    TextTemplate,
     Value,
     Version,
 )
@@ -145,7 +145,7 @@ def _scalar(node: Node) -> str:
             return _value(path)
         case Base64(path):
             return f"{{{{ .Values.{path} | b64enc }}}}"
-        case Text() | Namespace() | Version():
+        case TextTemplate() | InstallNamespace() | Version():
             return f'"{_inline(node)}"'
     return _plain(node)
 
@@ -159,12 +159,12 @@ def _value(path: str) -> str:
     return f"{{{{ .Values.{path} | toJson }}}}"
 
 
-def _inline(part: Part | Text) -> str:
+def _inline(part: Part | TextTemplate) -> str:
     """A part of a string, within double quotes."""
     match part:
-        case Text(parts):
+        case TextTemplate(parts):
             return "".join(_inline(part) for part in parts)
-        case Namespace():
+        case InstallNamespace():
             return "{{ .Release.Namespace }}"
         case Version():
             return "{{ .Chart.AppVersion }}"

@@ -14,7 +14,7 @@ _NOTHING: Final = object()
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class InstallSetting:
     """`path` is where the values have it. `schema` is JSON schema, of which `schema.py` knows what is used here; `form`
     says in words what its pattern lets through, with an example.
 
@@ -69,7 +69,7 @@ _LABEL: Final = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _NAME: Final = "[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?"
 
 SETTINGS: Final = (
-    Setting(
+    InstallSetting(
         "adopt",
         False,
         BOOLEAN,
@@ -77,7 +77,7 @@ SETTINGS: Final = (
         "before is kept on them, and `linkerd-webhook uninstall --delete` puts it back.",
         "--adopt",
     ),
-    Setting(
+    InstallSetting(
         "image.repository",
         "",
         _text(_REPOSITORY),
@@ -85,26 +85,26 @@ SETTINGS: Final = (
         "yours.",
         form="a repository without a tag, such as registry.example.org/linkerd-webhook",
     ),
-    Setting(
+    InstallSetting(
         "image.tag",
         "",
         _text("^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$"),
         "The image's tag; empty: the chart's appVersion, or the digest alone.",
         form="up to 128 letters, digits, '_', '.' and '-', such as 0.1.0",
     ),
-    Setting(
+    InstallSetting(
         "image.digest",
         "",
         _text("^(sha256:[0-9a-f]{64})?$"),
         "The image's digest, as sha256:….",
         form="sha256: and 64 hexadecimal digits",
     ),
-    Setting(
+    InstallSetting(
         "image.pullPolicy", "IfNotPresent", _choice("Always", "IfNotPresent", "Never"), "When the image is pulled."
     ),
-    Setting("image.pullSecrets", [], OBJECTS, "Secrets to pull it with, each as {name: …}."),
-    Setting("replicas", 2, COUNT, "Replicas; with autoscaling the fewest.", "--replicas", ha=3),
-    Setting(
+    InstallSetting("image.pullSecrets", [], OBJECTS, "Secrets to pull it with, each as {name: …}."),
+    InstallSetting("replicas", 2, COUNT, "Replicas; with autoscaling the fewest.", "--replicas", ha=3),
+    InstallSetting(
         "failurePolicy",
         "Ignore",
         _choice("Ignore", "Fail"),
@@ -112,7 +112,7 @@ SETTINGS: Final = (
         "configurations have no rules until the server has seen that the API server reaches it.",
         "--failure-policy",
     ),
-    Setting(
+    InstallSetting(
         "guard",
         "warn",
         _choice("off", "warn", "deny"),
@@ -120,7 +120,7 @@ SETTINGS: Final = (
         "warn tells whoever creates them; deny refuses them, from the moment on at which the server has been reached.",
         "--guard",
     ),
-    Setting(
+    InstallSetting(
         "workloadAdvice",
         True,
         BOOLEAN,
@@ -128,20 +128,20 @@ SETTINGS: Final = (
         "Pods will not be injected. It allows everything, and waits one second at most.",
         "--workload-advice",
     ),
-    Setting(
+    InstallSetting(
         "tokenProjection",
         True,
         BOOLEAN,
         "As identity.serviceAccountTokenProjection in Linkerd's values: false, and a Pod without a token is no miss.",
     ),
-    Setting(
+    InstallSetting(
         "namespaces.optIn",
         False,
         BOOLEAN,
         "Inject only in Namespaces with the label config.linkerd.io/admission-webhooks: enabled.",
         "--opt-in",
     ),
-    Setting(
+    InstallSetting(
         "namespaces.exclude",
         [],
         {"type": "array", "items": _text(f"^{_LABEL}$")},
@@ -149,7 +149,7 @@ SETTINGS: Final = (
         "--exclude-namespace",
         form="the name of a Namespace, such as shop",
     ),
-    Setting(
+    InstallSetting(
         "certificates.existingSecret",
         "",
         _text(f"^({_NAME})?$"),
@@ -158,14 +158,14 @@ SETTINGS: Final = (
         "--existing-secret",
         form="the name of a Secret, such as webhook-tls",
     ),
-    Setting(
+    InstallSetting(
         "certificates.caBundle",
         "",
         _text("^(-----BEGIN CERTIFICATE-----(.|\\n|\\r)*)?$"),
         "CA certificates (PEM) of that Secret, where it has no ca.crt.",
         form="certificates in PEM, the first line -----BEGIN CERTIFICATE-----",
     ),
-    Setting(
+    InstallSetting(
         "certificates.injectCAFrom",
         "",
         _text(f"^({_LABEL}/{_NAME})?$"),
@@ -173,16 +173,18 @@ SETTINGS: Final = (
         "--inject-ca-from",
         form="NAMESPACE/NAME of a Certificate, such as linkerd/webhook",
     ),
-    Setting("port", 8443, PORT, "The container's port for the API server.", "--port"),
-    Setting("adminPort", 9995, PORT, "The container's port for metrics, probes and the status page.", "--admin-port"),
-    Setting(
+    InstallSetting("port", 8443, PORT, "The container's port for the API server.", "--port"),
+    InstallSetting(
+        "adminPort", 9995, PORT, "The container's port for metrics, probes and the status page.", "--admin-port"
+    ),
+    InstallSetting(
         "hostNetwork",
         False,
         BOOLEAN,
         "Run in the nodes' network, for where the API server does not reach Pods.",
         "--host-network",
     ),
-    Setting(
+    InstallSetting(
         "clusterDomain",
         "cluster.local",
         _text(f"^{_NAME}$"),
@@ -190,56 +192,56 @@ SETTINGS: Final = (
         "--cluster-domain",
         form="a DNS domain, such as cluster.local",
     ),
-    Setting("logLevel", "info", _choice("error", "warn", "info", "debug"), "What is logged.", "--log-level"),
-    Setting("logFormat", "plain", _choice("plain", "json"), "How it is logged."),
-    Setting(
+    InstallSetting("logLevel", "info", _choice("error", "warn", "info", "debug"), "What is logged.", "--log-level"),
+    InstallSetting("logFormat", "plain", _choice("plain", "json"), "How it is logged."),
+    InstallSetting(
         "extraArgs",
         [],
         {"type": "array", "items": _text("^--[a-z]")},
         "More flags of `linkerd-webhook serve`, as --release-line=edge-26.8.",
         form="a flag, such as --release-line=edge-26.8",
     ),
-    Setting("autoscaling.enabled", False, BOOLEAN, "Scale by CPU (Kubernetes 1.23 on).", "--autoscaling"),
-    Setting("autoscaling.maxReplicas", 6, COUNT, "The most replicas."),
-    Setting(
+    InstallSetting("autoscaling.enabled", False, BOOLEAN, "Scale by CPU (Kubernetes 1.23 on).", "--autoscaling"),
+    InstallSetting("autoscaling.maxReplicas", 6, COUNT, "The most replicas."),
+    InstallSetting(
         "autoscaling.targetCPUUtilization",
         80,
         {"type": "integer", "minimum": 1, "maximum": 1000},
         "Percent of the CPU request to keep to.",
     ),
-    Setting(
+    InstallSetting(
         "spread.nodes",
         "ScheduleAnyway",
         _choice("ScheduleAnyway", "DoNotSchedule"),
         "Whether a replica may wait rather than crowd a node (zones: never; before Kubernetes 1.26: never).",
         ha="DoNotSchedule",
     ),
-    Setting(
+    InstallSetting(
         "podMonitor.enabled",
         False,
         BOOLEAN,
         "A PodMonitor for Prometheus; needs the CRDs of the Prometheus operator.",
         "--pod-monitor",
     ),
-    Setting(
+    InstallSetting(
         "podMonitor.interval",
         "30s",
         _text("^[0-9]+(ms|s|m)$"),
         "How often it asks.",
         form="a number of ms, s or m, such as 30s",
     ),
-    Setting("podMonitor.labels", {}, STRINGS, "Labels of the PodMonitor, by which Prometheus selects it."),
-    Setting(
+    InstallSetting("podMonitor.labels", {}, STRINGS, "Labels of the PodMonitor, by which Prometheus selects it."),
+    InstallSetting(
         "networkPolicy.enabled",
         False,
         BOOLEAN,
         "A NetworkPolicy: in, only the two ports; out, DNS, the API server and the other replicas.",
         "--network-policy",
     ),
-    Setting(
+    InstallSetting(
         "networkPolicy.apiServerPort", 6443, PORT, "The API server's port behind its Service (443 is allowed, too)."
     ),
-    Setting(
+    InstallSetting(
         "resources",
         {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}},
         {
@@ -250,25 +252,25 @@ SETTINGS: Final = (
         "The container's requests and limits.",
         form="a quantity, such as 100m, 0.5 or 128Mi",
     ),
-    Setting(
+    InstallSetting(
         "priorityClassName",
         "system-cluster-critical",
         _text(f"^({_NAME})?$"),
         "The Pods' priority: what admits others comes first.",
         form="the name of a PriorityClass, such as system-cluster-critical",
     ),
-    Setting("nodeSelector", {"kubernetes.io/os": "linux"}, STRINGS, "Labels of the nodes to run on."),
-    Setting("tolerations", [], OBJECTS, "Taints to put up with."),
-    Setting("affinity", {}, OBJECT, "Affinity, beside the spread over zones and nodes."),
-    Setting("podAnnotations", {}, STRINGS, "More annotations of the Pods."),
-    Setting("podLabels", {}, STRINGS, "More labels of the Pods."),
+    InstallSetting("nodeSelector", {"kubernetes.io/os": "linux"}, STRINGS, "Labels of the nodes to run on."),
+    InstallSetting("tolerations", [], OBJECTS, "Taints to put up with."),
+    InstallSetting("affinity", {}, OBJECT, "Affinity, beside the spread over zones and nodes."),
+    InstallSetting("podAnnotations", {}, STRINGS, "More annotations of the Pods."),
+    InstallSetting("podLabels", {}, STRINGS, "More labels of the Pods."),
 )
 
 BY_PATH: Final = {setting.path: setting for setting in SETTINGS}
 
 
 @dataclass(frozen=True, slots=True)
-class Conflict:
+class SettingsConflict:
     """Settings that do not go together; `message` names them, and the way out."""
 
     condition: Condition
@@ -276,45 +278,45 @@ class Conflict:
 
 
 CONFLICTS: Final = (
-    Conflict(
+    SettingsConflict(
         Not(On("image.repository")),
         "image.repository is empty, and no public registry has this program's image: build it (make image), push it to "
         "a registry of yours, and pass --image registry.example.org/linkerd-webhook:TAG (with Helm: --set "
         "image.repository=registry.example.org/linkerd-webhook,image.tag=TAG)",
     ),
-    Conflict(
+    SettingsConflict(
         every(On("adopt"), On("namespaces.optIn")),
         "adopt: true keeps the namespaceSelector of Linkerd's configurations, so namespaces.optIn (--opt-in) would "
         "have no effect on injection: leave it out, and set proxyInjector.namespaceSelector in Linkerd's values; or "
         "install without adopt (--adopt)",
     ),
-    Conflict(
+    SettingsConflict(
         every(On("adopt"), On("namespaces.exclude")),
         "adopt: true keeps the namespaceSelector of Linkerd's configurations, so namespaces.exclude "
         "(--exclude-namespace) would have no effect on injection: leave it out, and label those Namespaces "
         "config.linkerd.io/admission-webhooks=disabled, or set proxyInjector.namespaceSelector in Linkerd's values",
     ),
-    Conflict(
+    SettingsConflict(
         every(On("adopt"), Equal("failurePolicy", "Fail")),
         "adopt: true keeps the failurePolicy of Linkerd's configurations: leave failurePolicy at Ignore here, and "
         "set webhookFailurePolicy: Fail in Linkerd's values",
     ),
-    Conflict(
+    SettingsConflict(
         every(On("certificates.caBundle"), Not(On("certificates.existingSecret"))),
         "certificates.caBundle is for a certificate that somebody else keeps: set certificates.existingSecret "
         "(--existing-secret), or leave caBundle empty",
     ),
-    Conflict(
+    SettingsConflict(
         every(On("certificates.injectCAFrom"), Not(On("certificates.existingSecret"))),
         "certificates.injectCAFrom needs the Secret that the Certificate writes: set certificates.existingSecret "
         "(--existing-secret)",
     ),
-    Conflict(
+    SettingsConflict(
         every(On("certificates.injectCAFrom"), On("certificates.caBundle")),
         "certificates.injectCAFrom and certificates.caBundle both say what to trust: leave one empty",
     ),
-    Conflict(Same("port", "adminPort"), "port and adminPort are the same: one of them has to be another"),
-    Conflict(
+    SettingsConflict(Same("port", "adminPort"), "port and adminPort are the same: one of them has to be another"),
+    SettingsConflict(
         every(On("autoscaling.enabled"), More("replicas", "autoscaling.maxReplicas")),
         "autoscaling.maxReplicas is less than replicas: raise it to replicas at least",
     ),

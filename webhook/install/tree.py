@@ -38,7 +38,7 @@ class Base64:
 
 
 @dataclass(frozen=True, slots=True)
-class Namespace:
+class InstallNamespace:
     """The namespace that is installed into."""
 
 
@@ -48,15 +48,15 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """A string of parts, one after the other. An `If` among them chooses between `Text`s or strings."""
+class TextTemplate:
+    """A string of parts, one after the other. An `If` among them chooses between `TextTemplate`s or strings."""
 
     parts: tuple[Part, ...]
 
 
-def text(*parts: Part) -> Text:
+def text(*parts: Part) -> TextTemplate:
     """A string of parts."""
-    return Text(parts)
+    return TextTemplate(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ class If:
     otherwise: Node = NOTHING
 
 
-Part = str | Value | Namespace | Version | If
+Part = str | Value | InstallNamespace | Version | If
 
 
 @dataclass(slots=True)
@@ -211,11 +211,11 @@ def evaluate(node: Node, context: Context) -> Any:
             return context.get(path)
         case Base64(path):
             return base64.b64encode(context.get(path).encode()).decode("ascii")
-        case Namespace():
+        case InstallNamespace():
             return context.namespace
         case Version():
             return __version__
-        case Text(parts):
+        case TextTemplate(parts):
             values = (evaluate(part, context) for part in parts)
             return "".join(str(value) for value in values if value is not NOTHING)
         case Beside(ours, path):

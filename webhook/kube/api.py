@@ -29,7 +29,7 @@ from kubernetes.aio.config.incluster_config import (
 )
 
 from webhook.kube.cache import SingleFlight
-from webhook.kube.errors import ApiError, NotFound, Unreachable
+from webhook.kube.errors import ApiError, ApiServerUnreachable, NotFound
 from webhook.kube.interface import JSON
 from webhook.kube.keepalive import Client
 
@@ -225,7 +225,7 @@ class ApiServer:
             await self.send("GET", "/version", within=PING)
         except ApiError as error:
             # A 4xx comes from the API server itself; 502 to 504 may come from a load balancer in front of it.
-            if isinstance(error, Unreachable) or error.status >= 500:
+            if isinstance(error, ApiServerUnreachable) or error.status >= 500:
                 raise
         self._answered = asyncio.get_running_loop().time()
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from webhook.kube.interface import JSON
-from webhook.kube.webhookconfigurations import Service
+from webhook.kube.webhookconfigurations import ServiceReference
 
 
 class Endpoint(NamedTuple):
@@ -25,7 +25,7 @@ class Endpoint(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def listing(service: Service) -> tuple[str, dict[str, str]]:
+def listing(service: ServiceReference) -> tuple[str, dict[str, str]]:
     """The path and the query that list the EndpointSlices of a Service."""
     path = f"/apis/discovery.k8s.io/v1/namespaces/{service.namespace}/endpointslices"
     return path, {"labelSelector": f"kubernetes.io/service-name={service.name}"}

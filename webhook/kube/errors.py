@@ -34,7 +34,7 @@ class ApiError(Exception):
         return f'user "{user}"'
 
 
-class Unreachable(ApiError):
+class ApiServerUnreachable(ApiError):
     """The API server cannot be reached."""
 
 
@@ -59,7 +59,7 @@ class Gone(ApiError):
 
 
 _CLASSES: dict[int, type[ApiError]] = {
-    0: Unreachable,
+    0: ApiServerUnreachable,
     401: Unauthorized,
     403: Forbidden,
     404: NotFound,
@@ -79,7 +79,7 @@ def explain(error: ApiError | TimeoutError, grant: str = "") -> str:
     if not isinstance(error, ApiError):
         return "the API server does not answer in time"
     match error:
-        case Unreachable():
+        case ApiServerUnreachable():
             return f"no connection to the API server: {error.message}"
         case Unauthorized():
             return "the API server does not accept the credentials (401): log in again, or pass another --kubeconfig"

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import structlog
 
-from webhook.kube.errors import ApiError, Conflict, Unreachable, explain
+from webhook.kube.errors import ApiError, ApiServerUnreachable, Conflict, explain
 from webhook.kube.interface import JSON, Api, find
 from webhook.kube.webhookconfigurations import FIELD_MANAGER
 
@@ -151,7 +151,7 @@ class Election:
         except ApiError as error:
             # On a conflict another replica wrote the Lease first, which is normal.
             self._set_problem("" if isinstance(error, Conflict) else f"Lease {self._name}: {explain(error)}")
-            self._acquiring = self._acquiring and isinstance(error, Unreachable)
+            self._acquiring = self._acquiring and isinstance(error, ApiServerUnreachable)
             return False
         self._acquiring = False
         self._set_problem("")

@@ -18,7 +18,7 @@ import orjson
 import structlog
 
 from webhook.kube.api import LIST, OBJECT, ApiServer
-from webhook.kube.errors import WEBHOOK, ApiError, Forbidden, Gone, NotFound, Unreachable, explain
+from webhook.kube.errors import WEBHOOK, ApiError, ApiServerUnreachable, Forbidden, Gone, NotFound, explain
 from webhook.kube.objects import Namespace, namespace_of
 
 PAGE = 500
@@ -325,6 +325,6 @@ def _ended(error: ApiError, resource: Resource) -> Ended:
         )
     if isinstance(error, NotFound):
         return Ended("not_served", f"the API server does not serve {resource.name}: {error.message}", relist=True)
-    if isinstance(error, Unreachable):
+    if isinstance(error, ApiServerUnreachable):
         return Ended("dropped", explain(error))
     return Ended("error", error.message)

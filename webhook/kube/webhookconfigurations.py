@@ -31,16 +31,16 @@ CERT_MANAGER: Final = (
 )
 
 # A configuration's kind and name.
-Name = tuple[str, str]
+ConfigurationName = tuple[str, str]
 
 
-def path(name: Name) -> str:
+def path(name: ConfigurationName) -> str:
     """The path of a configuration on the API server."""
     return f"{ROOT}/{RESOURCES[name[0]]}/{name[1]}"
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class ServiceReference:
     """The Service that the webhook configurations point at."""
 
     namespace: str
@@ -74,7 +74,7 @@ class Entry:
     cert_manager: str = ""
 
     @property
-    def name(self) -> Name:
+    def name(self) -> ConfigurationName:
         """The configuration's kind and name."""
         return self.kind, self.configuration
 
@@ -94,7 +94,7 @@ class Entry:
         return f"{self.where}: {self.path}"
 
 
-def pointing(configuration: JSON, service: Service) -> list[Entry]:
+def pointing(configuration: JSON, service: ServiceReference) -> list[Entry]:
     """The webhooks of a configuration that point at the Service. Malformed fields are ignored."""
     metadata = _dict(_dict(configuration).get("metadata"))
     entries = []

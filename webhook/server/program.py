@@ -31,7 +31,7 @@ from webhook.server.reload import FilesRefused, Group, Reloader
 from webhook.server.run import Server, Signals, serve_until
 from webhook.server.upkeep import upkeep_of
 from webhook.webhooks.pattern_worker.judge import PatternJudge
-from webhook.webhooks.registry import ProxyInjector, Registry, Webhook
+from webhook.webhooks.registry import AdmissionWebhook, ProxyInjector, Registry
 from webhook.webhooks.validators import VALIDATORS, Validator
 from webhook.webhooks.workload_advisor import WorkloadAdvisor
 
@@ -39,7 +39,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Ports:
+class ListeningPorts:
     """Where the started program listens; these differ from the options where those said 0."""
 
     admission: int
@@ -47,7 +47,7 @@ class Ports:
 
 
 # What to do once the program serves: given where it listens, and the event that ends it.
-Then = Callable[[Ports, asyncio.Event], Coroutine[None, None, None]]
+Then = Callable[[ListeningPorts, asyncio.Event], Coroutine[None, None, None]]
 
 
 def run(options: Options, lines: logs.Lines, notes: Sequence[str] = (), then: Then | None = None) -> None:
@@ -65,7 +65,7 @@ async def _until_signal(options: Options, lines: logs.Lines, notes: Sequence[str
         if task.cancelled() or task.exception() is not None:
             signals.received.set()
 
-    def started(ports: Ports) -> None:
+    def started(ports: ListeningPorts) -> None:
         if then is not None:
             task = asyncio.create_task(then(ports, signals.received))
             task.add_done_callback(end_if_failed)
@@ -79,7 +79,7 @@ async def _until_signal(options: Options, lines: logs.Lines, notes: Sequence[str
 
 
 async def serve(
-    options: Options, lines: logs.Lines, stop: asyncio.Event, started: Callable[[Ports], None] = lambda _: None
+    options: Options, lines: logs.Lines, stop: asyncio.Event, started: Callable[[ListeningPorts], None] = lambda _: None
 ) -> None:
     """Serve until `stop` is set, then drain. `started` is called once both ports are open. Raises `StartError`."""
     check(options)
@@ -132,7 +132,7 @@ async def serve(
             certificate_expiry=f"{certificate.leaf.not_after:%Y-%m-%dT%H:%M:%SZ}" if certificate.leaf else "",
         )
         _settle_memory()
-        started(Ports(admissions.port, operators.port))
+        started(ListeningPorts(admissions.port, operators.port))
         if validates(options):
             patterns.start()
         resigning = []
@@ -192,7 +192,7 @@ def _registry(
     is_known = _needs_values(options)
     if is_known:
         advice.load()
-    webhooks: list[Webhook] = [
+    webhooks: list[AdmissionWebhook] = [
         Validator(
             name,
             line,

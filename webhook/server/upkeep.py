@@ -22,13 +22,13 @@ def upkeep_of(
         return None
     # Only here: who serves files to Linkerd's own configurations needs none of it.
     from webhook.install.configurations import RULES
-    from webhook.kube.webhookconfigurations import Service
+    from webhook.kube.webhookconfigurations import ServiceReference
     from webhook.server.upkeep_metrics import UpkeepMetrics
     from webhook.upkeep.leader import Upkeep
     from webhook.upkeep.registration import Duties
 
     duties = Duties(
-        service=Service(options.linkerd_namespace, options.service),
+        service=ServiceReference(options.linkerd_namespace, options.service),
         identity=options.identity,
         rules=RULES,
         self_managed=options.certs == "self-managed",

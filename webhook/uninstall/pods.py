@@ -9,7 +9,7 @@ from webhook.kube.api import PLAIN, ApiServer
 from webhook.kube.endpoints import listing, ready
 from webhook.kube.errors import ApiError
 from webhook.kube.interface import JSON
-from webhook.kube.webhookconfigurations import Service
+from webhook.kube.webhookconfigurations import ServiceReference
 from webhook.uninstall.failures import Unreadable, by_cause
 from webhook.uninstall.gather import LINKERDS_INJECTOR, Survey
 from webhook.uninstall.objects import called_service
@@ -71,10 +71,10 @@ def _containers(pod: JSON) -> list[JSON]:
     return [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
 
 
-def _target(configuration: JSON) -> Service | None:
+def _target(configuration: JSON) -> ServiceReference | None:
     """The Service that a configuration's webhooks call, None for a URL."""
     for webhook in configuration.get("webhooks") or ():
         service = called_service(webhook)
         if service:
-            return Service(str(service.get("namespace")), str(service.get("name")))
+            return ServiceReference(str(service.get("namespace")), str(service.get("name")))
     return None

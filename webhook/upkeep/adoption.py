@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from webhook.install.adoption import ADOPTED_FROM, LINKERD_CONFIGURATIONS
 from webhook.kube.api import ApiServer
 from webhook.kube.interface import find
-from webhook.kube.webhookconfigurations import FIELD_MANAGER, Name, Service, path, pointing
+from webhook.kube.webhookconfigurations import FIELD_MANAGER, ConfigurationName, ServiceReference, path, pointing
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class AdoptedAgain:
     exists: bool = True
 
 
-async def adopt_again(api: ApiServer, service: Service) -> list[AdoptedAgain]:
+async def adopt_again(api: ApiServer, service: ServiceReference) -> list[AdoptedAgain]:
     """Remove the annotation of each of Linkerd's configurations that was adopted and points elsewhere now.
 
     Raises `ApiError` and `TimeoutError`; what was done stays done, and a second run continues.
@@ -27,7 +27,7 @@ async def adopt_again(api: ApiServer, service: Service) -> list[AdoptedAgain]:
     return [await _adopt_again(api, service, name) for name in LINKERD_CONFIGURATIONS]
 
 
-async def _adopt_again(api: ApiServer, service: Service, name: Name) -> AdoptedAgain:
+async def _adopt_again(api: ApiServer, service: ServiceReference, name: ConfigurationName) -> AdoptedAgain:
     what = f"{name[0]} {name[1]}"
     body = await find(api, path(name))
     if body is None:

@@ -25,7 +25,7 @@ from webhook.kube.api import PLAIN, ApiServer
 from webhook.kube.endpoints import listing, ready
 from webhook.kube.errors import ApiError
 from webhook.kube.lease import Election
-from webhook.kube.webhookconfigurations import Name, pointing
+from webhook.kube.webhookconfigurations import ConfigurationName, pointing
 from webhook.upkeep.lease_watch import LeaseWatch
 from webhook.upkeep.registration import ADVISOR, OURS, SELF_TEST, Duties, Registration
 from webhook.upkeep.served_secret import ServedSecret
@@ -131,15 +131,15 @@ class Upkeep:
         """How often each configuration's caBundle was restored after somebody else had overwritten it."""
         return self._reconciler.restored
 
-    def overwritten(self) -> list[Name]:
+    def overwritten(self) -> list[ConfigurationName]:
         """Linkerd's configurations that were adopted once and point elsewhere now."""
         return self._registration.overwritten()
 
-    def counted(self) -> list[Name]:
+    def counted(self) -> list[ConfigurationName]:
         """The configurations that readiness depends on: Linkerd's with `--adopt`, else our own."""
         return [SELF_TEST, *LINKERD_CONFIGURATIONS] if self.duties.adopt else list(OURS)
 
-    def _owned(self) -> list[Name]:
+    def _owned(self) -> list[ConfigurationName]:
         """The configurations whose caBundle we write: our own and Linkerd's, whatever the mode, so that both are
         trusted while an installation changes to `--adopt` or back."""
         bodies = [(name, self.configurations.get(name)) for name in (*OURS, ADVISOR, *LINKERD_CONFIGURATIONS)]

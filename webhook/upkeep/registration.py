@@ -17,19 +17,27 @@ from webhook.kube.api import ApiServer
 from webhook.kube.base64_fields import encode
 from webhook.kube.errors import ApiError, Conflict, explain
 from webhook.kube.interface import JSON
-from webhook.kube.webhookconfigurations import FIELD_MANAGER, MUTATING, VALIDATING, Name, Service, path, pointing
+from webhook.kube.webhookconfigurations import (
+    FIELD_MANAGER,
+    MUTATING,
+    VALIDATING,
+    ConfigurationName,
+    ServiceReference,
+    path,
+    pointing,
+)
 from webhook.upkeep.rules import Rules, with_rules
 from webhook.upkeep.watched_configurations import Configurations
 
-SELF_TEST: Final[Name] = (MUTATING, CONFIG_MAP)
-INJECTORS: Final[dict[bool, Name]] = {
+SELF_TEST: Final[ConfigurationName] = (MUTATING, CONFIG_MAP)
+INJECTORS: Final[dict[bool, ConfigurationName]] = {
     False: (MUTATING, NAME),
     True: next(name for name, where in PATHS.items() if where == "/proxy-injector"),
 }
 REACHED: Final = "true"
-OURS: Final[tuple[Name, ...]] = ((MUTATING, NAME), (VALIDATING, NAME), SELF_TEST)
+OURS: Final[tuple[ConfigurationName, ...]] = ((MUTATING, NAME), (VALIDATING, NAME), SELF_TEST)
 # Ours as well, in every way to be installed. It has its rules from the start, and no replica has to wait for it.
-ADVISOR: Final[Name] = (VALIDATING, ADVISOR_NAME)
+ADVISOR: Final[ConfigurationName] = (VALIDATING, ADVISOR_NAME)
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +47,7 @@ class Duties:
     """What a running server looks after. `identity` names this replica; where the certificate is not self-managed, `ca`
     reads the CA certificates (PEM) beside it, None where there are none."""
 
-    service: Service
+    service: ServiceReference
     identity: str
     rules: Rules
     self_managed: bool = True
@@ -66,16 +74,16 @@ class Registration:
         self._configurations = configurations
         self._say = say
 
-    def waiting(self) -> list[Name]:
+    def waiting(self) -> list[ConfigurationName]:
         """The configurations that still lack their rules, or are not adopted yet."""
         waiting = [name for name in self._ours() if self._next(name) is not None]
         # The label of the self-test comes last: from then on, a guard that refuses Pods does so.
         return waiting or ([SELF_TEST] if self._marked() is not None else [])
 
-    def _ours(self) -> tuple[Name, ...]:
+    def _ours(self) -> tuple[ConfigurationName, ...]:
         return LINKERD_CONFIGURATIONS if self._adopt else OURS
 
-    def overwritten(self) -> list[Name]:
+    def overwritten(self) -> list[ConfigurationName]:
         """Linkerd's configurations that were adopted once and point elsewhere now."""
         return (
             [name for name in LINKERD_CONFIGURATIONS if self._status(name) is AdoptionStatus.OVERWRITTEN]
@@ -98,7 +106,7 @@ class Registration:
             for name in LINKERD_CONFIGURATIONS:
                 self._say(f"adoption of {name[1]}", _why_not(name, self._status(name)))
 
-    def _next(self, name: Name) -> JSON | None:
+    def _next(self, name: ConfigurationName) -> JSON | None:
         """What is to be written to a configuration, None for nothing, or not yet."""
         body = self._configurations.get(name)
         bundle = self._bundle()
@@ -126,7 +134,7 @@ class Registration:
             return None
         return {**body, "metadata": {**body["metadata"], "labels": {**_labels(body), REACHED_LABEL: REACHED}}}
 
-    def _status(self, name: Name) -> AdoptionStatus | None:
+    def _status(self, name: ConfigurationName) -> AdoptionStatus | None:
         body = self._configurations.get(name) if self._adopt else None
         return adoption.status(body, self._service) if body is not None else None
 
@@ -136,7 +144,7 @@ class Registration:
         entries = pointing(body, self._service) if body is not None else []
         return entries[0].bundle if entries else b""
 
-    async def _write(self, name: Name, body: JSON, what: str) -> None:
+    async def _write(self, name: ConfigurationName, body: JSON, what: str) -> None:
         try:
             await self._api.send("PUT", path(name), body, query={"fieldManager": FIELD_MANAGER})
         except Conflict:
@@ -154,7 +162,7 @@ def _labels(body: JSON) -> JSON:
     return labels if isinstance(labels, dict) else {}
 
 
-def _why_not(name: Name, status: AdoptionStatus | None) -> str:
+def _why_not(name: ConfigurationName, status: AdoptionStatus | None) -> str:
     """Why one of Linkerd's configurations is not adopted; "" where it is, or will be."""
     kind, configuration = name
     if status is AdoptionStatus.OVERWRITTEN:

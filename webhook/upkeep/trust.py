@@ -10,7 +10,7 @@ from certs.handshake import trusted
 from certs.tls import ServedCertificate, server_context
 from webhook.diagnosis.certificates import ca_bundles
 from webhook.diagnosis.finding import Finding
-from webhook.kube.webhookconfigurations import Entry, Name, pointing
+from webhook.kube.webhookconfigurations import ConfigurationName, Entry, pointing
 from webhook.upkeep.watched_configurations import Configurations
 
 # How many outcomes of handshakes are kept, and for how many seconds: certificates expire.
@@ -25,7 +25,7 @@ class Trust:
         self,
         certificate: ServedCertificate,
         configurations: Configurations,
-        counted: Callable[[], Collection[Name]] = tuple,
+        counted: Callable[[], Collection[ConfigurationName]] = tuple,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`counted`: the configurations that readiness depends on; where none of them points here, all that do."""

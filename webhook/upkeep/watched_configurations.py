@@ -9,13 +9,15 @@ from typing import Any
 from webhook.kube.api import PLAIN, ApiServer
 from webhook.kube.interface import JSON
 from webhook.kube.watch import Resource, Watch
-from webhook.kube.webhookconfigurations import RESOURCES, ROOT, Name, Service, pointing
+from webhook.kube.webhookconfigurations import RESOURCES, ROOT, ConfigurationName, ServiceReference, pointing
 
 
 class _Kept:
     """Whole objects of one kind; others' configurations are passed over."""
 
-    def __init__(self, kind: str, service: Service, named: Collection[Name], changed: Callable[[], None]) -> None:
+    def __init__(
+        self, kind: str, service: ServiceReference, named: Collection[ConfigurationName], changed: Callable[[], None]
+    ) -> None:
         self.by_name: dict[str, JSON] = {}
         self._kind = kind
         self._service = service
@@ -49,7 +51,7 @@ def _name(body: Any) -> str | None:
 class Configurations:
     """What is known of them between `start` and `stop`. `changed` is set whenever that is something else."""
 
-    def __init__(self, api: ApiServer, service: Service, named: Collection[Name] = ()) -> None:
+    def __init__(self, api: ApiServer, service: ServiceReference, named: Collection[ConfigurationName] = ()) -> None:
         """`named`: kinds and names of configurations that count wherever they point."""
         self.service = service
         self.changed = asyncio.Event()
@@ -101,6 +103,6 @@ class Configurations:
         """Every configuration that is kept, whole, with its kind; to be read only."""
         return [body for watch in self._watches.values() for _, body in sorted(watch.store.by_name.items())]
 
-    def get(self, name: Name) -> JSON | None:
+    def get(self, name: ConfigurationName) -> JSON | None:
         """The configuration of a kind and name, if it is kept."""
         return self._watches[name[0]].store.by_name.get(name[1])

@@ -35,7 +35,7 @@ class Current(Generic[T]):
     value: T
 
 
-class Webhook(Protocol):
+class AdmissionWebhook(Protocol):
     """One admission webhook. `answer` never raises for anything that a request holds."""
 
     name: str
@@ -125,7 +125,7 @@ _STATUS = {
 class Registry:
     """Which webhook a path means. On "/" it is the named one, else the request's resource chooses."""
 
-    def __init__(self, webhooks: Iterable[Webhook], on_root: str | None = None) -> None:
+    def __init__(self, webhooks: Iterable[AdmissionWebhook], on_root: str | None = None) -> None:
         self._by_path = {webhook.path: webhook for webhook in webhooks}
         self._by_name = {webhook.name: webhook for webhook in self._by_path.values()}
         if on_root is not None and on_root not in self._by_name:
@@ -147,7 +147,7 @@ class Registry:
         webhook = self._on_root if path == "/" else self._by_path.get(path)
         return webhook is not None and webhook.name == WORKLOAD_ADVISOR
 
-    def choose(self, path: str, request: AdmissionRequest) -> Webhook:
+    def choose(self, path: str, request: AdmissionRequest) -> AdmissionWebhook:
         """The webhook for a request that was posted to a served path."""
         if path != "/":
             return self._by_path[path]

@@ -22,7 +22,7 @@ VALIDATORS: Final = (SP_VALIDATOR, POLICY_VALIDATOR)
 _SPELLED_OUT: Final = 10
 
 
-class Asking(Protocol):
+class RequestJudge(Protocol):
     """The judge of patterns for one request. What it could not say at once is in `unknown` until it is settled."""
 
     @property
@@ -40,8 +40,8 @@ class Asking(Protocol):
         """Find out about the unknown ones; bounded in time."""
 
 
-class _Knowing:
-    """An `Asking` that knows everything, for commands."""
+class _ImmediateJudge:
+    """A `RequestJudge` that knows every verdict at once, for commands that may wait."""
 
     unknown: Collection[str] = ()
     late: Collection[str] = ()
@@ -56,9 +56,9 @@ class _Knowing:
         """Nothing is open."""
 
 
-def knowing(line: Line) -> Asking:
+def judging_at_once(line: Line) -> RequestJudge:
     """Judge patterns here and now, as `line` does."""
-    return _Knowing(judge_for(line))
+    return _ImmediateJudge(judge_for(line))
 
 
 class Validator:
@@ -70,7 +70,7 @@ class Validator:
         name: str,
         line: Callable[[], Line],
         catalog: Catalog,
-        ask: Callable[[Line], Asking] = knowing,
+        ask: Callable[[Line], RequestJudge] = judging_at_once,
         cluster_domain: Callable[[], str] = lambda: "",
     ) -> None:
         self.name = name
@@ -107,7 +107,7 @@ class Validator:
         return _answer(request, findings + late + _compare(request, body))
 
     def _check(
-        self, group: str, kind: str, body: Any, line: Line, ask: Asking, others: tuple[Any, ...]
+        self, group: str, kind: str, body: Any, line: Line, ask: RequestJudge, others: tuple[Any, ...]
     ) -> list[Finding]:
         return registry.check(
             group,

@@ -12,10 +12,17 @@ from tests.kube.configurations import configuration
 from tests.kube.store import Store
 from webhook.kube.base64_fields import decode, encode
 from webhook.kube.errors import ApiError
-from webhook.kube.webhookconfigurations import CERT_MANAGER, MUTATING, VALIDATING, Name, Service, path
+from webhook.kube.webhookconfigurations import (
+    CERT_MANAGER,
+    MUTATING,
+    VALIDATING,
+    ConfigurationName,
+    ServiceReference,
+    path,
+)
 
-NAME: Name = (MUTATING, "linkerd-webhook")
-OTHER: Name = (VALIDATING, "somebody-s")
+NAME: ConfigurationName = (MUTATING, "linkerd-webhook")
+OTHER: ConfigurationName = (VALIDATING, "somebody-s")
 OLD, NEW, FOREIGN = (issue_ca(name).certificate for name in ("old", "new", "foreign"))
 
 
@@ -28,7 +35,7 @@ class Desk:
         self.owned = [NAME]
         self.api.put(path(NAME), configuration(*NAME, bundle, 2, **annotations))
         self.writer = BundleWriter(
-            self.api, Service("linkerd", "linkerd-webhook"), lambda: self.owned, lambda: self.now
+            self.api, ServiceReference("linkerd", "linkerd-webhook"), lambda: self.owned, lambda: self.now
         )
 
     async def write(self, wanted: bytes, exactly: bool = False) -> None:
@@ -36,7 +43,7 @@ class Desk:
         bodies = self.writer.current(list(self.api.objects.values()))
         await self.writer.write(bodies, wanted, exactly=exactly)
 
-    def bundle(self, index: int = 0, name: Name = NAME) -> bytes:
+    def bundle(self, index: int = 0, name: ConfigurationName = NAME) -> bytes:
         return decode(self.api.objects[path(name)]["webhooks"][index]["clientConfig"].get("caBundle"))
 
     def overwrite(self, bundle: bytes, manager: str = "helm") -> None:

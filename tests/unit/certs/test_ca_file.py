@@ -11,9 +11,9 @@ from certs.reconciler import Reconciler
 from tests.kube.configurations import configuration
 from tests.kube.store import Store
 from tests.unit.certs.world import SERVICE
-from webhook.kube.webhookconfigurations import MUTATING, Name, path
+from webhook.kube.webhookconfigurations import MUTATING, ConfigurationName, path
 
-NAME: Name = (MUTATING, "linkerd-webhook")
+NAME: ConfigurationName = (MUTATING, "linkerd-webhook")
 OLD, NEW = issue_ca("old").certificate, issue_ca("new").certificate
 
 

@@ -13,18 +13,18 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
 from certs import folder
-from certs.issue import Pair, issue_ca
+from certs.issue import CertificateAndKey, issue_ca
 from certs.tls import verdicts
-from webhook.kube.webhookconfigurations import Service
+from webhook.kube.webhookconfigurations import ServiceReference
 
 # Handshakes go by the machine's clock.
 NOW = datetime.now(UTC).replace(microsecond=0)
-SERVICE = Service("linkerd", "linkerd-webhook")
+SERVICE = ServiceReference("linkerd", "linkerd-webhook")
 NAMES = SERVICE.dns_names()
 DAY = timedelta(days=1)
 
 
-def written(folder: Path, pair: Pair) -> tuple[Path, Path]:
+def written(folder: Path, pair: CertificateAndKey) -> tuple[Path, Path]:
     """A CA's files."""
     (folder / "my.crt").write_bytes(pair.certificate)
     (folder / "my.key").write_bytes(pair.key)
@@ -38,7 +38,9 @@ def trusted(folder: Path, ca: Path) -> bool:
     return not verdicts(chain, key, [pem], SERVICE.dns_name)[pem]
 
 
-def authority(name: str, signer: tuple[x509.Name, rsa.RSAPrivateKey] | None = None) -> tuple[Pair, rsa.RSAPrivateKey]:
+def authority(
+    name: str, signer: tuple[x509.Name, rsa.RSAPrivateKey] | None = None
+) -> tuple[CertificateAndKey, rsa.RSAPrivateKey]:
     """An RSA CA of an admin's own making, signed by itself or by another."""
     key = rsa.generate_private_key(65537, 2048)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -56,7 +58,7 @@ def authority(name: str, signer: tuple[x509.Name, rsa.RSAPrivateKey] | None = No
     )
     pem = serialization.Encoding.PEM
     private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return Pair(certificate.public_bytes(pem), private), key
+    return CertificateAndKey(certificate.public_bytes(pem), private), key
 
 
 class TestIssuing:
@@ -74,7 +76,7 @@ class TestIssuing:
         root, key = authority("root")
         subject = x509.load_pem_x509_certificate(root.certificate).subject
         between, _ = authority("between", (subject, key))
-        chain = Pair(between.certificate + root.certificate, between.key)
+        chain = CertificateAndKey(between.certificate + root.certificate, between.key)
         files = folder.issue(NAMES, DAY, NOW, ca=folder.signer(*written(tmp_path, chain), NOW))
         assert files["tls.crt"].endswith(between.certificate)
         folder.store(tmp_path, files, force=False)
@@ -95,12 +97,12 @@ class TestIssuing:
         self, tmp_path: Path, certificate: bytes, key: bytes, says: str
     ) -> None:
         with pytest.raises(folder.FolderError, match=says):
-            folder.signer(*written(tmp_path, Pair(certificate, key)), NOW)
+            folder.signer(*written(tmp_path, CertificateAndKey(certificate, key)), NOW)
 
     def test_a_leaf_is_no_ca(self, tmp_path: Path) -> None:
         files = folder.issue(NAMES, DAY, NOW)
         with pytest.raises(folder.FolderError, match="is not a CA"):
-            folder.signer(*written(tmp_path, Pair(files["tls.crt"], files["tls.key"])), NOW)
+            folder.signer(*written(tmp_path, CertificateAndKey(files["tls.crt"], files["tls.key"])), NOW)
 
     def test_a_file_that_is_not_there(self, tmp_path: Path) -> None:
         with pytest.raises(folder.FolderError, match=r"my.crt: No such file"):

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from certs.handshake import ProbeError, probe, trusted
-from certs.issue import Pair, issue_ca, issue_leaf
+from certs.issue import CertificateAndKey, issue_ca, issue_leaf
 from tests.unit.certs.test_reconciler import pem
 
 NAME = "linkerd-webhook.linkerd.svc"
@@ -25,7 +25,7 @@ CA, OTHER = issue_ca("root"), issue_ca("root")
 JUNK = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 
 
-def server(pair: Pair) -> ssl.SSLContext:
+def server(pair: CertificateAndKey) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with tempfile.TemporaryDirectory() as folder:
         certificate, key = Path(folder) / "crt", Path(folder) / "key"
@@ -35,7 +35,9 @@ def server(pair: Pair) -> ssl.SSLContext:
     return context
 
 
-def made(subject: str, issuer: str, signer: ec.EllipticCurvePrivateKey | None, ca: bool, sans: bool = True) -> Pair:
+def made(
+    subject: str, issuer: str, signer: ec.EllipticCurvePrivateKey | None, ca: bool, sans: bool = True
+) -> CertificateAndKey:
     """A bare certificate: none of the key identifiers and usages that RFC 5280 asks for."""
     key = ec.generate_private_key(ec.SECP256R1())
     now = datetime.now(UTC)
@@ -97,7 +99,7 @@ class TestTrusted:
     def test_an_expired_ca_is_refused(self) -> None:
         past = datetime.now(UTC) - timedelta(days=400)
         ca = issue_ca("x", now=past)
-        longer = issue_leaf(Pair(issue_ca("x").certificate, ca.key), [NAME])
+        longer = issue_leaf(CertificateAndKey(issue_ca("x").certificate, ca.key), [NAME])
         assert trusted(server(longer), ca.certificate, NAME) != ""
 
     def test_a_self_signed_leaf_that_is_no_ca_is_trusted_where_it_is_in_the_bundle(self) -> None:
@@ -115,7 +117,7 @@ class TestTrusted:
         root = made("root", "root", None, ca=True)
         intermediate = made("intermediate", "root", last_key(), ca=True)
         leaf = made("leaf", "intermediate", last_key(), ca=False)
-        whole = Pair(leaf.certificate + intermediate.certificate, leaf.key)
+        whole = CertificateAndKey(leaf.certificate + intermediate.certificate, leaf.key)
         assert trusted(server(whole), root.certificate, NAME) == ""
         assert trusted(server(leaf), root.certificate, NAME) != ""
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from certs.issue import Pair, issue_ca, issue_leaf
+from certs.issue import CertificateAndKey, issue_ca, issue_leaf
 
 NOW = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -163,4 +163,4 @@ def test_a_key_of_another_kind_is_named() -> None:
     key = ed25519.Ed25519PrivateKey.generate()
     text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     with pytest.raises(TypeError, match="the CA's key is Ed25519PrivateKey"):
-        issue_leaf(Pair(issue_ca("root").certificate, text), ["a"])
+        issue_leaf(CertificateAndKey(issue_ca("root").certificate, text), ["a"])

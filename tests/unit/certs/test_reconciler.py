@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from certs import secrets
 from certs.authority import Lifetimes
 from certs.inspect import signed_by
-from certs.issue import Pair, issue_ca, issue_leaf
+from certs.issue import CertificateAndKey, issue_ca, issue_leaf
 from certs.reconciler import Round
 from certs.rotation import due
 from tests.kube.configurations import configuration
@@ -315,7 +315,7 @@ class TestDamage:
     async def test_a_chain_with_an_intermediate_stands_in_the_ca_bundles_whole(self) -> None:
         root, intermediate = chain()
         world = World()
-        world.store(CA, Pair(intermediate.certificate + root.certificate, intermediate.key))
+        world.store(CA, CertificateAndKey(intermediate.certificate + root.certificate, intermediate.key))
         await world.run(60)
         assert world.locked_out() == []
         subjects = [each.subject.rfc4514_string() for each in world.bundle()]
@@ -361,7 +361,7 @@ class TestDamage:
 
     async def test_a_leaf_that_lacks_a_name_is_replaced(self) -> None:
         world = await installed()
-        ca = Pair(world.data(CA), world.data(CA, "tls.key"))
+        ca = CertificateAndKey(world.data(CA), world.data(CA, "tls.key"))
         world.store(LEAF, issue_leaf(ca, [SERVICE.dns_name], now=world.now))
         await world.run(60)
         assert world.settled()
@@ -451,8 +451,8 @@ def builder(subject: str, issuer: str, key: object, path_length: int | None) -> 
     )
 
 
-def pem(certificate: x509.Certificate, key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> Pair:
-    return Pair(
+def pem(certificate: x509.Certificate, key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> CertificateAndKey:
+    return CertificateAndKey(
         certificate.public_bytes(serialization.Encoding.PEM),
         key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
@@ -460,12 +460,12 @@ def pem(certificate: x509.Certificate, key: rsa.RSAPrivateKey | ec.EllipticCurve
     )
 
 
-def rsa_ca() -> Pair:
+def rsa_ca() -> CertificateAndKey:
     key = rsa.generate_private_key(65537, 2048)
     return pem(builder("rsa", "rsa", key.public_key(), None).sign(key, hashes.SHA256()), key)
 
 
-def chain() -> tuple[Pair, Pair]:
+def chain() -> tuple[CertificateAndKey, CertificateAndKey]:
     root, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     return (
         pem(builder("root", "root", root.public_key(), None).sign(root, hashes.SHA256()), root),
@@ -473,7 +473,7 @@ def chain() -> tuple[Pair, Pair]:
     )
 
 
-def self_made_leaf(ca: Pair, lifetime: timedelta) -> Pair:
+def self_made_leaf(ca: CertificateAndKey, lifetime: timedelta) -> CertificateAndKey:
     """A leaf that outlives its CA, as no authority here would issue it."""
     signer = serialization.load_pem_private_key(ca.key, None)
     assert isinstance(signer, ec.EllipticCurvePrivateKey)

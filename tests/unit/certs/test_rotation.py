@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography import x509
 
-from certs.issue import CLOCK_SKEW, Pair, issue_ca, issue_leaf
+from certs.issue import CLOCK_SKEW, CertificateAndKey, issue_ca, issue_leaf
 from certs.rotation import JITTER, RENEW_AT, Do, Observed, Step, decide, due, time
 from certs.secrets import Held, Stored
 
@@ -16,7 +16,7 @@ NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
 NAMES = ["linkerd-webhook.linkerd.svc"]
 
 
-def held(pair: Pair) -> Held:
+def held(pair: CertificateAndKey) -> Held:
     """A pair as a Secret holds it."""
     return Held(pair, x509.load_pem_x509_certificate(pair.certificate))
 
@@ -57,7 +57,9 @@ def steps(ca: Stored, leaf: Stored, now: datetime = NOW, **bundles: bool) -> lis
     return decide(Observed(now, ca, leaf, NAMES, Bundles(**bundles)))
 
 
-def stored_ca(pair: Pair | None = CA, following: Pair | None = None, why: str = "", next_why: str = "") -> Stored:
+def stored_ca(
+    pair: CertificateAndKey | None = CA, following: CertificateAndKey | None = None, why: str = "", next_why: str = ""
+) -> Stored:
     """The CA's Secret."""
     return Stored(
         "ca",
@@ -68,7 +70,7 @@ def stored_ca(pair: Pair | None = CA, following: Pair | None = None, why: str = 
     )
 
 
-def stored_leaf(pair: Pair | None = LEAF, why: str = "") -> Stored:
+def stored_leaf(pair: CertificateAndKey | None = LEAF, why: str = "") -> Stored:
     """The serving certificate's Secret."""
     return Stored("tls", held=held(pair) if pair else None, why_not=why)
 

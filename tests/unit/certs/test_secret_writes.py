@@ -16,9 +16,9 @@ from certs.secrets import LABELS, TYPE
 from tests.kube.store import Request, Store
 from webhook.kube.errors import ApiError
 from webhook.kube.interface import JSON
-from webhook.kube.webhookconfigurations import Service
+from webhook.kube.webhookconfigurations import ServiceReference
 
-SERVICE = Service("linkerd", "linkerd-webhook")
+SERVICE = ServiceReference("linkerd", "linkerd-webhook")
 ROOT = "/api/v1/namespaces/linkerd/secrets"
 CA = f"{ROOT}/linkerd-webhook-ca"
 OURS = {"fieldManager": "linkerd-webhook"}

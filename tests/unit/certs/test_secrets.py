@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from certs.issue import Pair, issue_ca, issue_leaf
+from certs.issue import CertificateAndKey, issue_ca, issue_leaf
 from certs.secrets import read_ca, read_leaf, secret
 from tests.unit.certs.test_reconciler import builder, rsa_ca
 
@@ -19,7 +19,7 @@ CA = issue_ca("root", now=NOW)
 LEAF = issue_leaf(CA, ["a"], now=NOW)
 
 
-def body(pair: Pair, **more: bytes | None) -> dict[str, Any]:
+def body(pair: CertificateAndKey, **more: bytes | None) -> dict[str, Any]:
     data = {"tls.crt": pair.certificate, "tls.key": pair.key, **{k.replace("_", "."): v for k, v in more.items()}}
     encoded = {key: base64.b64encode(value).decode() for key, value in data.items() if value is not None}
     return {"type": "kubernetes.io/tls", "metadata": {"name": "x"}, "data": encoded}
@@ -102,8 +102,8 @@ class TestWriting:
         assert "resourceVersion" not in changed["metadata"]
 
 
-def _pem(certificate: Any, key: Any) -> Pair:
-    return Pair(
+def _pem(certificate: Any, key: Any) -> CertificateAndKey:
+    return CertificateAndKey(
         certificate.public_bytes(serialization.Encoding.PEM),
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
     )

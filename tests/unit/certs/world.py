@@ -15,17 +15,17 @@ from certs.authority import Authority, Lifetimes
 from certs.bundle import salvage
 from certs.handshake import ProbeError
 from certs.inspect import signed_by
-from certs.issue import Pair
+from certs.issue import CertificateAndKey
 from certs.reconciler import Reconciler, Round
 from tests.kube.configurations import configuration
 from tests.kube.store import Store
 from webhook.kube.base64_fields import encode
 from webhook.kube.interface import JSON
-from webhook.kube.webhookconfigurations import MUTATING, VALIDATING, Name, Service, path, pointing
+from webhook.kube.webhookconfigurations import MUTATING, VALIDATING, ConfigurationName, ServiceReference, path, pointing
 
 START = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
-SERVICE = Service("linkerd", "linkerd-webhook")
-NAMES: list[Name] = [
+SERVICE = ServiceReference("linkerd", "linkerd-webhook")
+NAMES: list[ConfigurationName] = [
     (MUTATING, "linkerd-webhook"),
     (VALIDATING, "linkerd-webhook"),
     (MUTATING, "linkerd-webhook-self-test"),
@@ -49,7 +49,9 @@ class Replica:
 class World:
     """Time passes only where a method says so. `at_all_times` checks after each write that nobody is locked out."""
 
-    def __init__(self, replicas: int = 2, names: list[Name] | None = None, lifetimes: Lifetimes | None = None) -> None:
+    def __init__(
+        self, replicas: int = 2, names: list[ConfigurationName] | None = None, lifetimes: Lifetimes | None = None
+    ) -> None:
         self.api = Store()
         self.api.written = self._written
         self.names = list(NAMES if names is None else names)
@@ -61,7 +63,7 @@ class World:
         self.unreachable = ""
         self.no_endpoints: Exception | None = None
         self.lifetimes = lifetimes or Lifetimes()
-        self._bundles: list[tuple[float, dict[Name, bytes]]] = []
+        self._bundles: list[tuple[float, dict[ConfigurationName, bytes]]] = []
         for name in self.names:
             self.api.put(path(name), configuration(*name, webhooks=1 if name[1] == "linkerd-webhook-self-test" else 2))
         self.restart()
@@ -121,15 +123,15 @@ class World:
 
     # What is stored and served.
 
-    def bundle(self, name: Name | None = None) -> list[x509.Certificate]:
+    def bundle(self, name: ConfigurationName | None = None) -> list[x509.Certificate]:
         """The CAs that the first webhook of a configuration trusts."""
         return list(salvage(self._bundle(name or self.names[0]))[0])
 
-    def _bundle(self, name: Name) -> bytes:
+    def _bundle(self, name: ConfigurationName) -> bytes:
         body = self.api.objects.get(path(name))
         return pointing(body, SERVICE)[0].bundle if body else b""
 
-    def edit_bundle(self, name: Name, pem: bytes | str, manager: str = "helm") -> None:
+    def edit_bundle(self, name: ConfigurationName, pem: bytes | str, manager: str = "helm") -> None:
         """Somebody else writes a caBundle."""
         body = dict(self.api.objects[path(name)])
         text = pem if isinstance(pem, str) else encode(pem)
@@ -160,7 +162,7 @@ class World:
                 data[key] = base64.b64encode(value).decode()
         self.edit(secret, data=data)
 
-    def store(self, secret: str, pair: Pair, ours: bool = True, **more: Any) -> None:
+    def store(self, secret: str, pair: CertificateAndKey, ours: bool = True, **more: Any) -> None:
         """Somebody stores a pair in a Secret of ours, or of their own."""
         labels = dict(secrets.LABELS) if ours else {}
         data = {"tls.crt": base64.b64encode(pair.certificate).decode(), "tls.key": base64.b64encode(pair.key).decode()}

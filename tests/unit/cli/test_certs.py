@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 from cryptography import x509
 
-from certs.inspect import Leaf
+from certs.inspect import LeafCertificate
 from tests.unit.diagnosis.certificates.site import CA_PATH, LEAF_PATH, MUTATING, Site, forbidden, new_ca, new_leaf
 from webhook.cli.certs import certs
 from webhook.diagnosis.pod_dialer import PodDialer, PortForwardForbidden
@@ -126,7 +126,7 @@ class TestInspect:
         assert json.loads(run("inspect", "-o", "json").stdout)["replicasAskedBy"] == "direct"
         site.inside = False
 
-        async def forward(self: PodDialer, endpoint: Endpoint, name: str, bundle: bytes | None) -> Leaf:
+        async def forward(self: PodDialer, endpoint: Endpoint, name: str, bundle: bytes | None) -> LeafCertificate:
             assert self.way == "port-forward"
             return await site.probe(endpoint, name, bundle)
 
@@ -137,7 +137,7 @@ class TestInspect:
     def test_who_may_not_forward_ports_is_told_what_to_grant_once(
         self, run: Run, site: Site, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        async def forbid(*_: object) -> Leaf:
+        async def forbid(*_: object) -> LeafCertificate:
             raise PortForwardForbidden('pods "a" is forbidden: User "jane" cannot get resource "pods/portforward"')
 
         site.replicas(site.leaf, site.leaf)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from certs.issue import Pair, issue_ca, issue_leaf
+from certs.issue import CertificateAndKey, issue_ca, issue_leaf
 from tests.waiting import wait_for
 from webhook.cli.main import main
 from webhook.mesh.defaults import default_trust_anchors, default_values
@@ -35,7 +35,7 @@ class Mounts:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.ca: Pair = issue_ca("test")
+        self.ca: CertificateAndKey = issue_ca("test")
         leaf = issue_leaf(self.ca, ["localhost"])
         self.write("tls.crt", leaf.certificate)
         self.write("tls.key", leaf.key)

@@ -18,7 +18,7 @@ from webhook.install import adoption
 from webhook.install.adoption import ADOPTED_FROM
 from webhook.kube.errors import ApiError
 from webhook.kube.interface import JSON
-from webhook.kube.webhookconfigurations import Service
+from webhook.kube.webhookconfigurations import ServiceReference
 from webhook.uninstall.objects import INSTALLED_OBJECTS, OWN_INJECTOR, SELF_TEST, InstalledObject, Stage
 
 NAME = "linkerd-webhook"
@@ -87,7 +87,7 @@ def linkerds(name: str) -> JSON:
 
 def adopt(body: JSON) -> JSON:
     """As the server does it."""
-    return adoption.adopted(body, "/x", Service("linkerd", NAME), "b3Vycw==")
+    return adoption.adopted(body, "/x", ServiceReference("linkerd", NAME), "b3Vycw==")
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from webhook.diagnosis import selftest
 from webhook.diagnosis.certificates import ca_bundles
 from webhook.diagnosis.certificates import checks as certificates
-from webhook.diagnosis.finding import Check, Finding, Severity, errors, lines, notes
+from webhook.diagnosis.finding import Check, CheckSeverity, Finding, errors, lines, notes
 from webhook.diagnosis.installation import checks as installation
 from webhook.diagnosis.installation import prerequisites
 
@@ -59,8 +59,8 @@ class TestFinding:
 
     def test_only_errors_are_errors(self) -> None:
         findings = [make("o", "", "m") for make in (CHECK.note, CHECK.error, CHECK.warning)]
-        assert [finding.severity for finding in errors(findings)] == [Severity.ERROR]
-        assert [finding.severity for finding in notes(findings)] == [Severity.NOTE, Severity.WARNING]
+        assert [finding.severity for finding in errors(findings)] == [CheckSeverity.ERROR]
+        assert [finding.severity for finding in notes(findings)] == [CheckSeverity.NOTE, CheckSeverity.WARNING]
 
 
 class TestCodes:

@@ -12,9 +12,9 @@ from webhook.diagnosis.selftest import ANSWERED_BY, run
 from webhook.install.configurations import SELF_TEST_LABEL as LABEL
 from webhook.kube.errors import ApiError
 from webhook.kube.interface import JSON
-from webhook.kube.webhookconfigurations import Service
+from webhook.kube.webhookconfigurations import ServiceReference
 
-SERVICE = Service("linkerd", "linkerd-webhook")
+SERVICE = ServiceReference("linkerd", "linkerd-webhook")
 PATH = "/api/v1/namespaces/linkerd/configmaps/linkerd-webhook-self-test"
 
 

@@ -10,9 +10,9 @@ import pytest
 from webhook.install import adoption
 from webhook.install.adoption import ADOPTED_FROM, LINKERD_CONFIGURATIONS, RestoreError, is_restorable, restored
 from webhook.kube.interface import JSON
-from webhook.kube.webhookconfigurations import Service
+from webhook.kube.webhookconfigurations import ServiceReference
 
-OURS = Service("linkerd", "linkerd-webhook")
+OURS = ServiceReference("linkerd", "linkerd-webhook")
 
 
 def linkerds(*names: str, annotations: dict[str, str] | None = None) -> JSON:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from webhook.kube.endpoints import Endpoint, listing, ready
-from webhook.kube.webhookconfigurations import Service
+from webhook.kube.webhookconfigurations import ServiceReference
 
 POD = {"kind": "Pod", "name": "linkerd-webhook-1"}
 
@@ -18,7 +18,7 @@ def piece(*endpoints: Any, ports: Any = ({"name": "https", "port": 8443},)) -> d
 
 
 def test_a_services_slices_are_listed_by_its_label() -> None:
-    assert listing(Service("linkerd", "linkerd-webhook")) == (
+    assert listing(ServiceReference("linkerd", "linkerd-webhook")) == (
         "/apis/discovery.k8s.io/v1/namespaces/linkerd/endpointslices",
         {"labelSelector": "kubernetes.io/service-name=linkerd-webhook"},
     )

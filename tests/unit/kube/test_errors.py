@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from webhook.kube.errors import ApiError, Conflict, Forbidden, Gone, NotFound, Unauthorized, Unreachable, explain
+from webhook.kube.errors import (
+    ApiError,
+    ApiServerUnreachable,
+    Conflict,
+    Forbidden,
+    Gone,
+    NotFound,
+    Unauthorized,
+    explain,
+)
 
 MESSAGE = 'secrets is forbidden: User "system:serviceaccount:linkerd:web" cannot list resource "secrets"'
 
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(0, Unreachable), (401, Unauthorized), (403, Forbidden), (404, NotFound), (409, Conflict), (410, Gone)],
+    [(0, ApiServerUnreachable), (401, Unauthorized), (403, Forbidden), (404, NotFound), (409, Conflict), (410, Gone)],
 )
 def test_an_error_is_of_the_class_of_its_status(status: int, kind: type[ApiError]) -> None:
     error = ApiError(status, "no")

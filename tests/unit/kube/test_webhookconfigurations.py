@@ -9,9 +9,9 @@ import pytest
 from certs.issue import issue_ca
 from tests.kube.configurations import configuration
 from webhook.kube.base64_fields import encode
-from webhook.kube.webhookconfigurations import MUTATING, Service, managers, path, pointing, with_bundle
+from webhook.kube.webhookconfigurations import MUTATING, ServiceReference, managers, path, pointing, with_bundle
 
-SERVICE = Service("linkerd", "linkerd-webhook")
+SERVICE = ServiceReference("linkerd", "linkerd-webhook")
 CA = issue_ca("root").certificate
 
 

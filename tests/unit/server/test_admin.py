@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from certs.issue import Pair
+from certs.issue import CertificateAndKey
 from certs.tls import ServedCertificate
 from tests.waiting import until
 from webhook.review import Answer
@@ -21,7 +21,7 @@ from webhook.server.reload import Group
 class Port:
     """The admin application, without a socket, and what it looks at."""
 
-    def __init__(self, leaf: Pair) -> None:
+    def __init__(self, leaf: CertificateAndKey) -> None:
         self.metrics = Metrics()
         certificate = ServedCertificate()
         certificate.serve(certificate.check(leaf.certificate, leaf.key))
@@ -44,7 +44,7 @@ class Port:
 
 
 @pytest.fixture
-async def port(leaf: Pair) -> AsyncIterator[Port]:
+async def port(leaf: CertificateAndKey) -> AsyncIterator[Port]:
     """Everything well."""
     found = Port(leaf)
     yield found

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from webhook.cluster.live import Stats
-from webhook.cluster.live_catalog import State
+from webhook.cluster.live_catalog import KindState
 from webhook.kube.errors import ApiError
 from webhook.kube.watch import REASONS, Resource, _ended
 from webhook.server.cluster_metrics import ClusterMetrics
@@ -43,7 +43,7 @@ def test_the_cache_the_reads_the_watch_and_the_events_are_told() -> None:
 def test_what_did_not_happen_yet_is_told_with_0() -> None:
     """An alert on the growth of what is not there never fires the first time."""
     cluster = SimpleNamespace(stats=Stats(), synced=False, age=0.0, namespaces=0, owners=0)
-    state = State("servers.policy.linkerd.io", 0, False, {})
+    state = KindState("servers.policy.linkerd.io", 0, False, {})
     catalog = SimpleNamespace(states=lambda: [state])
     metrics = Metrics()
     metrics.registry.register(ClusterMetrics(cast(Any, cluster), None, cast(Any, catalog)))
@@ -74,7 +74,7 @@ def test_without_events_none_are_told() -> None:
 def test_what_is_known_of_what_policies_refer_to_is_told_by_resource() -> None:
     """As a role's rules call it."""
     cluster = SimpleNamespace(stats=Stats(), synced=True, age=0.0, namespaces=0, owners=0)
-    state = State("servers.policy.linkerd.io", 12, True, {"gone": 2})
+    state = KindState("servers.policy.linkerd.io", 12, True, {"gone": 2})
     catalog = SimpleNamespace(states=lambda: [state])
     metrics = Metrics()
     metrics.registry.register(ClusterMetrics(cast(Any, cluster), None, cast(Any, catalog)))

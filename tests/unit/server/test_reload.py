@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from watchfiles._rust_notify import RustNotify
 
-from certs.issue import Pair, issue_leaf
+from certs.issue import CertificateAndKey, issue_leaf
 from tests.serving import JSON, LogFile, Serving, review
 from tests.waiting import until
 from webhook.server.certificate_files import CertificateFiles
@@ -168,7 +168,7 @@ async def test_a_change_without_a_notice_is_found_by_the_poll(tmp_path: Path, mo
 
 
 async def test_a_certificate_is_swapped_under_load_without_a_failed_request(
-    serving: Serving, ca: Pair, leaf: Pair, tmp_path: Path, watching: asyncio.Event
+    serving: Serving, ca: CertificateAndKey, leaf: CertificateAndKey, tmp_path: Path, watching: asyncio.Event
 ) -> None:
     """By the link that Kubernetes swaps, with clients that connect anew for each request and one that stays."""
     site = await serving()

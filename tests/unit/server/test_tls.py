@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from certs.inspect import CertificateError
-from certs.issue import Pair, issue_leaf
+from certs.issue import CertificateAndKey, issue_leaf
 from certs.tls import ServedCertificate
 from tests.serving import Serving, read_response, request_bytes, review, trust
 
 
-def served_serial(port: int, ca: Pair) -> int:
+def served_serial(port: int, ca: CertificateAndKey) -> int:
     with (
         socket.create_connection(("127.0.0.1", port)) as sock,
         trust(ca).wrap_socket(sock, server_hostname="localhost") as connection,
@@ -25,7 +25,9 @@ def served_serial(port: int, ca: Pair) -> int:
         return int(str(found["serialNumber"]), 16)
 
 
-async def test_a_new_pair_serves_the_next_handshakes_and_open_connections_stay(serving: Serving, ca: Pair) -> None:
+async def test_a_new_pair_serves_the_next_handshakes_and_open_connections_stay(
+    serving: Serving, ca: CertificateAndKey
+) -> None:
     """No request is lost over a rotation."""
     site = await serving()
     reader, writer = await site.connect()
@@ -41,7 +43,7 @@ async def test_a_new_pair_serves_the_next_handshakes_and_open_connections_stay(s
     writer.close()
 
 
-async def test_a_pair_that_does_not_match_changes_nothing(serving: Serving, ca: Pair) -> None:
+async def test_a_pair_that_does_not_match_changes_nothing(serving: Serving, ca: CertificateAndKey) -> None:
     """OpenSSL alone would drop the key and serve nobody."""
     site = await serving()
     before = await asyncio.to_thread(served_serial, site.server.port, ca)
@@ -52,7 +54,7 @@ async def test_a_pair_that_does_not_match_changes_nothing(serving: Serving, ca: 
     assert await asyncio.to_thread(served_serial, site.server.port, ca) == before
 
 
-async def test_tls_1_2_is_refused_and_1_3_speaks_http_1_1(serving: Serving, ca: Pair) -> None:
+async def test_tls_1_2_is_refused_and_1_3_speaks_http_1_1(serving: Serving, ca: CertificateAndKey) -> None:
     """TLS 1.3 at least."""
     site = await serving()
 
@@ -71,7 +73,7 @@ async def test_tls_1_2_is_refused_and_1_3_speaks_http_1_1(serving: Serving, ca: 
     assert await asyncio.to_thread(connect, ssl.TLSVersion.TLSv1_3) == ("TLSv1.3", "http/1.1")
 
 
-def test_a_certificate_that_expires_while_it_is_served_is_known_to_have(ca: Pair) -> None:
+def test_a_certificate_that_expires_while_it_is_served_is_known_to_have(ca: CertificateAndKey) -> None:
     """For `/ready` and the metric."""
     now = datetime.now(UTC)
     certificate = ServedCertificate(clock=lambda: now)

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from certs.issue import Pair, issue_ca, issue_leaf
+from certs.issue import CertificateAndKey, issue_ca, issue_leaf
 from webhook.kube.base64_fields import encode
 from webhook.kube.errors import ApiError
-from webhook.kube.webhookconfigurations import MUTATING, Name, Service, pointing
+from webhook.kube.webhookconfigurations import MUTATING, ConfigurationName, ServiceReference, pointing
 
 JSON = dict[str, Any]
 
-SERVICE = Service("linkerd", "linkerd-webhook")
+SERVICE = ServiceReference("linkerd", "linkerd-webhook")
 
 
 def webhook(name: str, ca: bytes = b"", service: str = SERVICE.name, **more: Any) -> JSON:
@@ -25,7 +25,7 @@ def webhook(name: str, ca: bytes = b"", service: str = SERVICE.name, **more: Any
     return {"name": name, "clientConfig": client, **more}
 
 
-def configuration(name: Name, *webhooks: JSON, annotations: Mapping[str, str] | None = None) -> JSON:
+def configuration(name: ConfigurationName, *webhooks: JSON, annotations: Mapping[str, str] | None = None) -> JSON:
     """A webhook configuration."""
     metadata: JSON = {"name": name[1]}
     if annotations:
@@ -45,7 +45,7 @@ class Known:
     def all(self) -> list[JSON]:
         return list(self.by_name.values())
 
-    def get(self, name: Name) -> JSON | None:
+    def get(self, name: ConfigurationName) -> JSON | None:
         return self.by_name.get(name)
 
 
@@ -60,25 +60,25 @@ def bundles(body: JSON) -> list[bytes]:
 
 
 @pytest.fixture(scope="session")
-def ca() -> Pair:
+def ca() -> CertificateAndKey:
     """A CA."""
     return issue_ca("one")
 
 
 @pytest.fixture(scope="session")
-def other_ca() -> Pair:
+def other_ca() -> CertificateAndKey:
     """Another CA."""
     return issue_ca("two")
 
 
 @pytest.fixture
-def leaf(ca: Pair) -> Pair:
+def leaf(ca: CertificateAndKey) -> CertificateAndKey:
     """A serving certificate of the CA."""
     return issue_leaf(ca, SERVICE.dns_names())
 
 
 @pytest.fixture
-def other_leaf(other_ca: Pair) -> Pair:
+def other_leaf(other_ca: CertificateAndKey) -> CertificateAndKey:
     """A serving certificate of the other CA."""
     return issue_leaf(other_ca, SERVICE.dns_names())
 

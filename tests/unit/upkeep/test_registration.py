@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from certs.issue import Pair
+from certs.issue import CertificateAndKey
 from tests.kube.store import Store
 from webhook.install import adoption
 from webhook.install.adoption import ADOPTED_FROM, LINKERD_CONFIGURATIONS, PATHS, AdoptionStatus
@@ -36,7 +36,7 @@ class Leader:
         )
 
 
-def self_test(ca: Pair) -> JSON:
+def self_test(ca: CertificateAndKey) -> JSON:
     """The configuration that the API server has just reached us through."""
     return configuration(SELF_TEST, webhook("self-test.linkerd-webhook.linkerd.io", ca.certificate, rules=[{}]))
 
@@ -47,7 +47,7 @@ def marked(body: JSON) -> JSON:
 
 
 class TestRules:
-    async def test_a_webhook_that_was_born_without_gets_its_own(self, ca: Pair) -> None:
+    async def test_a_webhook_that_was_born_without_gets_its_own(self, ca: CertificateAndKey) -> None:
         leader = Leader(self_test(ca), configuration(INJECTOR, webhook(INJECTOR_WEBHOOK, ca.certificate)))
         await leader.registration.put_into_force()
         [sent] = leader.api.done
@@ -55,14 +55,14 @@ class TestRules:
         assert leader.api.objects[path(INJECTOR)]["webhooks"][0]["rules"] == list(RULES[INJECTOR_WEBHOOK])
         assert sent.query == {"fieldManager": "linkerd-webhook"}
 
-    async def test_rules_that_are_there_stay_as_they_are(self, ca: Pair) -> None:
+    async def test_rules_that_are_there_stay_as_they_are(self, ca: CertificateAndKey) -> None:
         narrowed = webhook(INJECTOR_WEBHOOK, ca.certificate, rules=[{"operations": ["CREATE"]}])
         leader = Leader(marked(self_test(ca)), configuration(INJECTOR, narrowed))
         await leader.registration.put_into_force()
         assert leader.api.calls == []
         assert leader.registration.waiting() == []
 
-    async def test_a_webhook_that_is_not_ours_gets_none(self, ca: Pair) -> None:
+    async def test_a_webhook_that_is_not_ours_gets_none(self, ca: CertificateAndKey) -> None:
         stranger = webhook("somebody.example.org", ca.certificate)
         leader = Leader(marked(self_test(ca)), configuration(INJECTOR, stranger))
         await leader.registration.put_into_force()
@@ -70,14 +70,14 @@ class TestRules:
 
     @pytest.mark.parametrize("bundle", [b"", b"other"])
     async def test_a_configuration_with_another_ca_bundle_than_the_self_test_s_has_to_wait(
-        self, ca: Pair, other_ca: Pair, bundle: bytes
+        self, ca: CertificateAndKey, other_ca: CertificateAndKey, bundle: bytes
     ) -> None:
         held = other_ca.certificate if bundle else b""
         leader = Leader(self_test(ca), configuration(INJECTOR, webhook(INJECTOR_WEBHOOK, held)))
         await leader.registration.put_into_force()
         assert leader.api.calls == []
 
-    async def test_a_conflict_is_left_to_the_next_look(self, ca: Pair) -> None:
+    async def test_a_conflict_is_left_to_the_next_look(self, ca: CertificateAndKey) -> None:
         leader = Leader(self_test(ca), configuration(INJECTOR, webhook(INJECTOR_WEBHOOK, ca.certificate)))
         leader.api.put(path(INJECTOR), leader.api.objects[path(INJECTOR)])
         await leader.registration.put_into_force()
@@ -85,7 +85,7 @@ class TestRules:
         assert leader.api.done == []
         assert leader.said == {}
 
-    async def test_a_refusal_names_the_configuration(self, ca: Pair) -> None:
+    async def test_a_refusal_names_the_configuration(self, ca: CertificateAndKey) -> None:
         leader = Leader(self_test(ca), configuration(INJECTOR, webhook(INJECTOR_WEBHOOK, ca.certificate)))
         leader.api.failures[path(INJECTOR)] = refused(403, "cannot update")
         await leader.registration.put_into_force()
@@ -98,10 +98,10 @@ class TestRules:
 class TestMark:
     """The label by which a guard that refuses Pods comes into force."""
 
-    def in_force(self, ca: Pair) -> JSON:
+    def in_force(self, ca: CertificateAndKey) -> JSON:
         return configuration(INJECTOR, webhook(INJECTOR_WEBHOOK, ca.certificate, rules=[{}]))
 
-    async def test_is_put_on_the_self_test_s_configuration_and_all_else_stays(self, ca: Pair) -> None:
+    async def test_is_put_on_the_self_test_s_configuration_and_all_else_stays(self, ca: CertificateAndKey) -> None:
         before = self_test(ca)
         before["metadata"]["labels"] = {"app.kubernetes.io/component": "self-test"}
         leader = Leader(before, self.in_force(ca))
@@ -113,7 +113,7 @@ class TestMark:
         assert body["webhooks"] == before["webhooks"]
         assert REACHED_LABEL not in before["metadata"]["labels"]
 
-    async def test_waits_for_the_rules_of_the_webhooks(self, ca: Pair) -> None:
+    async def test_waits_for_the_rules_of_the_webhooks(self, ca: CertificateAndKey) -> None:
         leader = Leader(self_test(ca), configuration(INJECTOR, webhook(INJECTOR_WEBHOOK, ca.certificate)))
         assert leader.registration.waiting() == [INJECTOR]
         await leader.registration.put_into_force()
@@ -121,23 +121,25 @@ class TestMark:
 
     @pytest.mark.parametrize("held", [b"", b"other"])
     def test_waits_for_the_ca_bundle_that_the_self_test_came_through_with(
-        self, ca: Pair, other_ca: Pair, held: bytes
+        self, ca: CertificateAndKey, other_ca: CertificateAndKey, held: bytes
     ) -> None:
         bundle = other_ca.certificate if held else b""
         others = configuration(INJECTOR, webhook(INJECTOR_WEBHOOK, bundle, rules=[{}]))
         assert Leader(self_test(ca), others).registration.waiting() == []
 
-    def test_waits_for_something_that_injects(self, ca: Pair) -> None:
+    def test_waits_for_something_that_injects(self, ca: CertificateAndKey) -> None:
         assert Leader(self_test(ca)).registration.waiting() == []
         assert Leader(self_test(ca), adopt=True).registration.waiting() == []
 
-    def test_waits_for_the_adoption_of_linkerd_s_configurations(self, ca: Pair, other_ca: Pair) -> None:
+    def test_waits_for_the_adoption_of_linkerd_s_configurations(
+        self, ca: CertificateAndKey, other_ca: CertificateAndKey
+    ) -> None:
         foreign = configuration(LINKERDS_INJECTOR, webhook("w", other_ca.certificate, "linkerd-proxy-injector"))
         assert Leader(self_test(ca), foreign, adopt=True).registration.waiting() == [LINKERDS_INJECTOR]
         adopted = configuration(LINKERDS_INJECTOR, webhook("w", ca.certificate), annotations={ADOPTED_FROM: "{}"})
         assert Leader(self_test(ca), adopted, adopt=True).registration.waiting() == [SELF_TEST]
 
-    async def test_that_is_there_is_not_written_again(self, ca: Pair) -> None:
+    async def test_that_is_there_is_not_written_again(self, ca: CertificateAndKey) -> None:
         leader = Leader(marked(self_test(ca)), self.in_force(ca))
         await leader.registration.put_into_force()
         assert leader.api.calls == []
@@ -146,7 +148,7 @@ class TestMark:
 
 class TestAdoption:
     async def test_every_webhook_points_here_with_our_ca_in_one_write_and_all_else_stays(
-        self, ca: Pair, other_ca: Pair
+        self, ca: CertificateAndKey, other_ca: CertificateAndKey
     ) -> None:
         before = configuration(
             LINKERDS_INJECTOR,
@@ -168,14 +170,16 @@ class TestAdoption:
         assert json.loads(body["metadata"]["annotations"][ADOPTED_FROM]) == {"linkerd-proxy-injector.linkerd.io": old}
         assert body["webhooks"][0] == {"name": "linkerd-proxy-injector.linkerd.io", "rules": [1]}
 
-    async def test_nothing_is_adopted_before_the_self_test_s_ca_bundle_is_there(self, other_ca: Pair) -> None:
+    async def test_nothing_is_adopted_before_the_self_test_s_ca_bundle_is_there(
+        self, other_ca: CertificateAndKey
+    ) -> None:
         foreign = configuration(LINKERDS_PROFILES, webhook("w", other_ca.certificate, "linkerd-sp-validator"))
         leader = Leader(configuration(SELF_TEST, webhook("self-test")), foreign, adopt=True)
         await leader.registration.put_into_force()
         assert leader.api.calls == []
 
     async def test_what_somebody_has_pointed_elsewhere_since_is_left_there_and_said_with_the_command(
-        self, ca: Pair, other_ca: Pair
+        self, ca: CertificateAndKey, other_ca: CertificateAndKey
     ) -> None:
         overwritten = configuration(
             LINKERDS_PROFILES,
@@ -191,7 +195,9 @@ class TestAdoption:
         assert LINKERDS_PROFILES[1] in problem
         assert "linkerd-webhook install --adopt --again" in problem
 
-    async def test_what_cert_manager_writes_is_never_adopted(self, ca: Pair, other_ca: Pair) -> None:
+    async def test_what_cert_manager_writes_is_never_adopted(
+        self, ca: CertificateAndKey, other_ca: CertificateAndKey
+    ) -> None:
         annotated = configuration(
             LINKERDS_PROFILES,
             webhook("w", other_ca.certificate, "linkerd-sp-validator"),
@@ -203,12 +209,12 @@ class TestAdoption:
         assert leader.api.calls == []
         assert any("cert-manager" in text for text in leader.said.values())
 
-    def test_an_adopted_configuration_has_nothing_left_to_do(self, ca: Pair) -> None:
+    def test_an_adopted_configuration_has_nothing_left_to_do(self, ca: CertificateAndKey) -> None:
         adopted = configuration(LINKERDS_PROFILES, webhook("w", ca.certificate), annotations={ADOPTED_FROM: "{}"})
         assert adoption.status(adopted, SERVICE) is AdoptionStatus.ADOPTED
         assert Leader(marked(self_test(ca)), adopted, adopt=True).registration.waiting() == []
 
-    def test_one_of_two_webhooks_pointed_elsewhere_is_overwritten(self, ca: Pair) -> None:
+    def test_one_of_two_webhooks_pointed_elsewhere_is_overwritten(self, ca: CertificateAndKey) -> None:
         half = configuration(
             LINKERDS_PROFILES,
             webhook("a", ca.certificate),
@@ -217,7 +223,9 @@ class TestAdoption:
         )
         assert adoption.status(half, SERVICE) is AdoptionStatus.OVERWRITTEN
 
-    def test_without_the_flag_linkerd_s_configurations_are_nobody_s_business(self, ca: Pair, other_ca: Pair) -> None:
+    def test_without_the_flag_linkerd_s_configurations_are_nobody_s_business(
+        self, ca: CertificateAndKey, other_ca: CertificateAndKey
+    ) -> None:
         foreign = configuration(LINKERDS_PROFILES, webhook("w", other_ca.certificate, "linkerd-sp-validator"))
         leader = Leader(self_test(ca), foreign)
         assert leader.registration.waiting() == []

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from certs.inspect import CertificateError
-from certs.issue import Pair
+from certs.issue import CertificateAndKey
 from certs.tls import ServedCertificate
 from webhook.upkeep.served_secret import ServedSecret
 
 
-def body(pair: Pair, **more: Any) -> dict[str, Any]:
+def body(pair: CertificateAndKey, **more: Any) -> dict[str, Any]:
     """A Secret as the watch tells it."""
     data = {"tls.crt": pair.certificate, "tls.key": pair.key, **more}
     return {"data": {key: base64.b64encode(value).decode() for key, value in data.items()}}
@@ -46,14 +46,14 @@ def replica() -> Replica:
     return Replica()
 
 
-def test_a_pair_is_served_as_soon_as_it_is_told(replica: Replica, leaf: Pair) -> None:
+def test_a_pair_is_served_as_soon_as_it_is_told(replica: Replica, leaf: CertificateAndKey) -> None:
     replica.secret.put(body(leaf))
     assert replica.serial is not None
     assert replica.told == [True]
     assert replica.secret.error == ""
 
 
-def test_the_same_pair_told_again_is_nothing_new(replica: Replica, leaf: Pair) -> None:
+def test_the_same_pair_told_again_is_nothing_new(replica: Replica, leaf: CertificateAndKey) -> None:
     replica.secret.put(body(leaf))
     replica.secret.put(body(leaf))
     assert replica.told == [True]
@@ -70,7 +70,7 @@ def test_the_same_pair_told_again_is_nothing_new(replica: Replica, leaf: Pair) -
     ],
 )
 def test_what_is_no_pair_leaves_the_one_before_and_says_which_field(
-    replica: Replica, leaf: Pair, broken: Any, why: str
+    replica: Replica, leaf: CertificateAndKey, broken: Any, why: str
 ) -> None:
     replica.secret.put(body(leaf))
     before = replica.serial
@@ -81,15 +81,17 @@ def test_what_is_no_pair_leaves_the_one_before_and_says_which_field(
     assert replica.told == [True, False]
 
 
-def test_half_a_new_pair_leaves_the_one_before(replica: Replica, leaf: Pair, other_leaf: Pair) -> None:
+def test_half_a_new_pair_leaves_the_one_before(
+    replica: Replica, leaf: CertificateAndKey, other_leaf: CertificateAndKey
+) -> None:
     replica.secret.put(body(leaf))
-    replica.secret.put(body(Pair(other_leaf.certificate, leaf.key)))
+    replica.secret.put(body(CertificateAndKey(other_leaf.certificate, leaf.key)))
     assert "data[tls.key]" in replica.secret.problem
     replica.secret.put(body(leaf))
     assert replica.secret.problem == ""
 
 
-def test_a_deleted_secret_is_served_on_and_said(replica: Replica, leaf: Pair) -> None:
+def test_a_deleted_secret_is_served_on_and_said(replica: Replica, leaf: CertificateAndKey) -> None:
     replica.secret.put(body(leaf))
     before = replica.serial
     replica.secret.remove(body(leaf))
@@ -101,7 +103,7 @@ def test_a_deleted_secret_is_served_on_and_said(replica: Replica, leaf: Pair) ->
 
 class TestAPairThatHasToWait:
     def test_is_served_at_the_next_look_after_the_reason_is_gone(
-        self, replica: Replica, leaf: Pair, other_leaf: Pair
+        self, replica: Replica, leaf: CertificateAndKey, other_leaf: CertificateAndKey
     ) -> None:
         replica.secret.put(body(leaf))
         before, replica.wait = replica.serial, "nobody trusts it yet"
@@ -115,7 +117,9 @@ class TestAPairThatHasToWait:
         assert replica.serial != before
         assert replica.secret.problem == ""
 
-    def test_is_forgotten_where_another_comes_first(self, replica: Replica, leaf: Pair, other_leaf: Pair) -> None:
+    def test_is_forgotten_where_another_comes_first(
+        self, replica: Replica, leaf: CertificateAndKey, other_leaf: CertificateAndKey
+    ) -> None:
         replica.secret.put(body(leaf))
         before, replica.wait = replica.serial, "not yet"
         replica.secret.put(body(other_leaf))
@@ -126,7 +130,7 @@ class TestAPairThatHasToWait:
 
 
 def test_a_pair_that_openssl_refuses_is_no_reason_to_stop(
-    replica: Replica, leaf: Pair, monkeypatch: pytest.MonkeyPatch
+    replica: Replica, leaf: CertificateAndKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: bytes) -> None:
         raise CertificateError("certificate", "OpenSSL refuses the pair")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from certs.issue import Pair, issue_leaf
+from certs.issue import CertificateAndKey, issue_leaf
 from certs.tls import ServedCertificate
 from webhook.kube.webhookconfigurations import MUTATING
 from webhook.upkeep.trust import FRESH, Trust
@@ -13,7 +13,7 @@ from .conftest import INJECTOR, Known, configuration, webhook
 
 
 @pytest.fixture
-def certificate(leaf: Pair) -> ServedCertificate:
+def certificate(leaf: CertificateAndKey) -> ServedCertificate:
     """What is served."""
     found = ServedCertificate()
     found.serve(found.check(leaf.certificate, leaf.key))
@@ -27,14 +27,16 @@ def trust(certificate: ServedCertificate, *bundles: bytes) -> Trust:
 
 
 class TestReadiness:
-    def test_all_ca_bundles_trusting_the_leaf_is_no_problem(self, certificate: ServedCertificate, ca: Pair) -> None:
+    def test_all_ca_bundles_trusting_the_leaf_is_no_problem(
+        self, certificate: ServedCertificate, ca: CertificateAndKey
+    ) -> None:
         assert trust(certificate, ca.certificate, ca.certificate).problem() == ""
 
     def test_no_configuration_at_all_is_no_problem(self, certificate: ServedCertificate) -> None:
         assert trust(certificate).problem() == ""
 
     def test_one_spoilt_ca_bundle_later_on_is_no_reason_but_told(
-        self, certificate: ServedCertificate, ca: Pair, other_ca: Pair
+        self, certificate: ServedCertificate, ca: CertificateAndKey, other_ca: CertificateAndKey
     ) -> None:
         good, spoilt = (configuration((MUTATING, name), webhook("w", ca.certificate)) for name in ("good", "spoilt"))
         known = Known(good, spoilt)
@@ -46,7 +48,7 @@ class TestReadiness:
             assert (asked.problem() == "") == (name == "spoilt")
 
     def test_a_stranger_s_configuration_is_told_and_keeps_nobody_from_being_ready(
-        self, certificate: ServedCertificate, ca: Pair
+        self, certificate: ServedCertificate, ca: CertificateAndKey
     ) -> None:
         ours = configuration(INJECTOR, webhook("w", ca.certificate))
         known = Known(ours, configuration((MUTATING, "stranger"), webhook("s")))
@@ -60,7 +62,7 @@ class TestReadiness:
         )
 
     def test_one_stale_ca_bundle_is_named_with_its_field(
-        self, certificate: ServedCertificate, ca: Pair, other_ca: Pair
+        self, certificate: ServedCertificate, ca: CertificateAndKey, other_ca: CertificateAndKey
     ) -> None:
         problem = trust(certificate, ca.certificate, other_ca.certificate).problem()
         assert f"{MUTATING} c1: webhooks[0].clientConfig.caBundle" in problem
@@ -70,27 +72,27 @@ class TestReadiness:
         assert "caBundle" in trust(certificate, b"").problem()
 
     def test_old_and_new_ca_side_by_side_trust_the_leaf(
-        self, certificate: ServedCertificate, ca: Pair, other_ca: Pair
+        self, certificate: ServedCertificate, ca: CertificateAndKey, other_ca: CertificateAndKey
     ) -> None:
         assert trust(certificate, other_ca.certificate + ca.certificate).problem() == ""
 
-    def test_a_leaf_for_another_name_is_not_trusted(self, ca: Pair) -> None:
+    def test_a_leaf_for_another_name_is_not_trusted(self, ca: CertificateAndKey) -> None:
         pair, found = issue_leaf(ca, ["somebody.else.svc"]), ServedCertificate()
         found.serve(found.check(pair.certificate, pair.key))
         assert "linkerd-webhook.linkerd.svc" in trust(found, ca.certificate).problem()
 
-    def test_nothing_served_is_a_problem(self, ca: Pair) -> None:
+    def test_nothing_served_is_a_problem(self, ca: CertificateAndKey) -> None:
         assert trust(ServedCertificate(), ca.certificate).problem() == "no certificate is served yet"
 
     def test_configurations_that_are_not_listed_yet_are_a_problem(
-        self, certificate: ServedCertificate, ca: Pair
+        self, certificate: ServedCertificate, ca: CertificateAndKey
     ) -> None:
         known = Known(configuration(INJECTOR, webhook("w", ca.certificate)))
         known.synced = False
         assert "not listed yet" in Trust(certificate, known).problem()  # type: ignore[arg-type]
 
     def test_an_outcome_is_kept_for_a_while_and_then_asked_again(
-        self, certificate: ServedCertificate, ca: Pair, monkeypatch: pytest.MonkeyPatch
+        self, certificate: ServedCertificate, ca: CertificateAndKey, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         tried = []
         monkeypatch.setattr("webhook.upkeep.trust.trusted", lambda *_: tried.append(1) or "")
@@ -107,20 +109,24 @@ class TestReadiness:
 
 class TestANewPair:
     def test_waits_while_a_ca_bundle_trusts_the_old_one_and_not_it(
-        self, certificate: ServedCertificate, ca: Pair, other_leaf: Pair
+        self, certificate: ServedCertificate, ca: CertificateAndKey, other_leaf: CertificateAndKey
     ) -> None:
         assert "does not trust" in trust(certificate, ca.certificate).refuses(other_leaf.certificate, other_leaf.key)
 
     def test_is_served_once_every_ca_bundle_trusts_it(
-        self, certificate: ServedCertificate, ca: Pair, other_ca: Pair, other_leaf: Pair
+        self,
+        certificate: ServedCertificate,
+        ca: CertificateAndKey,
+        other_ca: CertificateAndKey,
+        other_leaf: CertificateAndKey,
     ) -> None:
         both = ca.certificate + other_ca.certificate
         assert trust(certificate, both).refuses(other_leaf.certificate, other_leaf.key) == ""
 
     def test_is_served_where_the_old_one_is_not_trusted_either(
-        self, certificate: ServedCertificate, other_ca: Pair, other_leaf: Pair
+        self, certificate: ServedCertificate, other_ca: CertificateAndKey, other_leaf: CertificateAndKey
     ) -> None:
         assert trust(certificate, other_ca.certificate).refuses(other_leaf.certificate, other_leaf.key) == ""
 
-    def test_is_served_where_nothing_is_served_yet(self, ca: Pair, other_leaf: Pair) -> None:
+    def test_is_served_where_nothing_is_served_yet(self, ca: CertificateAndKey, other_leaf: CertificateAndKey) -> None:
         assert trust(ServedCertificate(), ca.certificate).refuses(other_leaf.certificate, other_leaf.key) == ""

@@ -18,7 +18,7 @@ from webhook.policy.registry import KINDS
 from webhook.policy.targets import GATEWAY, POLICY
 from webhook.review import JSON, AdmissionRequest, Answer, parse, render, shorten
 from webhook.webhooks.registry import Current, ProxyInjector, Registry
-from webhook.webhooks.validators import POLICY_VALIDATOR, SP_VALIDATOR, Asking, Validator, knowing
+from webhook.webhooks.validators import POLICY_VALIDATOR, SP_VALIDATOR, RequestJudge, Validator, judging_at_once
 
 UID = "0b6d3e52-8e1f-4f0c-9d52-000000000001"
 SERVER: JSON = {"podSelector": {}, "port": 80}
@@ -477,7 +477,7 @@ class TestPatterns:
     async def test_are_judged_as_the_line_does(self, line: Line, good: bool) -> None:
         answer = await validator(line=line).answer(request(matching("/(?<n>a)"), kind="HTTPRoute", version="v1beta1"))
         assert answer.allowed is good
-        asked: Asking = knowing(line)
+        asked: RequestJudge = judging_at_once(line)
         assert (asked("(?<n>a)") == "") is good
         await asked.settle()
         assert not asked.unknown

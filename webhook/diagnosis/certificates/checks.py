@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from certs.inspect import Leaf
+from certs.inspect import LeafCertificate
 from webhook.diagnosis import fixes
 from webhook.diagnosis.certificates import ca_bundles
 from webhook.diagnosis.certificates.facts import (
@@ -19,7 +19,7 @@ from webhook.diagnosis.certificates.facts import (
 )
 from webhook.diagnosis.finding import Check, Finding
 from webhook.diagnosis.unseen import NotSeen
-from webhook.kube.webhookconfigurations import Service
+from webhook.kube.webhookconfigurations import ServiceReference
 
 REPLICAS: Final = Check("replicas-ready", "replicas are ready and serve a certificate")
 CALLED: Final = Check("service-is-called", "a webhook configuration points at the Service")
@@ -190,7 +190,7 @@ def _trusted(facts: CertificateFacts, server: Replica | KeptCertificate) -> Iter
             )
 
 
-def _unusable(leaf: Leaf | CertificateSummary, service: Service, now: datetime) -> str:
+def _unusable(leaf: LeafCertificate | CertificateSummary, service: ServiceReference, now: datetime) -> str:
     if leaf.not_after <= now:
         return f"has expired since {leaf.not_after:%Y-%m-%dT%H:%M:%SZ}"
     if leaf.not_before > now:
@@ -205,7 +205,7 @@ def _covers(names: tuple[str, ...], wanted: str) -> bool:
     return any(name.lower() in (wanted.lower(), f"*.{above}".lower()) for name in names)
 
 
-def _named(certificate: Leaf | CertificateSummary) -> str:
+def _named(certificate: LeafCertificate | CertificateSummary) -> str:
     number = certificate.serial if isinstance(certificate.serial, str) else serial(certificate.serial)
     return f"{certificate.subject} ({_short(number)})"
 

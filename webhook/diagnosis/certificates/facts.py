@@ -12,11 +12,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from certs.bundle import contents, write
-from certs.inspect import Leaf, describe
+from certs.inspect import LeafCertificate, describe
 from certs.rotation import due
 from webhook.diagnosis.unseen import MissingRight, NotSeen, missing_rights
-from webhook.install.server import Server
-from webhook.kube.webhookconfigurations import Service
+from webhook.install.server_deployment import ServerDeployment
+from webhook.kube.webhookconfigurations import ServiceReference
 
 _CURVES: Final = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 
@@ -78,7 +78,7 @@ class Replica:
 
     address: str
     pod: str = ""
-    leaf: Leaf | None = None
+    leaf: LeafCertificate | None = None
     unreachable: str = ""
     not_seen: NotSeen | None = None
 
@@ -121,14 +121,14 @@ class CertificateFacts:
     where it does.
     """
 
-    service: Service
+    service: ServiceReference
     at: datetime
     kept: tuple[KeptCertificate, ...] | NotSeen = ()
     configurations: Mapping[str, tuple[CaBundle, ...] | NotSeen] = field(default_factory=dict)
     replicas: tuple[Replica, ...] | NotSeen = ()
     trust: Mapping[tuple[str, bytes], str] = field(default_factory=dict)
     # The Deployment behind the Service, None where there is none.
-    deployment: Server | NotSeen | None = None
+    deployment: ServerDeployment | NotSeen | None = None
     # Whether the server issues its certificates itself: as the Deployment says, else as the Secrets look. Whether the
     # serving certificate is of the CA in the CA's Secret; and the rotation that is requested there, "" for none.
     self_managed: bool = False
@@ -170,7 +170,7 @@ class CertificateFacts:
         return tuple(replica for replica in self.ready if replica.unreachable)
 
     @property
-    def server(self) -> Server | None:
+    def server(self) -> ServerDeployment | None:
         """The Deployment behind the Service, if there is one and it was seen."""
         return None if isinstance(self.deployment, NotSeen) else self.deployment
 

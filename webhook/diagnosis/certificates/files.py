@@ -15,14 +15,14 @@ from webhook.diagnosis.certificates.facts import (
     first,
     read_ca_bundle,
 )
-from webhook.kube.webhookconfigurations import Service
+from webhook.kube.webhookconfigurations import ServiceReference
 
 
 class FileError(Exception):
     """A file that cannot be read: the message names it and says why."""
 
 
-def gather_files(directory: Path, ca_bundle: Path | None, service: Service, now: datetime) -> CertificateFacts:
+def gather_files(directory: Path, ca_bundle: Path | None, service: ServiceReference, now: datetime) -> CertificateFacts:
     """The facts about `tls.crt` and `tls.key` of a folder at this moment (`now`, UTC). The CAs to trust are those of
     `ca_bundle`, else those of `ca.crt` in the folder, if it is there. Raises `FileError`.
     """

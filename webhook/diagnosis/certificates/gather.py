@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final, Protocol
 
 from certs.handshake import ProbeError
-from certs.inspect import Leaf, signed_by
+from certs.inspect import LeafCertificate, signed_by
 from certs.secrets import CA, CERTIFICATE, Stored, read_ca, read_leaf
 from certs.tls import verdicts, without_time
 from webhook.diagnosis.certificates.facts import (
@@ -27,11 +27,11 @@ from webhook.diagnosis.certificates.facts import (
 )
 from webhook.diagnosis.pod_dialer import PortForwardForbidden
 from webhook.diagnosis.unseen import MissingRight, NotSeen, missing_rights
-from webhook.install.server import Server, server
+from webhook.install.server_deployment import ServerDeployment, server_deployment
 from webhook.kube.endpoints import Endpoint, listing, ready
-from webhook.kube.errors import ApiError, Forbidden, NotFound, Unauthorized, Unreachable
+from webhook.kube.errors import ApiError, ApiServerUnreachable, Forbidden, NotFound, Unauthorized
 from webhook.kube.interface import JSON, Api
-from webhook.kube.webhookconfigurations import RESOURCES, ROOT, Service, pointing
+from webhook.kube.webhookconfigurations import RESOURCES, ROOT, ServiceReference, pointing
 
 _FIELD: Final = re.compile(r"(data\[[^\]]+\]):? *(.*)", re.DOTALL)
 
@@ -46,7 +46,7 @@ class Dialer(Protocol):
     def way(self) -> str:
         """`direct` or `port-forward`."""
 
-    async def probe(self, endpoint: Endpoint, name: str, bundle: bytes | None) -> Leaf:
+    async def probe(self, endpoint: Endpoint, name: str, bundle: bytes | None) -> LeafCertificate:
         """The certificate that an endpoint serves to a client that trusts this caBundle, or any certificate for None.
         Raises `ProbeError` and `PortForwardForbidden`."""
 
@@ -56,7 +56,7 @@ class GatherError(Exception):
 
 
 async def gather(
-    api: Api, service: Service, dialer: Dialer, now: datetime, secret: str = "", cluster_domain: str = ""
+    api: Api, service: ServiceReference, dialer: Dialer, now: datetime, secret: str = "", cluster_domain: str = ""
 ) -> CertificateFacts:
     """The facts at this moment (`now`, UTC). Raises `GatherError`.
 
@@ -95,14 +95,14 @@ async def gather(
     )
 
 
-def _leaf_name(service: Service, behind: Server | None, given: str) -> str:
+def _leaf_name(service: ServiceReference, behind: ServerDeployment | None, given: str) -> str:
     """The name of the Secret of the serving certificate, "" for no Secret that is known."""
     if given or behind is None or behind.mode == "self-managed":
         return given or f"{service.name}-tls"
     return behind.secret
 
 
-def _self_managed(behind: Server | None, ca: Stored, leaf: Stored) -> bool:
+def _self_managed(behind: ServerDeployment | None, ca: Stored, leaf: Stored) -> bool:
     """As the Deployment says; where that is not known, as the Secrets look."""
     if behind is not None:
         return behind.mode == "self-managed"
@@ -119,7 +119,7 @@ async def ask(
     except TimeoutError:
         raise GatherError(f"the API server does not answer {method} {path} in time") from None
     except ApiError as error:
-        if isinstance(error, Unreachable | Unauthorized) or error.status >= 500:
+        if isinstance(error, ApiServerUnreachable | Unauthorized) or error.status >= 500:
             raise GatherError(f"the API server cannot be asked ({method} {path}): {error.message}") from None
         raise
 
@@ -138,7 +138,7 @@ async def _get(
         raise GatherError(f"GET {path}: HTTP {error.status}: {error.message}") from None
 
 
-async def _configurations(api: Api, service: Service) -> dict[str, tuple[CaBundle, ...] | NotSeen]:
+async def _configurations(api: Api, service: ServiceReference) -> dict[str, tuple[CaBundle, ...] | NotSeen]:
     """The caBundles that point at the Service, by the kind of their configuration."""
     bundles: dict[str, tuple[CaBundle, ...] | NotSeen] = {}
     for kind, resource in RESOURCES.items():
@@ -147,7 +147,7 @@ async def _configurations(api: Api, service: Service) -> dict[str, tuple[CaBundl
     return bundles
 
 
-def _ca_bundles(kind: str, configurations: list[JSON], service: Service) -> tuple[CaBundle, ...]:
+def _ca_bundles(kind: str, configurations: list[JSON], service: ServiceReference) -> tuple[CaBundle, ...]:
     bundles = []
     for configuration in configurations:
         annotations = configuration["metadata"].get("annotations") or {}
@@ -164,7 +164,7 @@ def _ca_bundles(kind: str, configurations: list[JSON], service: Service) -> tupl
     return tuple(bundles)
 
 
-async def _deployment(api: Api, service: Service) -> Server | NotSeen | None:
+async def _deployment(api: Api, service: ServiceReference) -> ServerDeployment | NotSeen | None:
     """The Deployment behind the Service.
 
     A user who may not read it, such as the server itself, sees the rest all the same.
@@ -173,12 +173,14 @@ async def _deployment(api: Api, service: Service) -> Server | NotSeen | None:
     within = f"namespaces/{namespace}"
     body = await _get(api, f"/api/v1/{within}/services/{service.name}", f"services/{service.name}", "get", namespace)
     deployments = await _get(api, f"/apis/apps/v1/{within}/deployments", "deployments.apps", "list", namespace)
-    behind = server(_items(deployments), None if isinstance(body, NotSeen) else body, service)
+    behind = server_deployment(_items(deployments), None if isinstance(body, NotSeen) else body, service)
     missing = missing_rights(body, deployments)
     return NotSeen(missing) if behind is None and missing else behind
 
 
-async def _secrets(api: Api, service: Service, leaf_name: str, now: datetime) -> tuple[Stored, Stored, NotSeen | None]:
+async def _secrets(
+    api: Api, service: ServiceReference, leaf_name: str, now: datetime
+) -> tuple[Stored, Stored, NotSeen | None]:
     """What the Secrets of the CA and of the serving certificate hold, and which of them could not be read."""
     ca_name = f"{service.name}-ca"
     bodies = [await _secret(api, service.namespace, name) if name else None for name in (ca_name, leaf_name)]
@@ -192,7 +194,9 @@ async def _secret(api: Api, namespace: str, name: str) -> JSON | NotSeen | None:
     return await _get(api, f"/api/v1/namespaces/{namespace}/secrets/{name}", f"secrets/{name}", "get", namespace)
 
 
-def _kept(service: Service, ca: Stored, leaf: Stored, behind: Server | None) -> tuple[KeptCertificate, ...]:
+def _kept(
+    service: ServiceReference, ca: Stored, leaf: Stored, behind: ServerDeployment | None
+) -> tuple[KeptCertificate, ...]:
     kept = []
     # A server that reads files has no CA, and does not use one that is left over.
     if behind is None or behind.mode == "self-managed":
@@ -202,7 +206,7 @@ def _kept(service: Service, ca: Stored, leaf: Stored, behind: Server | None) -> 
     return (*kept, _one(service, leaf, "leaf", CERTIFICATE, leaf.why_not)) if leaf.name else tuple(kept)
 
 
-def _one(service: Service, stored: Stored, role: CertificateRole, key: str, why_not: str) -> KeptCertificate:
+def _one(service: ServiceReference, stored: Stored, role: CertificateRole, key: str, why_not: str) -> KeptCertificate:
     if stored.body is None:
         return KeptCertificate(
             _where(service, stored.name), role, f"data[{key}]", why_not="the Secret does not exist", exists=False
@@ -223,11 +227,11 @@ def _one(service: Service, stored: Stored, role: CertificateRole, key: str, why_
     )
 
 
-def _where(service: Service, name: str) -> str:
+def _where(service: ServiceReference, name: str) -> str:
     return f"Secret {service.namespace}/{name}"
 
 
-async def _endpoints(api: Api, service: Service) -> list[Endpoint] | NotSeen:
+async def _endpoints(api: Api, service: ServiceReference) -> list[Endpoint] | NotSeen:
     """Each ready endpoint of the Service, each once."""
     root, query = listing(service)
     body = await _get(api, root, "endpointslices.discovery.k8s.io", "list", service.namespace, query)
@@ -239,7 +243,7 @@ async def _endpoints(api: Api, service: Service) -> list[Endpoint] | NotSeen:
 class _Handshakes:
     """Asks replicas for their certificates. `trust` tells, by replica and caBundle, why that does not trust it."""
 
-    def __init__(self, dialer: Dialer, service: Service, ca_bundles: list[bytes]) -> None:
+    def __init__(self, dialer: Dialer, service: ServiceReference, ca_bundles: list[bytes]) -> None:
         self.trust: dict[tuple[str, bytes], str] = {}
         self._dialer = dialer
         self._service = service

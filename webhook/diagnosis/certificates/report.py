@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from certs.inspect import Leaf
+from certs.inspect import LeafCertificate
 from webhook.diagnosis.certificates.checks import check, remarks
 from webhook.diagnosis.certificates.facts import CertificateFacts, CertificateSummary, KeptCertificate, serial
 from webhook.diagnosis.unseen import NotSeen
@@ -178,7 +178,7 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def _from_until(certificate: CertificateSummary | Leaf, now: datetime) -> str:
+def _from_until(certificate: CertificateSummary | LeafCertificate, now: datetime) -> str:
     return f"{certificate.not_before:%Y-%m-%d} to {_until(certificate.not_after, now).removeprefix('until ')}"
 
 
@@ -208,7 +208,7 @@ def _summary(certificate: CertificateSummary) -> JSON:
     }
 
 
-def _leaf(certificate: Leaf) -> JSON:
+def _leaf(certificate: LeafCertificate) -> JSON:
     return {
         "subject": certificate.subject,
         "issuer": certificate.issuer,

@@ -15,7 +15,7 @@ from webhook.diagnosis.certificates.gather import GatherError, ask
 from webhook.diagnosis.unseen import MissingRight
 from webhook.kube.errors import ApiError, Forbidden, NotFound
 from webhook.kube.interface import Api
-from webhook.kube.webhookconfigurations import FIELD_MANAGER, Service
+from webhook.kube.webhookconfigurations import FIELD_MANAGER, ServiceReference
 
 Rotated = Literal["ca", "leaf"]
 
@@ -232,7 +232,7 @@ def _seen(before: CertificateFacts, now: CertificateFacts, kind: Rotated, last: 
     return progress(before, now, kind)
 
 
-async def leader(api: Api, service: Service, now: datetime) -> str:
+async def leader(api: Api, service: ServiceReference, now: datetime) -> str:
     """A sentence about which replica leads, "" where that may not be seen; `now` is in UTC."""
     where = f"Lease {service.namespace}/{service.name}"
     path = f"/apis/coordination.k8s.io/v1/namespaces/{service.namespace}/leases/{service.name}"

@@ -13,7 +13,7 @@ from webhook.diagnosis.installation.request import InstallRequest
 from webhook.diagnosis.unseen import NotSeen
 from webhook.install.adoption import ADOPTED_FROM, LINKERD_CONFIGURATIONS
 from webhook.install.configurations import NAME
-from webhook.install.server import server
+from webhook.install.server_deployment import server_deployment
 from webhook.kube.objects import helm_release
 from webhook.kube.webhookconfigurations import cert_manager
 
@@ -103,7 +103,7 @@ def _other_installations(request: InstallRequest, facts: InstallationFacts) -> I
 def _certificate_mode(request: InstallRequest, facts: InstallationFacts) -> Iterator[Finding]:
     """A new replica is ready once the caBundles trust what it serves, and the leader, an old replica, writes what old
     replicas serve: from one source of certificates to the other, a rollout would never end."""
-    now = server(_here(request, facts), None, request.service)
+    now = server_deployment(_here(request, facts), None, request.service)
     files = bool(request.existing_secret)
     if now is None or (now.mode == "files") is files or (now.mode == "files" and not now.secret):
         return

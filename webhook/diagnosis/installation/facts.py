@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from webhook.diagnosis.unseen import NotSeen
-from webhook.kube.webhookconfigurations import Name
+from webhook.kube.webhookconfigurations import ConfigurationName
 
 JSON = dict[str, Any]
 
@@ -44,8 +44,8 @@ class InstallationFacts:
     # Deployments with our label, in all namespaces.
     deployments: tuple[JSON, ...] = ()
     # Linkerd's webhook configurations, and our own, that exist.
-    linkerds_configurations: Mapping[Name, JSON] = field(default_factory=dict)
-    own_configurations: tuple[Name, ...] = ()
+    linkerds_configurations: Mapping[ConfigurationName, JSON] = field(default_factory=dict)
+    own_configurations: tuple[ConfigurationName, ...] = ()
     # The Secret of --existing-secret, and the Certificate of --inject-ca-from.
     existing_secret: JSON | None = None
     certificate: JSON | None = None

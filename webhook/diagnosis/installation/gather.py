@@ -19,7 +19,7 @@ from webhook.install.adoption import LINKERD_CONFIGURATIONS
 from webhook.install.configurations import NAME
 from webhook.kube.api import LIST, PLAIN, ApiServer
 from webhook.kube.errors import Forbidden
-from webhook.kube.webhookconfigurations import MUTATING, VALIDATING, Name, path
+from webhook.kube.webhookconfigurations import MUTATING, VALIDATING, ConfigurationName, path
 
 _CRDS: Final = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _METRICS: Final = "/apis/apiregistration.k8s.io/v1/apiservices/v1beta1.metrics.k8s.io"
@@ -74,13 +74,13 @@ async def _deployments(api: ApiServer) -> tuple[JSON, ...]:
     return tuple((await api.get("/apis/apps/v1/deployments", query, PLAIN)).get("items") or ())
 
 
-async def _linkerds_configurations(api: ApiServer) -> dict[Name, JSON]:
+async def _linkerds_configurations(api: ApiServer) -> dict[ConfigurationName, JSON]:
     bodies = [(name, await api.find(path(name))) for name in LINKERD_CONFIGURATIONS]
     return {name: body for name, body in bodies if body is not None}
 
 
-async def _own_configurations(api: ApiServer) -> tuple[Name, ...]:
-    names: tuple[Name, ...] = ((MUTATING, NAME), (VALIDATING, NAME))
+async def _own_configurations(api: ApiServer) -> tuple[ConfigurationName, ...]:
+    names: tuple[ConfigurationName, ...] = ((MUTATING, NAME), (VALIDATING, NAME))
     return tuple([name for name in names if await api.find(path(name)) is not None])
 
 

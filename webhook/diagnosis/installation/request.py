@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from webhook.install.configurations import NAME
-from webhook.kube.webhookconfigurations import Service
+from webhook.kube.webhookconfigurations import ServiceReference
 
 JSON = dict[str, Any]
 
@@ -47,6 +47,6 @@ class InstallRequest:
         )
 
     @property
-    def service(self) -> Service:
+    def service(self) -> ServiceReference:
         """The Service in front of the server."""
-        return Service(self.namespace, NAME)
+        return ServiceReference(self.namespace, NAME)

@@ -7,7 +7,7 @@ from typing import Final
 from webhook.install.adoption import LINKERD_CONFIGURATIONS
 from webhook.install.configurations import ADVISOR, NAME, SELF_TEST
 from webhook.install.objects.names import CA_SECRET, JSON, LEAF_SECRET, OWN_CONFIGURATIONS, SELF_MANAGED, metadata
-from webhook.install.tree import If, Namespace, Node, On
+from webhook.install.tree import If, InstallNamespace, Node, On
 from webhook.kube.webhookconfigurations import MUTATING, VALIDATING
 
 # Linkerd's own configurations, which are written where they are adopted.
@@ -112,5 +112,5 @@ def _binding(kind: str, role_kind: str, *, namespaced: bool) -> JSON:
         "kind": kind,
         "metadata": metadata(NAME, namespaced=namespaced),
         "roleRef": {"apiGroup": _RBAC, "kind": role_kind, "name": NAME},
-        "subjects": [{"kind": "ServiceAccount", "name": NAME, "namespace": Namespace()}],
+        "subjects": [{"kind": "ServiceAccount", "name": NAME, "namespace": InstallNamespace()}],
     }

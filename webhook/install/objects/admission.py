@@ -8,12 +8,12 @@ from webhook.install import configurations as conf
 from webhook.install import guard
 from webhook.install.configurations import NAME
 from webhook.install.objects.names import DENYING, JSON, metadata
-from webhook.install.tree import Base64, Each, Equal, If, Kubernetes, Namespace, Node, Not, On, Value, text
+from webhook.install.tree import Base64, Each, Equal, If, InstallNamespace, Kubernetes, Node, Not, On, Value, text
 
 
 def self_test() -> JSON:
     """The configuration by which the leader sees that the API server reaches it."""
-    webhook = conf.self_test(Namespace(), _client("/self-test"))
+    webhook = conf.self_test(InstallNamespace(), _client("/self-test"))
     configuration = _configuration("MutatingWebhookConfiguration", conf.SELF_TEST, [webhook])
     configuration["metadata"]["labels"] |= conf.SELF_TEST_LABELS
     return configuration
@@ -61,7 +61,7 @@ def guard_policy() -> JSON:
         metadata(guard.NAME, namespaced=False),
         _namespaces(may_opt_in=True),
         conditions,
-        text("'", Namespace(), "'"),
+        text("'", InstallNamespace(), "'"),
         If(DENYING, guard.PARAMETER),
     )
 
@@ -109,7 +109,7 @@ def _conditions(conditions: tuple[JSON, ...]) -> Node:
 
 def _client(path: str) -> JSON:
     ca_bundle = If(On("certificates.caBundle"), Base64("certificates.caBundle"))
-    return {**conf.client_config(Namespace(), path), "caBundle": ca_bundle}
+    return {**conf.client_config(InstallNamespace(), path), "caBundle": ca_bundle}
 
 
 def _namespaces(*, may_opt_in: bool) -> JSON:
@@ -118,4 +118,4 @@ def _namespaces(*, may_opt_in: bool) -> JSON:
 
 
 def _spared() -> list[Node]:
-    return conf.spared_namespaces(Namespace(), [Each("namespaces.exclude")])
+    return conf.spared_namespaces(InstallNamespace(), [Each("namespaces.exclude")])

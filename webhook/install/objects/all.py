@@ -22,7 +22,7 @@ from webhook.install.tree import Condition, More, On, every
 
 
 @dataclass(frozen=True, slots=True)
-class Object:
+class ObjectTemplate:
     """An object, and when it is installed. Those with the same `file` share one template of the chart."""
 
     file: str
@@ -35,25 +35,25 @@ def _named(api_version: str, kind: str, name: str) -> JSON:
 
 
 OBJECTS: Final = (
-    Object("serviceaccount", access.service_account()),
-    Object("rbac", access.cluster_role()),
-    Object("rbac", access.cluster_role_binding()),
-    Object("rbac", access.role()),
-    Object("rbac", access.role_binding()),
-    Object("configmap", traffic.self_test_config_map()),
-    Object("service", traffic.service()),
-    Object("poddisruptionbudget", traffic.disruption_budget(), More("replicas", 1)),
-    Object("networkpolicy", traffic.network_policy(), On("networkPolicy.enabled")),
-    Object("deployment", workload.deployment()),
-    Object("horizontalpodautoscaler", traffic.autoscaler(), SCALED),
-    Object("podmonitor", traffic.pod_monitor(), On("podMonitor.enabled")),
-    Object("webhooks", admission.self_test()),
-    Object("webhooks", admission.mutating(), OWN_CONFIGURATIONS),
-    Object("webhooks", admission.validating(), OWN_CONFIGURATIONS),
-    Object("webhooks", admission.advisor(), On("workloadAdvice")),
-    Object("guard", admission.guard_policy(), GUARDED),
-    Object("guard", admission.guard_binding(), GUARDED),
-    Object("guard", admission.guard_binding_until(), every(DENYING, GUARDED)),
+    ObjectTemplate("serviceaccount", access.service_account()),
+    ObjectTemplate("rbac", access.cluster_role()),
+    ObjectTemplate("rbac", access.cluster_role_binding()),
+    ObjectTemplate("rbac", access.role()),
+    ObjectTemplate("rbac", access.role_binding()),
+    ObjectTemplate("configmap", traffic.self_test_config_map()),
+    ObjectTemplate("service", traffic.service()),
+    ObjectTemplate("poddisruptionbudget", traffic.disruption_budget(), More("replicas", 1)),
+    ObjectTemplate("networkpolicy", traffic.network_policy(), On("networkPolicy.enabled")),
+    ObjectTemplate("deployment", workload.deployment()),
+    ObjectTemplate("horizontalpodautoscaler", traffic.autoscaler(), SCALED),
+    ObjectTemplate("podmonitor", traffic.pod_monitor(), On("podMonitor.enabled")),
+    ObjectTemplate("webhooks", admission.self_test()),
+    ObjectTemplate("webhooks", admission.mutating(), OWN_CONFIGURATIONS),
+    ObjectTemplate("webhooks", admission.validating(), OWN_CONFIGURATIONS),
+    ObjectTemplate("webhooks", admission.advisor(), On("workloadAdvice")),
+    ObjectTemplate("guard", admission.guard_policy(), GUARDED),
+    ObjectTemplate("guard", admission.guard_binding(), GUARDED),
+    ObjectTemplate("guard", admission.guard_binding_until(), every(DENYING, GUARDED)),
 )
 
 # What the running server creates itself: nobody applies it, and an uninstallation deletes it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from webhook.install.configurations import NAME
-from webhook.install.tree import Equal, Kubernetes, Namespace, Node, Not, On, Version, every
+from webhook.install.tree import Equal, InstallNamespace, Kubernetes, Node, Not, On, Version, every
 
 JSON = dict[str, Any]
 
@@ -33,5 +33,5 @@ GUARDED: Final = every(
 
 def metadata(name: str, *, namespaced: bool = True) -> JSON:
     """The metadata of an object of this name."""
-    namespace: JSON = {"namespace": Namespace()} if namespaced else {}
+    namespace: JSON = {"namespace": InstallNamespace()} if namespaced else {}
     return {"name": name, **namespace, "labels": dict(LABELS)}

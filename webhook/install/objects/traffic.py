@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from webhook.install.configurations import NAME, SELF_TEST
 from webhook.install.objects.names import JSON, LABELS, SELECTOR, metadata
-from webhook.install.tree import Beside, If, Kubernetes, Namespace, Value
+from webhook.install.tree import Beside, If, InstallNamespace, Kubernetes, Value
 
 
 def self_test_config_map() -> JSON:
@@ -61,7 +61,11 @@ def pod_monitor() -> JSON:
     return {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PodMonitor",
-        "metadata": {"name": NAME, "namespace": Namespace(), "labels": Beside(dict(LABELS), "podMonitor.labels")},
+        "metadata": {
+            "name": NAME,
+            "namespace": InstallNamespace(),
+            "labels": Beside(dict(LABELS), "podMonitor.labels"),
+        },
         "spec": {
             "selector": {"matchLabels": dict(SELECTOR)},
             "podMetricsEndpoints": [{"port": "admin", "path": "/metrics", "interval": Value("podMonitor.interval")}],

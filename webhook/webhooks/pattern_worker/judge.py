@@ -81,9 +81,9 @@ class PatternJudge:
         self._no_process_until = 0.0
         self._complained = False
 
-    def ask(self, line: Line) -> Asking:
+    def ask(self, line: Line) -> PatternRequestJudge:
         """A `Judge` for one request to an injector of this release line."""
-        return Asking(self, old=not line.has(ROW))
+        return PatternRequestJudge(self, old=not line.has(ROW))
 
     def start(self) -> None:
         """Start the worker before it is needed: a busy machine may take longer for that than a request can wait."""
@@ -222,7 +222,7 @@ class PatternJudge:
             return await judging
 
 
-class Asking:
+class PatternRequestJudge:
     """The `Judge` of one request: it answers at once, and collects what it does not know in `unknown`.
 
     `late` are the patterns that nobody could judge in time: about these it does not know, and goes on not knowing.

@@ -6,8 +6,8 @@ import base64
 from datetime import UTC, datetime, timedelta
 
 from certs.handshake import ProbeError
-from certs.inspect import Leaf, describe
-from certs.issue import Pair, issue_ca, issue_leaf
+from certs.inspect import LeafCertificate, describe
+from certs.issue import CertificateAndKey, issue_ca, issue_leaf
 from certs.tls import verdicts
 from tests.kube.store import Store
 from webhook.diagnosis.certificates.facts import CertificateFacts, first
@@ -15,11 +15,11 @@ from webhook.diagnosis.certificates.gather import gather
 from webhook.kube.endpoints import Endpoint
 from webhook.kube.errors import ApiError
 from webhook.kube.interface import JSON
-from webhook.kube.webhookconfigurations import ROOT, Service
+from webhook.kube.webhookconfigurations import ROOT, ServiceReference
 
 # Handshakes go by the machine's clock.
 NOW = datetime.now(UTC).replace(microsecond=0)
-SERVICE = Service("linkerd", "linkerd-webhook")
+SERVICE = ServiceReference("linkerd", "linkerd-webhook")
 SECRETS = "/api/v1/namespaces/linkerd/secrets"
 CA_PATH = f"{SECRETS}/linkerd-webhook-ca"
 LEAF_PATH = f"{SECRETS}/linkerd-webhook-tls"
@@ -34,12 +34,14 @@ LABELS = {"app.kubernetes.io/name": "linkerd-webhook"}
 LEASE = "/apis/coordination.k8s.io/v1/namespaces/linkerd/leases/linkerd-webhook"
 
 
-def new_ca(name: str = "old CA") -> Pair:
+def new_ca(name: str = "old CA") -> CertificateAndKey:
     """A CA."""
     return issue_ca(name, now=NOW)
 
 
-def new_leaf(ca: Pair, lifetime: timedelta = timedelta(days=30), names: tuple[str, ...] = ()) -> Pair:
+def new_leaf(
+    ca: CertificateAndKey, lifetime: timedelta = timedelta(days=30), names: tuple[str, ...] = ()
+) -> CertificateAndKey:
     """A leaf for the Service."""
     return issue_leaf(ca, names or SERVICE.dns_names(), lifetime=lifetime, now=NOW)
 
@@ -56,7 +58,7 @@ class Site(Store):
         self.ca = new_ca()
         self.leaf = new_leaf(self.ca)
         # By address: what is served, None where nobody answers.
-        self.served: dict[tuple[str, int], Pair | None] = {}
+        self.served: dict[tuple[str, int], CertificateAndKey | None] = {}
 
     @property
     def patches(self) -> list[tuple[str, JSON]]:
@@ -101,7 +103,7 @@ class Site(Store):
         }
         self.put(path, body)
 
-    def store(self, leaf: Pair) -> None:
+    def store(self, leaf: CertificateAndKey) -> None:
         """The leaf's Secret."""
         self.secret(LEAF_PATH, **{"tls.crt": leaf.certificate, "tls.key": leaf.key, "ca.crt": self.ca.certificate})
 
@@ -114,7 +116,7 @@ class Site(Store):
         webhooks = [{"name": f"{name}.example.org", "clientConfig": client}]
         self.put(f"{MUTATING}/{name}", {"metadata": {"annotations": annotations or {}}, "webhooks": webhooks})
 
-    def replicas(self, *leaves: Pair | None) -> None:
+    def replicas(self, *leaves: CertificateAndKey | None) -> None:
         """A replica for each; None is one out of reach."""
         self.served = {(f"10.0.0.{number}", 8443): leaf for number, leaf in enumerate(leaves, 1)}
         endpoints = [
@@ -132,11 +134,11 @@ class Site(Store):
     async def close(self) -> None:
         """As a connection's."""
 
-    async def probe(self, endpoint: Endpoint, name: str, bundle: bytes | None) -> Leaf:
+    async def probe(self, endpoint: Endpoint, name: str, bundle: bytes | None) -> LeafCertificate:
         """As `webhook.diagnosis.pod_dialer.PodDialer`."""
         return await self.dial(endpoint.host, endpoint.port, name, bundle)
 
-    async def dial(self, host: str, port: int, name: str, bundle: bytes | None, within: float = 2.0) -> Leaf:
+    async def dial(self, host: str, port: int, name: str, bundle: bytes | None, within: float = 2.0) -> LeafCertificate:
         """As `certs.handshake.probe`."""
         pair = self.served[host, port]
         if pair is None:

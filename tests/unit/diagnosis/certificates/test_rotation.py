@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from certs.issue import Pair
+from certs.issue import CertificateAndKey
 from tests.unit.diagnosis.certificates.site import CA_PATH, LEASE, NOW, SERVICE, Site, forbidden, new_ca, new_leaf
 from webhook.diagnosis.certificates import rotation
 from webhook.diagnosis.certificates.facts import CertificateFacts
@@ -199,7 +199,7 @@ class TestFollowing:
     async def test_an_api_server_that_is_away_for_a_moment_ends_nothing(self) -> None:
         site = Site().self_managed()
         before = await site.look()
-        new: Pair = new_leaf(site.ca)
+        new: CertificateAndKey = new_leaf(site.ca)
 
         def rotate() -> None:
             site.store(new)

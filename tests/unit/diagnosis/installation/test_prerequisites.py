@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import pytest
 
-from certs.issue import Pair, issue_ca, issue_leaf
+from certs.issue import CertificateAndKey, issue_ca, issue_leaf
 from tests.unit.diagnosis.installation.test_checks import CRD_ROOT, SECRETS, Cluster, checked, problems, remarks
 from webhook.kube.errors import ApiError
 
@@ -23,7 +23,7 @@ def cluster() -> Cluster:
     return Cluster()
 
 
-def store(cluster: Cluster, pair: Pair = LEAF, **more: bytes) -> None:
+def store(cluster: Cluster, pair: CertificateAndKey = LEAF, **more: bytes) -> None:
     """Store Secret mine; an underscore in a key stands for a dot."""
     data = {"tls.crt": pair.certificate, "tls.key": pair.key}
     data |= {key.replace("_", "."): value for key, value in more.items()}
@@ -55,7 +55,7 @@ class TestExistingSecret:
         assert "ca.crt" not in note
 
     async def test_a_key_of_another_certificate_is_told(self, cluster: Cluster) -> None:
-        store(cluster, Pair(LEAF.certificate, CA.key), ca_crt=CA.certificate)
+        store(cluster, CertificateAndKey(LEAF.certificate, CA.key), ca_crt=CA.certificate)
         (problem,) = await problems(cluster, existing_secret="mine")
         assert problem.startswith("Secret linkerd/mine: data[tls.key]: ")
 

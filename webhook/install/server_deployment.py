@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from webhook.kube.interface import JSON
-from webhook.kube.webhookconfigurations import Service
+from webhook.kube.webhookconfigurations import ServiceReference
 
 Mode = Literal["self-managed", "files"]
 
@@ -19,7 +19,7 @@ _TELLING: Final = (("ReplicaFailure", "True"), ("Progressing", "False"))
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class ServerDeployment:
     """`mode`: whether the server issues its certificate itself or reads files; `secret`: the Secret that is mounted
     there, "" for none. `wanted` and `ready` count replicas, `why` is what the Deployment says of those that are
     missing.
@@ -40,7 +40,9 @@ class Server:
         return f"Deployment {self.namespace}/{self.name}"
 
 
-def server(deployments: Iterable[JSON], body: JSON | None, service: Service) -> Server | None:
+def server_deployment(
+    deployments: Iterable[JSON], body: JSON | None, service: ServiceReference
+) -> ServerDeployment | None:
     """The Deployment whose Pods a Service (`body`, None where there is none) selects; else the one of its name."""
     spec = _dict(_dict(body).get("spec"))
     selector = _dict(spec.get("selector"))
@@ -54,12 +56,12 @@ def server(deployments: Iterable[JSON], body: JSON | None, service: Service) -> 
     return None
 
 
-def _server(deployment: JSON, pod: JSON, targets: list[Any], service: Service) -> Server:
+def _server(deployment: JSON, pod: JSON, targets: list[Any], service: ServiceReference) -> ServerDeployment:
     spec, status = _dict(deployment.get("spec")), _dict(deployment.get("status"))
     container = _container(pod, targets)
     arguments = [*_list(container.get("command")), *_list(container.get("args"))]
     labels = _dict(_dict(spec.get("selector")).get("matchLabels"))
-    return Server(
+    return ServerDeployment(
         name=str(_dict(deployment.get("metadata")).get("name", "")),
         namespace=service.namespace,
         mode="self-managed" if _flag(arguments, "certs") == "self-managed" else "files",

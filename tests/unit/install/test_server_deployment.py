@@ -8,20 +8,20 @@ import pytest
 
 from webhook.install.assign import merged
 from webhook.install.render import render
-from webhook.install.server import Server, server
+from webhook.install.server_deployment import ServerDeployment, server_deployment
 from webhook.install.settings import defaults
-from webhook.kube.webhookconfigurations import Service
+from webhook.kube.webhookconfigurations import ServiceReference
 
 JSON = dict[str, Any]
 
-OURS = Service("linkerd", "linkerd-webhook")
+OURS = ServiceReference("linkerd", "linkerd-webhook")
 
 
-def installed(**certificates: str) -> Server:
+def installed(**certificates: str) -> ServerDeployment:
     """What is read of the objects that `install` prints."""
     values = merged(defaults(), {"image": {"repository": "a/b"}, "certificates": certificates})
     by_kind = {each["kind"]: each for each in render(values, "linkerd").objects}
-    found = server([by_kind["Deployment"]], by_kind["Service"], OURS)
+    found = server_deployment([by_kind["Deployment"]], by_kind["Service"], OURS)
     assert found is not None
     return found
 
@@ -56,7 +56,7 @@ def test_an_installation_keeps_its_certificates_itself_unless_a_secret_is_named(
     ],
 )
 def test_a_flag_is_read_in_each_form_and_the_last_counts(arguments: list[str], mode: str) -> None:
-    found = server([deployment("linkerd-webhook", {"containers": [{"args": arguments}]})], None, OURS)
+    found = server_deployment([deployment("linkerd-webhook", {"containers": [{"args": arguments}]})], None, OURS)
     assert found is not None
     assert found.mode == mode
 
@@ -76,7 +76,7 @@ def test_in_linkerds_own_deployment_it_is_the_container_that_the_service_leads_t
     pod = {"containers": containers, "volumes": volumes}
     others = [deployment("linkerd-identity", {}), deployment("linkerd-destination", pod)]
     body = selecting({"app": "linkerd-destination"}, "sp-validator")
-    found = server(others, body, Service("linkerd", "linkerd-sp-validator"))
+    found = server_deployment(others, body, ServiceReference("linkerd", "linkerd-sp-validator"))
     assert found is not None
     assert (found.name, found.mode, found.secret) == ("linkerd-destination", "files", "linkerd-sp-validator-k8s-tls")
 
@@ -86,17 +86,17 @@ def test_a_folder_of_another_name_is_found_by_its_flag() -> None:
         "containers": [{"args": ["--tls-dir=/tls"], "volumeMounts": [{"name": "x", "mountPath": "/tls"}]}],
         "volumes": [{"name": "x", "secret": {"secretName": "mine"}}],
     }
-    found = server([deployment("linkerd-webhook", pod)], None, OURS)
+    found = server_deployment([deployment("linkerd-webhook", pod)], None, OURS)
     assert found is not None
     assert found.secret == "mine"
 
 
 def test_a_deployment_whose_pods_the_service_does_not_select_is_another_s() -> None:
-    assert server([deployment("linkerd-webhook", {})], selecting({"app": "else"}), OURS) is None
-    assert server([], None, OURS) is None
+    assert server_deployment([deployment("linkerd-webhook", {})], selecting({"app": "else"}), OURS) is None
+    assert server_deployment([], None, OURS) is None
 
 
 def test_what_makes_no_sense_is_read_as_nothing() -> None:
-    found = server([{"metadata": {"name": "linkerd-webhook"}, "spec": None, "status": []}], None, OURS)
+    found = server_deployment([{"metadata": {"name": "linkerd-webhook"}, "spec": None, "status": []}], None, OURS)
     assert found is not None
     assert (found.mode, found.secret, found.wanted, found.ready) == ("files", "", 1, 0)
