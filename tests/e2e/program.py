@@ -19,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.e2e.api import JSON
 from tests.e2e.waiting import until
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -63,7 +64,7 @@ class Webhook:
 
     def __init__(self, arguments: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> None:
         """`arguments`: the Deployment's, to which addresses are added."""
-        self.port, self.admin_port = _free_port(), _free_port()
+        self.port, self.admin_port = free_port(), free_port()
         self._log = log
         environment = {**os.environ, **(environment or {})}
         environment.pop("KUBECONFIG", None)
@@ -165,9 +166,3 @@ class Webhook:
         self._process.kill()
         self._process.wait(10)
         self._admin.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from certs.issue import CertificateAndKey, issue_ca, issue_leaf
+from tests.ports import free_port
 from tests.waiting import wait_for
 from webhook.cli.main import main
 from webhook.mesh.defaults import default_trust_anchors, default_values
@@ -111,11 +112,6 @@ class Process:
         """Its exit code and log."""
         _, log = self.process.communicate(timeout=seconds)
         return self.process.returncode, [json.loads(line) for line in log.splitlines()]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @pytest.fixture
