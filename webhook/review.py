@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode, b64encode
+from binascii import b2a_base64
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -132,6 +133,11 @@ class Patch(Sequence[JSON]):
     def __init__(self, operations: Sequence[JSON] | None = None, base64: str = "") -> None:
         self._operations = operations
         self._base64 = base64
+
+    @classmethod
+    def of(cls, text: bytes) -> Patch:
+        """The operations that a JSON text has."""
+        return cls(base64=b2a_base64(text, newline=False).decode("ascii"))
 
     @property
     def base64(self) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from webhook.mesh.config import Mesh
 from webhook.mesh.values import Image, Proxy, ProxyInit
@@ -13,7 +13,11 @@ from webhook.review import JSON
 
 @dataclass
 class Settings:
-    """What annotations may change. Times are as the proxy reads them (`1000ms`), quantities as Kubernetes does."""
+    """What annotations may change, and what the injected containers take over from the Pod's first one.
+
+    Times are as the proxy reads them (`1000ms`), quantities as Kubernetes does. `capabilities` and `service_account`
+    are those of the first container: of its security context, and its mount of the service account.
+    """
 
     proxy_image: str
     proxy_version: str
@@ -70,12 +74,25 @@ class Settings:
     init_pull_policy: str
     trace_labels: dict[str, str] | None
     additional_env: list[JSON]
+    capabilities: JSON | None = None
+    service_account: JSON | None = None
+    # The fields that a copy was given another value for; only copies have it.
+    changed: set[str] = field(init=False, repr=False, compare=False)
 
     def copy(self) -> Settings:
         """A copy to change; the values themselves are never changed in place."""
         new = object.__new__(Settings)
-        new.__dict__.update(self.__dict__)
+        fields = new.__dict__
+        fields.update(self.__dict__)
+        fields["changed"] = set()
         return new
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set a field, and note that."""
+        fields = self.__dict__
+        fields[name] = value
+        if "changed" in fields:
+            fields["changed"].add(name)
 
 
 def from_mesh(mesh: Mesh) -> Settings:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+
 from webhook.grammar import format_number, snake_case
 from webhook.injector.effective import Settings
+from webhook.injector.fragments import Part, fixed, items
 from webhook.injector.mesh_facts import MeshFacts, need
 from webhook.injector.refusal import Refusal
 from webhook.injector.settings import LOG_HTTP_HEADERS
@@ -29,12 +32,16 @@ def _field(name: str, path: str) -> JSON:
     return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}
 
 
+def _if_set(name: str, value: str) -> list[JSON]:
+    return [variable(name, value)] if value else []
+
+
 def _switch(value: bool) -> str:
     return "true" if value else "false"
 
 
 class Environment:
-    """Builds the variables. Whatever the settings of a Pod cannot change is built once, here."""
+    """The variables of one mesh's proxies. Whatever the settings of a Pod cannot change is built once, here."""
 
     def __init__(self, facts: MeshFacts) -> None:
         line, here = facts.line, facts.line.has
@@ -63,57 +70,52 @@ class Environment:
             need(facts.proxy.metrics, "proxy.metrics")
         self.trace = _Trace(facts) if facts.proxy.tracing is not None and facts.proxy.tracing.enabled else None
 
-    def build(self, s: Settings) -> list[JSON]:
-        """The variables for these settings. Raises `Refusal`."""
-        env = self._who.copy()
-        self._cores(env, s)
-        if s.require_identity_ports:
-            env.append(variable("LINKERD2_PROXY_INBOUND_PORTS_REQUIRE_IDENTITY", s.require_identity_ports))
-        self._log(env, s)
-        env += self._destination
-        env.append(unquoted("LINKERD2_PROXY_INBOUND_DEFAULT_POLICY", s.default_inbound_policy))
-        env += self._networks
-        self._timeouts(env, s)
-        self._listen(env, s)
-        env += self._keepalive
-        if self._has("env/LINKERD2_PROXY_OUTBOUND_METRICS_HOSTNAME_LABELS"):
-            env.append(variable("LINKERD2_PROXY_OUTBOUND_METRICS_HOSTNAME_LABELS", _switch(s.hostname_labels)))
-        if self.trace is not None:
-            env += self.trace.env(s)
-        env += self._params
-        if s.opaque_ports:
-            env.append(variable("LINKERD2_PROXY_INBOUND_PORTS_DISABLE_PROTOCOL_DETECTION", s.opaque_ports))
-        env += self._identity
-        if s.access_log:
-            env.append(variable("LINKERD2_PROXY_ACCESS_LOG", s.access_log))
-        if s.shutdown_grace_period:
-            env.append(variable("LINKERD2_PROXY_SHUTDOWN_GRACE_PERIOD", s.shutdown_grace_period))
-        env += s.additional_env
-        env += self._experimental
-        return env
+    def parts(self) -> list[Part]:
+        """The text of the array that holds the variables, but for its brackets."""
+        sections = (
+            self._cores,
+            lambda s: _if_set("LINKERD2_PROXY_INBOUND_PORTS_REQUIRE_IDENTITY", s.require_identity_ports),
+            self._log,
+            lambda _: self._destination,
+            lambda s: [unquoted("LINKERD2_PROXY_INBOUND_DEFAULT_POLICY", s.default_inbound_policy)],
+            lambda _: self._networks,
+            self._timeouts,
+            self._listen,
+            lambda s: [variable("LINKERD2_PROXY_INBOUND_PORTS", s.pod_inbound_ports)],
+            self._modes,
+            lambda _: self._keepalive,
+            self._metrics,
+            *([self.trace.env] if self.trace is not None else []),
+            lambda _: self._params,
+            lambda s: _if_set("LINKERD2_PROXY_INBOUND_PORTS_DISABLE_PROTOCOL_DETECTION", s.opaque_ports),
+            lambda _: self._identity,
+            lambda s: _if_set("LINKERD2_PROXY_ACCESS_LOG", s.access_log),
+            lambda s: _if_set("LINKERD2_PROXY_SHUTDOWN_GRACE_PERIOD", s.shutdown_grace_period),
+            lambda s: s.additional_env,
+            lambda _: self._experimental,
+        )
+        return [fixed(orjson.dumps(self._who)[1:-1]), *map(items, sections)]
 
-    def _cores(self, env: list[JSON], s: Settings) -> None:
+    def _cores(self, s: Settings) -> list[JSON]:
         """How many threads the proxy may use; 0 is not set."""
         if not self._has("env/LINKERD2_PROXY_CORES_MIN"):
-            if s.cores:
-                env.append(variable("LINKERD2_PROXY_CORES", format_number(s.cores)))
-            return
+            return [variable("LINKERD2_PROXY_CORES", format_number(s.cores))] if s.cores else []
         if s.cores:
             lowest = format_number(s.cores)
         elif s.workers_minimum or s.workers_maximum or s.workers_ratio:
             lowest = format_number(s.workers_minimum or 1)
         else:
-            return
-        env.append(variable("LINKERD2_PROXY_CORES", lowest))
-        env.append(variable("LINKERD2_PROXY_CORES_MIN", lowest))
+            return []
+        env = [variable("LINKERD2_PROXY_CORES", lowest), variable("LINKERD2_PROXY_CORES_MIN", lowest)]
         if not s.cores:
             if s.workers_maximum:
                 env.append(variable("LINKERD2_PROXY_CORES_MAX", format_number(s.workers_maximum)))
             if s.workers_ratio:
                 env.append(variable("LINKERD2_PROXY_CORES_MAX_RATIO", format_number(s.workers_ratio)))
+        return env
 
-    def _log(self, env: list[JSON], s: Settings) -> None:
-        level = s.log_level
+    def _log(self, s: Settings) -> list[JSON]:
+        env, level = [], s.log_level
         if self._has("env/LINKERD2_PROXY_SHUTDOWN_ENDPOINT_ENABLED"):
             env.append(variable("LINKERD2_PROXY_SHUTDOWN_ENDPOINT_ENABLED", _switch(s.shutdown_endpoint)))
         if self._has("value/proxy.logHTTPHeaders"):
@@ -127,10 +129,10 @@ class Environment:
                 )
             if s.log_http_headers != "insecure":
                 level += ",[{headers}]=off,[{request}]=off"
-        env.append(variable("LINKERD2_PROXY_LOG", level))
-        env.append(variable("LINKERD2_PROXY_LOG_FORMAT", s.log_format))
+        return [*env, variable("LINKERD2_PROXY_LOG", level), variable("LINKERD2_PROXY_LOG_FORMAT", s.log_format)]
 
-    def _timeouts(self, env: list[JSON], s: Settings) -> None:
+    def _timeouts(self, s: Settings) -> list[JSON]:
+        env = []
         for name, value in (
             ("LINKERD2_PROXY_INBOUND_CONNECT_TIMEOUT", s.inbound_connect_timeout),
             ("LINKERD2_PROXY_OUTBOUND_CONNECT_TIMEOUT", s.outbound_connect_timeout),
@@ -143,24 +145,33 @@ class Environment:
             env.append(_OUTBOUND_DETECT)
         if s.disable_inbound_detect_timeout:
             env.append(_INBOUND_DETECT)
+        return env
 
-    def _listen(self, env: list[JSON], s: Settings) -> None:
+    def _listen(self, s: Settings) -> list[JSON]:
         outbound = f"127.0.0.1:{format_number(s.outbound_port)}"
-        env.append(variable("LINKERD2_PROXY_CONTROL_LISTEN_ADDR", f"{self._any}:{format_number(s.control_port)}"))
-        env.append(variable("LINKERD2_PROXY_ADMIN_LISTEN_ADDR", f"{self._any}:{format_number(s.admin_port)}"))
-        env.append(variable("LINKERD2_PROXY_OUTBOUND_LISTEN_ADDR", outbound))
+        env = [
+            variable("LINKERD2_PROXY_CONTROL_LISTEN_ADDR", f"{self._any}:{format_number(s.control_port)}"),
+            variable("LINKERD2_PROXY_ADMIN_LISTEN_ADDR", f"{self._any}:{format_number(s.admin_port)}"),
+            variable("LINKERD2_PROXY_OUTBOUND_LISTEN_ADDR", outbound),
+        ]
         if self._has("env/LINKERD2_PROXY_OUTBOUND_LISTEN_ADDRS"):
             both = outbound if self._any == "0.0.0.0" else f"{outbound},[::1]:{format_number(s.outbound_port)}"
             env.append(variable("LINKERD2_PROXY_OUTBOUND_LISTEN_ADDRS", both))
         env.append(variable("LINKERD2_PROXY_INBOUND_LISTEN_ADDR", f"{self._any}:{format_number(s.inbound_port)}"))
-        env.append(self._inbound_ips)
-        env.append(variable("LINKERD2_PROXY_INBOUND_PORTS", s.pod_inbound_ports))
+        return [*env, self._inbound_ips]
+
+    def _modes(self, s: Settings) -> list[JSON]:
+        env = []
         if s.is_gateway:
             env.append(variable("LINKERD2_PROXY_INBOUND_GATEWAY_SUFFIXES", self._internal))
         if s.is_ingress:
             env.append(_INGRESS)
         suffixes = "." if s.external_profiles else self._internal
-        env.append(variable("LINKERD2_PROXY_DESTINATION_PROFILE_SUFFIXES", suffixes))
+        return [*env, variable("LINKERD2_PROXY_DESTINATION_PROFILE_SUFFIXES", suffixes)]
+
+    def _metrics(self, s: Settings) -> list[JSON]:
+        name = "LINKERD2_PROXY_OUTBOUND_METRICS_HOSTNAME_LABELS"
+        return [variable(name, _switch(s.hostname_labels))] if self._has(f"env/{name}") else []
 
 
 _OUTBOUND_DETECT = variable("LINKERD2_PROXY_OUTBOUND_DETECT_TIMEOUT", "365d")

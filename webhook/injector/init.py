@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import orjson
+
 from webhook.grammar import format_field, format_number
 from webhook.injector import resources
 from webhook.injector.effective import Settings
-from webhook.injector.mesh_facts import MeshFacts, need
+from webhook.injector.fragments import Fragments, Part, fixed, items, members
+from webhook.injector.mesh_facts import MeshFacts, capabilities, need
 from webhook.injector.proxy import is_group
 from webhook.injector.refusal import Refusal
 from webhook.injector.settings import CLOSE_WAIT
@@ -20,9 +23,10 @@ NOBODY = 65534
 
 
 class InitBuilder:
-    """Builds the container; absent under CNI, where the node's plug-in does its work."""
+    """Writes the container; absent under CNI, where the node's plug-in does its work."""
 
-    def __init__(self, facts: MeshFacts) -> None:
+    def __init__(self, facts: MeshFacts, defaults: Settings) -> None:
+        """`defaults` are the settings of a Pod without annotations."""
         self._facts = facts
         init, self._has = facts.init, facts.line.has
         self._in_proxy_image = self._has("rule/init-in-proxy-image")
@@ -33,37 +37,48 @@ class InitBuilder:
         self._resources = resources.from_values(own)
         if not self._in_proxy_image:
             need(init.image, "proxyInit.image")
+        # The proxy's where the values have them, else the init container's own.
+        self._given = capabilities(facts.proxy.capabilities) or capabilities(init.capabilities)
+        self._fragments = Fragments(self._parts(), defaults)
 
     def _ipv6(self) -> list[str]:
         return ["--ipv6=false"] if self._has("flag/--ipv6") and self._facts.values.disable_ipv6 else []
 
-    def build(self, settings: Settings, capabilities: JSON | None, service_account: JSON | None) -> JSON:
-        """The container for these settings; arguments as for the proxy. Raises `Refusal`."""
-        facts, s = self._facts, settings
-        container: JSON = {
-            "args": self._args(s),
-            "image": facts.image(s.proxy_image, s.proxy_version),
-            "imagePullPolicy": s.pull_policy or facts.pull_policy or None,
-            "name": NAME,
-            "resources": self._resources,
-            "securityContext": self._security_context(s, capabilities),
-            "terminationMessagePolicy": "FallbackToLogsOnError",
-            "volumeMounts": [*self._mounts, service_account] if service_account else self._mounts,
-        }
-        if self._in_proxy_image:
-            container["resources"] = resources.from_settings(s)
-        else:
-            container["image"] = f"{s.init_image}:{s.init_version}"
-            container["imagePullPolicy"] = s.init_pull_policy or facts.pull_policy or None
-        if self._has("field/init.command"):
-            container["command"] = ["/usr/lib/linkerd/linkerd2-proxy-init"]
-        return container
+    def text(self, settings: Settings) -> bytes:
+        """The container for these settings, as JSON. Raises `Refusal`."""
+        return self._fragments.text(settings)
 
-    def _args(self, s: Settings) -> list[str]:
-        init = self._facts.init
+    def _parts(self) -> list[Part]:
+        command = b',"command":["/usr/lib/linkerd/linkerd2-proxy-init"]' if self._has("field/init.command") else b""
+        return [
+            fixed(f'{{"name":"{NAME}","terminationMessagePolicy":"FallbackToLogsOnError"'.encode() + command),
+            fixed(b',"args":[' + orjson.dumps([*self._head, "--incoming-proxy-port"])[1:-1]),
+            items(self._ports_and_user),
+            items(self._ignored_inbound),
+            items(lambda s: ["--outbound-ports-to-ignore", s.skip_outbound_ports] if s.skip_outbound_ports else []),
+            items(self._close_wait),
+            items(self._others),
+            fixed(b"]"),
+            members(self._image),
+            members(lambda s: {"resources": self._resources_of(s)}),
+            members(lambda s: {"securityContext": self._security_context(s)}),
+            members(lambda s: {"volumeMounts": [*self._mounts, *self._facts.token_mount(s)]}),
+            fixed(b"}"),
+        ]
+
+    def _image(self, s: Settings) -> JSON:
+        if self._in_proxy_image:
+            return self._facts.proxy_image(s)
+        return {
+            "image": f"{s.init_image}:{s.init_version}",
+            "imagePullPolicy": s.init_pull_policy or self._facts.pull_policy or None,
+        }
+
+    def _resources_of(self, s: Settings) -> JSON | None:
+        return resources.from_settings(s) if self._in_proxy_image else self._resources
+
+    def _ports_and_user(self, s: Settings) -> list[str]:
         args = [
-            *self._head,
-            "--incoming-proxy-port",
             format_number(s.inbound_port),
             "--outgoing-proxy-port",
             format_number(s.outbound_port),
@@ -72,21 +87,28 @@ class InitBuilder:
         ]
         if is_group(s.gid) and self._has("flag/--proxy-gid"):
             args += ["--proxy-gid", format_number(s.gid)]
+        return args
+
+    def _ignored_inbound(self, s: Settings) -> list[str]:
         ignored = f"{format_number(s.control_port)},{format_number(s.admin_port)}"
         if s.skip_inbound_ports:
             ignored += f",{s.skip_inbound_ports}"
-        args += ["--inbound-ports-to-ignore", ignored]
-        if s.skip_outbound_ports:
-            args += ["--outbound-ports-to-ignore", s.skip_outbound_ports]
-        if s.close_wait_seconds:
-            if not init.run_as_root and self._has("rule/close-wait-needs-root"):
-                raise Refusal(
-                    "config.linkerd.io/close-wait-timeout (or proxyInit.closeWaitTimeoutSecs) needs "
-                    "proxyInit.runAsRoot: set that to true in the values, or remove the timeout",
-                    "close_wait_needs_root",
-                    annotation=CLOSE_WAIT,
-                )
-            args += ["--timeout-close-wait-secs", format_number(s.close_wait_seconds)]
+        return ["--inbound-ports-to-ignore", ignored]
+
+    def _close_wait(self, s: Settings) -> list[str]:
+        if not s.close_wait_seconds:
+            return []
+        if not self._facts.init.run_as_root and self._has("rule/close-wait-needs-root"):
+            raise Refusal(
+                f"{CLOSE_WAIT} (or proxyInit.closeWaitTimeoutSecs) needs proxyInit.runAsRoot: set that to true in the "
+                "values, or remove the timeout",
+                "close_wait_needs_root",
+                annotation=CLOSE_WAIT,
+            )
+        return ["--timeout-close-wait-secs", format_number(s.close_wait_seconds)]
+
+    def _others(self, s: Settings) -> list[str]:
+        init, args = self._facts.init, []
         for flag, value in (
             ("--log-format", init.log_format),
             ("--log-level", init.log_level),
@@ -96,7 +118,7 @@ class InitBuilder:
                 args += [flag, value]
         return args
 
-    def _security_context(self, s: Settings, capabilities: JSON | None) -> JSON:
+    def _security_context(self, s: Settings) -> JSON:
         init = self._facts.init
         privileged = bool(s.close_wait_seconds or init.privileged)
         root, escalates = init.run_as_root, privileged
@@ -104,7 +126,7 @@ class InitBuilder:
             root = escalates = bool(s.close_wait_seconds or init.run_as_root)
         context: JSON = {
             "allowPrivilegeEscalation": escalates,
-            "capabilities": self._capabilities(capabilities),
+            "capabilities": self._capabilities(s.capabilities or self._given),
             "privileged": privileged,
             "runAsNonRoot": not root,
             "runAsUser": 0 if root else _not_root(init.run_as_user),
@@ -116,10 +138,10 @@ class InitBuilder:
             context["seccompProfile"] = {"type": "RuntimeDefault"}
         return context
 
-    def _capabilities(self, capabilities: JSON | None) -> JSON:
+    def _capabilities(self, given: JSON | None) -> JSON:
         """The Pod's, but what the init program needs is never dropped."""
-        out: JSON = {"add": [*NEEDED, *(capabilities or {}).get("add", ())]}
-        drop = [name for name in (capabilities or {}).get("drop", ()) if name not in NEEDED]
+        out: JSON = {"add": [*NEEDED, *(given or {}).get("add", ())]}
+        drop = [name for name in (given or {}).get("drop", ()) if name not in NEEDED]
         if drop:
             out["drop"] = drop
         return out

@@ -53,7 +53,7 @@ class Injector:
         self._default_ports = frozenset((values.proxy.opaque_ports if values.proxy else "").split(","))
         self._resolver = Resolver(mesh)
         try:
-            self._assembly = Assembly(mesh)
+            self._assembly = Assembly(mesh, self._resolver.defaults)
         except Refusal as refusal:
             self.refusal = refusal
 
@@ -215,7 +215,7 @@ class Injector:
         if self._assembly is None:
             return None
         try:
-            self._assembly.operations(subject, resolved.settings, {}, {})
+            self._assembly.patch(subject, resolved.settings, {}, {})
         except Refusal as refusal:
             return refusal if refusal.code < 500 else None
         return None
@@ -288,7 +288,7 @@ class Injector:
             raise self.refusal or Refusal("the configuration can inject nothing", code=500)
         inherited = self._resolver.inherit(subject, namespace.annotations)
         resolved = self._resolve(subject, namespace, inherited)
-        operations = self._assembly.operations(
+        text = self._assembly.patch(
             subject,
             resolved.settings,
             self._annotations(resolved, inherited),
@@ -298,7 +298,7 @@ class Injector:
         if resolved.sources:
             audit["settings"] = "; ".join(f"{key}={value} ({at})" for key, (value, at) in resolved.sources.items())
         warnings = _texts(self._about_injected(subject, namespace, workload, resolved), subject)
-        return Injection(Patch(operations), tuple(warnings), audit, (told.INJECTED, *told.warned(warnings)))
+        return Injection(Patch.of(text), tuple(warnings), audit, (told.INJECTED, *told.warned(warnings)))
 
     def _resolve(self, subject: Subject, namespace: Namespace, inherited: dict[str, str]) -> Resolved:
         """The settings of a Pod that is injected. Its default opaque ports become part of what it inherits."""

@@ -56,18 +56,16 @@ class Memo:
 
     def get(self, key: Hashable | None) -> Injection | None:
         """What was kept under a key; None is no key."""
-        found = self._kept.get(key) if key is not None else None
-        if found is not None:
+        injection = self._kept.get(key) if key is not None else None
+        if injection is not None:
             self._kept.move_to_end(key)
-        return found
+        return injection
 
     def put(self, key: Hashable | None, injection: Injection) -> None:
         """Keep an injection, in place of the one that was not asked for the longest."""
-        text = injection.patch.base64
-        if key is None or len(text) > LARGEST:
+        if key is None or len(injection.patch.base64) > LARGEST:
             return
-        # The text alone: its operations are hundreds of objects.
-        self._kept[key] = Injection(Patch(base64=text), injection.warnings, injection.audit, injection.events)
+        self._kept[key] = injection
         if len(self._kept) > self._capacity:
             self._kept.popitem(last=False)
 

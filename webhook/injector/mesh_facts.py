@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeVar
 
+from webhook.injector.effective import Settings
 from webhook.injector.refusal import Refusal
 from webhook.mesh.config import Mesh
 from webhook.mesh.releases import Line
-from webhook.mesh.values import Identity, Ports, Proxy, ProxyInit, Resources, Values
+from webhook.mesh.values import Capabilities, Identity, Ports, Proxy, ProxyInit, Resources, Values
+from webhook.review import JSON
 
 T = TypeVar("T")
 
@@ -54,6 +56,22 @@ class MeshFacts:
             token_projection=identity.service_account_token_projection,
         )
 
+    def proxy_image(self, s: Settings) -> JSON:
+        """The fields of a container that name the proxy's image."""
+        return {
+            "image": self.image(s.proxy_image, s.proxy_version),
+            "imagePullPolicy": s.pull_policy or self.pull_policy or None,
+        }
+
+    def token_mount(self, s: Settings) -> list[JSON]:
+        """The mount of the service account: as the Pod's first container has it, else as the values have it."""
+        if s.service_account is not None:
+            return [s.service_account]
+        mount = self.proxy.sa_mount_path
+        if mount is None:
+            return []
+        return [{"mountPath": mount.mount_path, "name": mount.name, "readOnly": mount.read_only}]
+
     def image(self, name: str, version: str) -> str:
         """An image of the proxy's, with the mesh's version where none is set."""
         return f"{name}:{version or self.default_version}"
@@ -61,6 +79,11 @@ class MeshFacts:
     def proxy_resources(self) -> Resources:
         """The proxy's resources, where a part cannot do without."""
         return need(self.proxy.resources, "proxy.resources")
+
+
+def capabilities(given: Capabilities | None) -> JSON | None:
+    """Capabilities of the values, in the shape of `Settings.capabilities`."""
+    return None if given is None else {"add": list(given.add), "drop": list(given.drop)}
 
 
 def need(section: T | None, name: str) -> T:

@@ -7,7 +7,8 @@ from webhook.injector import resources
 from webhook.injector.effective import Settings
 from webhook.injector.environment import PROXY as NAME
 from webhook.injector.environment import Environment
-from webhook.injector.mesh_facts import MeshFacts, need
+from webhook.injector.fragments import Fragments, Part, fixed, members
+from webhook.injector.mesh_facts import MeshFacts, capabilities, need
 from webhook.review import JSON
 
 POD_INFO = "linkerd-podinfo"
@@ -21,58 +22,70 @@ def is_group(gid: int) -> bool:
 
 
 class ProxyBuilder:
-    """Builds the container. Whatever the settings of a Pod cannot change is built once, here."""
+    """Writes the container. Whatever the settings of a Pod cannot change is written once, here."""
 
-    def __init__(self, facts: MeshFacts) -> None:
+    def __init__(self, facts: MeshFacts, defaults: Settings) -> None:
+        """`defaults` are the settings of a Pod without annotations."""
         self._facts = facts
         self._line = facts.line
         self._environment = Environment(facts)
         self._mounts = _mounts(facts)
         self._security = _security(facts)
+        # What the values have, for Pods whose first container has none.
+        self._capabilities = capabilities(facts.proxy.capabilities)
         self._probes = _Probes(facts)
+        self._fragments = Fragments(self._parts(), defaults)
 
     @property
     def traces(self) -> bool:
         """Whether the proxy reports traces, and so reads the Pod's labels from a volume."""
         return self._environment.trace is not None
 
-    def build(self, settings: Settings, capabilities: JSON | None, service_account: JSON | None) -> JSON:
-        """The container for these settings. `capabilities` are the first container's, `service_account` its mount.
+    def text(self, settings: Settings) -> bytes:
+        """The container for these settings, as JSON. Raises `Refusal`."""
+        return self._fragments.text(settings)
 
-        Raises `Refusal`.
-        """
-        facts, s = self._facts, settings
-        container: JSON = {
-            "env": self._environment.build(s),
-            "image": facts.image(s.proxy_image, s.proxy_version),
-            "imagePullPolicy": s.pull_policy or facts.pull_policy or None,
-            "name": NAME,
+    def _parts(self) -> list[Part]:
+        parts = [
+            fixed(b'{"env":['),
+            *self._environment.parts(),
+            fixed(f'],"name":"{NAME}","terminationMessagePolicy":"FallbackToLogsOnError"'.encode()),
+            members(self._facts.proxy_image),
+            members(self._ports),
+            members(lambda s: {"securityContext": self._security_context(s)}),
+            members(lambda s: {"volumeMounts": [*self._mounts, *self._facts.token_mount(s)]}),
+            members(self._probes.build),
+            members(self._life),
+            fixed(b"}"),
+        ]
+        if self._facts.proxy.resources is not None:
+            parts.insert(-1, members(lambda s: {"resources": resources.from_settings(s)}))
+        return parts
+
+    def _ports(self, s: Settings) -> JSON:
+        return {
             "ports": [
                 {"containerPort": s.inbound_port, "name": NAME},
                 {"containerPort": s.admin_port, "name": "linkerd-admin"},
-            ],
-            "securityContext": self._security_context(s, capabilities),
-            "terminationMessagePolicy": "FallbackToLogsOnError",
-            "volumeMounts": [*self._mounts, service_account] if service_account else self._mounts,
+            ]
         }
-        self._probes.add(container, s)
-        if facts.proxy.resources is not None:
-            container["resources"] = resources.from_settings(s)
-        if s.native_sidecar:
-            container["restartPolicy"] = "Always"
-        elif lifecycle := self._lifecycle(s):
-            container["lifecycle"] = lifecycle
-        return container
 
-    def _security_context(self, s: Settings, capabilities: JSON | None) -> JSON:
+    def _life(self, s: Settings) -> JSON:
+        if s.native_sidecar:
+            return {"restartPolicy": "Always"}
+        lifecycle = self._lifecycle(s)
+        return {"lifecycle": lifecycle} if lifecycle else {}
+
+    def _security_context(self, s: Settings) -> JSON:
         if self._facts.proxy.security_context:
             return self._facts.proxy.security_context
         context = self._security.copy()
         context["runAsUser"] = format_field(s.uid)
         if is_group(s.gid) and self._line.has("field/proxy.runAsGroup"):
             context["runAsGroup"] = format_field(s.gid)
-        if capabilities is not None:
-            context["capabilities"] = {key: value for key, value in capabilities.items() if value} or None
+        given = s.capabilities or self._capabilities
+        if given is not None:
+            context["capabilities"] = {key: value for key, value in given.items() if value} or None
         return context
 
     def _lifecycle(self, s: Settings) -> JSON:
@@ -124,16 +137,19 @@ class _Probes:
         else:
             self._live, self._ready = {"initialDelaySeconds": 10}, {"initialDelaySeconds": 2}
 
-    def add(self, container: JSON, s: Settings) -> None:
-        """Put the probes into the container."""
+    def build(self, s: Settings) -> JSON:
+        """The container's fields that hold the probes."""
         ready = {"path": "/ready", "port": s.admin_port}
-        container["livenessProbe"] = {"httpGet": {"path": "/live", "port": s.admin_port}, **self._live}
-        container["readinessProbe"] = {"httpGet": ready, **self._ready}
+        probes: JSON = {
+            "livenessProbe": {"httpGet": {"path": "/live", "port": s.admin_port}, **self._live},
+            "readinessProbe": {"httpGet": ready, **self._ready},
+        }
         if s.native_sidecar and s.await_proxy:
             startup = need(self._startup, "proxy.startupProbe")
-            container["startupProbe"] = {
+            probes["startupProbe"] = {
                 "httpGet": ready,
                 "initialDelaySeconds": startup.initial_delay_seconds,
                 "periodSeconds": startup.period_seconds,
                 "failureThreshold": startup.failure_threshold,
             }
+        return probes

@@ -6,8 +6,11 @@ but be there.
 
 from __future__ import annotations
 
+import orjson
+
 from webhook.injector import resources
 from webhook.injector.effective import Settings
+from webhook.injector.fragments import Fragments, Part, fixed, members
 from webhook.injector.init import NOBODY
 from webhook.injector.mesh_facts import MeshFacts, need
 from webhook.mesh.values import NetworkValidator
@@ -18,9 +21,10 @@ NOOP = "noop"
 
 
 class ValidatorBuilder:
-    """Builds the container."""
+    """Writes the container."""
 
-    def __init__(self, facts: MeshFacts) -> None:
+    def __init__(self, facts: MeshFacts, defaults: Settings) -> None:
+        """`defaults` are the settings of a Pod without annotations."""
         self._facts = facts
         self._checks = facts.line.has("rule/network-validator")
         if self._checks:
@@ -28,21 +32,22 @@ class ValidatorBuilder:
             facts.proxy_resources()
             self._args = _args(validator, ipv6=not facts.values.disable_ipv6)
             self._security = validator.security_context or _DEFAULT_SECURITY
+        self._fragments = Fragments(self._parts(), defaults)
 
-    def build(self, settings: Settings, _capabilities: JSON | None, _service_account: JSON | None) -> JSON:
-        """The container for these settings; arguments as for the init container in whose place it is."""
+    def text(self, settings: Settings) -> bytes:
+        """The container for these settings, as JSON."""
+        return self._fragments.text(settings)
+
+    def _parts(self) -> list[Part]:
         if not self._checks:
-            return _NOOP
-        facts, s = self._facts, settings
-        return {
-            "name": NAME,
-            "image": facts.image(s.proxy_image, s.proxy_version),
-            "imagePullPolicy": s.pull_policy or facts.pull_policy or None,
-            "resources": resources.from_settings(s),
-            "securityContext": self._security,
-            "command": ["/usr/lib/linkerd/linkerd2-network-validator"],
-            "args": self._args,
-        }
+            return [fixed(orjson.dumps(_NOOP))]
+        return [
+            fixed(f'{{"name":"{NAME}","command":["/usr/lib/linkerd/linkerd2-network-validator"]'.encode()),
+            members(self._facts.proxy_image),
+            members(lambda s: {"resources": resources.from_settings(s)}),
+            members(lambda _: {"securityContext": self._security, "args": self._args}),
+            fixed(b"}"),
+        ]
 
 
 _DEFAULT_SECURITY: JSON = {

@@ -6,6 +6,7 @@ from copy import deepcopy
 from typing import Any
 
 import jsonpatch
+import orjson
 import pytest
 
 from tests.unit.injector.builders import (
@@ -27,6 +28,14 @@ from webhook.review import JSON
 
 WORKLOADS = ["Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "ReplicationController"]
 ADDED_LABELS = {"linkerd.io/control-plane-ns": "linkerd", "linkerd.io/workload-ns": "shop"}
+
+
+ITEMS = [b'{"a":1}', b'{"b":2}']
+
+
+def parsed(operations: list[bytes]) -> list[JSON]:
+    """Operations that are text, as objects."""
+    return [orjson.loads(operation) for operation in operations]
 
 
 def workload(kind: str, template: Any, **metadata: Any) -> JSON:
@@ -54,6 +63,9 @@ class TestOperations:
     )
     def test_a_key_is_escaped_for_its_pointer(self, key: str, pointer: str) -> None:
         assert patch.escape(key) == pointer
+        operations = patch.add_entries("/m", {"x": ""}, {key: 'v"'})
+        assert parsed(patch.add_entries_text("/m", {"x": ""}, {key: 'v"'})) == operations
+        assert parsed(patch.add_entries_text("/m", None, {key: 'v"'})) == patch.add_entries("/m", None, {key: 'v"'})
         assert jsonpatch.apply_patch({"m": {"x": ""}}, patch.add_entries("/m", {"x": ""}, {key: "v"}))["m"][key] == "v"
 
     @pytest.mark.parametrize("present", [None, {}])
@@ -71,15 +83,15 @@ class TestOperations:
     @pytest.mark.parametrize("present", [None, []])
     def test_where_there_is_no_list_one_is_added_whole(self, present: Any) -> None:
         whole = [{"op": "add", "path": "/l", "value": [{"a": 1}, {"b": 2}]}]
-        assert patch.append_items("/l", present, [{"a": 1}, {"b": 2}]) == whole
-        assert patch.prepend_items("/l", present, [{"a": 1}, {"b": 2}]) == whole
+        assert parsed(patch.append_items("/l", present, ITEMS)) == whole
+        assert parsed(patch.prepend_items("/l", present, ITEMS)) == whole
 
     def test_items_go_behind_those_of_a_list(self) -> None:
-        operations = patch.append_items("/l", [0], [{"a": 1}, {"b": 2}])
+        operations = parsed(patch.append_items("/l", [0], ITEMS))
         assert jsonpatch.apply_patch({"l": [0]}, operations) == {"l": [0, {"a": 1}, {"b": 2}]}
 
     def test_items_go_before_those_of_a_list_in_their_order(self) -> None:
-        operations = patch.prepend_items("/l", [0], [{"a": 1}, {"b": 2}])
+        operations = parsed(patch.prepend_items("/l", [0], ITEMS))
         assert jsonpatch.apply_patch({"l": [0]}, operations) == {"l": [{"a": 1}, {"b": 2}, 0]}
 
     def test_nothing_to_add_is_no_operation(self) -> None:
