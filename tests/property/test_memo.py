@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import orjson
@@ -13,7 +14,7 @@ from tests.unit.injector.builders import EDGE, LINES, SERVICE_ACCOUNT, answer_to
 from webhook.injector.inject import Injector
 from webhook.injector.memo import Injection, Memo
 from webhook.kube.objects import Namespace
-from webhook.review import Patch, parse, render
+from webhook.review import parse, render
 
 # Few values each, so that Pods agree in all that a key has, and differ in one thing only.
 ANNOTATIONS = st.fixed_dictionaries(
@@ -232,7 +233,7 @@ def test_a_pod_in_a_namespace_with_another_label_is_not_answered_with_the_others
 
 def test_memory_is_bounded_and_keeps_what_was_asked_for_last() -> None:
     memo = Memo(capacity=2)
-    injections = [Injection(Patch([{"op": "add", "path": "/a", "value": n}]), (), {}) for n in range(3)]
+    injections = [Injection(b"%d" % n, (), {}) for n in range(3)]
     memo.put("a", injections[0])
     memo.put("b", injections[1])
     assert memo.get("a") == injections[0]
@@ -244,7 +245,7 @@ def test_memory_is_bounded_and_keeps_what_was_asked_for_last() -> None:
 
 def test_a_very_large_injection_is_not_kept() -> None:
     memo = Memo()
-    memo.put("a", Injection(Patch([{"op": "add", "path": "/a", "value": "x" * 100_000}]), (), {}))
+    memo.put("a", Injection(b"x" * 100_000, (), {}))
     assert memo.get("a") is None
 
 
@@ -256,3 +257,17 @@ def test_pods_that_differ_in_nothing_that_counts_share_one_patch() -> None:
     first, second = (answer(using, pod, {"linkerd.io/inject": "enabled"}, "shop", None) for pod in pods)
     assert first == second
     assert b'"patch"' in first
+
+
+def test_pods_whose_tokens_volumes_have_different_names_share_what_was_worked_out() -> None:
+    using = Injector(mesh())
+    answers = []
+    for name in ("kube-api-access-aaaaa", 'kube-api-access-"\0'):
+        mount = {"name": name, "mountPath": SERVICE_ACCOUNT, "readOnly": True}
+        pod = changed(container={"volumeMounts": [mount]})
+        answers.append(answer(using, pod, {"linkerd.io/inject": "enabled"}, "shop", None))
+        assert answers[-1] == answer(Injector(using.mesh), pod, {"linkerd.io/inject": "enabled"}, "shop", None)
+        patch = orjson.loads(base64.b64decode(orjson.loads(answers[-1])["response"]["patch"]))
+        containers = [value for operation in patch for value in operation["value"] if "volumeMounts" in value]
+        assert [container["volumeMounts"][-1] for container in containers] == [mount] * 2
+    assert len(using._memo._kept) == 1

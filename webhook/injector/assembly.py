@@ -14,6 +14,24 @@ from webhook.injector.refusal import Refusal
 from webhook.injector.subject import Subject
 from webhook.injector.validator import ValidatorBuilder
 from webhook.mesh.config import Mesh
+from webhook.review import JSON
+
+# Stands for the mount of the service account in the text of a patch: no other object there has such a key, and in a
+# string its quotes would be escaped.
+_PLACEHOLDER: JSON = {"\0": 0}
+_PLACEHOLDER_TEXT = orjson.dumps(_PLACEHOLDER)
+
+
+def with_mount(text: bytes, subject: Subject) -> bytes:
+    """The patch for this Pod, of the text that Pods have in common which differ in the mount of their service account.
+
+    The API server gives the volume of the token another name in every Pod (`kube-api-access-` and five letters).
+    """
+    mount = subject.service_account_mount
+    if mount is None:
+        return text
+    own = {"mountPath": mount.mount_path, "name": mount.name, "readOnly": bool(mount.read_only)}
+    return text.replace(_PLACEHOLDER_TEXT, orjson.dumps(own))
 
 
 class Assembly:
@@ -31,7 +49,7 @@ class Assembly:
         self._volumes = [orjson.dumps(volume) for volume in built]
 
     def patch(self, subject: Subject, settings: Settings, annotations: dict[str, str], labels: dict[str, str]) -> bytes:
-        """The patch for a Pod (template) that gets these settings, annotations and labels, as JSON.
+        """The patch for a Pod (template) that gets these settings, annotations and labels, as JSON for `with_mount`.
 
         What the settings take over from the Pod's first container is filled in here. Raises `Refusal`.
         """
@@ -81,8 +99,4 @@ def _take_over(settings: Settings, subject: Subject) -> None:
         settings.capabilities = {"add": given.add or [], "drop": given.drop or []}
     mount = subject.service_account_mount
     if mount is not None:
-        settings.service_account = {
-            "mountPath": mount.mount_path,
-            "name": mount.name,
-            "readOnly": bool(mount.read_only),
-        }
+        settings.service_account = _PLACEHOLDER

@@ -11,7 +11,7 @@ from webhook.findings.silence import silenced
 from webhook.injector import decision, memo, patch, ports, resources, told
 from webhook.injector.advice import keys, pods, rules, starting
 from webhook.injector.advice.facts import Facts
-from webhook.injector.assembly import Assembly
+from webhook.injector.assembly import Assembly, with_mount
 from webhook.injector.decision import Decision
 from webhook.injector.memo import Injection, Memo
 from webhook.injector.plan import Plan, settings_of
@@ -269,7 +269,7 @@ class Injector:
             injection = self._work_out(subject, namespace, workload, verdict)
             self._memo.put(key, injection)
         return Answer(
-            patch=injection.patch,
+            patch=Patch.of(with_mount(injection.text, subject)),
             decision="injected",
             message=told.INJECTED.message,
             warnings=list(injection.warnings),
@@ -298,7 +298,7 @@ class Injector:
         if resolved.sources:
             audit["settings"] = "; ".join(f"{key}={value} ({at})" for key, (value, at) in resolved.sources.items())
         warnings = _texts(self._about_injected(subject, namespace, workload, resolved), subject)
-        return Injection(Patch.of(text), tuple(warnings), audit, (told.INJECTED, *told.warned(warnings)))
+        return Injection(text, tuple(warnings), audit, (told.INJECTED, *told.warned(warnings)))
 
     def _resolve(self, subject: Subject, namespace: Namespace, inherited: dict[str, str]) -> Resolved:
         """The settings of a Pod that is injected. Its default opaque ports become part of what it inherits."""

@@ -24,7 +24,7 @@ from webhook.injector.pod import Container
 from webhook.injector.settings import TRACE_ATTRIBUTE, TRACE_NAMES
 from webhook.injector.subject import Subject
 from webhook.kube.objects import Namespace
-from webhook.review import Event, Patch
+from webhook.review import Event
 
 # Annotations that can have a part in an injection, or in what is said about it.
 COUNTING = (*keys.OURS, TRACE_ATTRIBUTE, SILENCE)
@@ -38,10 +38,10 @@ LARGEST = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Injection:
-    """What a Pod is answered with: the patch, warnings, audit annotations; and what its workload is told. Never changed
-    once it is made."""
+    """What a Pod is answered with: the patch's text (for `assembly.with_mount`), warnings, audit annotations; and what
+    its workload is told. Never changed once it is made."""
 
-    patch: Patch
+    text: bytes
     warnings: tuple[str, ...]
     audit: Mapping[str, str]
     events: tuple[Event, ...] = ()
@@ -63,7 +63,7 @@ class Memo:
 
     def put(self, key: Hashable | None, injection: Injection) -> None:
         """Keep an injection, in place of the one that was not asked for the longest."""
-        if key is None or len(injection.patch.base64) > LARGEST:
+        if key is None or len(injection.text) > LARGEST:
             return
         self._kept[key] = injection
         if len(self._kept) > self._capacity:
@@ -126,9 +126,9 @@ def _of_container(container: Container) -> tuple[Any, ...]:
 
 def _first_container(subject: Subject, first: Container) -> tuple[Any, ...]:
     """What the injected containers take over from the first one."""
-    mount = subject.service_account_mount
     given = first.security_context.capabilities if first.security_context is not None else None
     return (
-        (mount.name, mount.mount_path, mount.read_only) if mount is not None else None,
+        # Which one is filled in for each Pod.
+        subject.service_account_mount is not None,
         (given.add or (), given.drop or ()) if given is not None else None,
     )
