@@ -147,9 +147,9 @@ def compare_work(paths: list[str], pairs: int) -> None:
     judge = judge_for(newest)
 
     def ours() -> None:
-        found = check(paths, newest, OfflineCatalog, judge, lambda *_: [])
-        if found.found:
-            raise SystemExit(f"{found.found[0]}")
+        reported = check(paths, newest, OfflineCatalog, judge, lambda *_: [])
+        if reported.findings:
+            raise SystemExit(f"{reported.findings[0]}")
 
     def floor() -> None:
         for path in paths:

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from tests.unit.policy.builders import BOTH, EDGE, NOTHING_KNOWN, SERVER, SERVICE, STABLE, Servers
 from webhook.findings.finding import RULES, Finding, Severity
 from webhook.mesh.releases import Line
+from webhook.policy.objectreferences import GATEWAY, POLICY
 from webhook.policy.regex.judge import judge_for
-from webhook.policy.registry import KINDS, Kind, check, find
-from webhook.policy.targets import GATEWAY, POLICY
+from webhook.policy.registry import KINDS, CheckedKind, check, find
 from webhook.review import AdmissionRequest, GroupVersionKind, render
 from webhook.webhooks.validators import POLICY_VALIDATOR, Validator
 
@@ -173,7 +173,7 @@ NUMBERS = st.sampled_from([0, 1, -1, 80, 80.0, 0.5, 301, 65535, 65536, 2**31, 2*
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp"]), max_size=6)
 
 
-def anything(kind: Kind) -> st.SearchStrategy[Any]:
+def anything(kind: CheckedKind) -> st.SearchStrategy[Any]:
     """Any JSON, with the fields and the values of a kind in it more often than not."""
     known = sorted(words(GOOD[kind.group, kind.kind]))
     texts = st.sampled_from([*known, *VALUES]) | TEXT
@@ -193,7 +193,7 @@ def places(value: Any) -> list[tuple[Any, Any]]:
 
 
 @st.composite
-def changed(draw: st.DrawFn, kind: Kind, junk: st.SearchStrategy[Any]) -> Any:
+def changed(draw: st.DrawFn, kind: CheckedKind, junk: st.SearchStrategy[Any]) -> Any:
     """A good spec with a few values replaced or taken away, and fields put beside others."""
     spec = copy.deepcopy(GOOD[kind.group, kind.kind])
     for _ in range(draw(st.integers(0, 3))):
@@ -213,7 +213,7 @@ def changed(draw: st.DrawFn, kind: Kind, junk: st.SearchStrategy[Any]) -> Any:
     return spec
 
 
-def bodies(kind: Kind) -> st.SearchStrategy[JSON]:
+def bodies(kind: CheckedKind) -> st.SearchStrategy[JSON]:
     """Objects with anything for their spec, now and then in an old version or with annotations of no sense."""
     junk = anything(kind)
     spec = changed(kind, junk) | junk
@@ -248,7 +248,7 @@ CASES = [
 CATALOG = Servers(other={"podSelector": {}, "port": 80}, subject={"podSelector": {}, "port": "http"})
 
 
-def said(kind: Kind, line: Line, body: Any) -> list[Finding]:
+def said(kind: CheckedKind, line: Line, body: Any) -> list[Finding]:
     return check(kind.group, kind.kind, body, line=line, catalog=CATALOG, judge=judge_for(line))
 
 
@@ -265,7 +265,7 @@ def leads_somewhere(body: Any, path: tuple[str | int, ...]) -> bool:
     return isinstance(body, dict | list)
 
 
-def ask(kind: Kind, line: Line, body: Any) -> JSON:
+def ask(kind: CheckedKind, line: Line, body: Any) -> JSON:
     """The webhook's response."""
     about = GroupVersionKind(kind.group, kind.versions[-1], kind.kind)
     request = AdmissionRequest("uid", "admission.k8s.io/v1", about, about, "shop", "subject", "CREATE", body)
@@ -283,7 +283,7 @@ def reordered(value: Any, by: random.Random) -> Any:
 
 
 @pytest.mark.parametrize(("kind", "line"), CASES)
-def test_the_objects_that_others_are_made_of_are_in_order(kind: Kind, line: Line) -> None:
+def test_the_objects_that_others_are_made_of_are_in_order(kind: CheckedKind, line: Line) -> None:
     spec = copy.deepcopy(GOOD[kind.group, kind.kind])
     if line is STABLE and kind.kind == "HTTPRoute":
         spec["parentRefs"] = [SERVER]
@@ -296,7 +296,7 @@ def test_the_objects_that_others_are_made_of_are_in_order(kind: Kind, line: Line
 
 
 @pytest.mark.parametrize(("kind", "line"), CASES)
-def test_anything_gets_well_formed_findings_and_a_well_formed_answer(kind: Kind, line: Line) -> None:
+def test_anything_gets_well_formed_findings_and_a_well_formed_answer(kind: CheckedKind, line: Line) -> None:
     @BOUNDED
     @given(bodies(kind))
     def holds(body: JSON) -> None:
@@ -323,7 +323,7 @@ def test_anything_gets_well_formed_findings_and_a_well_formed_answer(kind: Kind,
 
 
 @pytest.mark.parametrize(("kind", "line"), CASES)
-def test_the_order_of_fields_changes_nothing(kind: Kind, line: Line) -> None:
+def test_the_order_of_fields_changes_nothing(kind: CheckedKind, line: Line) -> None:
     @BOUNDED
     @given(bodies(kind), st.integers(0, 1000))
     def holds(body: JSON, seed: int) -> None:

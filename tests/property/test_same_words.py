@@ -192,7 +192,7 @@ def by_validate(body: Any, namespace: Namespace | None) -> list[str]:
         file = Path(folder) / "a.json"
         file.write_text(json.dumps(manifest))
         result = check([str(file)], USING.mesh.line, OfflineCatalog, str, lint, lambda _: namespace)
-    assert sorted(each.message for each in result.found) == sorted(each.message for each in said)
+    assert sorted(each.message for each in result.findings) == sorted(each.message for each in said)
     return [each.warning for each in said]
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webhook.findings.finding import Severity
-from webhook.policy import balancer, kinds, portnames, service
+from webhook.policy import circuitbreaking, portnames, service, unknownkinds
 from webhook.policy.identities import what_is_missing
 from webhook.policy.selectors import selects
 
@@ -19,7 +19,7 @@ ANYTHING = st.recursive(
 )
 KEYS = st.sampled_from(
     [
-        *balancer._READERS,
+        *circuitbreaking._CHECKS,
         "balancer.linkerd.io/x",
         "config.linkerd.io/opaque-ports",
         "retry.linkerd.io/limit",
@@ -52,8 +52,8 @@ def test_a_service_that_makes_no_sense_is_passed_over(body: Any) -> None:
 
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_any_type_is_judged(api_version: str, kind: str) -> None:
-    kinds.check(api_version, kind)
-    kinds.check(f"policy.linkerd.io/{api_version}", kind)
+    unknownkinds.check(api_version, kind)
+    unknownkinds.check(f"policy.linkerd.io/{api_version}", kind)
 
 
 @given(st.text(max_size=20))

@@ -100,7 +100,7 @@ def _check(paths: tuple[str, ...], line: Line, lint: Lint, kubeconfig: str | Non
     judge = judge_for(line)
     if kubeconfig is None:
         return check(paths, line, OfflineCatalog, judge, lint, cluster_domain=cluster_domain)
-    from webhook.lint.live import Unreachable, with_cluster
+    from webhook.lint.live import ClusterUnreachable, with_cluster
 
     try:
         return with_cluster(
@@ -116,7 +116,7 @@ def _check(paths: tuple[str, ...], line: Line, lint: Lint, kubeconfig: str | Non
             ),
             print_message,
         )
-    except Unreachable as error:
+    except ClusterUnreachable as error:
         raise CommandError(str(error)) from None
 
 

@@ -14,7 +14,7 @@ from webhook.kube.objects import Namespace, namespace_of
 from webhook.manifest import files, positions
 from webhook.manifest.files import Problem
 from webhook.manifest.positions import Located
-from webhook.policy import kinds, registry
+from webhook.policy import registry, unknownkinds
 
 if TYPE_CHECKING:
     from webhook.cluster.interface import Catalog
@@ -33,7 +33,7 @@ Lint = Callable[[str, Any, Path, Namespace | None], list[Finding]]
 Namespace (None where it is not known)."""
 
 
-class Identity(NamedTuple):
+class ObjectIdentity(NamedTuple):
     """Which object it is; what it does not say is empty."""
 
     api_version: str
@@ -56,7 +56,7 @@ class Reported(NamedTuple):
     severity: Severity
     field: str
     message: str
-    object: Identity | None
+    object: ObjectIdentity | None
 
     @property
     def is_error(self) -> bool:
@@ -72,32 +72,32 @@ class Reported(NamedTuple):
 class Result(NamedTuple):
     """All that was found, by file and place, and how many objects were checked and passed over."""
 
-    found: list[Reported]
+    findings: list[Reported]
     checked: int
     passed_over: int
 
     @property
     def errors(self) -> int:
         """How many errors there are in what could be read."""
-        return sum(each.is_error and each.rule is not UNREADABLE for each in self.found)
+        return sum(reported.is_error and reported.rule is not UNREADABLE for reported in self.findings)
 
     @property
     def warnings(self) -> int:
         """How many warnings there are."""
-        return sum(not each.is_error for each in self.found)
+        return sum(not reported.is_error for reported in self.findings)
 
     @property
     def unreadable(self) -> int:
         """How many files and documents could not be read."""
-        return sum(each.rule is UNREADABLE for each in self.found)
+        return sum(reported.rule is UNREADABLE for reported in self.findings)
 
 
-class Object(NamedTuple):
+class ManifestObject(NamedTuple):
     """An object, and its place in a document."""
 
     document: Located
     at: Path
-    identity: Identity
+    identity: ObjectIdentity
     group: str
     body: dict[str, Any]
 
@@ -114,7 +114,7 @@ class Object(NamedTuple):
     @property
     def misspelt(self) -> Finding | None:
         """What is to say about a type that is almost one of Linkerd's."""
-        return kinds.check(self.identity.api_version, self.identity.kind)
+        return unknownkinds.check(self.identity.api_version, self.identity.kind)
 
 
 def check(
@@ -130,41 +130,41 @@ def check(
     among them, None for those that it does not know. `cluster_domain` is what the names of Services end in, empty where
     that is not known."""
     order: dict[str, int] = {}
-    found: list[Reported] = []
-    objects: list[Object] = []
+    findings: list[Reported] = []
+    objects: list[ManifestObject] = []
     others: list[Any] = []
     passed_over = 0
-    for file in _files(paths, found):
+    for file in _files(paths, findings):
         order.setdefault(file, len(order))
         for document in positions.read(file):
             if isinstance(document, Problem):
-                found.append(_unreadable(document))
+                findings.append(_unreadable(document))
                 continue
-            if problem := _no_object(document):
-                found.append(_unreadable(problem))
+            if problem := _why_not_an_object(document):
+                findings.append(_unreadable(problem))
                 continue
-            for each in unfold(document):
-                if isinstance(each, Object) and (each.is_policy or each.template or each.misspelt):
-                    objects.append(each)
+            for entry in unfold(document):
+                if isinstance(entry, ManifestObject) and (entry.is_policy or entry.template or entry.misspelt):
+                    objects.append(entry)
                 else:
                     passed_over += 1
-                    others.append(each.body if isinstance(each, Object) else each)
-    known = catalog([*(each.body for each in objects), *others])
+                    others.append(entry.body if isinstance(entry, ManifestObject) else entry)
+    known = catalog([*(entry.body for entry in objects), *others])
     judged = partial(registry.check, line=line, catalog=known, judge=judge, cluster_domain=cluster_domain)
     namespaces = _namespaces(objects)
-    for each in objects:
-        name = each.identity.namespace or "default"
+    for entry in objects:
+        name = entry.identity.namespace or "default"
         namespace = namespaces.get(name) or there(name)
-        found += _report(each, _findings(each, judged, lint, namespace))
-    found.sort(key=lambda one: (order.get(one.file, -1), one.line, one.column))
-    return Result(found, len(objects), passed_over)
+        findings += _report(entry, _findings(entry, judged, lint, namespace))
+    findings.sort(key=lambda one: (order.get(one.file, -1), one.line, one.column))
+    return Result(findings, len(objects), passed_over)
 
 
-def _files(paths: Iterable[str], found: list[Reported]) -> Iterator[str]:
+def _files(paths: Iterable[str], findings: list[Reported]) -> Iterator[str]:
     """Each file once, in the order in which they were given."""
     problems: list[Problem] = []
     yield from dict.fromkeys(file for path in paths for file in files.expand(path, problems))
-    found += map(_unreadable, problems)
+    findings += map(_unreadable, problems)
 
 
 def _unreadable(problem: Problem) -> Reported:
@@ -172,7 +172,7 @@ def _unreadable(problem: Problem) -> Reported:
     return Reported(problem.file, problem.line, column, UNREADABLE, Severity.ERROR, "", problem.message, None)
 
 
-def _no_object(document: Located) -> Problem | None:
+def _why_not_an_object(document: Located) -> Problem | None:
     """Why a document that is not an object is a mistake; None where it may be there for something else."""
     body = document.body
     if isinstance(body, dict):
@@ -186,12 +186,12 @@ def _no_object(document: Located) -> Problem | None:
     return None
 
 
-def unfold(document: Located) -> Iterator[Object | Any]:
+def unfold(document: Located) -> Iterator[ManifestObject | Any]:
     """The objects of a document, those in Lists each for itself; what is no object at all comes as it is."""
     yield from _unfold(document, (), document.body)
 
 
-def _unfold(document: Located, at: Path, body: Any) -> Iterator[Object | Any]:
+def _unfold(document: Located, at: Path, body: Any) -> Iterator[ManifestObject | Any]:
     version = body.get("apiVersion") if isinstance(body, dict) else None
     kind = body.get("kind") if isinstance(body, dict) else None
     if not isinstance(kind, str) or not isinstance(version, str):
@@ -206,8 +206,8 @@ def _unfold(document: Located, at: Path, body: Any) -> Iterator[Object | Any]:
     name, namespace = (metadata.get("name"), metadata.get("namespace")) if isinstance(metadata, dict) else ("", "")
     if isinstance(metadata, dict) and not name:
         name = metadata.get("generateName")
-    identity = Identity(version, kind, _text(namespace), _text(name))
-    yield Object(document, at, identity, version.rpartition("/")[0], body)
+    identity = ObjectIdentity(version, kind, _text(namespace), _text(name))
+    yield ManifestObject(document, at, identity, version.rpartition("/")[0], body)
 
 
 def _item(item: Any, version: str, kind: str) -> Any:
@@ -221,38 +221,46 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _namespaces(objects: Iterable[Object]) -> dict[str, Namespace]:
+def _namespaces(objects: Iterable[ManifestObject]) -> dict[str, Namespace]:
     """The Namespaces that were given, by name."""
-    found = (namespace_of(each.body) for each in objects if (each.group, each.identity.kind) == ("", "Namespace"))
-    return {each.name: each for each in found if each is not None}
+    given = (
+        namespace_of(namespace.body)
+        for namespace in objects
+        if (namespace.group, namespace.identity.kind) == ("", "Namespace")
+    )
+    return {namespace.name: namespace for namespace in given if namespace is not None}
 
 
 def _findings(
-    each: Object, judged: Callable[[str, str, Any], list[Finding]], lint: Lint, namespace: Namespace | None
+    checked: ManifestObject, judged: Callable[[str, str, Any], list[Finding]], lint: Lint, namespace: Namespace | None
 ) -> list[Finding]:
     """What there is to say about one object; `judged` says it of policies."""
-    kind = each.identity.kind
-    found = [
-        DUPLICATE_KEY.at(path[len(each.at) :], f'"{path[-1]}" is there more than once, and the last counts: keep one')
-        for path in each.document.doubles(each.at)
+    kind = checked.identity.kind
+    findings = [
+        DUPLICATE_KEY.at(
+            path[len(checked.at) :], f'"{path[-1]}" is there more than once, and the last counts: keep one'
+        )
+        for path in checked.document.doubles(checked.at)
     ]
-    if each.misspelt:
-        found += silenced([each.misspelt], _annotations(each.body))
-    if each.is_policy:
-        return found + judged(each.group, kind, each.body)
-    template = each.template
-    if template is not None and advice.is_concerned(each.body, template.path, namespace):
-        found += lint(template.kind, each.body, template.path, namespace)
-    return found
+    if checked.misspelt:
+        findings += silenced([checked.misspelt], _annotations(checked.body))
+    if checked.is_policy:
+        return findings + judged(checked.group, kind, checked.body)
+    template = checked.template
+    if template is not None and advice.is_concerned(checked.body, template.path, namespace):
+        findings += lint(template.kind, checked.body, template.path, namespace)
+    return findings
 
 
 def _annotations(body: Any) -> dict[str, Any]:
     metadata = body.get("metadata")
-    found = metadata.get("annotations") if isinstance(metadata, dict) else None
-    return found if isinstance(found, dict) else {}
+    annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
+    return annotations if isinstance(annotations, dict) else {}
 
 
-def _report(each: Object, findings: list[Finding]) -> Iterator[Reported]:
+def _report(checked: ManifestObject, findings: list[Finding]) -> Iterator[Reported]:
     for rule, path, message, severity, _ in findings:
-        line, column = each.document.position((*each.at, *path))
-        yield Reported(each.document.file, line, column, rule, severity, render_path(path), message, each.identity)
+        line, column = checked.document.position((*checked.at, *path))
+        yield Reported(
+            checked.document.file, line, column, rule, severity, render_path(path), message, checked.identity
+        )

@@ -22,17 +22,17 @@ T = TypeVar("T")
 # Seconds for the cluster to tell all that it has, and for kinds to show up that it need not have.
 WAIT = 15.0
 GRACE = 2.0
-_LOOK = 0.05
+_POLL = 0.05
 
 
-class There(NamedTuple):
+class ClusterView(NamedTuple):
     """What a cluster knows. `over` makes of the catalog of what was given the one with the cluster under it."""
 
     over: Callable[[Catalog], Catalog]
     namespace: Callable[[str], Namespace | None]
 
 
-class Unreachable(Exception):
+class ClusterUnreachable(Exception):
     """The cluster of the kubeconfig cannot be asked."""
 
 
@@ -73,8 +73,8 @@ class Overlay:
         return None
 
 
-def with_cluster(kubeconfig: str, work: Callable[[There], T], say: Callable[[str], None]) -> T:
-    """Do some work with the cluster's objects at hand. Raises `Unreachable`.
+def with_cluster(kubeconfig: str, work: Callable[[ClusterView], T], say: Callable[[str], None]) -> T:
+    """Do some work with the cluster's objects at hand. Raises `ClusterUnreachable`.
 
     What the cluster does not tell in time counts as unknown, and `say` is told.
     """
@@ -86,21 +86,23 @@ def with_cluster(kubeconfig: str, work: Callable[[There], T], say: Callable[[str
     return asyncio.run(_with_cluster(kubeconfig, work, say))
 
 
-async def _with_cluster(kubeconfig: str, work: Callable[[There], T], say: Callable[[str], None]) -> T:
+async def _with_cluster(kubeconfig: str, work: Callable[[ClusterView], T], say: Callable[[str], None]) -> T:
     try:
         cluster = await LiveCluster.from_kubeconfig(kubeconfig)
     except ConfigurationError as error:
-        raise Unreachable(str(error)) from None
+        raise ClusterUnreachable(str(error)) from None
     catalog = LiveCatalog(cluster.api, cluster.watch)
     await cluster.start()
     await catalog.start()
     try:
         missing = await _wait(cluster, catalog)
         if not cluster.synced:
-            raise Unreachable(f"the cluster of {kubeconfig} does not answer: {cluster.problem or 'no word from it'}")
+            raise ClusterUnreachable(
+                f"the cluster of {kubeconfig} does not answer: {cluster.problem or 'no word from it'}"
+            )
         if missing:
             say(f"the cluster does not tell its {', '.join(missing)}: references to these are not checked")
-        return work(There(lambda given: Overlay(given, catalog), cluster.known_namespace))
+        return work(ClusterView(lambda given: Overlay(given, catalog), cluster.known_namespace))
     finally:
         await catalog.stop()
         await cluster.stop()
@@ -114,5 +116,5 @@ async def _wait(cluster: LiveCluster, catalog: LiveCatalog) -> list[str]:
         states = catalog.states()
         if cluster.synced and all(state.fresh for state in states) and (len(states) == wanted or waited > GRACE):
             return []
-        await asyncio.sleep(_LOOK)
+        await asyncio.sleep(_POLL)
     return [state.resource for state in catalog.states() if not state.fresh]

@@ -6,9 +6,7 @@ from typing import Final
 
 from webhook.findings.finding import Severity, declare, show, suggest
 from webhook.mesh.releases import Line
-from webhook.policy.schema.reading import Node, Reading
-from webhook.policy.schema.shape import List, Shape, Struct, either, need
-from webhook.policy.targets import (
+from webhook.policy.objectreferences import (
     GATEWAY_GRPC_ROUTE,
     GATEWAY_HTTP_ROUTE,
     HTTP_ROUTE,
@@ -23,6 +21,8 @@ from webhook.policy.targets import (
     canonical,
     targets,
 )
+from webhook.policy.schema.reading import Node, Reading
+from webhook.policy.schema.shape import Array, Shape, Struct, either, required
 
 TARGET = declare(
     "authorizationpolicy-target",
@@ -129,7 +129,7 @@ def _check_authentications(node: Node, reading: Reading) -> None:
             reading.note(
                 TWICE,
                 reference.path,
-                f"this is the second {kind[1]} in the list, and one is allowed: refer to {_instead(kind)} in "
+                f"this is the second {kind[1]} in the list, and one is allowed: refer to {_replacement_for(kind)} in "
                 "place of both",
             )
         else:
@@ -143,7 +143,7 @@ def _check_authentications(node: Node, reading: Reading) -> None:
         )
 
 
-def _instead(kind: GroupKind) -> str:
+def _replacement_for(kind: GroupKind) -> str:
     if kind == NETWORK:
         return "one NetworkAuthentication with the networks of both"
     if kind == SERVICE_ACCOUNT:
@@ -153,7 +153,7 @@ def _instead(kind: GroupKind) -> str:
 
 def _spec(allowed: tuple[GroupKind, ...]) -> Struct:
     return Struct(
-        {"targetRef": need(LOCAL_REFERENCE), "requiredAuthenticationRefs": need(List(REFERENCE))},
+        {"targetRef": required(LOCAL_REFERENCE), "requiredAuthenticationRefs": required(Array(REFERENCE))},
         check=lambda node, reading: _check(allowed, node, reading),
     )
 

@@ -62,7 +62,7 @@ def parse_annotation(text: str) -> int | str:
         return f"it has no number; {want}"
     magnitude, unit = text[: last + 1], text[last + 1 :]
     if "." in magnitude:
-        return f"it has a fraction; {_whole(magnitude, unit) or want}"
+        return f"it has a fraction; {_in_milliseconds(magnitude, unit) or want}"
     value = parse_unsigned(magnitude, _U64)
     if value is None:
         return f"it is not one number and one unit; {want}"
@@ -74,7 +74,7 @@ def parse_annotation(text: str) -> int | str:
     return total if total <= _U64 else f"it is too long; {want}"
 
 
-def _whole(magnitude: str, unit: str) -> str:
+def _in_milliseconds(magnitude: str, unit: str) -> str:
     try:
         milliseconds = Fraction(magnitude) * _MILLISECONDS[unit]
     except (ValueError, KeyError, ZeroDivisionError):

@@ -7,7 +7,7 @@ from typing import Final
 from webhook.mesh.releases import Line
 from webhook.policy.networks import NETWORKS, refuse_empty
 from webhook.policy.schema.reading import Node, Reading
-from webhook.policy.schema.shape import Choice, Shape, Struct, may, need
+from webhook.policy.schema.shape import Choice, Shape, Struct, optional, required
 from webhook.policy.service import check_annotations
 
 
@@ -17,7 +17,9 @@ def _check(node: Node, reading: Reading) -> None:
         reading.add(finding)
 
 
-_SPEC: Final = Struct({"networks": may(NETWORKS), "trafficPolicy": need(Choice("Allow", "Deny"))}, check=_check)
+_SPEC: Final = Struct(
+    {"networks": optional(NETWORKS), "trafficPolicy": required(Choice("Allow", "Deny"))}, check=_check
+)
 
 
 def spec(line: Line, version: str) -> Shape:

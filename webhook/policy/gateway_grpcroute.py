@@ -13,6 +13,7 @@ from webhook.policy.gateway_rules import (
     check_parents_differ,
     check_session,
 )
+from webhook.policy.objectreferences import GATEWAY, SUBDOMAIN
 from webhook.policy.routeannotations import READ_BY_GRPC, check_annotations
 from webhook.policy.routes import check_backends, check_filter, check_header_match, check_parents, warn_of_shadows
 from webhook.policy.routeshapes import (
@@ -28,8 +29,7 @@ from webhook.policy.routeshapes import (
     WEIGHTED_TARGET,
 )
 from webhook.policy.schema.reading import Node, Reading
-from webhook.policy.schema.shape import Choice, List, Shape, Struct, Text, can, need
-from webhook.policy.targets import GATEWAY, SUBDOMAIN
+from webhook.policy.schema.shape import Array, Choice, Shape, String, Struct, omittable, required
 
 METHOD_PATTERN = declare(
     "grpcroute-method-regex",
@@ -76,34 +76,42 @@ def _check_match(match: Node, reading: Reading) -> None:
 def _filter(headers: Struct) -> Struct:
     return Struct(
         {
-            "extensionRef": can(EXTENSION),
-            "requestHeaderModifier": can(headers),
-            "requestMirror": can(MIRROR),
-            "responseHeaderModifier": can(headers),
-            "type": need(Choice("ResponseHeaderModifier", "RequestHeaderModifier", "RequestMirror", "ExtensionRef")),
+            "extensionRef": omittable(EXTENSION),
+            "requestHeaderModifier": omittable(headers),
+            "requestMirror": omittable(MIRROR),
+            "responseHeaderModifier": omittable(headers),
+            "type": required(
+                Choice("ResponseHeaderModifier", "RequestHeaderModifier", "RequestMirror", "ExtensionRef")
+            ),
         }
     )
 
 
-_BACKEND: Final = Struct({"filters": can(List(_filter(GATEWAY_BACKEND_MODIFIER), most=16)), **WEIGHTED_TARGET})
+_BACKEND: Final = Struct({"filters": omittable(Array(_filter(GATEWAY_BACKEND_MODIFIER), most=16)), **WEIGHTED_TARGET})
 _METHOD: Final = Struct(
-    {"method": can(Text(most=1024)), "service": can(Text(most=1024)), "type": can(Choice("Exact", "RegularExpression"))}
+    {
+        "method": omittable(String(most=1024)),
+        "service": omittable(String(most=1024)),
+        "type": omittable(Choice("Exact", "RegularExpression")),
+    }
 )
 _RULE: Final = Struct(
     {
-        "backendRefs": can(List(_BACKEND, most=16)),
-        "filters": can(List(_filter(GATEWAY_MODIFIER), most=16)),
-        "matches": can(List(Struct({"headers": can(HEADER_MATCHES), "method": can(_METHOD)}), most=64)),
-        "name": can(SUBDOMAIN),
-        "sessionPersistence": can(SESSION_PERSISTENCE),
+        "backendRefs": omittable(Array(_BACKEND, most=16)),
+        "filters": omittable(Array(_filter(GATEWAY_MODIFIER), most=16)),
+        "matches": omittable(
+            Array(Struct({"headers": omittable(HEADER_MATCHES), "method": omittable(_METHOD)}), most=64)
+        ),
+        "name": omittable(SUBDOMAIN),
+        "sessionPersistence": omittable(SESSION_PERSISTENCE),
     }
 )
 _SPEC: Final = Struct(
     {
-        "hostnames": can(HOST_NAMES),
-        "parentRefs": can(PARENTS),
-        "rules": can(List(_RULE, most=16)),
-        "useDefaultGateways": can(DEFAULT_GATEWAYS),
+        "hostnames": omittable(HOST_NAMES),
+        "parentRefs": omittable(PARENTS),
+        "rules": omittable(Array(_RULE, most=16)),
+        "useDefaultGateways": omittable(DEFAULT_GATEWAYS),
     },
     check=_check,
 )

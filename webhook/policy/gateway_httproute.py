@@ -14,6 +14,7 @@ from webhook.policy.gateway_rules import (
     check_session,
     check_timeouts,
 )
+from webhook.policy.objectreferences import GATEWAY, SUBDOMAIN
 from webhook.policy.routeannotations import READ_BY_HTTP, check_annotations
 from webhook.policy.routes import (
     check_backends,
@@ -35,8 +36,7 @@ from webhook.policy.routeshapes import (
     http_filter,
 )
 from webhook.policy.schema.reading import Node, Reading
-from webhook.policy.schema.shape import Integer, List, Shape, Struct, can
-from webhook.policy.targets import GATEWAY, SUBDOMAIN
+from webhook.policy.schema.shape import Array, Integer, Shape, Struct, omittable
 
 
 def _check(spec: Node, reading: Reading) -> None:
@@ -70,31 +70,33 @@ def _check_schema(rule: Node, reading: Reading) -> None:
         check_session(rule["sessionPersistence"], reading)
 
 
-_BACKEND: Final = Struct({"filters": can(List(http_filter(GATEWAY_BACKEND_MODIFIER), most=16)), **WEIGHTED_TARGET})
+_BACKEND: Final = Struct(
+    {"filters": omittable(Array(http_filter(GATEWAY_BACKEND_MODIFIER), most=16)), **WEIGHTED_TARGET}
+)
 _RETRY: Final = Struct(
     {
-        "attempts": can(Integer(-(2**63), 2**63 - 1, least=1)),
-        "backoff": can(DURATION),
-        "codes": can(List(Integer(-(2**63), 2**63 - 1, least=400, most=599), distinct=True)),
+        "attempts": omittable(Integer(-(2**63), 2**63 - 1, least=1)),
+        "backoff": omittable(DURATION),
+        "codes": omittable(Array(Integer(-(2**63), 2**63 - 1, least=400, most=599), distinct=True)),
     }
 )
 _RULE: Final = Struct(
     {
-        "backendRefs": can(List(_BACKEND, most=16)),
-        "filters": can(List(http_filter(GATEWAY_MODIFIER), most=16)),
-        "matches": can(GATEWAY_MATCHES),
-        "name": can(SUBDOMAIN),
-        "retry": can(_RETRY),
-        "sessionPersistence": can(SESSION_PERSISTENCE),
-        "timeouts": can(Struct({"backendRequest": can(DURATION), "request": can(DURATION)})),
+        "backendRefs": omittable(Array(_BACKEND, most=16)),
+        "filters": omittable(Array(http_filter(GATEWAY_MODIFIER), most=16)),
+        "matches": omittable(GATEWAY_MATCHES),
+        "name": omittable(SUBDOMAIN),
+        "retry": omittable(_RETRY),
+        "sessionPersistence": omittable(SESSION_PERSISTENCE),
+        "timeouts": omittable(Struct({"backendRequest": omittable(DURATION), "request": omittable(DURATION)})),
     }
 )
 _SPEC: Final = Struct(
     {
-        "hostnames": can(HOST_NAMES),
-        "parentRefs": can(PARENTS),
-        "rules": can(List(_RULE, least=1, most=16)),
-        "useDefaultGateways": can(DEFAULT_GATEWAYS),
+        "hostnames": omittable(HOST_NAMES),
+        "parentRefs": omittable(PARENTS),
+        "rules": omittable(Array(_RULE, least=1, most=16)),
+        "useDefaultGateways": omittable(DEFAULT_GATEWAYS),
     },
     check=_check,
 )

@@ -6,11 +6,11 @@ from typing import Final
 
 from webhook.findings.finding import Severity, declare
 from webhook.policy.gateway_rules import check_parents_differ, check_target
+from webhook.policy.objectreferences import GATEWAY, SUBDOMAIN
 from webhook.policy.routes import check_parents
 from webhook.policy.routeshapes import DEFAULT_GATEWAYS, PARENTS, WEIGHTED_TARGET
 from webhook.policy.schema.reading import Node, Reading
-from webhook.policy.schema.shape import List, Struct, can, need
-from webhook.policy.targets import GATEWAY, SUBDOMAIN
+from webhook.policy.schema.shape import Array, Struct, omittable, required
 
 ONE_RULE = declare(
     "route-one-rule", Severity.ERROR, "FieldValueInvalid", "A TLSRoute or a TCPRoute does not have exactly one rule."
@@ -33,12 +33,12 @@ def check(spec: Node, reading: Reading) -> None:
 
 
 _RULE: Final = Struct(
-    {"backendRefs": need(List(Struct(dict(WEIGHTED_TARGET)), least=1, most=16)), "name": can(SUBDOMAIN)}
+    {"backendRefs": required(Array(Struct(dict(WEIGHTED_TARGET)), least=1, most=16)), "name": omittable(SUBDOMAIN)}
 )
 
 FIELDS: Final = {
-    "parentRefs": can(PARENTS),
+    "parentRefs": omittable(PARENTS),
     # How many there are is looked at by a rule.
-    "rules": need(List(_RULE)),
-    "useDefaultGateways": can(DEFAULT_GATEWAYS),
+    "rules": required(Array(_RULE)),
+    "useDefaultGateways": omittable(DEFAULT_GATEWAYS),
 }

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from webhook.findings.finding import Severity, declare, show
+from webhook.policy.objectreferences import GATEWAY
 from webhook.policy.routeshapes import URL_PATH
 from webhook.policy.schema.reading import Node, Reading
-from webhook.policy.targets import GATEWAY
 
 RULE = declare(
     "gateway-rule",
@@ -104,13 +104,13 @@ def check_filters(owner: Node, reading: Reading) -> None:
 def _check_filter(entry: Node, kind: str, reading: Reading) -> None:
     wanted = _FIELDS[kind]
     if wanted not in entry or len(entry) > 2:
-        _tell_fields(entry, kind, wanted, reading)
-    further = _FURTHER.get(kind)
-    if further is not None and wanted in entry:
-        further(entry[wanted], reading)
+        _check_filter_fields(entry, kind, wanted, reading)
+    check_content = _FURTHER_CHECKS.get(kind)
+    if check_content is not None and wanted in entry:
+        check_content(entry[wanted], reading)
 
 
-def _tell_fields(entry: Node, kind: str, wanted: str, reading: Reading) -> None:
+def _check_filter_fields(entry: Node, kind: str, wanted: str, reading: Reading) -> None:
     if entry.lacks(wanted):
         reading.note(RULE, (*entry.path, wanted), f"a filter of type {kind} needs the field {wanted}: add it")
     for name in _FIELDS.values():
@@ -178,7 +178,7 @@ def _check_new_path(change: Node, reading: Reading) -> None:
             reading.note(RULE, (*path.path, name), fix)
 
 
-_FURTHER: Final[Mapping[str, Callable[[Node, Reading], None]]] = {
+_FURTHER_CHECKS: Final[Mapping[str, Callable[[Node, Reading], None]]] = {
     "RequestMirror": _check_mirror,
     "RequestRedirect": _check_new_path,
     "URLRewrite": _check_new_path,

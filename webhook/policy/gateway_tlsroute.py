@@ -7,9 +7,9 @@ from typing import Final
 from webhook.mesh.releases import Line
 from webhook.policy.gateway_l4routes import FIELDS, check
 from webhook.policy.gateway_rules import check_hosts
+from webhook.policy.objectreferences import HOST_NAME
 from webhook.policy.schema.reading import Node, Reading
-from webhook.policy.schema.shape import List, Shape, Struct, need
-from webhook.policy.targets import HOST_NAME
+from webhook.policy.schema.shape import Array, Shape, Struct, required
 
 
 def _check(spec: Node, reading: Reading) -> None:
@@ -17,8 +17,8 @@ def _check(spec: Node, reading: Reading) -> None:
     check_hosts(spec, reading)
 
 
-_SPEC: Final = Struct({"hostnames": need(List(HOST_NAME, least=1, most=1024)), **FIELDS}, check=_check)
-_OLD: Final = Struct({"hostnames": need(List(HOST_NAME, most=1024)), **FIELDS}, check=check)
+_SPEC: Final = Struct({"hostnames": required(Array(HOST_NAME, least=1, most=1024)), **FIELDS}, check=_check)
+_OLD: Final = Struct({"hostnames": required(Array(HOST_NAME, most=1024)), **FIELDS}, check=check)
 
 
 def spec(line: Line, version: str) -> Shape:

@@ -12,6 +12,16 @@ from typing import Any, Final
 from webhook.findings.finding import Path, Severity, declare, show
 from webhook.mesh.releases import Line
 from webhook.policy.durations import Timeout
+from webhook.policy.objectreferences import (
+    GROUP_NAME,
+    KIND_NAME,
+    NAME,
+    NAMESPACE_NAME,
+    POLICY,
+    SERVER,
+    SUBDOMAIN,
+    targets,
+)
 from webhook.policy.routeannotations import READ_BY_HTTP, check_annotations
 from webhook.policy.routes import (
     check_filter,
@@ -34,8 +44,20 @@ from webhook.policy.routeshapes import (
     parent_shape,
 )
 from webhook.policy.schema.reading import BAD, Node, Reading
-from webhook.policy.schema.shape import I32, STRING, Integer, List, Pruned, Shape, Struct, Tagged, Text, can, may, need
-from webhook.policy.targets import GROUP_NAME, KIND_NAME, NAME, NAMESPACE_NAME, POLICY, SERVER, SUBDOMAIN, targets
+from webhook.policy.schema.shape import (
+    I32,
+    STRING,
+    Array,
+    Integer,
+    Pruned,
+    Shape,
+    String,
+    Struct,
+    Tagged,
+    omittable,
+    optional,
+    required,
+)
 
 NEGATIVE = declare(
     "httproute-timeout-negative", Severity.ERROR, "FieldValueInvalid", "A timeout of an HTTPRoute is negative."
@@ -101,12 +123,16 @@ _FILTER: Final = Tagged(
     "type",
     {
         # The other's field is not read, but the CRD has an eye on it.
-        "RequestHeaderModifier": Struct({"requestHeaderModifier": need(MODIFIER)}, aside={"requestRedirect": REDIRECT}),
+        "RequestHeaderModifier": Struct(
+            {"requestHeaderModifier": required(MODIFIER)}, aside={"requestRedirect": REDIRECT}
+        ),
         "ResponseHeaderModifier": Struct(
-            {"responseHeaderModifier": need(Pruned(MODIFIER))},
+            {"responseHeaderModifier": required(Pruned(MODIFIER))},
             aside={"requestHeaderModifier": WHOLE_MODIFIER, "requestRedirect": REDIRECT},
         ),
-        "RequestRedirect": Struct({"requestRedirect": need(REDIRECT)}, aside={"requestHeaderModifier": WHOLE_MODIFIER}),
+        "RequestRedirect": Struct(
+            {"requestRedirect": required(REDIRECT)}, aside={"requestHeaderModifier": WHOLE_MODIFIER}
+        ),
     },
     allowed=("RequestHeaderModifier", "RequestRedirect"),
 )
@@ -115,23 +141,25 @@ _FILTER: Final = Tagged(
 def _edge(port: Shape, backends: Shape, timeouts: Shape) -> Struct:
     rule = Struct(
         {
-            "matches": may(POLICY_MATCHES),
-            "filters": may(List(_FILTER, most=16)),
-            "backendRefs": may(backends),
-            "timeouts": may(timeouts),
+            "matches": optional(POLICY_MATCHES),
+            "filters": optional(Array(_FILTER, most=16)),
+            "backendRefs": optional(backends),
+            "timeouts": optional(timeouts),
         }
     )
     return Struct(
         {
-            "parentRefs": can(List(parent_shape(port), most=32)),
-            "hostnames": may(HOST_NAMES),
-            "rules": may(List(rule, most=16)),
+            "parentRefs": omittable(Array(parent_shape(port), most=32)),
+            "hostnames": optional(HOST_NAMES),
+            "rules": optional(Array(rule, most=16)),
         },
         check=_check_edge,
     )
 
 
-_TIMEOUTS: Final = Struct({"request": may(Timeout()), "backendRequest": may(Timeout())}, check=_check_timeouts)
+_TIMEOUTS: Final = Struct(
+    {"request": optional(Timeout()), "backendRequest": optional(Timeout())}, check=_check_timeouts
+)
 _NEWEST: Final = _edge(PORT, POLICY_BACKENDS, _TIMEOUTS)
 _OLDEST: Final = _edge(I32, OLD_POLICY_BACKENDS, Pruned(_TIMEOUTS))
 _EDGE: Final = {
@@ -184,69 +212,73 @@ _PORT: Final = Integer(0, 65535)
 
 
 def _typed(names: tuple[str, ...], **fields: Shape) -> Tagged:
-    return Tagged("type", {name: Struct({field: need(shape) for field, shape in fields.items()}) for name in names})
+    return Tagged("type", {name: Struct({field: required(shape) for field, shape in fields.items()}) for name in names})
 
 
-def _stable_matches() -> List:
-    two, value = ("Exact", "RegularExpression"), Text(least=1, most=4096)
+def _stable_matches() -> Array:
+    two, value = ("Exact", "RegularExpression"), String(least=1, most=4096)
     # The characters of a header's name are looked at by a rule.
-    headers = _typed(two, name=Text(most=256), value=value)
-    query = _typed(two, name=Text(least=1, most=256), value=Text(least=1, most=1024))
-    return List(
+    headers = _typed(two, name=String(most=256), value=value)
+    query = _typed(two, name=String(least=1, most=256), value=String(least=1, most=1024))
+    return Array(
         Struct(
             {
-                "path": may(_typed(("Exact", "PathPrefix", "RegularExpression"), value=Text(most=1024))),
-                "headers": may(List(headers, most=16, key="name")),
-                "queryParams": may(List(query, most=16, key="name")),
-                "method": may(Text(choices=METHODS)),
+                "path": optional(_typed(("Exact", "PathPrefix", "RegularExpression"), value=String(most=1024))),
+                "headers": optional(Array(headers, most=16, key="name")),
+                "queryParams": optional(Array(query, most=16, key="name")),
+                "method": optional(String(choices=METHODS)),
             }
         ),
         most=8,
     )
 
 
-def _stable_modifier(name: Text) -> Struct:
-    headers = List(Struct({"name": need(name), "value": need(Text(least=1, most=4096))}), most=16, key="name")
-    return Struct({"set": may(headers), "add": may(headers), "remove": may(List(STRING, most=16))})
+def _stable_modifier(name: String) -> Struct:
+    headers = Array(
+        Struct({"name": required(name), "value": required(String(least=1, most=4096))}), most=16, key="name"
+    )
+    return Struct({"set": optional(headers), "add": optional(headers), "remove": optional(Array(STRING, most=16))})
 
 
 _STABLE_PARENT: Final = Struct(
     {
-        "group": may(GROUP_NAME),
-        "kind": may(KIND_NAME),
-        "namespace": may(NAMESPACE_NAME),
-        "name": need(NAME),
-        "sectionName": may(SUBDOMAIN),
-        "port": may(Pruned(_PORT)),
+        "group": optional(GROUP_NAME),
+        "kind": optional(KIND_NAME),
+        "namespace": optional(NAMESPACE_NAME),
+        "name": required(NAME),
+        "sectionName": optional(SUBDOMAIN),
+        "port": optional(Pruned(_PORT)),
     }
 )
 _STABLE_REDIRECT: Final = Struct(
     {
-        "scheme": may(Text(choices=("http", "https"))),
-        "hostname": may(SUBDOMAIN),
-        "path": may(_NoPath()),
-        "port": may(Integer(0, 65535, least=1)),
-        "statusCode": may(Integer(0, 65535, among=(301, 302))),
+        "scheme": optional(String(choices=("http", "https"))),
+        "hostname": optional(SUBDOMAIN),
+        "path": optional(_NoPath()),
+        "port": optional(Integer(0, 65535, least=1)),
+        "statusCode": optional(Integer(0, 65535, among=(301, 302))),
     }
 )
 _STABLE_FILTER: Final = Tagged(
     "type",
     {
         "RequestHeaderModifier": Struct(
-            {"requestHeaderModifier": need(_stable_modifier(Text(most=256)))},
+            {"requestHeaderModifier": required(_stable_modifier(String(most=256)))},
             aside={"requestRedirect": _STABLE_REDIRECT},
         ),
         "RequestRedirect": Struct(
-            {"requestRedirect": need(_STABLE_REDIRECT)}, aside={"requestHeaderModifier": WHOLE_MODIFIER}
+            {"requestRedirect": required(_STABLE_REDIRECT)}, aside={"requestHeaderModifier": WHOLE_MODIFIER}
         ),
     },
 )
-_STABLE_RULE: Final = Struct({"matches": may(_stable_matches()), "filters": may(List(_STABLE_FILTER, most=16))})
+_STABLE_RULE: Final = Struct(
+    {"matches": optional(_stable_matches()), "filters": optional(Array(_STABLE_FILTER, most=16))}
+)
 _STABLE: Final = Struct(
     {
-        "parentRefs": may(List(_STABLE_PARENT, most=32)),
-        "hostnames": may(HOST_NAMES),
-        "rules": may(List(_STABLE_RULE, most=16)),
+        "parentRefs": optional(Array(_STABLE_PARENT, most=32)),
+        "hostnames": optional(HOST_NAMES),
+        "rules": optional(Array(_STABLE_RULE, most=16)),
     },
     check=_check_stable,
     flattened=True,

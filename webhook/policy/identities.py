@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from webhook.findings.finding import Path, Severity, declare, show
 from webhook.policy.schema.reading import Reading
-from webhook.policy.schema.shape import Shape, Text
+from webhook.policy.schema.shape import Shape, String
 
 IDENTITY = declare("identity-invalid", Severity.ERROR, "FieldValueInvalid", "No client can have an identity.")
 
@@ -32,7 +32,7 @@ _SEGMENT = re.compile(r"[A-Za-z0-9._-]+")
 def what_is_wrong(identity: str) -> str:
     """What is wrong with an identity, an empty string if nothing is."""
     if not identity.startswith(_SCHEME):
-        return "" if _DNS_LIKE.fullmatch(identity) else _no_name(identity)
+        return "" if _DNS_LIKE.fullmatch(identity) else _why_not_a_name(identity)
     domain, slash, path = identity[len(_SCHEME) :].partition("/")
     if not domain:
         return "the trust domain is missing; write spiffe://TRUST-DOMAIN/PATH"
@@ -84,7 +84,7 @@ def what_is_missing(identity: str) -> str:
     return f"{show(identity)} has no trust domain, so that no client has this identity: write {write}"
 
 
-def _no_name(identity: str) -> str:
+def _why_not_a_name(identity: str) -> str:
     if identity.lower() != identity and _DNS_LIKE.fullmatch(identity.lower()):
         return f"upper-case letters are not allowed; write {identity.lower()}"
     if identity.strip() != identity:
@@ -102,7 +102,7 @@ def _no_name(identity: str) -> str:
     )
 
 
-class Identity(Shape):
+class MeshIdentity(Shape):
     """An identity as later lines of Linkerd check it themselves."""
 
     wanted = "an identity"
@@ -119,7 +119,7 @@ class Identity(Shape):
         return value
 
 
-class _DnsIdentity(Text):
+class _DnsIdentity(String):
     """An identity that is the CRD's business alone: a name like those in DNS."""
 
     plain = None

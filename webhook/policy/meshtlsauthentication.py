@@ -6,10 +6,10 @@ from typing import Final
 
 from webhook.findings.finding import Severity, declare, show
 from webhook.mesh.releases import Line
-from webhook.policy.identities import DNS_IDENTITY, Identity
+from webhook.policy.identities import DNS_IDENTITY, MeshIdentity
+from webhook.policy.objectreferences import NAMESPACE, REFERENCE, SERVICE_ACCOUNT, canonical, targets
 from webhook.policy.schema.reading import Node, Reading
-from webhook.policy.schema.shape import List, Shape, Struct, may
-from webhook.policy.targets import NAMESPACE, REFERENCE, SERVICE_ACCOUNT, canonical, targets
+from webhook.policy.schema.shape import Array, Shape, Struct, optional
 
 KIND = declare(
     "meshtlsauthentication-kind",
@@ -81,12 +81,12 @@ def _check(node: Node, reading: Reading) -> None:
 def _spec(identity: Shape, least: int) -> Struct:
     reference = Struct(dict(REFERENCE.fields), check=_check_reference)
     return Struct(
-        {"identities": may(List(identity, least=least)), "identityRefs": may(List(reference, least=least))},
+        {"identities": optional(Array(identity, least=least)), "identityRefs": optional(Array(reference, least=least))},
         check=_check,
     )
 
 
-_EDGE: Final = _spec(Identity(), least=1)
+_EDGE: Final = _spec(MeshIdentity(), least=1)
 _STABLE: Final = _spec(DNS_IDENTITY, least=0)
 
 

@@ -17,7 +17,18 @@ import msgspec
 from webhook.findings.finding import Path, show
 from webhook.mesh.releases import Line
 from webhook.policy.schema.reading import RANGE, Reading
-from webhook.policy.schema.shape import BOOLEAN, I64, STRING, STRING_MAP, STRINGS, List, Shape, Struct, may
+from webhook.policy.schema.shape import (
+    BOOLEAN,
+    I64,
+    STRING,
+    STRING_MAP,
+    STRINGS,
+    Anything,
+    Array,
+    Shape,
+    Struct,
+    optional,
+)
 
 # RFC 3339, and what Linkerd's parser takes beside: ISO 8601's basic form, a space for the T, parts left out at the end,
 # a signed year of six digits, a time zone's name behind the offset.
@@ -28,7 +39,7 @@ _TIME: Final = re.compile(
     re.ASCII,
 )
 # What it can hold, a day less at either end for offsets.
-_FIRST, _LAST = (-9999, 1, 2), (9999, 12, 30)
+_FIRST_DAY, _LAST_DAY = (-9999, 1, 2), (9999, 12, 30)
 
 # The parser before it: RFC 3339 with white space between the parts, and numbers of fewer digits.
 _OLD_TIME: Final = re.compile(
@@ -49,11 +60,11 @@ def is_time(text: str, line: Line) -> bool:
     if not 1 <= month <= 12:
         return False
     if new:
-        held = _FIRST <= (year, month, day) <= _LAST and not text.startswith("-000000")
+        in_range = _FIRST_DAY <= (year, month, day) <= _LAST_DAY and not text.startswith("-000000")
     else:
-        held = -_OLD_LAST <= year <= _OLD_LAST
+        in_range = -_OLD_LAST <= year <= _OLD_LAST
     # The calendar repeats every 400 years.
-    return held and 1 <= day <= monthrange(2000 + year % 400, month)[1]
+    return in_range and 1 <= day <= monthrange(2000 + year % 400, month)[1]
 
 
 class _Time(Shape):
@@ -67,29 +78,26 @@ class _Time(Shape):
         return value
 
 
-class _Anything(Shape):
-    def read(self, value: Any, path: Path, reading: Reading) -> Any:
-        return value
-
-
 _TIMESTAMP = _Time()
 
 
-def _open(**fields: Shape) -> Struct:
-    return Struct({name: may(shape) for name, shape in fields.items()}, flattened=True, schema=False)
+def _open_struct(**fields: Shape) -> Struct:
+    return Struct({name: optional(shape) for name, shape in fields.items()}, flattened=True, schema=False)
 
 
-_OWNER = _open(apiVersion=STRING, blockOwnerDeletion=BOOLEAN, controller=BOOLEAN, kind=STRING, name=STRING, uid=STRING)
-_MANAGED = _open(
+_OWNER = _open_struct(
+    apiVersion=STRING, blockOwnerDeletion=BOOLEAN, controller=BOOLEAN, kind=STRING, name=STRING, uid=STRING
+)
+_MANAGED = _open_struct(
     apiVersion=STRING,
     fieldsType=STRING,
-    fieldsV1=_Anything(),
+    fieldsV1=Anything(),
     manager=STRING,
     operation=STRING,
     subresource=STRING,
     time=_TIMESTAMP,
 )
-_METADATA = _open(
+_METADATA = _open_struct(
     annotations=STRING_MAP,
     creationTimestamp=_TIMESTAMP,
     deletionGracePeriodSeconds=I64,
@@ -98,17 +106,17 @@ _METADATA = _open(
     generateName=STRING,
     generation=I64,
     labels=STRING_MAP,
-    managedFields=List(_MANAGED),
+    managedFields=Array(_MANAGED),
     name=STRING,
     namespace=STRING,
-    ownerReferences=List(_OWNER),
+    ownerReferences=Array(_OWNER),
     resourceVersion=STRING,
     selfLink=STRING,
     uid=STRING,
 )
 
 
-class _Owner(msgspec.Struct, rename="camel"):
+class _OwnerReference(msgspec.Struct, rename="camel"):
     api_version: str | None = None
     block_owner_deletion: bool | None = None
     controller: bool | None = None
@@ -117,7 +125,7 @@ class _Owner(msgspec.Struct, rename="camel"):
     uid: str | None = None
 
 
-class _Managed(msgspec.Struct, rename="camel"):
+class _ManagedFieldsEntry(msgspec.Struct, rename="camel"):
     api_version: str | None = None
     fields_type: str | None = None
     manager: str | None = None
@@ -135,10 +143,10 @@ class _ObjectMeta(msgspec.Struct, rename="camel"):
     generate_name: str | None = None
     generation: int | None = None
     labels: dict[str, str] | None = None
-    managed_fields: list[_Managed] | None = None
+    managed_fields: list[_ManagedFieldsEntry] | None = None
     name: str | None = None
     namespace: str | None = None
-    owner_references: list[_Owner] | None = None
+    owner_references: list[_OwnerReference] | None = None
     resource_version: str | None = None
     self_link: str | None = None
     uid: str | None = None
@@ -147,7 +155,7 @@ class _ObjectMeta(msgspec.Struct, rename="camel"):
 _LONGEST: Final = 2**63
 
 
-def _is_in_order(metadata: Any, line: Line) -> bool:
+def _is_valid(metadata: Any, line: Line) -> bool:
     try:
         read = msgspec.convert(metadata, _ObjectMeta)
     except msgspec.ValidationError:
@@ -165,8 +173,8 @@ def read_metadata(body: Mapping[str, Any], reading: Reading, at: Path = ()) -> M
     if "metadata" not in body:
         return {}
     metadata = body["metadata"]
-    if _is_in_order(metadata, reading.line):
-        found: Mapping[str, Any] = metadata
-        return found
+    if _is_valid(metadata, reading.line):
+        valid: Mapping[str, Any] = metadata
+        return valid
     node = _METADATA.read(metadata, (*at, "metadata"), reading)
     return node if isinstance(node, dict) else {}

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from webhook.findings.finding import Path, Severity, declare, show
 from webhook.policy.schema.reading import BAD, Node, Reading
-from webhook.policy.schema.shape import List, Shape, Struct, may, need
+from webhook.policy.schema.shape import Array, Shape, Struct, optional, required
 
 CIDR = declare("network-cidr", Severity.ERROR, "FieldValueInvalid", "A network is neither an address nor a CIDR.")
 NEGATED = declare(
@@ -57,7 +57,7 @@ class Cidr(NamedTuple):
         return self.version == other.version and self.first <= other.first and other.last <= self.last
 
 
-def _v4(text: str, strict: bool) -> int | None:
+def _parse_ipv4(text: str, strict: bool) -> int | None:
     match = _V4.fullmatch(text)
     if match is None:
         return None
@@ -69,16 +69,16 @@ def _v4(text: str, strict: bool) -> int | None:
     return value
 
 
-def _groups(text: str, strict: bool) -> list[int] | None:
+def _parse_ipv6_groups(text: str, strict: bool) -> list[int] | None:
     """The 16-bit groups of one side of `::`; an IPv4 address may be the last of them."""
     groups: list[int] = []
     parts = text.split(":") if text else []
     for index, part in enumerate(parts):
         if "." in part:
-            v4 = _v4(part, strict)
-            if v4 is None or index != len(parts) - 1:
+            ipv4 = _parse_ipv4(part, strict)
+            if ipv4 is None or index != len(parts) - 1:
                 return None
-            groups += (v4 >> 16, v4 & 0xFFFF)
+            groups += (ipv4 >> 16, ipv4 & 0xFFFF)
         elif _HEX.fullmatch(part):
             groups.append(int(part, 16))
         else:
@@ -86,9 +86,9 @@ def _groups(text: str, strict: bool) -> list[int] | None:
     return groups
 
 
-def _v6(text: str, strict: bool) -> int | None:
+def _parse_ipv6(text: str, strict: bool) -> int | None:
     head_text, gap, tail_text = text.partition("::")
-    head, tail = _groups(head_text, strict), _groups(tail_text, strict)
+    head, tail = _parse_ipv6_groups(head_text, strict), _parse_ipv6_groups(tail_text, strict)
     if head is None or tail is None or (gap and "." in head_text):
         return None
     count = len(head) + len(tail)
@@ -106,19 +106,22 @@ def parse_cidr(text: str, path: Path = ()) -> Cidr | None:
     """A network, None where the text is none."""
     address, slash, length = text.partition("/")
     if not slash:
-        for version, found in ((4, _v4(text, True)), (6, _v6(text, True) if ":" in text else None)):
-            if found is not None:
-                return Cidr(version, found, found, text, path)
+        for version, address_number in (
+            (4, _parse_ipv4(text, True)),
+            (6, _parse_ipv6(text, True) if ":" in text else None),
+        ):
+            if address_number is not None:
+                return Cidr(version, address_number, address_number, text, path)
         return None
     if not (length.isascii() and length.isdecimal()):
         return None
-    v6 = ":" in address
-    bits, digits = (128, 3) if v6 else (32, 2)
-    found = _v6(address, False) if v6 else _v4(address, False)
-    if found is None or len(length) > digits or int(length) > bits:
+    is_ipv6 = ":" in address
+    bits, digits = (128, 3) if is_ipv6 else (32, 2)
+    address_number = _parse_ipv6(address, False) if is_ipv6 else _parse_ipv4(address, False)
+    if address_number is None or len(length) > digits or int(length) > bits:
         return None
     host = (1 << bits - int(length)) - 1
-    return Cidr(6 if v6 else 4, found & ~host, found | host, text, path)
+    return Cidr(6 if is_ipv6 else 4, address_number & ~host, address_number | host, text, path)
 
 
 class _CidrShape(Shape):
@@ -129,12 +132,12 @@ class _CidrShape(Shape):
             return self.wrong_type(value, path, reading)
         cidr = parse_cidr(value, path)
         if cidr is None:
-            reading.refuse(CIDR, path, f"{show(value)} is not a network: {_why(value)}")
+            reading.refuse(CIDR, path, f"{show(value)} is not a network: {_why_not_a_network(value)}")
             return BAD
         return cidr
 
 
-def _why(text: str) -> str:
+def _why_not_a_network(text: str) -> str:
     address, slash, length = text.partition("/")
     if "%" in text:
         return "zones are not supported; leave out everything from the %"
@@ -158,23 +161,23 @@ def _check(node: Node, reading: Reading) -> None:
     _warn_of_host_bits(cidr, reading)
     if not excepts:
         return
-    told = False
+    reported = False
     for exception in excepts:
         if exception.covers(cidr):
-            told = True
+            reported = True
             reading.note(
                 NEGATED,
                 exception.path,
                 f'the exception "{exception.text}" leaves nothing of "{cidr.text}": take it out, or narrow it down',
             )
         elif not cidr.covers(exception):
-            told = True
+            reported = True
             reading.note(
                 OUTSIDE,
                 exception.path,
                 f'the exception "{exception.text}" is not within "{cidr.text}": take it out, or correct it',
             )
-    if not told and _exhausted(cidr, excepts):
+    if not reported and _leaves_nothing(cidr, excepts):
         reading.note(
             NOTHING_LEFT,
             (*node.path, "except"),
@@ -184,8 +187,8 @@ def _check(node: Node, reading: Reading) -> None:
 
 def _warn_of_host_bits(cidr: Cidr, reading: Reading) -> None:
     address, slash, _ = cidr.text.partition("/")
-    found = parse_cidr(f"{address}/{128 if cidr.version == 6 else 32}") if slash else None
-    if found is not None and found.first != cidr.first:
+    single = parse_cidr(f"{address}/{128 if cidr.version == 6 else 32}") if slash else None
+    if single is not None and single.first != cidr.first:
         reading.note(
             HOST_BITS,
             cidr.path,
@@ -193,17 +196,17 @@ def _warn_of_host_bits(cidr: Cidr, reading: Reading) -> None:
         )
 
 
-def _exhausted(cidr: Cidr, excepts: list[Cidr]) -> bool:
-    reached = cidr.first
+def _leaves_nothing(cidr: Cidr, excepts: list[Cidr]) -> bool:
+    next_address = cidr.first
     for exception in sorted(excepts, key=lambda e: e.first):
-        if exception.first > reached:
+        if exception.first > next_address:
             return False
-        reached = max(reached, exception.last + 1)
-    return reached > cidr.last
+        next_address = max(next_address, exception.last + 1)
+    return next_address > cidr.last
 
 
-NETWORK: Final = Struct({"cidr": need(_CIDR), "except": may(List(_CIDR))}, check=_check)
-NETWORKS: Final = List(NETWORK)
+NETWORK: Final = Struct({"cidr": required(_CIDR), "except": optional(Array(_CIDR))}, check=_check)
+NETWORKS: Final = Array(NETWORK)
 
 
 def refuse_empty(node: Node, name: str, reading: Reading) -> None:

@@ -6,9 +6,7 @@ from typing import Final
 
 from webhook.findings.finding import Severity, declare, show
 from webhook.mesh.releases import Line
-from webhook.policy.schema.reading import Node, Reading
-from webhook.policy.schema.shape import Integer, List, Shape, Struct, may, need
-from webhook.policy.targets import (
+from webhook.policy.objectreferences import (
     LOCAL_REFERENCE,
     NAMESPACE_NAME,
     SERVER,
@@ -17,6 +15,8 @@ from webhook.policy.targets import (
     reference,
     targets,
 )
+from webhook.policy.schema.reading import Node, Reading
+from webhook.policy.schema.shape import Array, Integer, Shape, Struct, optional, required
 
 TARGET = declare(
     "ratelimit-target",
@@ -117,14 +117,14 @@ def _check_override(override: Node, identity: int | None, reading: Reading) -> N
         )
 
 
-_LIMIT = Struct({_PER_SECOND: need(_U32)})
-_OVERRIDE = Struct({_PER_SECOND: need(_U32), "clientRefs": need(List(Struct(reference(NAMESPACE_NAME))))})
+_LIMIT = Struct({_PER_SECOND: required(_U32)})
+_OVERRIDE = Struct({_PER_SECOND: required(_U32), "clientRefs": required(Array(Struct(reference(NAMESPACE_NAME))))})
 _SPEC: Final = Struct(
     {
-        "targetRef": need(LOCAL_REFERENCE),
-        "total": may(_LIMIT),
-        "identity": may(_LIMIT),
-        "overrides": may(List(_OVERRIDE)),
+        "targetRef": required(LOCAL_REFERENCE),
+        "total": optional(_LIMIT),
+        "identity": optional(_LIMIT),
+        "overrides": optional(Array(_OVERRIDE)),
     },
     check=_check,
 )

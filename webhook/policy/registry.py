@@ -16,12 +16,12 @@ from webhook.cluster.interface import Catalog
 from webhook.findings.finding import Finding, Severity, declare, errors_first, show
 from webhook.findings.silence import ANNOTATION, all_are_declared, silenced
 from webhook.mesh.releases import Line
-from webhook.policy import references
+from webhook.policy import missingreferences
 from webhook.policy.metadata import read_metadata
+from webhook.policy.objectreferences import GATEWAY, POLICY, fold, is_foreign
 from webhook.policy.regex.judge import Judge
 from webhook.policy.schema.reading import MISSING, TYPE, Reading
 from webhook.policy.schema.shape import Shape, kind_of, too_deep
-from webhook.policy.targets import GATEWAY, POLICY, fold, is_foreign
 
 OBJECT_DIFFERS = declare(
     "review-object-differs",
@@ -71,7 +71,7 @@ _NAME: Final = 320
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Kind:
+class CheckedKind:
     """A kind of object: its shape at a release line and in a version of the API (the newest, for one that is unknown),
     the versions there are (newest last) and those of them that are deprecated once there is a newer one, whether what
     cannot be read is stored all the same, and the row of `releases` it exists by.
@@ -93,23 +93,23 @@ class Kind:
 
 
 KINDS: Final = (
-    Kind(POLICY, "Server", "server", ("v1alpha1", "v1beta1", "v1beta2", "v1beta3"), ("v1alpha1", "v1beta1")),
-    Kind(POLICY, "ServerAuthorization", "serverauthorization", ("v1alpha1", "v1beta1"), ("v1alpha1",)),
-    Kind(POLICY, "AuthorizationPolicy", "authorizationpolicy", ("v1alpha1",)),
-    Kind(POLICY, "MeshTLSAuthentication", "meshtlsauthentication", ("v1alpha1",)),
-    Kind(POLICY, "NetworkAuthentication", "networkauthentication", ("v1alpha1",)),
-    Kind(POLICY, "HTTPRoute", "httproute", ("v1alpha1", "v1beta1", "v1beta2", "v1beta3")),
-    Kind(POLICY, "EgressNetwork", "egressnetwork", ("v1alpha1",), row="policy/EgressNetwork"),
-    Kind(
+    CheckedKind(POLICY, "Server", "server", ("v1alpha1", "v1beta1", "v1beta2", "v1beta3"), ("v1alpha1", "v1beta1")),
+    CheckedKind(POLICY, "ServerAuthorization", "serverauthorization", ("v1alpha1", "v1beta1"), ("v1alpha1",)),
+    CheckedKind(POLICY, "AuthorizationPolicy", "authorizationpolicy", ("v1alpha1",)),
+    CheckedKind(POLICY, "MeshTLSAuthentication", "meshtlsauthentication", ("v1alpha1",)),
+    CheckedKind(POLICY, "NetworkAuthentication", "networkauthentication", ("v1alpha1",)),
+    CheckedKind(POLICY, "HTTPRoute", "httproute", ("v1alpha1", "v1beta1", "v1beta2", "v1beta3")),
+    CheckedKind(POLICY, "EgressNetwork", "egressnetwork", ("v1alpha1",), row="policy/EgressNetwork"),
+    CheckedKind(
         POLICY,
         "HTTPLocalRateLimitPolicy",
         "ratelimitpolicy",
         ("v1alpha1",),
         row="policy/HTTPLocalRateLimitPolicy",
     ),
-    Kind(GATEWAY, "HTTPRoute", "gateway_httproute", ("v1beta1", "v1"), lenient=True, row="policy/gateway"),
-    Kind(GATEWAY, "GRPCRoute", "gateway_grpcroute", ("v1alpha2", "v1"), lenient=True, row="policy/gateway"),
-    Kind(
+    CheckedKind(GATEWAY, "HTTPRoute", "gateway_httproute", ("v1beta1", "v1"), lenient=True, row="policy/gateway"),
+    CheckedKind(GATEWAY, "GRPCRoute", "gateway_grpcroute", ("v1alpha2", "v1"), lenient=True, row="policy/gateway"),
+    CheckedKind(
         GATEWAY,
         "TLSRoute",
         "gateway_tlsroute",
@@ -117,9 +117,9 @@ KINDS: Final = (
         lenient=True,
         row="policy/gateway",
     ),
-    Kind(GATEWAY, "TCPRoute", "gateway_tcproute", ("v1alpha2", "v1"), lenient=True, row="policy/gateway"),
+    CheckedKind(GATEWAY, "TCPRoute", "gateway_tcproute", ("v1alpha2", "v1"), lenient=True, row="policy/gateway"),
     # Read by rules of its own, those of Go.
-    Kind(LINKERD, "ServiceProfile", "serviceprofile.check", ("v1alpha1", "v1alpha2"), ("v1alpha1",)),
+    CheckedKind(LINKERD, "ServiceProfile", "serviceprofile.check", ("v1alpha1", "v1alpha2"), ("v1alpha1",)),
 )
 
 
@@ -129,7 +129,7 @@ def _imported(module: str) -> Any:
 
 
 @lru_cache(_REMEMBERED)
-def _spec(kind: Kind, line: Line, version: str) -> Shape:
+def _spec(kind: CheckedKind, line: Line, version: str) -> Shape:
     """What a kind's spec looks like at a line, in a version of the API."""
     return cast(Callable[[Line, str], Shape], _imported(kind.module).spec)(line, version)
 
@@ -144,17 +144,17 @@ def load_all() -> None:
 _BY_NAME: Final = {(fold(kind.group), fold(kind.kind)): kind for kind in KINDS}
 
 
-def find(group: str, kind: str, line: Line | None = None) -> Kind | None:
+def find(group: str, kind: str, line: Line | None = None) -> CheckedKind | None:
     """The kind of this name, whatever its case, if it exists at the line (at any, for None)."""
     return _find(group[:_NAME], kind[:_NAME], line)
 
 
 @lru_cache(_REMEMBERED)
-def _find(group: str, kind: str, line: Line | None) -> Kind | None:
-    found = _BY_NAME.get((fold(group), fold(kind)))
-    if found is not None and found.row and line is not None and not line.has(found.row):
+def _find(group: str, kind: str, line: Line | None) -> CheckedKind | None:
+    checked = _BY_NAME.get((fold(group), fold(kind)))
+    if checked is not None and checked.row and line is not None and not line.has(checked.row):
         return None
-    return found
+    return checked
 
 
 def knows(group: str, kind: str) -> bool:
@@ -179,11 +179,11 @@ def check(
     only the metadata has to be readable. `cluster_domain` is what the names of Services end in, empty where that is not
     known. Never raises for what an object holds.
     """
-    found = find(group, kind)
-    if found is None:
+    checked = find(group, kind)
+    if checked is None:
         raise ValueError(f"{kind}.{group} is not checked")
-    for each in (body, *others):
-        path = too_deep(each, _DEPTH)
+    for value in (body, *others):
+        path = too_deep(value, _DEPTH)
         if path is not None:
             return [
                 DEPTH.at(
@@ -192,21 +192,21 @@ def check(
                     "it less deeply",
                 )
             ]
-    if found.group == LINKERD:
-        findings = _imported(found.module).check(
+    if checked.group == LINKERD:
+        findings = _imported(checked.module).check(
             body, line=line, catalog=catalog, judge=judge, cluster_domain=cluster_domain
         )
     else:
-        findings = _check_policy(found, body, line, catalog, judge, others)
+        findings = _check_policy(checked, body, line, catalog, judge, others)
     if type(body) is not dict:
         return errors_first(findings)
-    if is_foreign(found.group, body):
+    if is_foreign(checked.group, body):
         # Another controller's, of which Linkerd's webhook sees no more than what it refuses.
         forbidden = [one for one in findings if one.severity is not Severity.WARNING and one.rule is not LENIENT]
-        optional = _OPTIONAL.get((found.kind, _version(body)))
+        optional = _OPTIONAL.get((checked.kind, _version(body)))
         return errors_first([one for one in forbidden if one.rule is not MISSING or one.path != optional])
     api_version = body.get("apiVersion")
-    if type(api_version) is str and (finding := _check_version(found, api_version[:_NAME], line)) is not None:
+    if type(api_version) is str and (finding := _check_version(checked, api_version[:_NAME], line)) is not None:
         findings.append(finding)
     metadata = body.get("metadata")
     annotations = metadata.get("annotations") if type(metadata) is dict else None
@@ -217,18 +217,18 @@ def check(
 
 
 def _check_policy(
-    kind: Kind, body: Any, line: Line, catalog: Catalog, judge: Judge, others: Iterable[Any]
+    kind: CheckedKind, body: Any, line: Line, catalog: Catalog, judge: Judge, others: Iterable[Any]
 ) -> list[Finding]:
     frame = Reading(line, judge)
     for other in others:
-        _check_other(other, frame)
+        _check_old_object(other, frame)
     if body is None:
         frame.refuse(
             NO_OBJECT,
             (),
             "the request holds no object, and Linkerd checks objects: send requests to CREATE and UPDATE only",
         )
-        return _forgive(frame.findings) if kind.lenient else frame.findings
+        return _as_passed_over(frame.findings) if kind.lenient else frame.findings
     if type(body) is not dict:
         frame.refuse(TYPE, (), f"the object is {kind_of(body)}: write an object")
         return frame.findings
@@ -242,21 +242,21 @@ def _check_policy(
     if "spec" not in body:
         missing = Reading(line, judge)
         missing.refuse(MISSING, ("spec",), "the field spec is missing: add it, with an object")
-        return frame.findings + (_forgive(missing.findings) if kind.lenient else missing.findings)
+        return frame.findings + (_as_passed_over(missing.findings) if kind.lenient else missing.findings)
     reading = Reading(line, judge, str(metadata.get("namespace") or ""), metadata.get("annotations") or {})
     spec = _spec(kind, line, _version(body)).read(body["spec"], ("spec",), reading)
     if kind.lenient and reading.broken:
-        return frame.findings + _forgive(reading.findings)
+        return frame.findings + _as_passed_over(reading.findings)
     name = str(metadata.get("name") or metadata.get("generateName") or "")
-    missed = references.check(kind.group, kind.kind, reading.namespace, name, body["spec"], catalog)
+    missed = missingreferences.check(kind.group, kind.kind, reading.namespace, name, body["spec"], catalog)
     overlaps = kind.kind == "Server" and line.has("policy/server-overlap")
     if overlaps and _imported(kind.module).check_overlap(name, spec, catalog, reading):
         # Refused for the same reason.
-        missed = [finding for finding in missed if finding.rule is not references.PORT_SHARED]
+        missed = [finding for finding in missed if finding.rule is not missingreferences.PORT_SHARED]
     return frame.findings + reading.findings + missed
 
 
-def _check_other(other: Any, frame: Reading) -> None:
+def _check_old_object(other: Any, frame: Reading) -> None:
     if other is None:
         return
     if type(other) is not dict:
@@ -265,7 +265,7 @@ def _check_other(other: Any, frame: Reading) -> None:
         read_metadata(other, frame, ("oldObject",))
 
 
-def _forgive(findings: Sequence[Finding]) -> list[Finding]:
+def _as_passed_over(findings: Sequence[Finding]) -> list[Finding]:
     """What is wrong with a route that is stored all the same, said so."""
     return [
         LENIENT.at((), "Linkerd cannot read this route and passes it over: correct what follows"),
@@ -282,7 +282,7 @@ def _version(body: Mapping[str, Any]) -> str:
 
 
 @lru_cache(_REMEMBERED)
-def _check_version(kind: Kind, api_version: str, line: Line) -> Finding | None:
+def _check_version(kind: CheckedKind, api_version: str, line: Line) -> Finding | None:
     group, _, version = api_version.rpartition("/")
     if fold(group) != fold(kind.group):
         return None

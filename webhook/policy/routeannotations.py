@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from webhook.findings.finding import Finding, Path, Rule, Severity, declare, show, suggest
 from webhook.policy.durations import parse_annotation, parse_unsigned
-from webhook.policy.targets import fold
+from webhook.policy.objectreferences import fold
 
 INVALID = declare(
     "route-annotation-invalid",
@@ -49,60 +49,60 @@ GRPC_CONDITIONS: Final = ("cancelled", "deadline-exceeded", "internal", "resourc
 HTTP_CONDITIONS: Final = ("5xx", "gateway-error")
 
 
-def _limit(text: str) -> str:
+def _check_limit(text: str) -> str:
     if parse_unsigned(text, 65535) is not None:
         return ""
     return "write a whole number from 0 to 65535"
 
 
-def _duration(text: str) -> str:
-    found = parse_annotation(text)
-    return found if isinstance(found, str) else ""
+def _check_duration(text: str) -> str:
+    milliseconds = parse_annotation(text)
+    return milliseconds if isinstance(milliseconds, str) else ""
 
 
-def _code(text: str) -> int | None:
+def _parse_status(text: str) -> int | None:
     code = parse_unsigned(text, 2**32 - 1)
     return code if code is not None and 100 <= code < 600 else None
 
 
-def _http(text: str) -> str:
+def _check_http_conditions(text: str) -> str:
     for condition in text.split(","):
-        if fold(condition) in HTTP_CONDITIONS or _code(condition) is not None:
+        if fold(condition) in HTTP_CONDITIONS or _parse_status(condition) is not None:
             continue
         first, dash, last = condition.partition("-")
-        start, end = (_code(first), _code(last)) if dash else (None, None)
+        start, end = (_parse_status(first), _parse_status(last)) if dash else (None, None)
         if start is not None and end is not None and start <= end:
             continue
-        return _no_condition(
+        return _why_not_a_condition(
             condition, "5xx, gateway-error, a status such as 503 or a range such as 500-504", HTTP_CONDITIONS
         )
     return ""
 
 
-def _grpc(text: str) -> str:
+def _check_grpc_conditions(text: str) -> str:
     for condition in text.split(","):
         if fold(condition) not in GRPC_CONDITIONS:
-            return _no_condition(condition, ", ".join(GRPC_CONDITIONS), GRPC_CONDITIONS)
+            return _why_not_a_condition(condition, ", ".join(GRPC_CONDITIONS), GRPC_CONDITIONS)
     return ""
 
 
-def _no_condition(condition: str, want: str, names: tuple[str, ...]) -> str:
+def _why_not_a_condition(condition: str, want: str, names: tuple[str, ...]) -> str:
     if condition != condition.strip():
         return f"{show(condition)} has white space around it; take it away"
     return f"{show(condition)} is not a condition; write a comma-separated list of {want}{suggest(condition, names)}"
 
 
 _COMMON: Final[dict[str, Callable[[str], str]]] = {
-    _LIMIT: _limit,
-    _RETRY_TIMEOUT: _duration,
-    _RESPONSE: _duration,
-    _REQUEST: _duration,
-    _IDLE: _duration,
+    _LIMIT: _check_limit,
+    _RETRY_TIMEOUT: _check_duration,
+    _RESPONSE: _check_duration,
+    _REQUEST: _check_duration,
+    _IDLE: _check_duration,
 }
-READ_BY_HTTP: Final = {**_COMMON, _HTTP: _http}
-READ_BY_GRPC: Final = {**_COMMON, _GRPC: _grpc}
+READ_BY_HTTP: Final = {**_COMMON, _HTTP: _check_http_conditions}
+READ_BY_GRPC: Final = {**_COMMON, _GRPC: _check_grpc_conditions}
 # A Service is a parent of both.
-READ_BY_SERVICE: Final = {**_COMMON, _HTTP: _http, _GRPC: _grpc}
+READ_BY_SERVICE: Final = {**_COMMON, _HTTP: _check_http_conditions, _GRPC: _check_grpc_conditions}
 
 
 Readers = Mapping[str, Callable[[str], str]]
@@ -130,13 +130,13 @@ def check_service(annotations: Mapping[str, Any]) -> list[Finding]:
 
 
 def _check_all(annotations: Mapping[str, Any], readers: Readers, effective: bool, invalid: Rule) -> list[Finding]:
-    found = []
+    findings = []
     for key, value in annotations.items():
         if key.startswith((_RETRY, _TIMEOUT)):
             finding = _check(key, value, readers, effective, invalid)
             if finding is not None:
-                found.append(finding)
-    return found
+                findings.append(finding)
+    return findings
 
 
 def _check(key: str, value: Any, readers: Readers, effective: bool, invalid: Rule) -> Finding | None:

@@ -9,11 +9,11 @@ from typing import Final
 import orjson
 
 from webhook.findings.finding import Path, Severity, declare, show
+from webhook.policy.objectreferences import EGRESS_NETWORK, GATEWAY, SERVICE, GroupKind, canonical, read_parent
 from webhook.policy.regex.unmatchable import cannot_match_anything, cannot_match_path
 from webhook.policy.routeannotations import Effect
 from webhook.policy.routeshapes import TOKEN
 from webhook.policy.schema.reading import Node, Reading
-from webhook.policy.targets import EGRESS_NETWORK, GATEWAY, SERVICE, GroupKind, canonical, read_parent
 
 EGRESS_PORT = declare(
     "route-egress-port",
@@ -99,18 +99,18 @@ _UNREACHABLE: Final = (
 def check_parents(spec: Node, reading: Reading, own: str) -> Effect:
     """Check the parents of a route in the group `own`. What becomes of its annotations comes out."""
     parents = [(parent, read_parent(parent, own)) for parent in spec.nodes("parentRefs")]
-    for parent, found in parents:
-        if found.sent == EGRESS_NETWORK and parent.lacks("port"):
+    for parent, kinds in parents:
+        if kinds.sent == EGRESS_NETWORK and parent.lacks("port"):
             reading.note(
                 EGRESS_PORT,
                 (*parent.path, "port"),
                 "the parent is an EgressNetwork and has no port: add port, the one that clients connect to",
             )
-        elif found.target is None and not parent.bad:
-            _warn_of_parent(parent, found.meant, own, reading)
-    if any(found.sent in _OUTBOUND for _, found in parents):
+        elif kinds.target is None and not parent.bad:
+            _warn_of_parent(parent, kinds.meant, own, reading)
+    if any(kinds.sent in _OUTBOUND for _, kinds in parents):
         return Effect.READ
-    if any(found.meant in _OUTBOUND for _, found in parents):
+    if any(kinds.meant in _OUTBOUND for _, kinds in parents):
         return Effect.UNCERTAIN
     return Effect.NONE
 

@@ -8,28 +8,28 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from webhook.policy.objectreferences import GROUP_NAME, HOST_NAME, KIND_NAME, NAME, NAMESPACE_NAME, SUBDOMAIN
 from webhook.policy.schema.shape import (
     BOOLEAN,
     I32,
     I64,
     STRING,
+    Array,
     Choice,
     Integer,
-    List,
     Pruned,
     Shape,
+    String,
     Struct,
-    Text,
-    can,
-    need,
+    omittable,
+    required,
 )
-from webhook.policy.targets import GROUP_NAME, HOST_NAME, KIND_NAME, NAME, NAMESPACE_NAME, SUBDOMAIN
 
 # RFC 9110, 5.6.2: a token.
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,65535}")
 # RFC 3986, 3.3: the characters of a path.
 URL_PATH = re.compile(r"(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]++|%[0-9a-fA-F]{2})+")
-_ORIGIN: Final = Text(
+_ORIGIN: Final = String(
     pattern=r"\*|https?://((\*\.)?([a-zA-Z0-9-]+\.)*[a-zA-Z0-9-]+|\*)(:[0-9]{1,5})?",
     like="an origin such as https://example.com, or *",
     least=1,
@@ -37,14 +37,14 @@ _ORIGIN: Final = Text(
 )
 
 
-HOST_NAMES: Final = List(HOST_NAME, most=16)
+HOST_NAMES: Final = Array(HOST_NAME, most=16)
 PORT: Final = Integer(-(2**31), 2**31 - 1, least=1, most=65535)
 _WEIGHT: Final = Integer(-(2**31), 2**31 - 1, least=0, most=1_000_000)
-_PATH_TEXT: Final = Text(most=1024)
-_HEADER_VALUE: Final = Text(least=1, most=4096)
+_PATH_TEXT: Final = String(most=1024)
+_HEADER_VALUE: Final = String(least=1, most=4096)
 # Where `check_header_name` looks at a name, its characters are no longer the schema's business.
-_CHECKED_NAME: Final = Text(most=256)
-_TOKEN_NAME: Final = Text(
+_CHECKED_NAME: Final = String(most=256)
+_TOKEN_NAME: Final = String(
     pattern=TOKEN.pattern, like="a name of letters, digits and any of !#$%&'*+-.^_`|~", least=1, most=256
 )
 
@@ -53,52 +53,58 @@ def parent_shape(port: Shape) -> Struct:
     """A route's parent."""
     return Struct(
         {
-            "group": can(GROUP_NAME),
-            "kind": can(KIND_NAME),
-            "name": need(NAME),
-            "namespace": can(NAMESPACE_NAME),
-            "port": can(port),
-            "sectionName": can(SUBDOMAIN),
+            "group": omittable(GROUP_NAME),
+            "kind": omittable(KIND_NAME),
+            "name": required(NAME),
+            "namespace": omittable(NAMESPACE_NAME),
+            "port": omittable(port),
+            "sectionName": omittable(SUBDOMAIN),
         }
     )
 
 
-PARENTS: Final = List(parent_shape(PORT), most=32)
+PARENTS: Final = Array(parent_shape(PORT), most=32)
 _TARGET_FIELDS: Final = {
-    "group": can(GROUP_NAME),
-    "kind": can(KIND_NAME),
-    "name": need(NAME),
-    "namespace": can(NAMESPACE_NAME),
-    "port": can(PORT),
+    "group": omittable(GROUP_NAME),
+    "kind": omittable(KIND_NAME),
+    "name": required(NAME),
+    "namespace": omittable(NAMESPACE_NAME),
+    "port": omittable(PORT),
 }
-WEIGHTED_TARGET: Final = {**_TARGET_FIELDS, "weight": can(_WEIGHT)}
+WEIGHTED_TARGET: Final = {**_TARGET_FIELDS, "weight": omittable(_WEIGHT)}
 _TARGET: Final = Struct(dict(_TARGET_FIELDS))
 
 
-def modifier(name: Text, distinct: bool) -> Struct:
+def modifier(name: String, distinct: bool) -> Struct:
     """A change of headers. `distinct`: the schema takes the name of a header to be removed once."""
-    headers = List(Struct({"name": need(name), "value": need(_HEADER_VALUE)}), most=16, key="name")
-    return Struct({"add": can(headers), "remove": can(List(STRING, most=16, distinct=distinct)), "set": can(headers)})
+    headers = Array(Struct({"name": required(name), "value": required(_HEADER_VALUE)}), most=16, key="name")
+    return Struct(
+        {
+            "add": omittable(headers),
+            "remove": omittable(Array(STRING, most=16, distinct=distinct)),
+            "set": omittable(headers),
+        }
+    )
 
 
 def redirect(statuses: Sequence[int]) -> Struct:
     """A redirect to somewhere else."""
     return Struct(
         {
-            "hostname": can(SUBDOMAIN),
-            "path": can(_NEW_PATH),
-            "port": can(PORT),
-            "scheme": can(Choice("http", "https")),
-            "statusCode": can(Integer(-(2**63), 2**63 - 1, among=statuses)),
+            "hostname": omittable(SUBDOMAIN),
+            "path": omittable(_NEW_PATH),
+            "port": omittable(PORT),
+            "scheme": omittable(Choice("http", "https")),
+            "statusCode": omittable(Integer(-(2**63), 2**63 - 1, among=statuses)),
         }
     )
 
 
 _NEW_PATH: Final = Struct(
     {
-        "replaceFullPath": can(_PATH_TEXT),
-        "replacePrefixMatch": can(_PATH_TEXT),
-        "type": need(Choice("ReplaceFullPath", "ReplacePrefixMatch")),
+        "replaceFullPath": omittable(_PATH_TEXT),
+        "replacePrefixMatch": omittable(_PATH_TEXT),
+        "type": required(Choice("ReplaceFullPath", "ReplacePrefixMatch")),
     }
 )
 MODIFIER: Final = modifier(_CHECKED_NAME, distinct=False)
@@ -110,47 +116,49 @@ GATEWAY_MODIFIER: Final = modifier(_CHECKED_NAME, distinct=True)
 GATEWAY_BACKEND_MODIFIER: Final = modifier(_TOKEN_NAME, distinct=True)
 _FRACTION: Final = Struct(
     {
-        "denominator": can(Integer(-(2**31), 2**31 - 1, least=1)),
-        "numerator": need(Integer(-(2**31), 2**31 - 1, least=0)),
+        "denominator": omittable(Integer(-(2**31), 2**31 - 1, least=1)),
+        "numerator": required(Integer(-(2**31), 2**31 - 1, least=0)),
     }
 )
 MIRROR: Final = Struct(
     {
-        "backendRef": need(_TARGET),
-        "fraction": can(_FRACTION),
-        "percent": can(Integer(-(2**31), 2**31 - 1, least=0, most=100)),
+        "backendRef": required(_TARGET),
+        "fraction": omittable(_FRACTION),
+        "percent": omittable(Integer(-(2**31), 2**31 - 1, least=0, most=100)),
     }
 )
-EXTENSION: Final = Struct({"group": need(GROUP_NAME), "kind": need(KIND_NAME), "name": need(NAME)})
-_REWRITE: Final = Struct({"hostname": can(SUBDOMAIN), "path": can(_NEW_PATH)})
-_HEADER_NAMES: Final = List(STRING, most=64, distinct=True)
+EXTENSION: Final = Struct({"group": required(GROUP_NAME), "kind": required(KIND_NAME), "name": required(NAME)})
+_REWRITE: Final = Struct({"hostname": omittable(SUBDOMAIN), "path": omittable(_NEW_PATH)})
+_HEADER_NAMES: Final = Array(STRING, most=64, distinct=True)
 _EXTERNAL_AUTH: Final = Struct(
     {
-        "backendRef": need(_TARGET),
-        "forwardBody": can(Struct({"maxSize": can(I64)})),
-        "grpc": can(Struct({"allowedHeaders": can(_HEADER_NAMES)})),
-        "http": can(
+        "backendRef": required(_TARGET),
+        "forwardBody": omittable(Struct({"maxSize": omittable(I64)})),
+        "grpc": omittable(Struct({"allowedHeaders": omittable(_HEADER_NAMES)})),
+        "http": omittable(
             Struct(
                 {
-                    "allowedHeaders": can(_HEADER_NAMES),
-                    "allowedResponseHeaders": can(_HEADER_NAMES),
-                    "path": can(Text(pattern=URL_PATH.pattern, like="a path of a URL such as /check", most=1024)),
+                    "allowedHeaders": omittable(_HEADER_NAMES),
+                    "allowedResponseHeaders": omittable(_HEADER_NAMES),
+                    "path": omittable(
+                        String(pattern=URL_PATH.pattern, like="a path of a URL such as /check", most=1024)
+                    ),
                 }
             )
         ),
-        "protocol": need(Choice("HTTP", "GRPC")),
+        "protocol": required(Choice("HTTP", "GRPC")),
     }
 )
-_CORS_HEADERS: Final = List(_TOKEN_NAME, most=64, distinct=True)
+_CORS_HEADERS: Final = Array(_TOKEN_NAME, most=64, distinct=True)
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
 _CORS: Final = Struct(
     {
-        "allowCredentials": can(BOOLEAN),
-        "allowHeaders": can(_CORS_HEADERS),
-        "allowMethods": can(List(Text(choices=(*METHODS, "*")), most=9, distinct=True)),
-        "allowOrigins": can(List(_ORIGIN, most=64, distinct=True)),
-        "exposeHeaders": can(_CORS_HEADERS),
-        "maxAge": can(Integer(-(2**31), 2**31 - 1, least=1)),
+        "allowCredentials": omittable(BOOLEAN),
+        "allowHeaders": omittable(_CORS_HEADERS),
+        "allowMethods": omittable(Array(String(choices=(*METHODS, "*")), most=9, distinct=True)),
+        "allowOrigins": omittable(Array(_ORIGIN, most=64, distinct=True)),
+        "exposeHeaders": omittable(_CORS_HEADERS),
+        "maxAge": omittable(Integer(-(2**31), 2**31 - 1, least=1)),
     }
 )
 _HTTP_FILTERS: Final = (
@@ -169,15 +177,15 @@ def http_filter(headers: Struct) -> Struct:
     """A filter of the Gateway API's HTTPRoute."""
     return Struct(
         {
-            "cors": can(_CORS),
-            "extensionRef": can(EXTENSION),
-            "externalAuth": can(_EXTERNAL_AUTH),
-            "requestHeaderModifier": can(headers),
-            "requestMirror": can(MIRROR),
-            "requestRedirect": can(redirect((301, 302, 303, 307, 308))),
-            "responseHeaderModifier": can(headers),
-            "type": need(Choice(*_HTTP_FILTERS)),
-            "urlRewrite": can(_REWRITE),
+            "cors": omittable(_CORS),
+            "extensionRef": omittable(EXTENSION),
+            "externalAuth": omittable(_EXTERNAL_AUTH),
+            "requestHeaderModifier": omittable(headers),
+            "requestMirror": omittable(MIRROR),
+            "requestRedirect": omittable(redirect((301, 302, 303, 307, 308))),
+            "responseHeaderModifier": omittable(headers),
+            "type": required(Choice(*_HTTP_FILTERS)),
+            "urlRewrite": omittable(_REWRITE),
         }
     )
 
@@ -187,71 +195,80 @@ def _policy_backend_filter() -> Struct:
     headers = WHOLE_MODIFIER
     return Struct(
         {
-            "cors": can(Pruned(_CORS)),
-            "extensionRef": can(Pruned(EXTENSION)),
-            "externalAuth": can(Pruned(_EXTERNAL_AUTH)),
-            "requestHeaderModifier": can(headers),
-            "requestMirror": can(Pruned(MIRROR)),
-            "requestRedirect": can(REDIRECT),
-            "responseHeaderModifier": can(headers),
-            "type": need(
+            "cors": omittable(Pruned(_CORS)),
+            "extensionRef": omittable(Pruned(EXTENSION)),
+            "externalAuth": omittable(Pruned(_EXTERNAL_AUTH)),
+            "requestHeaderModifier": omittable(headers),
+            "requestMirror": omittable(Pruned(MIRROR)),
+            "requestRedirect": omittable(REDIRECT),
+            "responseHeaderModifier": omittable(headers),
+            "type": required(
                 Choice(*_HTTP_FILTERS, allowed=("RequestHeaderModifier", "ResponseHeaderModifier", "RequestRedirect"))
             ),
-            "urlRewrite": can(Pruned(_REWRITE)),
+            "urlRewrite": omittable(Pruned(_REWRITE)),
         }
     )
 
 
-_POLICY_BACKEND_FILTERS: Final = can(List(_policy_backend_filter(), most=16))
-POLICY_BACKENDS: Final = List(Struct({"filters": _POLICY_BACKEND_FILTERS, **WEIGHTED_TARGET}), most=16)
+_POLICY_BACKEND_FILTERS: Final = omittable(Array(_policy_backend_filter(), most=16))
+POLICY_BACKENDS: Final = Array(Struct({"filters": _POLICY_BACKEND_FILTERS, **WEIGHTED_TARGET}), most=16)
 # At first the CRD knew little of backends.
-OLD_POLICY_BACKENDS: Final = List(
+OLD_POLICY_BACKENDS: Final = Array(
     Struct(
         {
             "filters": _POLICY_BACKEND_FILTERS,
-            "group": can(Pruned(STRING)),
-            "kind": can(Pruned(STRING)),
-            "name": need(STRING),
-            "namespace": can(STRING),
-            "port": can(I32),
-            "weight": can(Pruned(I32)),
+            "group": omittable(Pruned(STRING)),
+            "kind": omittable(Pruned(STRING)),
+            "name": required(STRING),
+            "namespace": omittable(STRING),
+            "port": omittable(I32),
+            "weight": omittable(Pruned(I32)),
         }
     )
 )
 _TWO_TYPES: Final = Choice("Exact", "RegularExpression")
-HEADER_MATCHES: Final = List(
-    Struct({"name": need(_CHECKED_NAME), "type": can(_TWO_TYPES), "value": need(_HEADER_VALUE)}), most=16, key="name"
+HEADER_MATCHES: Final = Array(
+    Struct({"name": required(_CHECKED_NAME), "type": omittable(_TWO_TYPES), "value": required(_HEADER_VALUE)}),
+    most=16,
+    key="name",
 )
 
 
-def http_matches(parameter: Text, most: int) -> List:
+def http_matches(parameter: String, most: int) -> Array:
     """What requests are matched by; `parameter` is the name of a query's."""
-    query = Struct({"name": need(parameter), "type": can(_TWO_TYPES), "value": need(Text(least=1, most=1024))})
-    return List(
+    query = Struct(
+        {"name": required(parameter), "type": omittable(_TWO_TYPES), "value": required(String(least=1, most=1024))}
+    )
+    return Array(
         Struct(
             {
-                "headers": can(HEADER_MATCHES),
-                "method": can(Choice(*METHODS)),
-                "path": can(
-                    Struct({"type": can(Choice("Exact", "PathPrefix", "RegularExpression")), "value": can(_PATH_TEXT)})
+                "headers": omittable(HEADER_MATCHES),
+                "method": omittable(Choice(*METHODS)),
+                "path": omittable(
+                    Struct(
+                        {
+                            "type": omittable(Choice("Exact", "PathPrefix", "RegularExpression")),
+                            "value": omittable(_PATH_TEXT),
+                        }
+                    )
                 ),
-                "queryParams": can(List(query, most=16, key="name")),
+                "queryParams": omittable(Array(query, most=16, key="name")),
             }
         ),
         most=most,
     )
 
 
-POLICY_MATCHES: Final = http_matches(Text(least=1, most=256), most=8)
+POLICY_MATCHES: Final = http_matches(String(least=1, most=256), most=8)
 GATEWAY_MATCHES: Final = http_matches(_TOKEN_NAME, most=64)
-DURATION: Final = Text(pattern="([0-9]{1,5}(h|m|s|ms)){1,4}", like="a duration such as 10s or 1h30m")
+DURATION: Final = String(pattern="([0-9]{1,5}(h|m|s|ms)){1,4}", like="a duration such as 10s or 1h30m")
 SESSION_PERSISTENCE: Final = Struct(
     {
-        "absoluteTimeout": can(DURATION),
-        "cookieConfig": can(Struct({"lifetimeType": can(Choice("Permanent", "Session"))})),
-        "idleTimeout": can(STRING),
-        "sessionName": can(Text(most=128)),
-        "type": can(Choice("Cookie", "Header")),
+        "absoluteTimeout": omittable(DURATION),
+        "cookieConfig": omittable(Struct({"lifetimeType": omittable(Choice("Permanent", "Session"))})),
+        "idleTimeout": omittable(STRING),
+        "sessionName": omittable(String(most=128)),
+        "type": omittable(Choice("Cookie", "Header")),
     }
 )
 DEFAULT_GATEWAYS: Final = Choice("All", "None")

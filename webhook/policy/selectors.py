@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from webhook.findings.finding import Severity, declare, show
 from webhook.policy.schema.reading import Node, Reading
-from webhook.policy.schema.shape import STRING, STRING_MAP, STRINGS, Choice, List, Struct, may, need
+from webhook.policy.schema.shape import STRING, STRING_MAP, STRINGS, Array, Choice, Struct, optional, required
 
 VALUES_MISSING = declare(
     "selector-values-missing",
@@ -55,11 +55,15 @@ def _check_alone(node: Node, reading: Reading) -> None:
 
 def _selector(flattened: bool, alone: bool = False) -> Struct:
     expression = Struct(
-        {"key": need(STRING), "operator": need(Choice(*OPERATORS, flattened=flattened)), "values": may(STRINGS)},
+        {
+            "key": required(STRING),
+            "operator": required(Choice(*OPERATORS, flattened=flattened)),
+            "values": optional(STRINGS),
+        },
         check=_check,
     )
     return Struct(
-        {"matchLabels": may(STRING_MAP), "matchExpressions": may(List(expression))},
+        {"matchLabels": optional(STRING_MAP), "matchExpressions": optional(Array(expression))},
         check=_check_alone if alone else None,
     )
 
@@ -79,7 +83,7 @@ def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool | No
         return None
     if any(labels.get(key) != value for key, value in wanted.items()):
         return False
-    met = [_meets(each, labels) for each in expressions]
+    met = [_meets(expression, labels) for expression in expressions]
     return None if None in met else all(met)
 
 

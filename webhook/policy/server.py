@@ -11,16 +11,17 @@ from webhook.policy.portnames import what_is_wrong
 from webhook.policy.schema.reading import BAD, MISSING, SCHEMA_MISSING, TYPE, Node, Reading
 from webhook.policy.schema.shape import (
     STRING,
+    Anything,
     Choice,
     Field,
     Pruned,
     Shape,
     Struct,
-    can,
-    may,
-    need,
     not_allowed,
+    omittable,
+    optional,
     read_aside,
+    required,
 )
 from webhook.policy.selectors import (
     FLATTENED_LONE_SELECTOR,
@@ -134,10 +135,10 @@ class _ServerSpec(Struct):
     def __init__(self, version: dict[str, Field], selector: Struct, external: bool) -> None:
         super().__init__(
             {
-                "podSelector": can(_Anything()),
-                "externalWorkloadSelector": can(_Anything()),
-                "port": need(_Port()),
-                "proxyProtocol": may(_PROTOCOL),
+                "podSelector": omittable(Anything()),
+                "externalWorkloadSelector": omittable(Anything()),
+                "port": required(_Port()),
+                "proxyProtocol": optional(_PROTOCOL),
                 **version,
             },
             check=_check,
@@ -161,7 +162,7 @@ class _ServerSpec(Struct):
             return node
         chosen = present[0]
         if chosen != "podSelector":
-            self._look_aside(value, path, reading)
+            self._check_ignored_pod_selector(value, path, reading)
         shape = self._pods if chosen == "podSelector" else self._workloads
         selector = shape.read(value[chosen], (*path, chosen), reading)
         if selector is BAD:
@@ -170,7 +171,7 @@ class _ServerSpec(Struct):
             node[chosen] = selector
         return node
 
-    def _look_aside(self, value: dict[str, Any], path: Path, reading: Reading) -> None:
+    def _check_ignored_pod_selector(self, value: dict[str, Any], path: Path, reading: Reading) -> None:
         at = (*path, "podSelector")
         if self._external:
             if value.get("podSelector") is not None and value["externalWorkloadSelector"] is not None:
@@ -189,13 +190,6 @@ class _ServerSpec(Struct):
             read_aside(self._pods, value["podSelector"], at, reading)
 
 
-class _Anything(Shape):
-    """Read by `_ServerSpec` itself."""
-
-    def read(self, value: Any, path: Path, reading: Reading) -> Any:
-        return value
-
-
 def _check(node: Node, reading: Reading) -> None:
     policy = node.get("accessPolicy")
     if policy is not None and policy not in POLICIES:
@@ -210,7 +204,7 @@ def check_overlap(name: str, spec: Any, catalog: Catalog, reading: Reading) -> b
     """
     if reading.broken or spec is BAD:
         return False
-    found = False
+    overlaps = False
     others = catalog.servers(reading.namespace)
     for other, theirs in sorted((others or {}).items()):
         port, selector = theirs.get("port"), theirs.get("podSelector")
@@ -218,22 +212,22 @@ def check_overlap(name: str, spec: Any, catalog: Catalog, reading: Reading) -> b
             continue
         ours = spec["podSelector"]
         if selects_all(selector) or selects_all(ours) or same_selector(selector, ours):
-            found = True
+            overlaps = True
             reading.note(
                 OVERLAP,
                 (*spec.path, "port"),
                 f"Server {show(other)} selects the port {show(port)} of these Pods already: write another "
                 "port, or another selector",
             )
-    return found
+    return overlaps
 
 
 def _stable(selector: Struct) -> Struct:
-    return Struct({"podSelector": need(selector), "port": need(_Port()), "proxyProtocol": may(_PROTOCOL)})
+    return Struct({"podSelector": required(selector), "port": required(_Port()), "proxyProtocol": optional(_PROTOCOL)})
 
 
-_ACCESS: Final = {"accessPolicy": may(STRING)}
-_NO_ACCESS: Final = {"accessPolicy": may(Pruned(STRING))}
+_ACCESS: Final = {"accessPolicy": optional(STRING)}
+_NO_ACCESS: Final = {"accessPolicy": optional(Pruned(STRING))}
 _NEWEST: Final = _ServerSpec(_ACCESS, FLATTENED_SELECTOR, external=True)
 _EDGE: Final = {
     "v1alpha1": _ServerSpec(_NO_ACCESS, FLATTENED_LONE_SELECTOR, external=False),

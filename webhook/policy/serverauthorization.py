@@ -8,10 +8,10 @@ from webhook.findings.finding import Severity, declare
 from webhook.mesh.releases import Line
 from webhook.policy.identities import DNS_IDENTITY
 from webhook.policy.networks import NETWORKS
+from webhook.policy.objectreferences import LABEL_PATTERN
 from webhook.policy.schema.reading import Node, Reading
-from webhook.policy.schema.shape import BOOLEAN, List, Shape, Struct, Text, fallback, may, need
+from webhook.policy.schema.shape import BOOLEAN, Array, Shape, String, Struct, defaulted_field, optional, required
 from webhook.policy.selectors import SELECTOR
-from webhook.policy.targets import LABEL_PATTERN
 
 UNAUTHENTICATED = declare(
     "serverauthorization-unauthenticated",
@@ -85,22 +85,23 @@ def _check_mesh_tls(node: Node, reading: Reading) -> None:
         )
 
 
-_NAME = Text(pattern=LABEL_PATTERN, like="a name of lower-case letters, digits and dashes")
+_NAME = String(pattern=LABEL_PATTERN, like="a name of lower-case letters, digits and dashes")
 _MESH_TLS = Struct(
     {
-        "unauthenticatedTLS": fallback(BOOLEAN),
-        "identities": may(List(DNS_IDENTITY)),
-        "serviceAccounts": may(List(Struct({"namespace": may(_NAME), "name": need(_NAME)}))),
+        "unauthenticatedTLS": defaulted_field(BOOLEAN),
+        "identities": optional(Array(DNS_IDENTITY)),
+        "serviceAccounts": optional(Array(Struct({"namespace": optional(_NAME), "name": required(_NAME)}))),
     },
     check=_check_mesh_tls,
 )
 _CLIENT = Struct(
-    {"networks": may(NETWORKS), "unauthenticated": fallback(BOOLEAN), "meshTLS": may(_MESH_TLS)}, check=_check_client
+    {"networks": optional(NETWORKS), "unauthenticated": defaulted_field(BOOLEAN), "meshTLS": optional(_MESH_TLS)},
+    check=_check_client,
 )
 _SPEC: Final = Struct(
     {
-        "server": need(Struct({"name": may(_NAME), "selector": may(SELECTOR)}, check=_check_server)),
-        "client": need(_CLIENT),
+        "server": required(Struct({"name": optional(_NAME), "selector": optional(SELECTOR)}, check=_check_server)),
+        "client": required(_CLIENT),
     }
 )
 

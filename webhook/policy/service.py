@@ -8,7 +8,7 @@ from typing import Any, Final
 from webhook.cluster.interface import ServicePort
 from webhook.cluster.services import ports_of
 from webhook.findings.finding import Finding, Severity, declare
-from webhook.policy import balancer, routeannotations
+from webhook.policy import circuitbreaking, routeannotations
 from webhook.policy.schema.shape import either
 
 OPAQUE_PORT = declare(
@@ -32,29 +32,35 @@ def check(body: Any) -> list[Finding]:
     annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
     if not isinstance(annotations, dict) or not annotations:
         return []
-    return [*check_annotations(annotations), *_opaque_ports(annotations, body.get("spec"))]
+    return [*check_annotations(annotations), *_check_opaque_ports(annotations, body.get("spec"))]
 
 
 def check_annotations(annotations: Mapping[str, Any]) -> list[Finding]:
     """What there is to say about retries, timeouts and circuit breaking: of an EgressNetwork as well."""
-    return [*routeannotations.check_service(annotations), *balancer.check(annotations)]
+    return [*routeannotations.check_service(annotations), *circuitbreaking.check(annotations)]
 
 
-def _opaque_ports(annotations: Mapping[str, Any], spec: Any) -> Iterator[Finding]:
+def _check_opaque_ports(annotations: Mapping[str, Any], spec: Any) -> Iterator[Finding]:
     text, ports = annotations.get(_OPAQUE_PORTS), ports_of(spec)
     if not isinstance(text, str) or ports is None:
         return
     entries = [entry for entry in (part.strip() for part in text.split(",")[:_MOST]) if entry]
-    ranges = [_range(entry, ports) for entry in entries]
+    ranges = [_port_range(entry, ports) for entry in entries]
     if not ranges or None in ranges:
         # What cannot be read is the injector's to say.
         return
     known = [(entry, low, high) for entry, (low, high) in zip(entries, filter(None, ranges), strict=True)]
-    hits = {each.port for each in ports if any(low <= each.port <= high for _, low, high in known)}
-    lost = [row for row in known if not any(row[1] <= each.port <= row[2] for each in ports)]
+    hits = {
+        service_port.port for service_port in ports if any(low <= service_port.port <= high for _, low, high in known)
+    }
+    lost = [row for row in known if not any(row[1] <= service_port.port <= row[2] for service_port in ports)]
     strange = []
     for entry, low, high in lost:
-        behind = [each.port for each in ports if type(each.target) is int and low <= each.target <= high]
+        behind = [
+            service_port.port
+            for service_port in ports
+            if type(service_port.target) is int and low <= service_port.target <= high
+        ]
         if behind and not hits.intersection(behind):
             text = (
                 f"{_OPAQUE_PORTS} names {entry}, the targetPort of the Service's port {behind[0]}, and clients use the "
@@ -65,16 +71,16 @@ def _opaque_ports(annotations: Mapping[str, Any], spec: Any) -> Iterator[Finding
         if not behind and (not hits or low != high or low not in _USUAL):
             strange.append(entry)
     if strange:
-        listed = either([str(each.port) for each in ports[:_LISTED]])
+        listed = either([str(service_port.port) for service_port in ports[:_LISTED]])
         text = f"{_OPAQUE_PORTS} names {', '.join(strange[:_LISTED])}, which the Service does not have: write {listed}"
         yield OPAQUE_PORT.at(("metadata", "annotations", _OPAQUE_PORTS), text)
 
 
-def _range(entry: str, ports: Sequence[ServicePort]) -> tuple[int, int] | None:
+def _port_range(entry: str, ports: Sequence[ServicePort]) -> tuple[int, int] | None:
     """The ports of an entry: of a number, a range, or a Service port's name."""
-    for each in ports:
-        if each.name == entry:
-            return each.port, each.port
+    for service_port in ports:
+        if service_port.name == entry:
+            return service_port.port, service_port.port
     low, dash, high = (part.strip() for part in entry.partition("-"))
     high = high if dash else low
     if not (low.isascii() and low.isdecimal() and high.isascii() and high.isdecimal() and len(low + high) <= 10):

@@ -18,8 +18,8 @@ from webhook.injector.advice.rules import OWNER_UNKNOWN
 from webhook.injector.inject import Injector, read_or_answer
 from webhook.injector.subject import Subject
 from webhook.kube.objects import Namespace, ObjectReference
+from webhook.policy.objectreferences import GATEWAY, POLICY
 from webhook.policy.registry import LINKERD
-from webhook.policy.targets import GATEWAY, POLICY
 from webhook.review import AdmissionRequest, Answer, deny
 from webhook.webhooks.validators import POLICY_VALIDATOR, SP_VALIDATOR
 

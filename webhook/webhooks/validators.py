@@ -9,9 +9,9 @@ from webhook.cluster.interface import Catalog
 from webhook.findings.finding import Finding, Severity, show
 from webhook.mesh.releases import Line
 from webhook.policy import registry
+from webhook.policy.objectreferences import fold, is_foreign
 from webhook.policy.regex.judge import Judge, judge_for
 from webhook.policy.regex.tokens import shown
-from webhook.policy.targets import fold, is_foreign
 from webhook.review import JSON, AdmissionRequest, Answer, GroupVersionKind, ReviewError, deny
 
 SP_VALIDATOR: Final = "sp-validator"

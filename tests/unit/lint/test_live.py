@@ -12,7 +12,7 @@ from tests.kube.http import FakeApiServer, kubeconfig
 from webhook.cluster.catalog import OfflineCatalog
 from webhook.cluster.interface import NothingKnown, Presence
 from webhook.lint import live
-from webhook.lint.live import Overlay, Unreachable
+from webhook.lint.live import ClusterUnreachable, Overlay
 
 POLICY = "policy.linkerd.io"
 SERVERS = "/apis/policy.linkerd.io/v1beta3/servers"
@@ -65,7 +65,7 @@ class TestCluster:
         monkeypatch.setattr(live, "GRACE", 0.3)
         said: list[str] = []
 
-        def work(there: live.There) -> list[Presence]:
+        def work(there: live.ClusterView) -> list[Presence]:
             both = there.over(OfflineCatalog([server("given")]))
             return [both.look(POLICY, "Server", "shop", name) for name in ("given", "there", "nowhere")]
 
@@ -76,7 +76,7 @@ class TestCluster:
     async def test_knows_the_namespaces_that_are_not_given(self, cluster: FakeApiServer, tmp_path: Path) -> None:
         cluster.set_namespace("shop", **{"linkerd.io/inject": "enabled"})
 
-        def work(there: live.There) -> list[Any]:
+        def work(there: live.ClusterView) -> list[Any]:
             shop = there.namespace("shop")
             return [shop and shop.annotations, there.namespace("nowhere")]
 
@@ -85,5 +85,5 @@ class TestCluster:
 
     async def test_that_does_not_answer_is_told(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(live, "WAIT", 0.3)
-        with pytest.raises(Unreachable, match="does not answer"):
+        with pytest.raises(ClusterUnreachable, match="does not answer"):
             await live._with_cluster(str(kubeconfig(tmp_path, "http://127.0.0.1:9")), lambda over: None, print)

@@ -9,9 +9,9 @@ from webhook.cluster.interface import Catalog, NothingKnown
 from webhook.findings.finding import Finding, Severity
 from webhook.mesh.releases import Line
 from webhook.mesh.releases import line as line_of
+from webhook.policy.objectreferences import GATEWAY, POLICY
 from webhook.policy.regex.judge import judge_for
 from webhook.policy.registry import check, find
-from webhook.policy.targets import GATEWAY, POLICY
 
 JSON = dict[str, Any]
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.unit.policy.builders import BOTH, EDGE, JSON, SERVER, STABLE, Said, say
-from webhook.policy.targets import GATEWAY, POLICY
+from webhook.policy.objectreferences import GATEWAY, POLICY
 
 MESH_TLS: JSON = {"group": POLICY, "kind": "MeshTLSAuthentication", "name": "clients"}
 NETWORK: JSON = {"group": POLICY, "kind": "NetworkAuthentication", "name": "vpn"}

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.unit.policy.builders import EDGE, STABLE, Said, say
+from webhook.policy.objectreferences import POLICY
 from webhook.policy.registry import find
-from webhook.policy.targets import POLICY
 
 
 def network(spec: Any = ...) -> Said:

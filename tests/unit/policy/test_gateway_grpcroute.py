@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.unit.policy.builders import JSON, SERVICE, Said, gateway
-from webhook.policy.targets import POLICY
+from webhook.policy.objectreferences import POLICY
 
 RULE = "spec.rules[0]"
 MATCH = f"{RULE}.matches[0]"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.unit.policy.builders import JSON, SERVICE, Said, gateway
-from webhook.policy.targets import GATEWAY, POLICY
+from webhook.policy.objectreferences import GATEWAY, POLICY
 
 EGRESS: JSON = {"group": POLICY, "kind": "EgressNetwork", "name": "out"}
 RULE = "spec.rules[0]"

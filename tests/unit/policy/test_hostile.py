@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.unit.policy.builders import say
-from webhook.policy.targets import GATEWAY, POLICY
+from webhook.policy.objectreferences import GATEWAY, POLICY
 
 # Seconds, many times what any of these takes.
 BOUND = 5.0

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.unit.policy.builders import BOTH, EDGE, JSON, STABLE, Said, say
-from webhook.policy.targets import POLICY
+from webhook.policy.objectreferences import POLICY
 
 WEB = "web.shop.serviceaccount.identity.linkerd.cluster.local"
 ACCOUNT: JSON = {"kind": "ServiceAccount", "name": "web"}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.unit.policy.builders import BOTH, EDGE, JSON, STABLE, Said, examine, manifest
-from webhook.policy.targets import GATEWAY
+from webhook.policy.objectreferences import GATEWAY
 
 SPEC: JSON = {"networks": [{"cidr": "10.0.0.0/8"}]}
 NAMED: JSON = {"name": "subject", "namespace": "shop"}

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.unit.policy.builders import EDGE, JSON, SERVER, STABLE, Said, say
+from webhook.policy.objectreferences import POLICY
 from webhook.policy.registry import find
-from webhook.policy.targets import POLICY
 
 ACCOUNT: JSON = {"kind": "ServiceAccount", "name": "web", "namespace": "shop"}
 

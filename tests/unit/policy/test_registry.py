@@ -8,9 +8,9 @@ import pytest
 
 from tests.unit.policy.builders import BOTH, EDGE, NOTHING_KNOWN, SERVICE, STABLE, examine, gateway, manifest, say
 from webhook.findings.finding import Severity
+from webhook.policy.objectreferences import GATEWAY, POLICY
 from webhook.policy.regex.judge import judge_for
 from webhook.policy.registry import KINDS, check, find, knows
-from webhook.policy.targets import GATEWAY, POLICY
 
 STRICT = [kind.kind for kind in KINDS if kind.group == POLICY]
 LENIENT = [kind.kind for kind in KINDS if kind.group == GATEWAY]

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.unit.policy.builders import BOTH, EDGE, JSON, SERVER, SERVICE, STABLE, Said, gateway, say
+from webhook.policy.objectreferences import GATEWAY, POLICY
 from webhook.policy.routeannotations import check_service
-from webhook.policy.targets import GATEWAY, POLICY
 
 LIMIT = "retry.linkerd.io/limit"
 HTTP = "retry.linkerd.io/http"

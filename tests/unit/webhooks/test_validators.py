@@ -13,9 +13,9 @@ from tests.unit.injector.builders import injector
 from tests.unit.policy.builders import BOTH, EDGE, NOTHING_KNOWN, STABLE, manifest
 from webhook.cluster.offline import OfflineCluster
 from webhook.mesh.releases import Line
+from webhook.policy.objectreferences import GATEWAY, POLICY
 from webhook.policy.regex.judge import judge_for
 from webhook.policy.registry import KINDS
-from webhook.policy.targets import GATEWAY, POLICY
 from webhook.review import JSON, AdmissionRequest, Answer, parse, render, shorten
 from webhook.webhooks.registry import Current, ProxyInjector, Registry
 from webhook.webhooks.validators import POLICY_VALIDATOR, SP_VALIDATOR, RequestJudge, Validator, judging_at_once

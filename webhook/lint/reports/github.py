@@ -16,7 +16,7 @@ _PROPERTY = str.maketrans({**_IN_MESSAGE, ":": "%3A", ",": "%2C"})
 
 def write(result: Result) -> str:
     """A command a finding."""
-    return "".join(f"{_command(one)}\n" for one in result.found)
+    return "".join(f"{_command(one)}\n" for one in result.findings)
 
 
 def _command(one: Reported) -> str:

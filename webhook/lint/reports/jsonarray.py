@@ -20,7 +20,7 @@ from webhook.lint.reports.addresses import PAGE, address
 
 def write(result: Result, page: str = PAGE) -> str:
     """The array, indented. `page` is the address of the page of rules."""
-    entries = [_entry(one, page) for one in result.found]
+    entries = [_entry(one, page) for one in result.findings]
     return orjson.dumps(entries, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
 
 

@@ -34,7 +34,7 @@ def write(result: Result, page: str = PAGE) -> str:
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
         "invocations": [{"executionSuccessful": not result.unreadable}],
-        "results": [_result(one, index[one.rule.id]) for one in result.found],
+        "results": [_result(one, index[one.rule.id]) for one in result.findings],
     }
     log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
     return orjson.dumps(log, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()

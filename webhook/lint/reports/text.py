@@ -10,7 +10,7 @@ _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
 
 def write(result: Result, *, colour: bool = False) -> str:
     """`file:line:column: error rule Kind/namespace/name field: message`, a line each."""
-    return "".join(f"{_line(one, colour=colour)}\n" for one in result.found)
+    return "".join(f"{_line(one, colour=colour)}\n" for one in result.findings)
 
 
 def _line(one: Reported, *, colour: bool) -> str:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pydantic_core import SchemaError, SchemaValidator, ValidationError, core_schema
 
 from webhook.policy.regex.size import program_size
-from webhook.policy.regex.tokens import ESCAPE, Flags, Kind, Token, Unclear, scan, shown
+from webhook.policy.regex.tokens import ESCAPE, Flags, Token, TokenKind, Unclear, scan, shown
 
 # Where a backslash before punctuation was allowed.
 _META = frozenset("\\.+*?()|[]{}^$#&-~")
@@ -22,7 +22,7 @@ def refused_before(pattern: str) -> str:
     """What the older engine refuses in a pattern that the newer one takes, "" for nothing."""
     try:
         for token in scan(pattern):
-            refused = _refused(token)
+            refused = _why_refused(token)
             if refused:
                 return f"{refused} (column {token.at + 1})"
         if program_size(pattern) > _LIMIT:
@@ -32,40 +32,42 @@ def refused_before(pattern: str) -> str:
     return ""
 
 
-def _refused(token: Token) -> str:
+def _why_refused(token: Token) -> str:
     text = token.text
     match token.kind:
-        case Kind.CLASS if text[1] in "pP" and _names(text) == ["any"] and (text[1] == "P") != ("^" in text):
+        case TokenKind.CLASS if (
+            text[1] in "pP" and _property_names(text) == ["any"] and (text[1] == "P") != ("^" in text)
+        ):
             return f"{shown(text)} stands for no character, which is not allowed"
-        case Kind.LITERAL | Kind.CLASS:
-            return _escape(text, token.flags) if text[0] == "\\" else _byte(text, token.flags)
-        case Kind.BOUNDARY if len(text) > 2 or text[1] in "<>":
+        case TokenKind.LITERAL | TokenKind.CLASS:
+            return _why_escape_refused(text, token.flags) if text[0] == "\\" else _why_not_a_byte(text, token.flags)
+        case TokenKind.BOUNDARY if len(text) > 2 or text[1] in "<>":
             return rf"{shown(text)} is not known: write `\b`"
-        case Kind.BOUNDARY if text == r"\B" and "u" not in token.flags:
+        case TokenKind.BOUNDARY if text == r"\B" and "u" not in token.flags:
             return r"`\B` needs Unicode: leave `(?-u)` away"
-        case Kind.OPEN if text.startswith("(?<"):
+        case TokenKind.OPEN if text.startswith("(?<"):
             return f"a group is named by `(?P<…>`: write {shown('(?P' + text[2:])}"
-        case Kind.OPEN if text.startswith("(?P") and not _NAME.fullmatch(text):
+        case TokenKind.OPEN if text.startswith("(?P") and not _NAME.fullmatch(text):
             return f"a group's name has only letters, digits, `_` and `.`: {shown(text)}"
-        case Kind.OPEN | Kind.FLAGS if text[1:2] == "?" and "R" in text.rstrip(":)"):
+        case TokenKind.OPEN | TokenKind.FLAGS if text[1:2] == "?" and "R" in text.rstrip(":)"):
             return "the flag `R` is not known"
-        case Kind.BRACKET:
-            return _bracket(text, token.flags)
+        case TokenKind.BRACKET:
+            return _why_class_refused(text, token.flags)
     return ""
 
 
-def _escape(text: str, flags: Flags) -> str:
+def _why_escape_refused(text: str, flags: Flags) -> str:
     """One escape, within a class or outside."""
     if text[1] in "pP":
-        return _property(text)
+        return _why_property_refused(text)
     if text[1] in "xuU":
-        return _byte(chr(int(text[2:].strip("{}"), 16)), flags) if text[1] != "x" else ""
+        return _why_not_a_byte(chr(int(text[2:].strip("{}"), 16)), flags) if text[1] != "x" else ""
     if text[1].isalnum() or text[1] in _META or (text == r"\ " and "x" in flags):
         return ""
     return f"{shown(text)} is not known: write {shown(text[1])} without the backslash"
 
 
-def _byte(character: str, flags: Flags) -> str:
+def _why_not_a_byte(character: str, flags: Flags) -> str:
     if "u" in flags or character.isascii():
         return ""
     return f"{shown(character)} needs Unicode: leave `(?-u)` away"
@@ -76,7 +78,7 @@ def _words(text: str) -> frozenset[str]:
 
 
 # Names and values of Unicode's properties that came after Unicode 14, normalized.
-_NEW = _words(
+_NEWER_PROPERTIES = _words(
     """
     sc lc idcompatmathcontinue idcompatmathstart idsu idsunaryoperator incb indicconjunctbreak mcm
     modifiercombiningmark 15.0 15.1 16.0 v150 v151 v160 gara garay gukh gurungkhema kawi kiratrai krai nagm nagmundari
@@ -85,12 +87,12 @@ _NEW = _words(
 )
 
 
-def _property(text: str) -> str:
+def _why_property_refused(text: str) -> str:
     # With a value, the name before it is of a property, and `sc` is one.
-    return f"{shown(text)} is not known" if _names(text)[-1] in _NEW else ""
+    return f"{shown(text)} is not known" if _property_names(text)[-1] in _NEWER_PROPERTIES else ""
 
 
-def _names(text: str) -> list[str]:
+def _property_names(text: str) -> list[str]:
     r"""The property of `\p{…}`, and the value if there is one, in the spelling in which they are compared."""
     return [_normalized(part) for part in re.split(r"!?=|:", text[2:].strip("{}").lstrip("^"))]
 
@@ -105,24 +107,26 @@ def _normalized(name: str) -> str:
 _PERHAPS_EMPTY = re.compile(r"^\[\^.*[\\\[\U0010FFFF]|.\[\^|&&|--|~~|\\P|\\p\{\^", re.DOTALL)
 
 
-def _bracket(text: str, flags: Flags) -> str:
+def _why_class_refused(text: str, flags: Flags) -> str:
     for match in ESCAPE.finditer(text):
-        refused = _escape(match[0], flags)
+        refused = _why_escape_refused(match[0], flags)
         if refused:
             return refused
     if "u" not in flags and not text.isascii():
         return f"{shown(text)} needs Unicode: leave `(?-u)` away"
     if _PERHAPS_EMPTY.search(text):
         known = "".join(sorted(flags & frozenset("ix"))) + ("" if "u" in flags else "-u")
-        if _stands_for_nothing(f"(?s{known})" + text):
+        if _matches_no_character(f"(?s{known})" + text):
             return f"{shown(text)} stands for no character, which is not allowed"
     return ""
 
 
-def _stands_for_nothing(pattern: str) -> bool:
+def _matches_no_character(pattern: str) -> bool:
     """Whether a class has no character at all, by showing it all that there are."""
     try:
-        SchemaValidator(core_schema.str_schema(pattern=pattern, regex_engine="rust-regex")).validate_python(_all())
+        SchemaValidator(core_schema.str_schema(pattern=pattern, regex_engine="rust-regex")).validate_python(
+            _every_character()
+        )
     except ValidationError:
         return True
     except SchemaError:
@@ -131,7 +135,7 @@ def _stands_for_nothing(pattern: str) -> bool:
 
 
 @lru_cache(maxsize=1)
-def _all() -> str:
+def _every_character() -> str:
     everything = array("I", range(0xD800))
     everything.extend(range(0xE000, 0x110000))
     return everything.tobytes().decode("utf-32")

@@ -10,7 +10,7 @@ import contextlib
 import re
 from collections.abc import Callable
 
-from webhook.policy.regex.tokens import Kind, Token, Unclear, literal, scan
+from webhook.policy.regex.tokens import Token, TokenKind, Unclear, literal, scan
 
 # The effort for longer patterns goes by their length alone.
 _LONG = 128
@@ -41,14 +41,14 @@ def _total(pattern: str, weigh: Callable[[Token], float]) -> float:
     sums = [0.0]
     lasts = [0.0]
     for token in scan(pattern):
-        if token.kind is Kind.OPEN:
+        if token.kind is TokenKind.OPEN:
             sums.append(0.0)
             lasts.append(0.0)
-        elif token.kind is Kind.CLOSE:
+        elif token.kind is TokenKind.CLOSE:
             within = sums.pop() + lasts.pop() + 2 * _INSTRUCTION
             sums[-1] += lasts[-1]
             lasts[-1] = within
-        elif token.kind is Kind.REPEAT:
+        elif token.kind is TokenKind.REPEAT:
             lasts[-1] = (lasts[-1] + (_INSTRUCTION if token.low != token.high else 0)) * _times(token)
         else:
             sums[-1] += lasts[-1]
@@ -74,18 +74,18 @@ _BYTES = {"w": 224, "d": 40, "s": 96}
 def _size(token: Token) -> float:
     text = token.text
     match token.kind:
-        case Kind.LITERAL:
+        case TokenKind.LITERAL:
             return _literal_size(token)
-        case Kind.ANY:
+        case TokenKind.ANY:
             return _UTF8
-        case Kind.CLASS:
+        case TokenKind.CLASS:
             return _class_size(text, token.flags)
-        case Kind.BRACKET:
-            inner = [_class_size(each, token.flags) for each in _CLASS.findall(text)]
+        case TokenKind.BRACKET:
+            inner = [_class_size(character_class, token.flags) for character_class in _CLASS.findall(text)]
             if text.startswith("[^"):
                 inner.append(_UTF8)
             return max(inner, default=0) or _ranges_size(text)
-    return _INSTRUCTION if token.kind is not Kind.FLAGS else 0
+    return _INSTRUCTION if token.kind is not TokenKind.FLAGS else 0
 
 
 _CLASS = re.compile(r"\\(?:[wWdDsS]|[pP](?:\{[^}]*\}|.))")

@@ -16,7 +16,7 @@ class Unclear(ValueError):
     """Something that is not surely understood."""
 
 
-class Kind(Enum):
+class TokenKind(Enum):
     """What a token is."""
 
     LITERAL = auto()
@@ -46,7 +46,7 @@ class Token(NamedTuple):
     """A piece of the text, under the flags that are set there. `low` and `high` are a repetition's; a `high` of None
     is no bound."""
 
-    kind: Kind
+    kind: TokenKind
     text: str
     at: int
     flags: Flags
@@ -68,8 +68,8 @@ _COUNT = re.compile(r"\{\s*(\d{1,10})\s*(,\s*(\d{1,10})?\s*)?\}\??", re.ASCII)
 _OPEN = re.compile(r"\((?:\?P?<[^>]+>|\?(?P<flags>[a-zA-Z]*(?:-[a-zA-Z]*)?)(?P<end>[:)]))?")
 _POSIX = re.compile(r"\[:\^?[a-z]+:\]")
 _BLANK = frozenset("\t\n\x0b\x0c\r \x85\u200e\u200f\u2028\u2029")
-_SIMPLE = {".": Kind.ANY, "|": Kind.OR, "^": Kind.START, "$": Kind.END}
-_QUICK = {"*": (0, None), "+": (1, None), "?": (0, 1)}
+_SIMPLE = {".": TokenKind.ANY, "|": TokenKind.OR, "^": TokenKind.START, "$": TokenKind.END}
+_REPETITIONS = {"*": (0, None), "+": (1, None), "?": (0, 1)}
 _CONTROLS = {"a": "\a", "f": "\f", "t": "\t", "n": "\n", "r": "\r", "v": "\v"}
 _SPECIAL = frozenset("\\()[]{}*+?.|^$")
 
@@ -99,7 +99,7 @@ def scan(pattern: str) -> Iterator[Token]:
     while at < len(pattern):
         if pattern[at] not in _SPECIAL and "x" not in flags:
             # Most are literals, and this costs a third.
-            yield Token(Kind.LITERAL, pattern[at], at, flags)
+            yield Token(TokenKind.LITERAL, pattern[at], at, flags)
             at += 1
             continue
         token = _token(pattern, at, flags)
@@ -108,12 +108,12 @@ def scan(pattern: str) -> Iterator[Token]:
             at = _skip(pattern, at)
             continue
         at += len(token.text)
-        if token.kind is Kind.OPEN:
+        if token.kind is TokenKind.OPEN:
             outer.append(flags)
             flags = token.flags
-        elif token.kind is Kind.FLAGS:
+        elif token.kind is TokenKind.FLAGS:
             flags = token.flags
-        elif token.kind is Kind.CLOSE:
+        elif token.kind is TokenKind.CLOSE:
             if not outer:
                 raise Unclear(pattern)
             flags = outer.pop()
@@ -128,21 +128,21 @@ def _token(pattern: str, at: int, flags: Flags) -> Token | None:
     if first == "\\":
         return _escape(pattern, at, flags)
     if first == "[":
-        return Token(Kind.BRACKET, pattern[at : bracket_end(pattern, at, "x" in flags)], at, flags)
+        return Token(TokenKind.BRACKET, pattern[at : bracket_end(pattern, at, "x" in flags)], at, flags)
     if first == "(":
         return _open(pattern, at, flags)
     if first == ")":
-        return Token(Kind.CLOSE, first, at, flags)
-    if first in _QUICK:
-        low, high = _QUICK[first]
-        return Token(Kind.REPEAT, first + "?" * (pattern[at + 1 : at + 2] == "?"), at, flags, low, high)
+        return Token(TokenKind.CLOSE, first, at, flags)
+    if first in _REPETITIONS:
+        low, high = _REPETITIONS[first]
+        return Token(TokenKind.REPEAT, first + "?" * (pattern[at + 1 : at + 2] == "?"), at, flags, low, high)
     if first == "{":
         return _counted(pattern, at, flags)
     if first in _SIMPLE:
         return Token(_SIMPLE[first], first, at, flags)
     if "x" in flags and (first in _BLANK or first == "#"):
         return None
-    return Token(Kind.LITERAL, first, at, flags)
+    return Token(TokenKind.LITERAL, first, at, flags)
 
 
 def _skip(pattern: str, at: int) -> int:
@@ -158,13 +158,13 @@ def _escape(pattern: str, at: int, flags: Flags) -> Token:
         raise Unclear(pattern)
     text = match[0]
     if text in (r"\A", r"\z"):
-        kind = Kind.START if text == r"\A" else Kind.END
+        kind = TokenKind.START if text == r"\A" else TokenKind.END
     elif text[1] in "bB<>":
-        kind = Kind.BOUNDARY
+        kind = TokenKind.BOUNDARY
     elif text[1] in "wWdDsSpP":
-        kind = Kind.CLASS
+        kind = TokenKind.CLASS
     else:
-        kind = Kind.LITERAL
+        kind = TokenKind.LITERAL
     return Token(kind, text, at, flags)
 
 
@@ -173,10 +173,10 @@ def _open(pattern: str, at: int, flags: Flags) -> Token:
     if match is None or (match[0] == "(" and pattern[at + 1 : at + 2] == "?"):
         raise Unclear(pattern)
     if match["flags"] is None:
-        return Token(Kind.OPEN, match[0], at, flags)
+        return Token(TokenKind.OPEN, match[0], at, flags)
     on, _, off = match["flags"].partition("-")
     within = (flags | frozenset(on)) - frozenset(off)
-    return Token(Kind.OPEN if match["end"] == ":" else Kind.FLAGS, match[0], at, within)
+    return Token(TokenKind.OPEN if match["end"] == ":" else TokenKind.FLAGS, match[0], at, within)
 
 
 def _counted(pattern: str, at: int, flags: Flags) -> Token:
@@ -185,7 +185,7 @@ def _counted(pattern: str, at: int, flags: Flags) -> Token:
         raise Unclear(pattern)
     low = int(match[1])
     high = low if match[2] is None else int(match[3]) if match[3] else None
-    return Token(Kind.REPEAT, match[0], at, flags, low, high)
+    return Token(TokenKind.REPEAT, match[0], at, flags, low, high)
 
 
 def bracket_end(pattern: str, at: int, blanks: bool = False) -> int:
@@ -230,5 +230,8 @@ def _bracket_start(pattern: str, at: int) -> int:
 
 def shown(text: str) -> str:
     """A pattern or a part of it for a message: in backticks, on one line, shortened."""
-    visible = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text[:_SHOWN])
+    visible = "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text[:_SHOWN]
+    )
     return f"`{visible}{'…' if len(text) > _SHOWN else ''}`"

@@ -10,12 +10,12 @@ import re
 from typing import NamedTuple
 
 from webhook.policy.regex.judge import is_plain
-from webhook.policy.regex.tokens import Kind, Token, Unclear, scan, shown
+from webhook.policy.regex.tokens import Token, TokenKind, Unclear, scan, shown
 
 # Longer ones are not looked at.
 _LONGEST = 1024
-_CONSUMING = frozenset({Kind.LITERAL, Kind.ANY, Kind.CLASS, Kind.BRACKET})
-_ASSERTING = frozenset({Kind.START, Kind.END, Kind.BOUNDARY})
+_CONSUMING = frozenset({TokenKind.LITERAL, TokenKind.ANY, TokenKind.CLASS, TokenKind.BRACKET})
+_ASSERTING = frozenset({TokenKind.START, TokenKind.END, TokenKind.BOUNDARY})
 # Under these the signs mean something else.
 _CONFUSING = frozenset("mxR")
 
@@ -45,7 +45,7 @@ def cannot_match_path(pattern: str) -> str:
         return ""
     try:
         items = _items(pattern)
-        return _contradiction(items) or _start(items, pattern) or _foreign(items)
+        return _contradiction(items) or _why_not_slash_first(items, pattern) or _why_not_in_a_path(items)
     except Unclear:
         return ""
 
@@ -59,11 +59,11 @@ def alternatives(pattern: str) -> list[str]:
         for token in scan(pattern):
             if token.flags & _CONFUSING:
                 return [pattern]
-            if token.kind is Kind.OPEN:
+            if token.kind is TokenKind.OPEN:
                 depth += 1
-            elif token.kind is Kind.CLOSE:
+            elif token.kind is TokenKind.CLOSE:
                 depth -= 1
-            elif token.kind is Kind.OR and not depth:
+            elif token.kind is TokenKind.OR and not depth:
                 starts.append(token.at + 1)
     except Unclear:
         return [pattern]
@@ -80,24 +80,24 @@ def _items(pattern: str) -> list[_Item]:
     for token in scan(pattern):
         if token.flags & _CONFUSING:
             raise Unclear(token.text)
-        if token.kind is Kind.CLOSE:
+        if token.kind is TokenKind.CLOSE:
             depth -= 1
             if not depth:
                 items.append(_Item(None, 1))
-        elif token.kind is Kind.OPEN:
+        elif token.kind is TokenKind.OPEN:
             depth += 1
-        elif depth or token.kind is Kind.FLAGS:
+        elif depth or token.kind is TokenKind.FLAGS:
             continue
-        elif token.kind is Kind.OR:
+        elif token.kind is TokenKind.OR:
             raise Unclear(token.text)
-        elif token.kind is Kind.REPEAT:
-            _repeat(items, token)
+        elif token.kind is TokenKind.REPEAT:
+            _apply_repetition(items, token)
         else:
             items.append(_Item(token, 1))
     return items
 
 
-def _repeat(items: list[_Item], token: Token) -> None:
+def _apply_repetition(items: list[_Item], token: Token) -> None:
     if not items or (token.high is not None and token.high < token.low):
         raise Unclear(token.text)
     last = items[-1]
@@ -111,14 +111,14 @@ def _contradiction(items: list[_Item]) -> str:
     for token, low in items:
         if token is None or not low:
             continue
-        if token.kind is Kind.START and consumed is not None:
+        if token.kind is TokenKind.START and consumed is not None:
             return f"{shown(token.text)} (column {token.at + 1}) stands after {shown(consumed.text)}"
-        if token.kind is Kind.END:
+        if token.kind is TokenKind.END:
             ended = ended or token
         elif token.kind in _CONSUMING:
             if ended is not None:
                 return f"{shown(token.text)} (column {token.at + 1}) stands after {shown(ended.text)}"
-            if _nothing(token):
+            if _is_empty_class(token):
                 return f"{shown(token.text)} (column {token.at + 1}) stands for no character"
             consumed = token
     return ""
@@ -127,12 +127,12 @@ def _contradiction(items: list[_Item]) -> str:
 _ALL = re.compile(r"\[\^(?:\\s\\S|\\S\\s|\\w\\W|\\W\\w|\\d\\D|\\D\\d|\\x00-\\x\{10[fF]{4}\})\]")
 
 
-def _nothing(token: Token) -> bool:
+def _is_empty_class(token: Token) -> bool:
     """Whether a class surely has no character."""
-    return token.kind is Kind.BRACKET and "u" in token.flags and (bool(_ALL.fullmatch(token.text)))
+    return token.kind is TokenKind.BRACKET and "u" in token.flags and (bool(_ALL.fullmatch(token.text)))
 
 
-def _start(items: list[_Item], pattern: str) -> str:
+def _why_not_slash_first(items: list[_Item], pattern: str) -> str:
     """Why what comes first cannot be a `/`."""
     for token, low in items:
         if token is not None and token.kind in _ASSERTING:
@@ -145,11 +145,11 @@ def _start(items: list[_Item], pattern: str) -> str:
 
 
 def _may_be_slash(token: Token) -> bool:
-    if token.kind is Kind.LITERAL:
+    if token.kind is TokenKind.LITERAL:
         return token.character == "/"
-    if token.kind is Kind.CLASS:
+    if token.kind is TokenKind.CLASS:
         return token.text not in (r"\w", r"\d", r"\s")
-    if token.kind is Kind.BRACKET:
+    if token.kind is TokenKind.BRACKET:
         return not _SAFE.fullmatch(token.text)
     return True
 
@@ -161,10 +161,10 @@ _SAFE = re.compile(r"\[(?:[a-z]-[a-z]|[A-Z]-[A-Z]|[0-9]-[0-9]|[A-Za-z0-9_.,;=@%!
 _BEHIND_PATH = {"?": "query", "#": "fragment"}
 
 
-def _foreign(items: list[_Item]) -> str:
+def _why_not_in_a_path(items: list[_Item]) -> str:
     """A character that no path has."""
     for token, low in items:
-        if token is None or not low or token.kind is not Kind.LITERAL:
+        if token is None or not low or token.kind is not TokenKind.LITERAL:
             continue
         character = token.character
         where = f"(column {token.at + 1})"

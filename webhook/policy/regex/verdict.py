@@ -46,8 +46,8 @@ _SPAN = re.compile(r"on line (\d+) \(column (\d+)\)")
 
 def explain(pattern: str, complaint: str) -> str:
     """What the engine complains of, in one line: what, where, and a hint."""
-    head, found, what = complaint.rpartition("error: ")
-    if not found:
+    head, separator, what = complaint.rpartition("error: ")
+    if not separator:
         return _unlocated(complaint)
     line, column, length = _place(head)
     text = pattern.split("\n")[line - 1] if line else ""

@@ -5,8 +5,8 @@ YAML comes first, so what stands where Go wants a string may be a number or a bo
 without regard to case, unknown ones are refused, null leaves a value as it is, and where two spellings of one field
 meet, the second (in the order of their bytes) is read on top of the first.
 
-A `Kind` is a Go type. `decode` reads a value by it and notes everything that is odd, not only the first thing. Nothing
-here recurses along the value, however deep it is.
+`decode` reads a value by a `GoType` and notes everything that is odd, not only the first thing. Nothing here recurses
+along the value, however deep it is.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class _Wrong:
 WRONG: Final = _Wrong()
 
 
-class What(Enum):
+class Oddity(Enum):
     """What there is to note. Go refuses the first three, and takes the others."""
 
     TYPE = "type"
@@ -57,17 +57,17 @@ class What(Enum):
     """The name of a field in another case; `detail` is the name."""
 
 
-REFUSED: Final = frozenset({What.TYPE, What.UNKNOWN, What.UNREADABLE})
+REFUSED: Final = frozenset({Oddity.TYPE, Oddity.UNKNOWN, Oddity.UNREADABLE})
 
 
 class Note(NamedTuple):
     """One odd thing. `value` is what stands at `path`."""
 
-    what: What
+    oddity: Oddity
     path: Path
     value: Any
     detail: str = ""
-    kind: Kind | None = None
+    kind: GoType | None = None
 
 
 class Notes(list[Note]):
@@ -79,20 +79,20 @@ class Notes(list[Note]):
     def __init__(self, level: int = 0) -> None:
         super().__init__()
         self.level = level
-        self._room = dict.fromkeys(What, _ENOUGH)
+        self._room = dict.fromkeys(Oddity, _ENOUGH)
 
-    def note(self, what: What, place: Place, value: Any, detail: str = "", kind: Kind | None = None) -> None:
+    def note(self, oddity: Oddity, place: Place, value: Any, detail: str = "", kind: GoType | None = None) -> None:
         """Note one thing, unless there are enough of its sort."""
-        if self._room[what]:
-            self._room[what] -= 1
-            self.append(Note(what, path_of(place), value, detail, kind))
+        if self._room[oddity]:
+            self._room[oddity] -= 1
+            self.append(Note(oddity, path_of(place), value, detail, kind))
 
 
-Task = tuple[Any, "Kind", Place, Any, Any]
+Task = tuple[Any, "GoType", Place, Any, Any]
 """What is yet to be read: the value, its kind, its place, and the container and key that the result goes to."""
 
 
-class Kind:
+class GoType:
     """A Go type. `wanted` says in a message what values it takes; `keeps` whether a null leaves what was there."""
 
     wanted = "any value"
@@ -107,23 +107,23 @@ class Kind:
         return new
 
 
-class Leaf(Kind):
-    """A type without parts. `take` makes the value, or `WRONG`."""
+class ScalarType(GoType):
+    """A type without parts. `convert` makes the value, or `WRONG`."""
 
-    def __init__(self, wanted: str, take: Callable[[Any], Any]) -> None:
+    def __init__(self, wanted: str, convert: Callable[[Any], Any]) -> None:
         self.wanted = wanted
-        self.take = take
+        self.convert = convert
 
     def read(self, value: Any, place: Place, notes: Notes, todo: list[Task]) -> Any:
-        taken = self.take(value)
-        if taken is WRONG:
-            notes.note(What.TYPE, place, value, self.wanted)
-        elif type(taken) is str and type(value) is not str:
-            notes.note(What.COERCED, place, value, taken)
-        return taken
+        converted = self.convert(value)
+        if converted is WRONG:
+            notes.note(Oddity.TYPE, place, value, self.wanted)
+        elif type(converted) is str and type(value) is not str:
+            notes.note(Oddity.COERCED, place, value, converted)
+        return converted
 
 
-class Struct(Kind):
+class StructType(GoType):
     """A structure with its fields by name; `pointer` where Go holds a pointer to it, which a null takes away.
 
     `fields` may be filled later, with the structure itself among them.
@@ -131,23 +131,23 @@ class Struct(Kind):
 
     wanted = "an object"
 
-    def __init__(self, fields: dict[str, Kind] | None = None, *, pointer: bool = True) -> None:
+    def __init__(self, fields: dict[str, GoType] | None = None, *, pointer: bool = True) -> None:
         self.fields = fields or {}
         self.keeps = not pointer
 
     def read(self, value: Any, place: Place, notes: Notes, todo: list[Task]) -> Any:
         if not isinstance(value, dict):
-            notes.note(What.TYPE, place, value, self.wanted)
+            notes.note(Oddity.TYPE, place, value, self.wanted)
             return WRONG
         named: dict[str, Any] = {}
         for key, inner in self._in_order(value):
-            name = self._name(key)
+            name = self._field_name(key)
             if name is None:
-                notes.note(What.UNKNOWN, (place, key), inner, kind=self)
+                notes.note(Oddity.UNKNOWN, (place, key), inner, kind=self)
                 continue
             if name != key:
-                notes.note(What.SPELLED, (place, key), inner, name)
-            named[name] = _on_top(self.fields[name], named[name], inner, notes.level) if name in named else inner
+                notes.note(Oddity.SPELLED, (place, key), inner, name)
+            named[name] = _read_on_top(self.fields[name], named[name], inner, notes.level) if name in named else inner
         todo.extend((named[name], self.fields[name], (place, name), named, name) for name in reversed(named))
         return named
 
@@ -157,7 +157,7 @@ class Struct(Kind):
         merged: dict[str, Any] = {}
         for body in (old, new):
             for key, inner in self._in_order(body):
-                name = self._name(key)
+                name = self._field_name(key)
                 if name is None or name not in merged:
                     merged[name or key] = inner
                 else:
@@ -170,26 +170,26 @@ class Struct(Kind):
             return value.items()
         return sorted(value.items(), key=itemgetter(0))
 
-    def _name(self, key: str) -> str | None:
-        return key if key in self.fields else self._by_folded.get(fold(key))
+    def _field_name(self, key: str) -> str | None:
+        return key if key in self.fields else self._fields_by_folded_name.get(fold(key))
 
     @cached_property
-    def _by_folded(self) -> dict[str, str]:
+    def _fields_by_folded_name(self) -> dict[str, str]:
         return {fold(name): name for name in self.fields}
 
 
-class List(Kind):
+class SliceType(GoType):
     """A slice."""
 
     wanted = "a list"
     keeps = False
 
-    def __init__(self, element: Kind) -> None:
+    def __init__(self, element: GoType) -> None:
         self.element = element
 
     def read(self, value: Any, place: Place, notes: Notes, todo: list[Task]) -> Any:
         if not isinstance(value, list):
-            notes.note(What.TYPE, place, value, self.wanted)
+            notes.note(Oddity.TYPE, place, value, self.wanted)
             return WRONG
         result = list(value)
         backwards = range(len(value) - 1, -1, -1)
@@ -205,24 +205,24 @@ class List(Kind):
         ]
 
 
-class Map(Kind):
+class MapType(GoType):
     """A map; its keys are strings, or where it is `numbered` numbers of 32 bits in digits."""
 
     wanted = "an object"
     keeps = False
 
-    def __init__(self, element: Kind, *, numbered: bool = False) -> None:
+    def __init__(self, element: GoType, *, numbered: bool = False) -> None:
         self.element = element
         self.numbered = numbered
 
     def read(self, value: Any, place: Place, notes: Notes, todo: list[Task]) -> Any:
         if not isinstance(value, dict):
-            notes.note(What.TYPE, place, value, self.wanted)
+            notes.note(Oddity.TYPE, place, value, self.wanted)
             return WRONG
         result = dict(value)
         for key in value if self.numbered else ():
             if not _is_uint32(key):
-                notes.note(What.TYPE, (place, key), key, "a number of 32 bits for a key")
+                notes.note(Oddity.TYPE, (place, key), key, "a number of 32 bits for a key")
         todo.extend((inner, self.element, (place, key), result, key) for key, inner in reversed(value.items()))
         return result
 
@@ -230,23 +230,23 @@ class Map(Kind):
         return {**old, **new} if isinstance(old, dict) and isinstance(new, dict) else new
 
 
-class _Anything(Kind):
+class _AnyType(GoType):
     def read(self, value: Any, place: Place, notes: Notes, todo: list[Task]) -> Any:
         return value
 
 
-def decode(value: Any, kind: Kind, level: int = 0) -> tuple[Any, Notes]:
+def decode(value: Any, kind: GoType, level: int = 0) -> tuple[Any, Notes]:
     """What Go reads `value` as, and what is odd about it. Fields go by their proper names, coerced values are strings,
     nulls stay, and `WRONG` stands where Go reads nothing."""
     notes = Notes(level)
-    for place, character in _unreadable(value):
-        notes.note(What.UNREADABLE, place, None, character)
+    for place, character in _unreadable_characters(value):
+        notes.note(Oddity.UNREADABLE, place, None, character)
     result = [value]
     todo: list[Task] = [(value, kind, None, result, 0)]
     while todo:
         value, kind, place, container, key = todo.pop()
         if value is None:
-            notes.note(What.NULL, place, None, kind.wanted)
+            notes.note(Oddity.NULL, place, None, kind.wanted)
         else:
             container[key] = kind.read(value, place, notes, todo)
     return result[0], notes
@@ -262,14 +262,14 @@ _CHECKED: Final = 8
 _MERGED: Final = 64
 
 
-def _on_top(kind: Kind, old: Any, new: Any, level: int) -> Any:
+def _read_on_top(kind: GoType, old: Any, new: Any, level: int) -> Any:
     """What is read when `new` follows `old`; an error in the first remains one."""
-    if level < _CHECKED and any(note.what in REFUSED for note in decode(old, kind, level + 1)[1]):
+    if level < _CHECKED and any(note.oddity in REFUSED for note in decode(old, kind, level + 1)[1]):
         return old
     return _merge(kind, old, new)
 
 
-def _merge(kind: Kind, old: Any, new: Any, depth: int = 0) -> Any:
+def _merge(kind: GoType, old: Any, new: Any, depth: int = 0) -> Any:
     if new is None:
         return old if kind.keeps else None
     if old is None or depth == _MERGED:
@@ -281,7 +281,7 @@ _UNREADABLE: Final = re.compile("[\x7f-\x84\x86-\x9f\ufffe\uffff]")
 _UNREADABLE_BYTES: Final = re.compile(rb"\x7f|\xc2[\x80-\x84\x86-\x9f]|\xef\xbf[\xbe\xbf]")
 
 
-def readable(value: Any) -> bool:
+def is_readable(value: Any) -> bool:
     """Whether YAML's reader takes every character in a value; False also where that takes a closer look to say."""
     try:
         data = orjson.dumps(value)
@@ -290,8 +290,8 @@ def readable(value: Any) -> bool:
     return (data.isascii() and b"\x7f" not in data) or _UNREADABLE_BYTES.search(data) is None
 
 
-def _unreadable(value: Any) -> Iterator[tuple[Place, str]]:
-    if readable(value):
+def _unreadable_characters(value: Any) -> Iterator[tuple[Place, str]]:
+    if is_readable(value):
         return
     todo: list[tuple[Any, Place]] = [(value, None)]
     while todo:
@@ -313,7 +313,7 @@ def _is_uint32(key: Any) -> bool:
     return True
 
 
-def _take_string(value: Any) -> Any:
+def _convert_string(value: Any) -> Any:
     if type(value) is str:
         return value
     return text_of(value) if isinstance(value, bool | int | float) else WRONG
@@ -330,21 +330,21 @@ def text_of(value: float) -> str:
             return str(value)
         if abs(value) > 2**1000:
             return "+Inf" if value > 0 else "-Inf"
-    return _shortest(float(value))
+    return _shortest_float32(float(value))
 
 
-def _shortest(value: float) -> str:
+def _shortest_float32(value: float) -> str:
     """The fewest digits that 32 bits hold as the same number."""
-    packed = _pack(value)
+    packed = _packed_in_32_bits(value)
     if packed is None:
         return "+Inf" if value > 0 else "-Inf"
     if struct.unpack("<f", packed)[0] == 0:
         return "0" if value > 0 else "-0"
     candidates = (float(f"{value:.{digits}g}") for digits in range(1, 10))
-    return format_number(next((short for short in candidates if _pack(short) == packed), value))
+    return format_number(next((short for short in candidates if _packed_in_32_bits(short) == packed), value))
 
 
-def _pack(value: float) -> bytes | None:
+def _packed_in_32_bits(value: float) -> bytes | None:
     """A number in 32 bits, None where it is too large for them."""
     try:
         return struct.pack("<f", value)
@@ -352,30 +352,30 @@ def _pack(value: float) -> bytes | None:
         return None
 
 
-def _take_plain_string(value: Any) -> Any:
+def _convert_plain_string(value: Any) -> Any:
     return value if type(value) is str else WRONG
 
 
-def _take_bool(value: Any) -> Any:
+def _convert_bool(value: Any) -> Any:
     return value if type(value) is bool else WRONG
 
 
-def integer(low: int, high: int) -> Leaf:
+def integer(low: int, high: int) -> ScalarType:
     """A whole number between two others, which may be written with a fraction of zero."""
 
-    def take(value: Any) -> Any:
+    def convert(value: Any) -> Any:
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         return value if type(value) is int and low <= value <= high else WRONG
 
-    return Leaf(f"a whole number from {low} to {high}", take)
+    return ScalarType(f"a whole number from {low} to {high}", convert)
 
 
 # Halfway between the greatest number that 32 bits hold and the next that they would.
 _FLOAT32_LIMIT: Final = 2**128 - 2**103
 
 
-def _take_float32(value: Any) -> Any:
+def _convert_float32(value: Any) -> Any:
     if type(value) not in (int, float) or not -_FLOAT32_LIMIT <= value <= _FLOAT32_LIMIT:
         return WRONG
     # What is too small for 32 bits becomes zero, and is not negative any more.
@@ -390,7 +390,7 @@ _TIME: Final = re.compile(
 _DAYS: Final = (0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
-def _take_time(value: Any) -> Any:
+def _convert_time(value: Any) -> Any:
     """Go's `time.Parse` with RFC 3339, which takes an hour of one digit and offsets a little too far."""
     match = _TIME.fullmatch(value) if type(value) is str else None
     if match is None:
@@ -407,7 +407,7 @@ _GREAT_EXPONENT: Final = re.compile(r"[+-]?[0-9]*(?:\.[0-9]*)?[eE]([+-]?[0-9]+)"
 _NO_DIGITS: Final = re.compile(r"[+-]?\.?[PE]i")
 
 
-def _take_quantity(value: Any) -> Any:
+def _convert_quantity(value: Any) -> Any:
     """Kubernetes' `resource.Quantity`, out of a string or a number."""
     if type(value) is int or (type(value) is float and math.isfinite(value)):
         return value
@@ -422,28 +422,28 @@ def _take_quantity(value: Any) -> Any:
     return WRONG if _NO_DIGITS.fullmatch(text) else value
 
 
-STRING: Final = Leaf("a string", _take_string)
-PLAIN_STRING: Final = Leaf("a string", _take_plain_string)
+STRING: Final = ScalarType("a string", _convert_string)
+PLAIN_STRING: Final = ScalarType("a string", _convert_plain_string)
 """A string of a structure that is embedded: no number is made one there."""
-BOOL: Final = Leaf("true or false", _take_bool)
+BOOL: Final = ScalarType("true or false", _convert_bool)
 INT64: Final = integer(-(2**63), 2**63 - 1)
 UINT32: Final = integer(0, 2**32 - 1)
-FLOAT32: Final = Leaf("a number of 32 bits", _take_float32)
-TIME: Final = Leaf("a time such as 2026-08-01T10:11:12Z", _take_time)
-QUANTITY: Final = Leaf("a quantity such as 500m or 1", _take_quantity)
-ANYTHING: Final = _Anything()
+FLOAT32: Final = ScalarType("a number of 32 bits", _convert_float32)
+TIME: Final = ScalarType("a time such as 2026-08-01T10:11:12Z", _convert_time)
+QUANTITY: Final = ScalarType("a quantity such as 500m or 1", _convert_quantity)
+ANYTHING: Final = _AnyType()
 
 
-def object_meta(*, cluster_name: bool) -> Struct:
+def object_meta(*, cluster_name: bool) -> StructType:
     """meta/v1 `ObjectMeta`; `clusterName` was a field of it until Kubernetes 1.25."""
-    owner = Struct(
+    owner = StructType(
         {
             **dict.fromkeys(("apiVersion", "kind", "name", "uid"), STRING),
             **dict.fromkeys(("controller", "blockOwnerDeletion"), BOOL),
         },
         pointer=False,
     )
-    managed = Struct(
+    managed = StructType(
         {
             **dict.fromkeys(("manager", "operation", "apiVersion", "fieldsType", "subresource"), STRING),
             "time": TIME,
@@ -452,15 +452,15 @@ def object_meta(*, cluster_name: bool) -> Struct:
         pointer=False,
     )
     names = ("name", "generateName", "namespace", "selfLink", "uid", "resourceVersion")
-    return Struct(
+    return StructType(
         {
             **dict.fromkeys((*names, *(("clusterName",) if cluster_name else ())), STRING),
             **dict.fromkeys(("creationTimestamp", "deletionTimestamp"), TIME),
             **dict.fromkeys(("generation", "deletionGracePeriodSeconds"), INT64),
-            **dict.fromkeys(("labels", "annotations"), Map(STRING)),
-            "ownerReferences": List(owner),
-            "finalizers": List(STRING),
-            "managedFields": List(managed),
+            **dict.fromkeys(("labels", "annotations"), MapType(STRING)),
+            "ownerReferences": SliceType(owner),
+            "finalizers": SliceType(STRING),
+            "managedFields": SliceType(managed),
         },
         pointer=False,
     )

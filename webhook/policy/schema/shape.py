@@ -79,7 +79,15 @@ def kind_of(value: Any) -> str:
     return _KINDS.get(type(value), "a value")
 
 
-class Text(Shape):
+class Anything(Shape):
+    """Any JSON value."""
+
+    def read(self, value: Any, path: Path, reading: Reading) -> Any:
+        """The value itself."""
+        return value
+
+
+class String(Shape):
     """A string. The schema may want all of it to match a pattern (`like` says so in words), or to have some length."""
 
     wanted = "a string"
@@ -87,11 +95,11 @@ class Text(Shape):
     def __init__(
         self, pattern: str = "", like: str = "", least: int = 0, most: int = 0, choices: Sequence[str] = ()
     ) -> None:
-        self._fits = re.compile(pattern).fullmatch if pattern else None
+        self._full_match = re.compile(pattern).fullmatch if pattern else None
         self._like = like or f"what matches {pattern}"
         self._least = least
         self._most = most or sys.maxsize
-        self._among = choices
+        self._choices = choices
         if choices:
             self.plain, self.choices = str, frozenset(choices)
         elif not (pattern or least or most):
@@ -103,10 +111,10 @@ class Text(Shape):
             return self.wrong_type(value, path, reading)
         if (
             not self._least <= len(value) <= self._most
-            or (self._fits is not None and self._fits(value) is None)
-            or (self._among and value not in self._among)
+            or (self._full_match is not None and self._full_match(value) is None)
+            or (self._choices and value not in self._choices)
         ):
-            reading.note(SCHEMA_VALUE, path, self._complaint(value))
+            reading.note(SCHEMA_VALUE, path, self._schema_message(value))
         return value
 
     def remedy(self, value: Any) -> str:
@@ -115,9 +123,9 @@ class Text(Shape):
             return f': put it in quotes, "{str(value).lower() if isinstance(value, bool) else value}"'
         return ""
 
-    def _complaint(self, value: str) -> str:
-        if self._among:
-            return not_allowed(value, self._among)
+    def _schema_message(self, value: str) -> str:
+        if self._choices:
+            return not_allowed(value, self._choices)
         if len(value) < self._least:
             characters = "a character" if self._least == 1 else f"{self._least} characters"
             return f"{show(value)} is too short: write at least {characters}, as the CRD requires"
@@ -163,7 +171,7 @@ class Integer(Shape):
         self._low, self._high = low, high
         self._least = low if least is None else least
         self._most = high if most is None else most
-        self._among = among
+        self._choices = among
         self.wanted = (
             either([str(number) for number in among]) if among else f"an integer from {self._least} to {self._most}"
         )
@@ -177,7 +185,7 @@ class Integer(Shape):
         if not self._low <= value <= self._high:
             reading.refuse(RANGE, path, f"{show(value)} is out of range: write {self.wanted}")
             return BAD
-        if not self._least <= value <= self._most or (self._among and value not in self._among):
+        if not self._least <= value <= self._most or (self._choices and value not in self._choices):
             reading.note(SCHEMA_VALUE, path, f"the CRD does not allow {value}: write {self.wanted}")
         return value
 
@@ -259,7 +267,7 @@ class Map(Shape):
         return result
 
 
-class List(Shape):
+class Array(Shape):
     """An array. What does not read is told and left out.
 
     `least` and `most` are the schema's bounds. It may want the items to be `distinct`, or their fields called `key`.
@@ -273,16 +281,16 @@ class List(Shape):
         self._least = least
         self._most = most or sys.maxsize
         self._key = key
-        self._once = distinct or bool(key)
+        self._distinct = distinct or bool(key)
 
     def read(self, value: Any, path: Path, reading: Reading) -> Any:
         """The items that read well, each of which knows its path where a rule may need it."""
         if type(value) is not list:
             return self.wrong_type(value, path, reading)
         if not self._least <= len(value) <= self._most:
-            self._tell_length(len(value), path, reading)
-        if self._once and len(value) > 1:
-            self._tell_twice(value, path, reading)
+            self._note_length(len(value), path, reading)
+        if self._distinct and len(value) > 1:
+            self._note_duplicates(value, path, reading)
         read, plain, result = self._item.read, self._plain, []
         for index, item in enumerate(value):
             if type(item) is plain:
@@ -295,7 +303,7 @@ class List(Shape):
                 result.append(entry)
         return result
 
-    def _tell_length(self, length: int, path: Path, reading: Reading) -> None:
+    def _note_length(self, length: int, path: Path, reading: Reading) -> None:
         if length < self._least:
             reading.note(
                 SCHEMA_VALUE,
@@ -308,7 +316,7 @@ class List(Shape):
                 SCHEMA_VALUE, path, f"the list has {length} items, and the CRD allows {self._most}: take some out"
             )
 
-    def _tell_twice(self, items: list[Any], path: Path, reading: Reading) -> None:
+    def _note_duplicates(self, items: list[Any], path: Path, reading: Reading) -> None:
         seen: set[str | int] = set()
         for index, item in enumerate(items):
             name = item.get(self._key) if self._key and type(item) is dict else item
@@ -344,22 +352,22 @@ class Field:
     schema: bool = False
 
 
-def need(shape: Shape) -> Field:
+def required(shape: Shape) -> Field:
     """A field that serde requires."""
     return Field(shape)
 
 
-def may(shape: Shape, schema: bool = False) -> Field:
+def optional(shape: Shape, schema: bool = False) -> Field:
     """An optional field; null is as good as absent. `schema`: the CRD requires it."""
     return Field(shape, required=False, nullable=True, schema=schema)
 
 
-def can(shape: Shape, schema: bool = False) -> Field:
+def omittable(shape: Shape, schema: bool = False) -> Field:
     """An optional field that a shorter array may leave out as well."""
     return Field(shape, required=False, defaulted=True, nullable=True, schema=schema)
 
 
-def fallback(shape: Shape) -> Field:
+def defaulted_field(shape: Shape) -> Field:
     """A field with a default: it may be absent, but not null."""
     return Field(shape, required=False, defaulted=True)
 
@@ -401,7 +409,7 @@ class Struct(Shape):
         for name, plain, choices, read, row in self._rows:
             if name not in value:
                 if row.required or row.schema:
-                    self._miss(name, row, node, reading)
+                    self._note_missing(name, row, node, reading)
                 continue
             seen += 1
             item = value[name]
@@ -410,7 +418,7 @@ class Struct(Shape):
                 continue
             if item is None and row.nullable:
                 if row.schema:
-                    self._miss(name, row, node, reading)
+                    self._note_missing(name, row, node, reading)
                 continue
             entry = read(item, (*path, name), reading)
             if entry is BAD:
@@ -418,12 +426,12 @@ class Struct(Shape):
             else:
                 node[name] = entry
         if seen != len(value) and self._schema:
-            self._read_rest(value, path, reading)
+            self._check_other_fields(value, path, reading)
         if self._check is not None:
             self._check(node, reading)
         return node
 
-    def _miss(self, name: str, field: Field, node: Node, reading: Reading) -> None:
+    def _note_missing(self, name: str, field: Field, node: Node, reading: Reading) -> None:
         path = (*node.path, name)
         if field.required:
             reading.refuse(MISSING, path, f"the field {name} is missing: add it, with {field.shape.wanted}")
@@ -431,7 +439,7 @@ class Struct(Shape):
         else:
             reading.note(SCHEMA_MISSING, path, f"the CRD requires the field {name}: add it, with {field.shape.wanted}")
 
-    def _read_rest(self, value: dict[str, Any], path: Path, reading: Reading) -> None:
+    def _check_other_fields(self, value: dict[str, Any], path: Path, reading: Reading) -> None:
         for name in sorted(value):
             if name in self.aside:
                 read_aside(self.aside[name], value[name], (*path, name), reading)
@@ -515,8 +523,8 @@ class Pruned(Shape):
         """What the shape makes of it. The schema has nothing to say but that it drops it."""
         before = len(reading.findings)
         entry = self._shape.read(value, path, reading)
-        found = reading.findings[before:]
-        reading.findings[before:] = [finding for finding in found if finding.severity is not Severity.SCHEMA]
+        added = reading.findings[before:]
+        reading.findings[before:] = [finding for finding in added if finding.severity is not Severity.SCHEMA]
         reading.note(
             SCHEMA_UNKNOWN,
             path,
@@ -568,9 +576,9 @@ def _deepest(body: Any, limit: int) -> Path:
     return ()
 
 
-STRING: Final = Text()
+STRING: Final = String()
 BOOLEAN: Final = Boolean()
 I32: Final = Integer(-(2**31), 2**31 - 1)
 I64: Final = Integer(-(2**63), 2**63 - 1)
-STRINGS: Final = List(STRING)
+STRINGS: Final = Array(STRING)
 STRING_MAP: Final = Map(STRING)

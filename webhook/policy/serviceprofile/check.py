@@ -75,21 +75,21 @@ def check(body: Any, *, line: Line, catalog: Catalog, judge: Judge, cluster_doma
     if not isinstance(profile, dict):
         return findings
     reading = Reading(line, judge, findings=findings)
-    _name(profile.get("metadata"), catalog, cluster_domain, reading)
+    _check_name(profile.get("metadata"), catalog, cluster_domain, reading)
     spec = profile.get("spec")
     if isinstance(spec, dict):
         routes = spec.get("routes")
-        retryable = _routes(routes, reading) if isinstance(routes, list) else routes is not None
+        retryable = _check_routes(routes, reading) if isinstance(routes, list) else routes is not None
         budget = spec.get("retryBudget")
         if isinstance(budget, dict):
-            _budget(budget, retryable, reading)
+            _check_retry_budget(budget, retryable, reading)
         overrides = spec.get("dstOverrides")
         if isinstance(overrides, list):
-            _overrides(overrides, reading)
-    return _in_order(reading.findings) if findings else findings
+            _check_dst_overrides(overrides, reading)
+    return _sorted(reading.findings) if findings else findings
 
 
-def _in_order(findings: list[Finding]) -> list[Finding]:
+def _sorted(findings: list[Finding]) -> list[Finding]:
     """Errors first; where there is one, the schema has nothing to add about the field."""
     refused = {finding.path for finding in findings if finding.rule.severity is Severity.ERROR}
     kept = [one for one in findings if one.rule.severity is not Severity.SCHEMA or one.path not in refused]
@@ -101,7 +101,7 @@ _DNS_NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _NAMES: Final = "write the Service's full name, such as web.emojivoto.svc.cluster.local"
 
 
-def _name(metadata: Any, catalog: Catalog, cluster_domain: str, reading: Reading) -> None:
+def _check_name(metadata: Any, catalog: Catalog, cluster_domain: str, reading: Reading) -> None:
     """The name is a DNS name (RFC 1123), and mostly that of a Service."""
     name = metadata.get("name") if isinstance(metadata, dict) else metadata
     place = _at(None, "metadata", "name")
@@ -166,7 +166,7 @@ def _at(place: Place, *keys: str | int) -> Place:
 _ROUTES: Final = _at(None, "spec", "routes")
 
 
-def _routes(routes: list[Any], reading: Reading) -> bool:
+def _check_routes(routes: list[Any], reading: Reading) -> bool:
     """Check the routes, each for itself and beside the others. Says whether one of them is retryable."""
     retryable = False
     names: dict[str, int] = {}
@@ -182,7 +182,7 @@ def _routes(routes: list[Any], reading: Reading) -> bool:
                 "null is not a route: take it out, or write a route with a name and a condition",
             )
         elif isinstance(route, dict):
-            _route(route, place, reading)
+            _check_route(route, place, reading)
             retryable = retryable or route.get("isRetryable") is True
             name = route.get("name")
             if isinstance(name, str) and names.setdefault(name, index) != index:
@@ -196,7 +196,7 @@ def _routes(routes: list[Any], reading: Reading) -> bool:
     return retryable
 
 
-def _route(route: dict[str, Any], place: Place, reading: Reading) -> None:
+def _check_route(route: dict[str, Any], place: Place, reading: Reading) -> None:
     if route.get("name") in (None, ""):
         reading.note_at(
             REQUIRED,
@@ -205,7 +205,7 @@ def _route(route: dict[str, Any], place: Place, reading: Reading) -> None:
         )
     timeout = route.get("timeout")
     if timeout and isinstance(timeout, str):
-        duration = _duration(timeout, (place, "timeout"), reading)
+        duration = _read_duration(timeout, (place, "timeout"), reading)
         if duration is not None and duration <= 0:
             message = f"the proxy takes the timeout {show(timeout)} for none: write one above zero, or leave it out"
             reading.note_at(TIMEOUT_IGNORED, (place, "timeout"), message)
@@ -217,10 +217,10 @@ def _route(route: dict[str, Any], place: Place, reading: Reading) -> None:
         check_request(condition, (place, "condition"), reading)
     classes = route.get("responseClasses")
     if isinstance(classes, list):
-        _classes(classes, (place, "responseClasses"), reading)
+        _check_response_classes(classes, (place, "responseClasses"), reading)
 
 
-def _classes(classes: list[Any], place: Place, reading: Reading) -> None:
+def _check_response_classes(classes: list[Any], place: Place, reading: Reading) -> None:
     if not classes:
         reading.note_at(
             CLASSES_EMPTY,
@@ -255,15 +255,15 @@ class _Shadows:
         """The condition of the next route."""
         key = condition_key(condition)
         if self._all is not None:
-            self._warn(index, f"route {self._all} before it takes every request")
+            self._note_shadowed(index, f"route {self._all} before it takes every request")
         elif key is not None:
             first = self._first.setdefault(key, index)
             if first != index:
-                self._warn(index, f"route {first} before it has the same condition")
+                self._note_shadowed(index, f"route {first} before it has the same condition")
             elif key in EVERY_REQUEST:
                 self._all = index
 
-    def _warn(self, index: int, why: str) -> None:
+    def _note_shadowed(self, index: int, why: str) -> None:
         place = ((_ROUTES, index), "condition")
         self._reading.note_at(
             SHADOWED, place, f"{why}, so that this route never applies: change one of them, or put this one first"
@@ -273,7 +273,7 @@ class _Shadows:
 _SECOND: Final = 1_000_000_000
 
 
-def _budget(budget: dict[str, Any], retryable: bool, reading: Reading) -> None:
+def _check_retry_budget(budget: dict[str, Any], retryable: bool, reading: Reading) -> None:
     """The retryBudget: what it must hold, and what makes the proxy retry nothing."""
     place = _at(None, "spec", "retryBudget")
     ttl, ratio, least = budget.get("ttl"), budget.get("retryRatio"), budget.get("minRetriesPerSecond")
@@ -291,7 +291,7 @@ def _budget(budget: dict[str, Any], retryable: bool, reading: Reading) -> None:
             "the retryBudget has no ttl: write a duration from 1s to 60s, such as 10s",
         )
     elif isinstance(ttl, str):
-        duration = _duration(ttl, (place, "ttl"), reading)
+        duration = _read_duration(ttl, (place, "ttl"), reading)
     if not retryable:
         message = (
             "no route has isRetryable: true, so that the proxy retries nothing: add that to a route, or take the "
@@ -299,13 +299,13 @@ def _budget(budget: dict[str, Any], retryable: bool, reading: Reading) -> None:
         )
         reading.note_at(BUDGET_UNUSED, place, message)
         return
-    for key, why, write in _no_retries(duration, ratio or 0, least or 0):
+    for key, why, write in _why_no_retries(duration, ratio or 0, least or 0):
         reading.note_at(
             RETRIES_OFF, (place, key) if key else place, f"{why}, so that the proxy retries nothing: {write}"
         )
 
 
-def _no_retries(ttl: int | None, ratio: Any, least: Any) -> Iterator[tuple[str, str, str]]:
+def _why_no_retries(ttl: int | None, ratio: Any, least: Any) -> Iterator[tuple[str, str, str]]:
     if ttl is not None and not _SECOND <= ttl <= 60 * _SECOND:
         yield "ttl", "the ttl is not within 1s and 60s", "write one such as 10s"
     if isinstance(ratio, float | int) and isinstance(least, int):
@@ -325,7 +325,7 @@ def _no_retries(ttl: int | None, ratio: Any, least: Any) -> Iterator[tuple[str, 
 _WEIGHT_LIMIT: Final = (2**32 - 1) // 10_000
 
 
-def _overrides(overrides: list[Any], reading: Reading) -> None:
+def _check_dst_overrides(overrides: list[Any], reading: Reading) -> None:
     for index, override in enumerate(overrides):
         place = _at(None, "spec", "dstOverrides", index)
         if not isinstance(override, dict):
@@ -336,14 +336,14 @@ def _overrides(overrides: list[Any], reading: Reading) -> None:
             )
             reading.note_at(OVERRIDE, (place, "authority"), message)
         weight = override.get("weight")
-        if isinstance(weight, str | int | float) and not 0 <= _amount(weight) <= _WEIGHT_LIMIT:
+        if isinstance(weight, str | int | float) and not 0 <= _weight_value(weight) <= _WEIGHT_LIMIT:
             message = (
                 f"the proxy misreads the weight {describe(weight)}, which is out of range: write 0 to {_WEIGHT_LIMIT}"
             )
             reading.note_at(OVERRIDE, (place, "weight"), message)
 
 
-def _amount(weight: str | float) -> float:
+def _weight_value(weight: str | float) -> float:
     if not isinstance(weight, str):
         return weight
     try:
@@ -352,9 +352,9 @@ def _amount(weight: str | float) -> float:
         return -1
 
 
-def _duration(text: str, place: Place, reading: Reading) -> int | None:
+def _read_duration(text: str, place: Place, reading: Reading) -> int | None:
     """A duration in nanoseconds; None for what is none, which is refused."""
-    duration = _known_duration(text) if len(text) < 32 else _parse_duration(text)
+    duration = _parse_duration_cached(text) if len(text) < 32 else _parse_duration(text)
     if isinstance(duration, str):
         reading.note_at(DURATION, place, f"{show(text)} is not a duration: write {duration}")
         return None
@@ -368,4 +368,4 @@ def _parse_duration(text: str) -> int | str:
         return str(error)
 
 
-_known_duration = lru_cache(maxsize=1024)(_parse_duration)
+_parse_duration_cached = lru_cache(maxsize=1024)(_parse_duration)

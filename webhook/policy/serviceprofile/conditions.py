@@ -42,15 +42,15 @@ _Leaves = Callable[[dict[str, Any], Place, Reading], bool]
 
 def check_request(condition: Any, place: Place, reading: Reading) -> None:
     """Check the condition of a route. `WRONG` in it has been told already."""
-    _walk(condition, place, reading, _request_leaves, "pathRegex, method")
+    _check_matches(condition, place, reading, _check_request_leaves, "pathRegex, method")
 
 
 def check_response(condition: Any, place: Place, reading: Reading) -> None:
     """Check the condition of a response class. `WRONG` in it has been told already."""
-    _walk(condition, place, reading, _response_leaves, "status")
+    _check_matches(condition, place, reading, _check_response_leaves, "status")
 
 
-def _walk(condition: Any, place: Place, reading: Reading, leaves: _Leaves, names: str) -> None:
+def _check_matches(condition: Any, place: Place, reading: Reading, leaves: _Leaves, names: str) -> None:
     todo = [(condition, place)]
     while todo and not reading.full:
         match, place = todo.pop()
@@ -60,7 +60,7 @@ def _walk(condition: Any, place: Place, reading: Reading, leaves: _Leaves, names
             some = leaves(match, place, reading)
             # Most matches are leaves alone.
             if not match.keys() <= _LEAVES:
-                some |= _branches(match, place, todo)
+                some |= _add_nested(match, place, todo)
             if not some:
                 reading.note_at(MATCH_EMPTY, place, f"the condition is empty: add {names}, all, any or not")
 
@@ -68,7 +68,7 @@ def _walk(condition: Any, place: Place, reading: Reading, leaves: _Leaves, names
 _LEAVES: Final = frozenset({"pathRegex", "method", "status"})
 
 
-def _branches(match: dict[str, Any], place: Place, todo: list[tuple[Any, Place]]) -> bool:
+def _add_nested(match: dict[str, Any], place: Place, todo: list[tuple[Any, Place]]) -> bool:
     """Put the matches inside a match on the list of what is to do, and say whether there may be any."""
     inner = match.get("not")
     if inner is not None:
@@ -89,7 +89,7 @@ _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 _ASIDE: Final = "so that the proxy ignores this match"
 
 
-def _request_leaves(match: dict[str, Any], place: Place, reading: Reading) -> bool:
+def _check_request_leaves(match: dict[str, Any], place: Place, reading: Reading) -> bool:
     pattern, method = match.get("pathRegex"), match.get("method")
     if pattern and isinstance(pattern, str):
         _check_pattern(pattern, (place, "pathRegex"), reading)
@@ -104,7 +104,7 @@ def _request_leaves(match: dict[str, Any], place: Place, reading: Reading) -> bo
     return bool(pattern or method)
 
 
-def _response_leaves(match: dict[str, Any], place: Place, reading: Reading) -> bool:
+def _check_response_leaves(match: dict[str, Any], place: Place, reading: Reading) -> bool:
     status = match.get("status")
     if isinstance(status, dict):
         _check_status(status, (place, "status"), reading)
@@ -123,7 +123,7 @@ def _check_pattern(pattern: str, place: Place, reading: Reading) -> None:
     if wrong:
         reading.note_at(PATTERN, place, f"{show(pattern)} is not a regular expression, {_ASIDE}: {wrong}")
         return
-    never, bare = _known_slips(text) if len(text) < 256 else _slips(text)
+    never, bare = _find_pattern_mistakes_cached(text) if len(text) < 256 else _find_pattern_mistakes(text)
     if never:
         reading.note_at(PATTERN_NEVER, place, f"{show(pattern)} matches no path: {never}")
     if bare:
@@ -135,7 +135,7 @@ def _check_pattern(pattern: str, place: Place, reading: Reading) -> None:
         )
 
 
-def _slips(text: str) -> tuple[str, str]:
+def _find_pattern_mistakes(text: str) -> tuple[str, str]:
     """Why no path matches a pattern, and an alternative of it that the anchors which the proxy adds do not reach."""
     parts = alternatives(text) if "|" in text else [text]
     bare = [part for part in parts[1:] if not part.startswith("^")]
@@ -143,7 +143,7 @@ def _slips(text: str) -> tuple[str, str]:
     return cannot_match_path(text), bare[0] if bare else ""
 
 
-_known_slips = lru_cache(maxsize=1024)(_slips)
+_find_pattern_mistakes_cached = lru_cache(maxsize=1024)(_find_pattern_mistakes)
 
 
 def _check_status(status: dict[str, Any], place: Place, reading: Reading) -> None:

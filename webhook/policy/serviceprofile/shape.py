@@ -24,14 +24,14 @@ from webhook.policy.schema.godecode import (
     REFUSED,
     STRING,
     UINT32,
-    List,
-    Map,
+    MapType,
     Note,
-    Struct,
-    What,
+    Oddity,
+    SliceType,
+    StructType,
     decode,
+    is_readable,
     object_meta,
-    readable,
 )
 from webhook.policy.schema.shape import either
 
@@ -80,29 +80,29 @@ SCHEMA_NOT: Final = declare(
 )
 
 
-def _match(**leaves: Any) -> Struct:
-    kind = Struct()
-    kind.fields.update({"all": List(kind), "not": kind, "any": List(kind), **leaves})
+def _match_type(**leaves: Any) -> StructType:
+    kind = StructType()
+    kind.fields.update({"all": SliceType(kind), "not": kind, "any": SliceType(kind), **leaves})
     return kind
 
 
-_RESPONSE: Final = _match(status=Struct({"min": UINT32, "max": UINT32}))
-_CLASS: Final = Struct({"condition": _RESPONSE, "isFailure": BOOL})
-_ROUTE: Final = Struct(
+_RESPONSE: Final = _match_type(status=StructType({"min": UINT32, "max": UINT32}))
+_CLASS: Final = StructType({"condition": _RESPONSE, "isFailure": BOOL})
+_ROUTE: Final = StructType(
     {
         "name": STRING,
-        "condition": _match(pathRegex=STRING, method=STRING),
-        "responseClasses": List(_CLASS),
+        "condition": _match_type(pathRegex=STRING, method=STRING),
+        "responseClasses": SliceType(_CLASS),
         "isRetryable": BOOL,
         "timeout": STRING,
     }
 )
-_SPEC: Final = Struct(
+_SPEC: Final = StructType(
     {
-        "routes": List(_ROUTE),
-        "retryBudget": Struct({"retryRatio": FLOAT32, "minRetriesPerSecond": UINT32, "ttl": STRING}),
-        "dstOverrides": List(Struct({"authority": STRING, "weight": QUANTITY})),
-        "opaquePorts": Map(Struct(), numbered=True),
+        "routes": SliceType(_ROUTE),
+        "retryBudget": StructType({"retryRatio": FLOAT32, "minRetriesPerSecond": UINT32, "ttl": STRING}),
+        "dstOverrides": SliceType(StructType({"authority": STRING, "weight": QUANTITY})),
+        "opaquePorts": MapType(StructType(), numbered=True),
     },
     pointer=False,
 )
@@ -112,8 +112,8 @@ _LISTS_OF_NOT: Final = "policy/ServiceProfile.response-not-is-list"
 
 
 @lru_cache
-def _profile(line: Line) -> Struct:
-    return Struct(
+def _profile_type(line: Line) -> StructType:
+    return StructType(
         {
             "apiVersion": PLAIN_STRING,
             "kind": PLAIN_STRING,
@@ -139,7 +139,7 @@ _Time = Annotated[
 ]
 
 
-class _Owner(_Strict):
+class _StrictOwnerReference(_Strict):
     apiVersion: str = ""  # noqa: N815
     kind: str = ""
     name: str = ""
@@ -148,7 +148,7 @@ class _Owner(_Strict):
     blockOwnerDeletion: bool = False  # noqa: N815
 
 
-class _Managed(_Strict):
+class _StrictManagedFieldsEntry(_Strict):
     manager: str = ""
     operation: str = ""
     apiVersion: str = ""  # noqa: N815
@@ -158,7 +158,7 @@ class _Managed(_Strict):
     subresource: str = ""
 
 
-class _Metadata(_Strict):
+class _StrictObjectMeta(_Strict):
     name: str
     namespace: str = ""
     generateName: str = ""  # noqa: N815
@@ -169,9 +169,9 @@ class _Metadata(_Strict):
     creationTimestamp: _Time | None = None  # noqa: N815
     labels: dict[str, str] | None = None
     annotations: dict[str, str] | None = None
-    ownerReferences: list[_Owner] = []  # noqa: N815
+    ownerReferences: list[_StrictOwnerReference] = []  # noqa: N815
     finalizers: list[str] = []
-    managedFields: list[_Managed] = []  # noqa: N815
+    managedFields: list[_StrictManagedFieldsEntry] = []  # noqa: N815
 
 
 class _Range(_Strict):
@@ -179,42 +179,42 @@ class _Range(_Strict):
     max: _Whole = 0
 
 
-class _Response(_Strict):
-    all: list[_Response] = []
-    any: list[_Response] = []
-    not_: _Response | msgspec.UnsetType = msgspec.UNSET
+class _ResponseMatch(_Strict):
+    all: list[_ResponseMatch] = []
+    any: list[_ResponseMatch] = []
+    not_: _ResponseMatch | msgspec.UnsetType = msgspec.UNSET
     status: _Range | msgspec.UnsetType = msgspec.UNSET
 
 
-class _TopResponse(_Strict):
-    all: list[_Response] = []
-    any: list[_Response] = []
+class _TopResponseMatch(_Strict):
+    all: list[_ResponseMatch] = []
+    any: list[_ResponseMatch] = []
     status: _Range | msgspec.UnsetType = msgspec.UNSET
 
 
-class _Request(_Strict):
-    all: list[_Request] = []
-    any: list[_Request] = []
-    not_: _Request | msgspec.UnsetType = msgspec.UNSET
+class _RequestMatch(_Strict):
+    all: list[_RequestMatch] = []
+    any: list[_RequestMatch] = []
+    not_: _RequestMatch | msgspec.UnsetType = msgspec.UNSET
     pathRegex: str = ""  # noqa: N815
     method: str = ""
 
 
-class _TopRequest(_Strict):
-    all: list[_Request] = []
-    any: list[_Request] = []
+class _TopRequestMatch(_Strict):
+    all: list[_RequestMatch] = []
+    any: list[_RequestMatch] = []
     pathRegex: str = ""  # noqa: N815
     method: str = ""
 
 
 class _Class(_Strict):
-    condition: _TopResponse
+    condition: _TopResponseMatch
     isFailure: bool = False  # noqa: N815
 
 
 class _Route(_Strict):
     name: str
-    condition: _TopRequest
+    condition: _TopRequestMatch
     responseClasses: list[_Class] = []  # noqa: N815
     isRetryable: bool = False  # noqa: N815
     timeout: str = ""
@@ -237,10 +237,10 @@ class _Spec(_Strict):
     dstOverrides: list[_Override] = []  # noqa: N815
 
 
-class _Suits(_Strict):
+class _SurelyValidProfile(_Strict):
     """What Linkerd of every line and every CRD take. It says no to much that they take as well."""
 
-    metadata: _Metadata
+    metadata: _StrictObjectMeta
     # The other version has more that its schema requires.
     apiVersion: Literal["linkerd.io/v1alpha2"] = "linkerd.io/v1alpha2"  # noqa: N815
     kind: str = ""
@@ -251,25 +251,25 @@ def read(body: Any, line: Line) -> tuple[Any, list[Finding]]:
     """An object as Linkerd of a line decodes it (`godecode.decode`), and what is wrong with its form. `body` is not
     None."""
     try:
-        msgspec.convert(body, _Suits)
-        suits = readable(body)
+        msgspec.convert(body, _SurelyValidProfile)
+        suits = is_readable(body)
     except (msgspec.ValidationError, RecursionError):
         suits = False
-    return (body, []) if suits else _read(body, line)
+    return (body, []) if suits else _read_with_findings(body, line)
 
 
 # As many of what the schema forbids as anybody reads.
 _ENOUGH: Final = 100
 
 
-def _read(body: Any, line: Line) -> tuple[Any, list[Finding]]:
-    profile, notes = decode(body, _profile(line))
-    findings = [finding for note in notes if (finding := _finding(note, line)) is not None]
-    if any(note.what in REFUSED and note.path[:2] == _OPAQUE for note in notes):
+def _read_with_findings(body: Any, line: Line) -> tuple[Any, list[Finding]]:
+    profile, notes = decode(body, _profile_type(line))
+    findings = [finding for note in notes if (finding := _finding_of(note, line)) is not None]
+    if any(note.oddity in REFUSED and note.path[:2] == _OPAQUE for note in notes):
         findings.append(OPAQUE_PORTS.at(_OPAQUE, _NO_OPAQUE_PORTS))
     spec = profile.get("spec") if isinstance(profile, dict) else None
     if isinstance(spec, dict):
-        findings.extend(islice(_schema(spec, line), _ENOUGH))
+        findings.extend(islice(_check_schema(spec, line), _ENOUGH))
         if "routes" not in spec and profile.get("apiVersion") == "linkerd.io/v1alpha1":
             findings.append(
                 SCHEMA_REQUIRED.at(
@@ -287,32 +287,32 @@ _NO_OPAQUE_PORTS: Final = (
 _NOT: Final = 'the CRD requires a list here and Linkerd an object, so that neither passes: write "all": [{"not": {…}}]'
 
 
-def _finding(note: Note, line: Line) -> Finding | None:
+def _finding_of(note: Note, line: Line) -> Finding | None:
     """What one oddity means for a ServiceProfile; None for one that harms nobody or is told otherwise."""
     path, value = note.path, note.value
-    if path[:2] == _OPAQUE and note.what is not What.NULL:
+    if path[:2] == _OPAQUE and note.oddity is not Oddity.NULL:
         return None
-    match note.what:
-        case What.TYPE:
+    match note.oddity:
+        case Oddity.TYPE:
             if path[-1:] == ("not",) and isinstance(value, list) and _wants_list(path, line):
                 return TYPE.at(path, _NOT)
             return TYPE.at(path, f"Linkerd cannot read {describe(value)} here: write {note.detail}")
-        case What.UNKNOWN:
-            known = sorted(note.kind.fields) if isinstance(note.kind, Struct) else []
+        case Oddity.UNKNOWN:
+            known = sorted(note.kind.fields) if isinstance(note.kind, StructType) else []
             write = f": write {either(known)}" if 0 < len(known) < 10 else ": leave it out"
             return UNKNOWN.at(path, f"a field {show(path[-1])} does not exist here{suggest(path[-1], known) or write}")
-        case What.UNREADABLE:
+        case Oddity.UNREADABLE:
             return CHARACTER.at(
                 path, f"the text has the character {note.detail}, which Linkerd cannot read: take it out"
             )
-        case What.SPELLED:
+        case Oddity.SPELLED:
             return SCHEMA_NAME.at(
                 path, f'the API server drops a field that is not spelled "{note.detail}": write it so'
             )
-        case What.COERCED:
+        case Oddity.COERCED:
             quoted = show(note.detail)
             return SCHEMA_TYPE.at(path, f"{show(value)} is not a string: write {quoted}") if _in_schema(path) else None
-        case What.NULL if path[:1] == ("spec",) and _in_schema(path):
+        case Oddity.NULL if path[:1] == ("spec",) and _in_schema(path):
             return SCHEMA_TYPE.at(path, f"the CRD does not allow null: write {note.detail}, or leave the field out")
     return None
 
@@ -347,12 +347,12 @@ _NUMBER: Final = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)"
 _SCHEMA_QUANTITY: Final = re.compile(rf"[+-]?{_NUMBER}(?:[KMGTPE]i|[numkMGTPE]|[eE][+-]?{_NUMBER})?", re.ASCII)
 
 
-def _schema(spec: dict[str, Any], line: Line) -> Iterator[Finding]:
+def _check_schema(spec: dict[str, Any], line: Line) -> Iterator[Finding]:
     """What the CRD forbids of that which Linkerd takes, but for what `decode` has noted."""
     ports = spec.get("opaquePorts")
     if isinstance(ports, dict):
         yield SCHEMA_TYPE.at(_OPAQUE, _NO_OPAQUE_PORTS)
-    yield from _schema_conditions(spec.get("routes"), line)
+    yield from _check_schema_of_conditions(spec.get("routes"), line)
     budget = spec.get("retryBudget")
     if isinstance(budget, dict):
         at = ("spec", "retryBudget")
@@ -364,10 +364,10 @@ def _schema(spec: dict[str, Any], line: Line) -> Iterator[Finding]:
         most = budget.get("minRetriesPerSecond")
         if isinstance(most, int) and most > _INT32:
             yield SCHEMA_TYPE.at((*at, "minRetriesPerSecond"), f"the CRD does not allow {most}: write {_INT32} at most")
-    yield from _schema_overrides(spec.get("dstOverrides"))
+    yield from _check_schema_of_overrides(spec.get("dstOverrides"))
 
 
-def _schema_overrides(overrides: Any) -> Iterator[Finding]:
+def _check_schema_of_overrides(overrides: Any) -> Iterator[Finding]:
     for index, override in enumerate(overrides if isinstance(overrides, list) else ()):
         weight = override.get("weight") if isinstance(override, dict) else None
         if isinstance(weight, float) and not weight.is_integer():
@@ -380,20 +380,20 @@ def _schema_overrides(overrides: Any) -> Iterator[Finding]:
         yield SCHEMA_TYPE.at(("spec", "dstOverrides", index, "weight"), message)
 
 
-def _schema_conditions(routes: Any, line: Line) -> Iterator[Finding]:
+def _check_schema_of_conditions(routes: Any, line: Line) -> Iterator[Finding]:
     for index, route in enumerate(routes if isinstance(routes, list) else ()):
         if not isinstance(route, dict):
             continue
         at = ("spec", "routes", index)
-        if _has_not(route):
+        if _begins_with_not(route):
             yield SCHEMA_NOT.at((*at, "condition", "not"), _NOT)
         classes = route.get("responseClasses")
         if line.has(_LISTS_OF_NOT) and isinstance(classes, list):
             for number, one in enumerate(classes):
-                if _has_not(one):
+                if _begins_with_not(one):
                     yield SCHEMA_NOT.at((*at, "responseClasses", number, "condition", "not"), _NOT)
 
 
-def _has_not(holder: Any) -> bool:
+def _begins_with_not(holder: Any) -> bool:
     condition = holder.get("condition") if isinstance(holder, dict) else None
     return isinstance(condition, dict) and isinstance(condition.get("not"), dict)

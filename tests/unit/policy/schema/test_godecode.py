@@ -18,23 +18,25 @@ from webhook.policy.schema.godecode import (
     TIME,
     UINT32,
     WRONG,
-    Kind,
-    List,
-    Map,
-    Struct,
-    What,
+    GoType,
+    MapType,
+    Oddity,
+    SliceType,
+    StructType,
     decode,
+    is_readable,
     object_meta,
-    readable,
     text_of,
 )
 
-PAIR = Struct({"kilo": UINT32, "sum": STRING})
-TREE = Struct({"name": STRING, "pair": PAIR, "pairs": List(PAIR), "flat": Struct({"sum": STRING}, pointer=False)})
+PAIR = StructType({"kilo": UINT32, "sum": STRING})
+TREE = StructType(
+    {"name": STRING, "pair": PAIR, "pairs": SliceType(PAIR), "flat": StructType({"sum": STRING}, pointer=False)}
+)
 
 
-def refused(value: Any, kind: Kind) -> bool:
-    return any(note.what in REFUSED for note in decode(value, kind)[1])
+def refused(value: Any, kind: GoType) -> bool:
+    return any(note.oddity in REFUSED for note in decode(value, kind)[1])
 
 
 @pytest.mark.parametrize(
@@ -59,14 +61,17 @@ def refused(value: Any, kind: Kind) -> bool:
         (TIME, "2026-01-02T03:04:05Z"),
         (TIME, "2026-01-02T3:04:05,5+24:60"),
         (TIME, "2024-02-29T00:00:00.123456789012Z"),
-        (Map(STRING), {"a": None, "": "b"}),
-        (Map(Struct(), numbered=True), {"80": {}, "0443": None}),
-        (List(STRING), [None]),
+        (MapType(STRING), {"a": None, "": "b"}),
+        (MapType(StructType(), numbered=True), {"80": {}, "0443": None}),
+        (SliceType(STRING), [None]),
         (ANYTHING, {"a": [1]}),
-        *((kind, None) for kind in (STRING, BOOL, UINT32, FLOAT32, QUANTITY, TIME, PAIR, List(PAIR), Map(STRING))),
+        *(
+            (kind, None)
+            for kind in (STRING, BOOL, UINT32, FLOAT32, QUANTITY, TIME, PAIR, SliceType(PAIR), MapType(STRING))
+        ),
     ],
 )
-def test_what_go_reads(kind: Kind, value: Any) -> None:
+def test_what_go_reads(kind: GoType, value: Any) -> None:
     assert not refused(value, kind)
 
 
@@ -98,18 +103,18 @@ def test_what_go_reads(kind: Kind, value: Any) -> None:
         (TIME, "2026-01-02T03:04:60Z"),
         (TIME, "2026-01-02T03:04:05+25:00"),
         (TIME, "2026-01-02t03:04:05z"),
-        (Map(STRING), []),
-        (Map(STRING), {"a": {}}),
-        (Map(Struct(), numbered=True), {"+1": {}}),
-        (Map(Struct(), numbered=True), {"80": {"a": 1}}),
-        (List(STRING), "a"),
+        (MapType(STRING), []),
+        (MapType(STRING), {"a": {}}),
+        (MapType(StructType(), numbered=True), {"+1": {}}),
+        (MapType(StructType(), numbered=True), {"80": {"a": 1}}),
+        (SliceType(STRING), "a"),
         (PAIR, {"other": 1}),
         (PAIR, [1]),
         (ANYTHING, {"\x80": 1}),
         (STRING, "\uffff"),
     ],
 )
-def test_what_go_refuses(kind: Kind, value: Any) -> None:
+def test_what_go_refuses(kind: GoType, value: Any) -> None:
     assert refused(value, kind)
 
 
@@ -140,14 +145,14 @@ def test_a_number_becomes_the_string_that_go_makes_of_it(value: float, text: str
 def test_names_match_without_regard_to_case() -> None:
     value, notes = decode({"\u212aIlo": 1, "\u017fUM": "a"}, PAIR)
     assert value == {"kilo": 1, "sum": "a"}
-    assert [(note.what, note.path, note.detail) for note in notes] == [
-        (What.SPELLED, ("\u017fUM",), "sum"),
-        (What.SPELLED, ("\u212aIlo",), "kilo"),
+    assert [(note.oddity, note.path, note.detail) for note in notes] == [
+        (Oddity.SPELLED, ("\u017fUM",), "sum"),
+        (Oddity.SPELLED, ("\u212aIlo",), "kilo"),
     ]
 
 
 def test_a_name_that_is_longer_in_another_case_is_another() -> None:
-    assert refused({"\u0130": 1}, Struct({"i": UINT32}))
+    assert refused({"\u0130": 1}, StructType({"i": UINT32}))
 
 
 @pytest.mark.parametrize(
@@ -170,7 +175,7 @@ def test_two_spellings_of_a_field_are_read_one_on_top_of_the_other(first: Any, s
     for body in (first | second, second | first):
         value, notes = decode(body, TREE)
         assert value == read
-        assert not any(note.what in REFUSED for note in notes)
+        assert not any(note.oddity in REFUSED for note in notes)
 
 
 def test_what_is_refused_under_one_spelling_is_not_made_good_by_another() -> None:
@@ -181,14 +186,14 @@ def test_what_is_refused_under_one_spelling_is_not_made_good_by_another() -> Non
 def test_what_is_wrong_leaves_the_rest_to_be_read() -> None:
     value, notes = decode({"name": [], "pair": {"kilo": 1, "more": 2}}, TREE)
     assert value == {"name": WRONG, "pair": {"kilo": 1}}
-    assert [(note.what, note.path) for note in notes] == [
-        (What.TYPE, ("name",)),
-        (What.UNKNOWN, ("pair", "more")),
+    assert [(note.oddity, note.path) for note in notes] == [
+        (Oddity.TYPE, ("name",)),
+        (Oddity.UNKNOWN, ("pair", "more")),
     ]
 
 
 def test_spellings_within_spellings_end() -> None:
-    tree = Struct()
+    tree = StructType()
     tree.fields.update({"tree": tree, "kilo": UINT32})
     deep: Any = {}
     for _ in range(3000):
@@ -198,14 +203,14 @@ def test_spellings_within_spellings_end() -> None:
 
 def test_characters_that_yaml_does_not_have_are_found_where_they_are() -> None:
     _, notes = decode({"name": "a\x7f", "pairs": [{"sum": "\x85\u2028\U0001f600"}]}, TREE)
-    assert [(note.what, note.path, note.detail) for note in notes] == [(What.UNREADABLE, ("name",), "U+007F")]
+    assert [(note.oddity, note.path, note.detail) for note in notes] == [(Oddity.UNREADABLE, ("name",), "U+007F")]
 
 
 def test_a_value_too_deep_to_be_told_readable_at_once_takes_a_closer_look() -> None:
     deep: Any = "a"
     for _ in range(5000):
         deep = [deep]
-    assert not readable(deep)
+    assert not is_readable(deep)
     assert not refused(deep, ANYTHING)
 
 

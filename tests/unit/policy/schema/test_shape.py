@@ -15,23 +15,23 @@ from webhook.policy.schema.shape import (
     STRING,
     STRING_MAP,
     STRINGS,
+    Array,
     Choice,
     Integer,
-    List,
     Pruned,
     Shape,
+    String,
     Struct,
     Tagged,
-    Text,
-    can,
-    fallback,
-    may,
-    need,
+    defaulted_field,
+    omittable,
+    optional,
     read_aside,
+    required,
     too_deep,
 )
 
-POINT = Struct({"name": need(STRING), "x": can(I32), "tags": can(STRINGS)})
+POINT = Struct({"name": required(STRING), "x": omittable(I32), "tags": omittable(STRINGS)})
 
 
 def reading() -> Reading:
@@ -66,7 +66,7 @@ def test_a_structure_that_is_right_is_read_with_nothing_to_say() -> None:
 
 
 def test_everything_that_is_wrong_is_told_at_its_own_path() -> None:
-    assert told(List(POINT), [{"x": "1"}, {"name": 5, "tags": ["a", 1, None]}, "b"]) == [
+    assert told(Array(POINT), [{"x": "1"}, {"name": 5, "tags": ["a", 1, None]}, "b"]) == [
         ("field-missing", "spec[0].name"),
         ("field-type", "spec[0].x"),
         ("field-type", "spec[1].name"),
@@ -96,23 +96,23 @@ def test_an_array_of_too_few_or_too_many_values_stands_for_no_structure(value: l
 
 
 def test_an_array_never_stands_for_a_flattened_structure() -> None:
-    assert told(Struct({"name": can(STRING)}, flattened=True), ["a"]) == [("field-type", "spec")]
+    assert told(Struct({"name": omittable(STRING)}, flattened=True), ["a"]) == [("field-type", "spec")]
 
 
 def test_an_array_has_to_hold_what_may_be_absent_but_has_no_default() -> None:
-    assert told(Struct({"a": may(STRING), "b": can(STRING)}), []) == [("field-type", "spec")]
-    assert told(Struct({"a": may(STRING), "b": can(STRING)}), [None]) == [("schema-type", "spec")]
+    assert told(Struct({"a": optional(STRING), "b": omittable(STRING)}), []) == [("field-type", "spec")]
+    assert told(Struct({"a": optional(STRING), "b": omittable(STRING)}), [None]) == [("schema-type", "spec")]
 
 
 def test_null_is_as_good_as_absent_where_a_field_is_optional() -> None:
     assert told(POINT, {"name": "a", "x": None}) == []
-    assert told(Struct({"a": may(STRING, schema=True)}), {"a": None}) == [("schema-missing", "spec.a")]
+    assert told(Struct({"a": optional(STRING, schema=True)}), {"a": None}) == [("schema-missing", "spec.a")]
 
 
 def test_null_is_refused_where_a_field_is_required_or_has_a_default() -> None:
     assert told(POINT, {"name": None}) == [("field-type", "spec.name")]
-    assert told(Struct({"a": fallback(BOOLEAN)}), {"a": None}) == [("field-type", "spec.a")]
-    assert told(Struct({"a": fallback(BOOLEAN)}), {}) == []
+    assert told(Struct({"a": defaulted_field(BOOLEAN)}), {"a": None}) == [("field-type", "spec.a")]
+    assert told(Struct({"a": defaulted_field(BOOLEAN)}), {}) == []
 
 
 def test_an_unknown_field_is_told_with_what_may_have_been_meant() -> None:
@@ -130,7 +130,7 @@ def test_a_choice_may_be_written_as_an_object_that_holds_null() -> None:
 
 
 def test_a_choice_that_linkerd_takes_and_the_crd_does_not_is_the_schemas_business() -> None:
-    choice = Struct({"type": need(Choice("A", "B", allowed=("A",)))})
+    choice = Struct({"type": required(Choice("A", "B", allowed=("A",)))})
     assert told(choice, {"type": "A"}) == []
     assert told(choice, {"type": "B"}) == [("schema-value", "spec.type")]
     assert told(choice, {"type": "C"}) == [("field-allowed", "spec.type")]
@@ -175,7 +175,7 @@ def test_values_of_another_type_are_told_how_they_may_be_written() -> None:
     [("ab", ""), ("", "too short"), ("abcd", "4 characters"), ("a1", "letters"), ("ab\n", "letters")],
 )
 def test_texts_have_a_length_and_match_a_pattern_in_full(value: str, wrong: str) -> None:
-    shape = Text(pattern="[a-z]*", like="of letters", least=1, most=3)
+    shape = String(pattern="[a-z]*", like="of letters", least=1, most=3)
     if wrong:
         assert told(shape, value) == [("schema-value", "spec")]
         assert wrong in message(shape, value)
@@ -184,13 +184,13 @@ def test_texts_have_a_length_and_match_a_pattern_in_full(value: str, wrong: str)
 
 
 def test_texts_may_be_some_only() -> None:
-    shape = Struct({"method": need(Text(choices=("GET", "PUT")))})
+    shape = Struct({"method": required(String(choices=("GET", "PUT")))})
     assert told(shape, {"method": "GET"}) == []
     assert told(shape, {"method": "get"}) == [("schema-value", "spec.method")]
 
 
 def test_lists_have_bounds() -> None:
-    shape = List(STRING, least=1, most=2)
+    shape = Array(STRING, least=1, most=2)
     assert [told(shape, ["a"] * size) for size in range(4)] == [
         [("schema-value", "spec")],
         [],
@@ -200,11 +200,11 @@ def test_lists_have_bounds() -> None:
 
 
 def test_lists_may_want_each_item_once() -> None:
-    assert told(List(STRING, distinct=True), ["a", "b", "a"]) == [("schema-duplicate", "spec[2]")]
-    assert told(List(POINT, key="name"), [{"name": "a"}, {"name": "a", "x": 1}]) == [
+    assert told(Array(STRING, distinct=True), ["a", "b", "a"]) == [("schema-duplicate", "spec[2]")]
+    assert told(Array(POINT, key="name"), [{"name": "a"}, {"name": "a", "x": 1}]) == [
         ("schema-duplicate", "spec[1].name")
     ]
-    assert told(List(STRING), ["a", "a"]) == []
+    assert told(Array(STRING), ["a", "a"]) == []
 
 
 def test_a_map_is_read_entry_by_entry() -> None:
@@ -214,7 +214,7 @@ def test_a_map_is_read_entry_by_entry() -> None:
 
 SHADE = Tagged(
     "type",
-    {"A": Struct({"a": need(STRING)}, aside={"b": I32}), "B": Struct({"b": need(I32)})},
+    {"A": Struct({"a": required(STRING)}, aside={"b": I32}), "B": Struct({"b": required(I32)})},
     allowed=("A",),
 )
 
@@ -260,7 +260,7 @@ def test_what_is_wrong_with_a_field_that_linkerd_passes_over_breaks_nothing() ->
 
 
 def test_of_a_field_that_the_version_does_not_know_the_schema_says_only_that() -> None:
-    shape = Struct({"name": may(Pruned(Text(most=1)))})
+    shape = Struct({"name": optional(Pruned(String(most=1)))})
     assert told(shape, {"name": "long"}) == [("schema-unknown", "spec.name")]
     assert told(shape, {"name": 5}) == [("field-type", "spec.name"), ("schema-unknown", "spec.name")]
     assert told(shape, {}) == []
@@ -268,7 +268,9 @@ def test_of_a_field_that_the_version_does_not_know_the_schema_says_only_that() -
 
 def test_the_check_of_a_structure_sees_what_read_well() -> None:
     seen = []
-    shape = Struct({"a": may(STRING), "b": may(STRING)}, check=lambda node, _: seen.append((dict(node), node.bad)))
+    shape = Struct(
+        {"a": optional(STRING), "b": optional(STRING)}, check=lambda node, _: seen.append((dict(node), node.bad))
+    )
     shape.read({"a": "x", "b": 1}, (), reading())
     assert seen == [({"a": "x"}, ("b",))]
 

@@ -8,7 +8,7 @@ import pytest
 
 from webhook.cluster.catalog import OfflineCatalog
 from webhook.cluster.interface import NothingKnown
-from webhook.policy.selected import check
+from webhook.policy.serverworkloads import check
 
 JSON = dict[str, Any]
 

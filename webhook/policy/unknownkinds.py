@@ -10,8 +10,8 @@ from functools import lru_cache
 from typing import Final
 
 from webhook.findings.finding import Finding, Severity, declare, show
+from webhook.policy.objectreferences import GATEWAY, POLICY, fold
 from webhook.policy.registry import KINDS, LINKERD
-from webhook.policy.targets import GATEWAY, POLICY, fold
 
 UNKNOWN_KIND = declare(
     "kind-unknown",
@@ -50,8 +50,8 @@ def check(api_version: str, kind: str) -> Finding | None:
         group = api_version
     if group not in _GROUPS:
         if group == GATEWAY:
-            return _other_case(group, kind)
-        return _unknown_group(group, api_version, kind)
+            return _check_case(group, kind)
+        return _check_group(group, api_version, kind)
     if (group, kind) in _OURS:
         write = f"{group}/{_OURS[group, kind]}"
         return UNKNOWN_KIND.at(("apiVersion",), f"{show(api_version)} has no version: write {write}")
@@ -59,7 +59,7 @@ def check(api_version: str, kind: str) -> Finding | None:
     if elsewhere is not None and elsewhere[0] != group:
         write = f"apiVersion: {elsewhere[0]}/{_OURS[elsewhere]}"
         return UNKNOWN_KIND.at(("apiVersion",), f"the group {group} has no kind {show(kind)}: write {write}")
-    names = [name for its, name in _OURS if its == group]
+    names = [name for its_group, name in _OURS if its_group == group]
     close = _closest(kind, names, _CLOSE)
     if close is None and group not in _COMPLETE:
         return None
@@ -67,27 +67,27 @@ def check(api_version: str, kind: str) -> Finding | None:
     return UNKNOWN_KIND.at(("kind",), f"the group {group} has no kind {show(kind)}: {fix}")
 
 
-def _other_case(group: str, kind: str) -> Finding | None:
-    for its, name in _VERSIONS:
-        if its == group and fold(name) == fold(kind):
+def _check_case(group: str, kind: str) -> Finding | None:
+    for its_group, name in _VERSIONS:
+        if its_group == group and fold(name) == fold(kind):
             return UNKNOWN_KIND.at(("kind",), f"the group {group} has no kind {show(kind)}: write {name}")
     return None
 
 
-def _unknown_group(group: str, api_version: str, kind: str) -> Finding | None:
+def _check_group(group: str, api_version: str, kind: str) -> Finding | None:
     """A group that is almost one of Linkerd's, with a kind that is almost one of them too."""
     if not (group.endswith(LINKERD) or _closest(group, _GROUPS, _CLOSE_GROUP)):
         return None
-    found = _KINDS.get(fold(_closest(kind, [name for _, name in _OURS], _CLOSE) or ""))
-    if found is None:
+    closest = _KINDS.get(fold(_closest(kind, [name for _, name in _OURS], _CLOSE) or ""))
+    if closest is None:
         return None
-    write = f"{found[0]}/{_OURS[found]}"
-    also = "" if found[1] == kind else f" and kind: {found[1]}"
+    write = f"{closest[0]}/{_OURS[closest]}"
+    also = "" if closest[1] == kind else f" and kind: {closest[1]}"
     text = f"no group is called {show(group)}: write apiVersion: {write}{also}"
     return UNKNOWN_KIND.at(("apiVersion",), text)
 
 
 def _closest(word: str, words: list[str] | tuple[str, ...], cutoff: float) -> str | None:
-    by_folded = {fold(each): each for each in words}
+    by_folded = {fold(candidate): candidate for candidate in words}
     close = difflib.get_close_matches(fold(word), by_folded, n=1, cutoff=cutoff)
     return by_folded[close[0]] if close else None

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.unit.policy.builders import BOTH, EDGE, STABLE
-from webhook.policy.targets import (
+from webhook.policy.objectreferences import (
     EGRESS_NETWORK,
     GATEWAY,
     NAMESPACE,

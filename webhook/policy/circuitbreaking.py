@@ -60,31 +60,31 @@ _FALSE: Final = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 _FLOAT: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
 
 
-def _count(text: str) -> str:
+def _check_count(text: str) -> str:
     return "" if parse_unsigned(text, _U32) is not None else f"write a whole number from 0 to {_U32}"
 
 
-def _duration(text: str) -> str:
-    found = parse_annotation(text)
-    return found if isinstance(found, str) else ""
+def _check_duration(text: str) -> str:
+    milliseconds = parse_annotation(text)
+    return milliseconds if isinstance(milliseconds, str) else ""
 
 
-def _window(text: str) -> str:
-    found = parse_annotation(text)
-    if isinstance(found, str):
-        return found
-    return "" if found else "write a duration above zero, such as 30s"
+def _check_window(text: str) -> str:
+    milliseconds = parse_annotation(text)
+    if isinstance(milliseconds, str):
+        return milliseconds
+    return "" if milliseconds else "write a duration above zero, such as 30s"
 
 
-def _jitter(text: str) -> str:
-    return _within(text, _MOST_JITTER, f"write a number from 0 to {_MOST_JITTER}, such as 0.5")
+def _check_jitter(text: str) -> str:
+    return _check_bounds(text, _MOST_JITTER, f"write a number from 0 to {_MOST_JITTER}, such as 0.5")
 
 
-def _share(text: str) -> str:
-    return _within(text, 1, "write a number from 0 to 1, such as 0.8")
+def _check_share(text: str) -> str:
+    return _check_bounds(text, 1, "write a number from 0 to 1, such as 0.8")
 
 
-def _within(text: str, most: float, advice: str) -> str:
+def _check_bounds(text: str, most: float, advice: str) -> str:
     number = _number(text)
     return "" if number is not None and 0 <= number <= most else advice
 
@@ -93,29 +93,29 @@ def _number(text: str) -> float | None:
     return float(text) if len(text) < 400 and _FLOAT.fullmatch(text) else None
 
 
-def _boolean(text: str) -> str:
+def _check_boolean(text: str) -> str:
     return "" if text in _TRUE | _FALSE else 'write "true" or "false"'
 
 
-def _mode(text: str) -> str:
+def _check_mode(text: str) -> str:
     return "" if text in MODES else f"write {' or '.join(MODES)}{suggest(text, MODES)}"
 
 
 # Each reader says what is wrong with a text, an empty string if nothing is; spaces around it are no matter but to the
 # mode.
-_READERS: Final[Mapping[str, Callable[[str], str]]] = {
-    MODE: _mode,
-    f"{_CONSECUTIVE}max-failures": _count,
-    _MAX_PENALTY: _duration,
-    _MIN_PENALTY: _duration,
-    f"{_CONSECUTIVE}jitter-ratio": _jitter,
-    _THRESHOLD: _share,
-    _WINDOW: _window,
-    _MIN_REQUESTS: _count,
-    _RETRY_AFTER: _boolean,
-    _PENALIZE: _boolean,
-    f"{_BIASER}penalty": _duration,
-    f"{_BIASER}max-retry-after": _duration,
+_CHECKS: Final[Mapping[str, Callable[[str], str]]] = {
+    MODE: _check_mode,
+    f"{_CONSECUTIVE}max-failures": _check_count,
+    _MAX_PENALTY: _check_duration,
+    _MIN_PENALTY: _check_duration,
+    f"{_CONSECUTIVE}jitter-ratio": _check_jitter,
+    _THRESHOLD: _check_share,
+    _WINDOW: _check_window,
+    _MIN_REQUESTS: _check_count,
+    _RETRY_AFTER: _check_boolean,
+    _PENALIZE: _check_boolean,
+    f"{_BIASER}penalty": _check_duration,
+    f"{_BIASER}max-retry-after": _check_duration,
 }
 
 
@@ -124,37 +124,37 @@ def check(annotations: Mapping[str, Any]) -> list[Finding]:
     ours = {key: value for key, value in annotations.items() if key.startswith((_STABLE, _ALPHA))}
     if not ours:
         return []
-    found: dict[str, Finding] = {}
+    findings: dict[str, Finding] = {}
     for key, value in ours.items():
-        finding = _read(key, value)
+        finding = _check_value(key, value)
         if finding is not None:
-            found[key] = finding
-    texts = {key: strip_space(value) for key, value in ours.items() if isinstance(value, str) and key not in found}
-    for key, rule, message in _together(texts, ours):
-        if key not in found:
-            found[key] = rule.at(_at(key), message)
-    return list(found.values())
+            findings[key] = finding
+    texts = {key: strip_space(value) for key, value in ours.items() if isinstance(value, str) and key not in findings}
+    for key, rule, message in _check_combinations(texts, ours):
+        if key not in findings:
+            findings[key] = rule.at(_path_of(key), message)
+    return list(findings.values())
 
 
-def _at(key: str) -> Path:
+def _path_of(key: str) -> Path:
     return ("metadata", "annotations", key)
 
 
-def _read(key: str, value: Any) -> Finding | None:
-    reader = _READERS.get(key)
-    if reader is None:
-        hint = suggest(key, _READERS) or f": Linkerd reads {', '.join(_READERS)}"
-        return UNKNOWN.at(_at(key), f"Linkerd does not read the annotation {show(key)}{hint}")
+def _check_value(key: str, value: Any) -> Finding | None:
+    check_text = _CHECKS.get(key)
+    if check_text is None:
+        hint = suggest(key, _CHECKS) or f": Linkerd reads {', '.join(_CHECKS)}"
+        return UNKNOWN.at(_path_of(key), f"Linkerd does not read the annotation {show(key)}{hint}")
     if not isinstance(value, str):
-        return INVALID.at(_at(key), f"{show(value)} is not a string: put it in quotes")
-    wrong = reader(value if key == MODE else strip_space(value))
+        return INVALID.at(_path_of(key), f"{show(value)} is not a string: put it in quotes")
+    wrong = check_text(value if key == MODE else strip_space(value))
     if not wrong:
         return None
     without = "circuit breaking" if key not in (_RETRY_AFTER, _PENALIZE) and not key.startswith(_BIASER) else "this"
-    return INVALID.at(_at(key), f"Linkerd cannot read {show(value)} and goes on without {without}: {wrong}")
+    return INVALID.at(_path_of(key), f"Linkerd cannot read {show(value)} and goes on without {without}: {wrong}")
 
 
-def _together(texts: Mapping[str, str], ours: Mapping[str, Any]) -> Iterator[tuple[str, Rule, str]]:
+def _check_combinations(texts: Mapping[str, str], ours: Mapping[str, Any]) -> Iterator[tuple[str, Rule, str]]:
     """What is wrong with annotations that are right each for itself."""
     mode = texts.get(MODE)
     if MODE not in ours:
@@ -170,16 +170,16 @@ def _together(texts: Mapping[str, str], ours: Mapping[str, Any]) -> Iterator[tup
                     f'it has no effect in the mode "consecutive": write {MODE}: unified, or leave it out',
                 )
     if mode is not None:
-        yield from _penalties(texts)
+        yield from _check_penalties(texts)
     if mode == "unified":
-        yield from _rates(texts)
+        yield from _check_success_rate(texts)
     if texts.get(_PENALIZE, "false") in _FALSE and _PENALIZE not in ours.keys() - texts.keys():
         for key in texts:
             if key.startswith(_BIASER):
                 yield key, NO_EFFECT, f'it has no effect without the annotation {_PENALIZE}: "true": add that'
 
 
-def _penalties(texts: Mapping[str, str]) -> Iterator[tuple[str, Rule, str]]:
+def _check_penalties(texts: Mapping[str, str]) -> Iterator[tuple[str, Rule, str]]:
     least, most = (_milliseconds(texts, key) for key in (_MIN_PENALTY, _MAX_PENALTY))
     if least is None or most is None:
         return
@@ -199,11 +199,11 @@ _GOES_ON: Final = "Linkerd goes on without circuit breaking"
 
 
 def _milliseconds(texts: Mapping[str, str], key: str) -> int | None:
-    found = parse_annotation(texts[key]) if key in texts else _DEFAULTS[key]
-    return found if isinstance(found, int) else None
+    milliseconds = parse_annotation(texts[key]) if key in texts else _DEFAULTS[key]
+    return milliseconds if isinstance(milliseconds, int) else None
 
 
-def _rates(texts: Mapping[str, str]) -> Iterator[tuple[str, Rule, str]]:
+def _check_success_rate(texts: Mapping[str, str]) -> Iterator[tuple[str, Rule, str]]:
     """Bounds that count unless a threshold of zero puts the success rate out of force."""
     if _number(texts.get(_THRESHOLD, "1")) == 0:
         return

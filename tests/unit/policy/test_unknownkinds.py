@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from webhook.policy.kinds import check
 from webhook.policy.registry import KINDS
+from webhook.policy.unknownkinds import check
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from webhook.cluster.catalog import OfflineCatalog
 from webhook.cluster.interface import NothingKnown
 from webhook.findings.finding import Finding, Severity
-from webhook.policy.references import check
+from webhook.policy.missingreferences import check
 
 POLICY = "policy.linkerd.io"
 GATEWAY = "gateway.networking.k8s.io"

@@ -13,8 +13,8 @@ from webhook.cluster.interface import Catalog, Presence, ServicePort
 from webhook.cluster.selection import sharing
 from webhook.findings.finding import Finding, Path, Rule, Severity, declare, show, suggest
 from webhook.kube.object_names import is_label
-from webhook.policy import selected
-from webhook.policy.targets import (
+from webhook.policy import serverworkloads
+from webhook.policy.objectreferences import (
     EGRESS_NETWORK,
     GATEWAY,
     GATEWAY_GRPC_ROUTE,
@@ -117,10 +117,10 @@ def check(group: str, kind: str, namespace: str, name: str, spec: Any, catalog: 
     find = _CHECKS.get((group, kind)) or _FOLDED.get((fold(group), fold(kind)))
     if find is None or not isinstance(spec, dict):
         return []
-    return find(_Looker(namespace or "default", catalog), name, spec)
+    return find(_ReferenceChecker(namespace or "default", catalog), name, spec)
 
 
-class _Looker:
+class _ReferenceChecker:
     """Looks up the references of one object, and holds what there is to say: of each missing object once."""
 
     __slots__ = ("catalog", "findings", "missing", "namespace")
@@ -131,7 +131,7 @@ class _Looker:
         self.findings: list[Finding] = []
         self.missing: set[tuple[GroupKind, str, str]] = set()
 
-    def refer(
+    def check_reference(
         self,
         rule: Rule,
         reference: Any,
@@ -150,7 +150,7 @@ class _Looker:
         if target is not None:
             self.look(rule, target, self.namespace if namespace is None else namespace, reference.get("name"), path)
 
-    def follow(self, rule: Rule, target: GroupKind, reference: Mapping[str, Any], path: Path) -> None:
+    def check_route_reference(self, rule: Rule, target: GroupKind, reference: Mapping[str, Any], path: Path) -> None:
         """Follow a route's reference to an object of this kind, and to a port of it where it is a Service."""
         namespace = reference.get("namespace")
         namespace, name = self.namespace if namespace is None else namespace, reference.get("name")
@@ -159,8 +159,8 @@ class _Looker:
         if target != SERVICE or type(port) is not int or not isinstance(name, str) or not isinstance(namespace, str):
             return
         ports = self.catalog.ports(namespace or self.namespace, name)
-        if ports and all(port != each.port for each in ports):
-            self.findings.append(PORT_MISSING.at((*path, "port"), _no_port(name, port, ports)))
+        if ports and all(port != service_port.port for service_port in ports):
+            self.findings.append(PORT_MISSING.at((*path, "port"), _missing_port_message(name, port, ports)))
 
     def look(self, rule: Rule, target: GroupKind, namespace: Any, name: Any, path: Path) -> None:
         """Look up one object; `path` leads to what refers to it."""
@@ -173,16 +173,18 @@ class _Looker:
             namespace = ""
         else:
             namespace = namespace or self.namespace
-        if self._absent(target, namespace, name):
-            self._report(rule, target, namespace, name, path)
+        if self._is_absent(target, namespace, name):
+            self._note_missing(rule, target, namespace, name, path)
 
-    def _report(self, rule: Rule, target: GroupKind, namespace: str, name: str, path: Path) -> None:
+    def _note_missing(self, rule: Rule, target: GroupKind, namespace: str, name: str, path: Path) -> None:
         if (target, namespace, name) in self.missing:
             return
         self.missing.add((target, namespace, name))
-        what = f"{target[1]} {show(name)} does not exist" + (f" in namespace {_plain(namespace)}" if namespace else "")
+        what = f"{target[1]} {show(name)} does not exist" + (
+            f" in namespace {_namespace_text(namespace)}" if namespace else ""
+        )
         namesake = _NAMESAKES.get(target)
-        if namespace != self.namespace and namespace and self._absent(NAMESPACE, "", namespace):
+        if namespace != self.namespace and namespace and self._is_absent(NAMESPACE, "", namespace):
             text = f"{what}, nor does that namespace: create both, or correct the namespace"
             self.findings.append(rule.at((*path, "namespace"), text))
         elif namesake and self.catalog.look(*namesake, namespace, name) is Presence.PRESENT:
@@ -190,116 +192,126 @@ class _Looker:
             self.findings.append(rule.at((*path, "group"), text))
         else:
             few = len(self.findings) < _SUGGESTED
-            close = _close(name, self.catalog.names(*target, namespace)) if few else ""
+            close = _suggest_name(name, self.catalog.names(*target, namespace)) if few else ""
             self.findings.append(rule.at((*path, "name"), f"{what}{close}: create it, or correct the name"))
 
-    def _absent(self, target: GroupKind, namespace: str, name: str) -> bool:
+    def _is_absent(self, target: GroupKind, namespace: str, name: str) -> bool:
         return self.catalog.look(*target, namespace, name) is Presence.ABSENT
 
 
 def _target(reference: Mapping[str, Any], targets: Targets, group: str, kind: str | None) -> GroupKind | None:
     """Which of the targets a reference means. `core` is the core group too."""
-    found_group, found_kind = reference.get("group"), reference.get("kind")
-    if found_group is None:
-        found_group = group
-    if found_kind is None:
-        found_kind = kind
-    if not isinstance(found_group, str) or not isinstance(found_kind, str):
+    written_group, written_kind = reference.get("group"), reference.get("kind")
+    if written_group is None:
+        written_group = group
+    if written_kind is None:
+        written_kind = kind
+    if not isinstance(written_group, str) or not isinstance(written_kind, str):
         return None
-    folded = fold(found_group)
-    return targets.get(("" if folded == "core" else folded, fold(found_kind)))
+    folded = fold(written_group)
+    return targets.get(("" if folded == "core" else folded, fold(written_kind)))
 
 
-def _no_port(service: str, port: int, ports: Sequence[ServicePort]) -> str:
-    listed = ", ".join(str(each.port) for each in ports[:_LISTED])
+def _missing_port_message(service: str, port: int, ports: Sequence[ServicePort]) -> str:
+    listed = ", ".join(str(service_port.port) for service_port in ports[:_LISTED])
     listed += " and others" if len(ports) > _LISTED else ""
-    behind = [each.port for each in ports if each.target == port]
+    behind = [service_port.port for service_port in ports if service_port.target == port]
     what = f"Service {show(service)} has no port {port}, its {'port is' if len(ports) == 1 else 'ports are'} {listed}"
     if behind:
         return f"{what}; {port} is the targetPort of {behind[0]}: write {behind[0]}"
     return f"{what}: write {'that' if len(ports) == 1 else 'one of those'}"
 
 
-def _plain(namespace: str) -> str:
+def _namespace_text(namespace: str) -> str:
     return namespace if is_label(namespace) else show(namespace)
 
 
-def _close(name: str, names: Iterable[str]) -> str:
+def _suggest_name(name: str, names: Iterable[str]) -> str:
     """A name to suggest. All names of a large Namespace take too long, and the first letter is seldom mistyped."""
-    return suggest(name, islice((each for each in names if each[:1] == name[:1]), _COMPARED))
+    return suggest(name, islice((candidate for candidate in names if candidate[:1] == name[:1]), _COMPARED))
 
 
-def _items(found: Any) -> Iterator[tuple[int, Any]]:
-    return enumerate(found if isinstance(found, list) else ())
+def _items_of(value: Any) -> Iterator[tuple[int, Any]]:
+    return enumerate(value if isinstance(value, list) else ())
 
 
-def _dict(found: Any, key: str) -> Mapping[str, Any]:
-    value = found.get(key)
-    return value if isinstance(value, dict) else {}
+def _object_in(value: Any, key: str) -> Mapping[str, Any]:
+    field = value.get(key)
+    return field if isinstance(field, dict) else {}
 
 
-def _authorization_policy(looker: _Looker, name: str, spec: Mapping[str, Any]) -> list[Finding]:
-    looker.refer(TARGET_MISSING, spec.get("targetRef"), ("spec", "targetRef"), _POLICY_TARGETS, local=True)
-    for index, each in _items(spec.get("requiredAuthenticationRefs")):
+def _check_authorization_policy(checker: _ReferenceChecker, name: str, spec: Mapping[str, Any]) -> list[Finding]:
+    checker.check_reference(TARGET_MISSING, spec.get("targetRef"), ("spec", "targetRef"), _POLICY_TARGETS, local=True)
+    for index, reference in _items_of(spec.get("requiredAuthenticationRefs")):
         path = ("spec", "requiredAuthenticationRefs", index)
-        looker.refer(AUTHENTICATION_MISSING, each, path, _AUTHENTICATIONS)
-    return looker.findings
+        checker.check_reference(AUTHENTICATION_MISSING, reference, path, _AUTHENTICATIONS)
+    return checker.findings
 
 
-def _rate_limit_policy(looker: _Looker, name: str, spec: Mapping[str, Any]) -> list[Finding]:
-    looker.refer(TARGET_MISSING, spec.get("targetRef"), ("spec", "targetRef"), _SERVER, local=True)
-    target = _dict(spec, "targetRef")
+def _check_rate_limit_policy(checker: _ReferenceChecker, name: str, spec: Mapping[str, Any]) -> list[Finding]:
+    checker.check_reference(TARGET_MISSING, spec.get("targetRef"), ("spec", "targetRef"), _SERVER, local=True)
+    target = _object_in(spec, "targetRef")
     server = target.get("name") if _target(target, _SERVER, "", None) == SERVER else None
-    others = (looker.catalog.rate_limits(looker.namespace, server) if isinstance(server, str) else None) or ()
+    others = (checker.catalog.rate_limits(checker.namespace, server) if isinstance(server, str) else None) or ()
     others = sorted(set(others) - {name})
     if others:
         text = (
             f"Server {show(server)} has the HTTPLocalRateLimitPolicy {show(others[0])} too, and Linkerd applies the "
             "older of the two alone: put all limits into one of them and delete the other"
         )
-        looker.findings.append(RATE_LIMITED.at(("spec", "targetRef", "name"), text))
-    for number, override in _items(spec.get("overrides")):
-        for index, each in _items(override.get("clientRefs") if isinstance(override, dict) else None):
-            looker.refer(CLIENT_MISSING, each, ("spec", "overrides", number, "clientRefs", index), _ACCOUNT)
-    return looker.findings
+        checker.findings.append(RATE_LIMITED.at(("spec", "targetRef", "name"), text))
+    for number, override in _items_of(spec.get("overrides")):
+        for index, client in _items_of(override.get("clientRefs") if isinstance(override, dict) else None):
+            checker.check_reference(
+                CLIENT_MISSING, client, ("spec", "overrides", number, "clientRefs", index), _ACCOUNT
+            )
+    return checker.findings
 
 
-def _mesh_tls(looker: _Looker, name: str, spec: Mapping[str, Any]) -> list[Finding]:
-    for index, each in _items(spec.get("identityRefs")):
-        looker.refer(CLIENT_MISSING, each, ("spec", "identityRefs", index), _CLIENTS)
-    return looker.findings
+def _check_mesh_tls(checker: _ReferenceChecker, name: str, spec: Mapping[str, Any]) -> list[Finding]:
+    for index, reference in _items_of(spec.get("identityRefs")):
+        checker.check_reference(CLIENT_MISSING, reference, ("spec", "identityRefs", index), _CLIENTS)
+    return checker.findings
 
 
-def _server_authorization(looker: _Looker, name: str, spec: Mapping[str, Any]) -> list[Finding]:
-    server = _dict(spec, "server").get("name")
-    looker.look(TARGET_MISSING, SERVER, looker.namespace, server, ("spec", "server"))
-    for index, each in _items(_dict(_dict(spec, "client"), "meshTLS").get("serviceAccounts")):
-        if isinstance(each, dict):
-            account = {"kind": "ServiceAccount", "name": each.get("name"), "namespace": each.get("namespace")}
-            looker.refer(CLIENT_MISSING, account, ("spec", "client", "meshTLS", "serviceAccounts", index), _ACCOUNT)
-    return looker.findings
+def _check_server_authorization(checker: _ReferenceChecker, name: str, spec: Mapping[str, Any]) -> list[Finding]:
+    server = _object_in(spec, "server").get("name")
+    checker.look(TARGET_MISSING, SERVER, checker.namespace, server, ("spec", "server"))
+    for index, service_account in _items_of(_object_in(_object_in(spec, "client"), "meshTLS").get("serviceAccounts")):
+        if isinstance(service_account, dict):
+            account = {
+                "kind": "ServiceAccount",
+                "name": service_account.get("name"),
+                "namespace": service_account.get("namespace"),
+            }
+            checker.check_reference(
+                CLIENT_MISSING, account, ("spec", "client", "meshTLS", "serviceAccounts", index), _ACCOUNT
+            )
+    return checker.findings
 
 
-def _route(group: str) -> Callable[[_Looker, str, Mapping[str, Any]], list[Finding]]:
-    def route(looker: _Looker, name: str, spec: Mapping[str, Any]) -> list[Finding]:
-        for index, each in _items(spec.get("parentRefs")):
-            meant = read_parent(each, group).meant
+def _route_checker(group: str) -> Callable[[_ReferenceChecker, str, Mapping[str, Any]], list[Finding]]:
+    def check_route(checker: _ReferenceChecker, name: str, spec: Mapping[str, Any]) -> list[Finding]:
+        for index, reference in _items_of(spec.get("parentRefs")):
+            meant = read_parent(reference, group).meant
             if meant is not None:
-                looker.follow(PARENT_MISSING, meant, each, ("spec", "parentRefs", index))
+                checker.check_route_reference(PARENT_MISSING, meant, reference, ("spec", "parentRefs", index))
         # A Gateway's routes are not Linkerd's to judge.
-        for number, rule in _items(spec.get("rules") if is_ours(spec, group) else None):
-            for index, each in _items(rule.get("backendRefs") if isinstance(rule, dict) else None):
-                target = _target(each, _BACKENDS, "", "Service") if isinstance(each, dict) else None
+        for number, rule in _items_of(spec.get("rules") if is_ours(spec, group) else None):
+            for index, reference in _items_of(rule.get("backendRefs") if isinstance(rule, dict) else None):
+                target = _target(reference, _BACKENDS, "", "Service") if isinstance(reference, dict) else None
                 if target is not None:
-                    looker.follow(BACKEND_MISSING, target, each, ("spec", "rules", number, "backendRefs", index))
-        return looker.findings
+                    checker.check_route_reference(
+                        BACKEND_MISSING, target, reference, ("spec", "rules", number, "backendRefs", index)
+                    )
+        return checker.findings
 
-    return route
+    return check_route
 
 
-def _server(looker: _Looker, name: str, spec: Mapping[str, Any]) -> list[Finding]:
-    looker.findings += selected.check(spec, looker.namespace, looker.catalog)
-    servers = looker.catalog.servers(looker.namespace)
+def _check_server(checker: _ReferenceChecker, name: str, spec: Mapping[str, Any]) -> list[Finding]:
+    checker.findings += serverworkloads.check(spec, checker.namespace, checker.catalog)
+    servers = checker.catalog.servers(checker.namespace)
     others = sharing(servers, name, spec) if servers else []
     if others:
         named = ", ".join(f'"{other}"' for other in sorted(others)[:_NAMED])
@@ -309,20 +321,20 @@ def _server(looker: _Looker, name: str, spec: Mapping[str, Any]) -> list[Finding
             f"{who} this port of the same workloads, and each workload goes by the oldest Server alone: "
             "write another port, or labels that those workloads do not have"
         )
-        looker.findings.append(PORT_SHARED.at(("spec", "port"), text))
-    return looker.findings
+        checker.findings.append(PORT_SHARED.at(("spec", "port"), text))
+    return checker.findings
 
 
-_CHECKS: Final[Mapping[GroupKind, Callable[[_Looker, str, Mapping[str, Any]], list[Finding]]]] = {
-    SERVER: _server,
-    (POLICY, "AuthorizationPolicy"): _authorization_policy,
-    (POLICY, "ServerAuthorization"): _server_authorization,
-    (POLICY, "HTTPLocalRateLimitPolicy"): _rate_limit_policy,
-    MESH_TLS: _mesh_tls,
-    HTTP_ROUTE: _route(POLICY),
-    GATEWAY_HTTP_ROUTE: _route(GATEWAY),
-    GATEWAY_GRPC_ROUTE: _route(GATEWAY),
-    (GATEWAY, "TLSRoute"): _route(GATEWAY),
-    (GATEWAY, "TCPRoute"): _route(GATEWAY),
+_CHECKS: Final[Mapping[GroupKind, Callable[[_ReferenceChecker, str, Mapping[str, Any]], list[Finding]]]] = {
+    SERVER: _check_server,
+    (POLICY, "AuthorizationPolicy"): _check_authorization_policy,
+    (POLICY, "ServerAuthorization"): _check_server_authorization,
+    (POLICY, "HTTPLocalRateLimitPolicy"): _check_rate_limit_policy,
+    MESH_TLS: _check_mesh_tls,
+    HTTP_ROUTE: _route_checker(POLICY),
+    GATEWAY_HTTP_ROUTE: _route_checker(GATEWAY),
+    GATEWAY_GRPC_ROUTE: _route_checker(GATEWAY),
+    (GATEWAY, "TLSRoute"): _route_checker(GATEWAY),
+    (GATEWAY, "TCPRoute"): _route_checker(GATEWAY),
 }
 _FOLDED: Final = {(fold(group), fold(kind)): find for (group, kind), find in _CHECKS.items()}

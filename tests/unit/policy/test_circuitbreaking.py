@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from webhook.policy.balancer import check
+from webhook.policy.circuitbreaking import check
 
 MODE = "balancer.linkerd.io/failure-accrual"
 CONSECUTIVE = {MODE: "consecutive"}

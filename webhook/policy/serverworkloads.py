@@ -33,16 +33,16 @@ def check(spec: Mapping[str, Any], namespace: str, catalog: Catalog) -> list[Fin
     """What a Server's spec selects in vain. Silent where the workloads of its namespace are not all known."""
     external = spec.get("externalWorkloadSelector") is not None
     selector = spec.get("externalWorkloadSelector" if external else "podSelector")
-    known = [each for each in catalog.workloads(namespace) or () if each.is_external is external]
+    known = [workload for workload in catalog.workloads(namespace) or () if workload.is_external is external]
     if not known or not isinstance(selector, dict):
         return []
     chosen = []
-    for each in known:
-        is_selected = selects(selector, each.labels)
+    for workload in known:
+        is_selected = selects(selector, workload.labels)
         if is_selected is None:
             return []
         if is_selected:
-            chosen.append(each)
+            chosen.append(workload)
     if not chosen:
         return [_selects_nothing(selector, "externalWorkloadSelector" if external else "podSelector", known)]
     return _check_port(spec.get("port"), chosen, namespace, catalog)
@@ -52,60 +52,61 @@ def _selects_nothing(selector: Mapping[str, Any], field: str, known: Sequence[Wo
     labels = selector.get("matchLabels")
     path: tuple[str, ...] = ("spec", field)
     for key, value in labels.items() if isinstance(labels, dict) else ():
-        there = sorted({each.labels[key] for each in known if key in each.labels})
+        there = sorted({workload.labels[key] for workload in known if key in workload.labels})
         if value not in there:
             hint = suggest(value, there) or (
-                f": write {_list(there)}" if there else ": write labels that its Pods have"
+                f": write {_join(there)}" if there else ": write labels that its Pods have"
             )
-            text = f"this Server selects no workload, as none of {_names(known)} has the label {key}: {value}{hint}"
+            names = _name_workloads(known)
+            text = f"this Server selects no workload, as none of {names} has the label {key}: {value}{hint}"
             return SELECTS_NOTHING.at((*path, "matchLabels", key), text)
-    text = f"this Server selects none of the workloads {_names(known)}: write labels that their Pods have"
+    text = f"this Server selects none of the workloads {_name_workloads(known)}: write labels that their Pods have"
     return SELECTS_NOTHING.at(path, text)
 
 
 def _check_port(port: Any, chosen: Sequence[Workload], namespace: str, catalog: Catalog) -> list[Finding]:
     declared: dict[int, str] = {}
-    for each in chosen:
-        declared.update(each.ports)
+    for workload in chosen:
+        declared.update(workload.ports)
     own = {number: name for number, name in declared.items() if number not in PROXY_PORTS}
     if type(port) is int:
-        is_fine = _may_listen(port, chosen, own, namespace, catalog)
+        is_fine = _may_listen_on(port, chosen, own, namespace, catalog)
     else:
         is_fine = type(port) is not str or not is_port_name(port) or port in {*declared.values(), *PROXY_PORTS.values()}
     if is_fine:
         return []
     what = f"has the port {port}" if type(port) is int else f"has a port named {show(port)}"
     names = [name for name in own.values() if name]
-    text = f"no container of {_names(chosen)} {what}{suggest(port, names) or _choose(own)}"
+    text = f"no container of {_name_workloads(chosen)} {what}{suggest(port, names) or _suggest_ports(own)}"
     return [PORT_MISSING.at(("spec", "port"), text)]
 
 
-def _may_listen(
+def _may_listen_on(
     port: int, chosen: Sequence[Workload], own: Mapping[int, str], namespace: str, catalog: Catalog
 ) -> bool:
     """Whether the workloads may listen on a port: a number need not be declared. Where others are, and no Service and
     nothing in the template hints at it, hardly."""
-    if not own or port in own or port in PROXY_PORTS or any(port in each.mentioned for each in chosen):
+    if not own or port in own or port in PROXY_PORTS or any(port in workload.mentioned for workload in chosen):
         return True
     for service in catalog.names("", "Service", namespace):
-        if any(each.target == port for each in catalog.ports(namespace, service) or ()):
+        if any(workload.target == port for workload in catalog.ports(namespace, service) or ()):
             return True
     return False
 
 
-def _choose(own: Mapping[int, str]) -> str:
+def _suggest_ports(own: Mapping[int, str]) -> str:
     if not own:
         return ", as none declares any: write the number of the port on which it listens"
     listed = [f"{number} ({name})" if name else str(number) for number, name in sorted(own.items())[:_LISTED]]
-    return f": write {_list(listed)}"
+    return f": write {_join(listed)}"
 
 
-def _names(workloads: Sequence[Workload]) -> str:
-    named = [f"{each.kind} {each.name}" for each in workloads[:_NAMED]]
+def _name_workloads(workloads: Sequence[Workload]) -> str:
+    named = [f"{workload.kind} {workload.name}" for workload in workloads[:_NAMED]]
     rest = len(workloads) - _NAMED
-    return f"{', '.join(named)} and {rest} more" if rest > 0 else _list(named, "and")
+    return f"{', '.join(named)} and {rest} more" if rest > 0 else _join(named, "and")
 
 
-def _list(texts: Sequence[str], word: str = "or") -> str:
+def _join(texts: Sequence[str], word: str = "or") -> str:
     *first, last = texts[:_LISTED]
     return f"{', '.join(first)} {word} {last}" if first else last

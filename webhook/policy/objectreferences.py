@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from webhook.mesh.releases import Line
-from webhook.policy.schema.shape import Field, Struct, Text, may, need
+from webhook.policy.schema.shape import Field, String, Struct, optional, required
 
 POLICY: Final = "policy.linkerd.io"
 GATEWAY: Final = "gateway.networking.k8s.io"
@@ -28,18 +28,18 @@ NAMESPACE: Final = (CORE, "Namespace")
 # The bounds that the CRDs put on names; the controller itself takes anything.
 LABEL_PATTERN: Final = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 SUBDOMAIN_PATTERN: Final = rf"{LABEL_PATTERN}(\.{LABEL_PATTERN})*"
-GROUP_NAME: Final = Text(
+GROUP_NAME: Final = String(
     pattern=f"({SUBDOMAIN_PATTERN})?", like='an API group such as policy.linkerd.io, or ""', most=253
 )
-KIND_NAME: Final = Text(pattern="[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?", like="a kind such as Server", least=1, most=63)
-NAME: Final = Text(least=1, most=253)
-NAMESPACE_NAME: Final = Text(
+KIND_NAME: Final = String(pattern="[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?", like="a kind such as Server", least=1, most=63)
+NAME: Final = String(least=1, most=253)
+NAMESPACE_NAME: Final = String(
     pattern=LABEL_PATTERN, like="a namespace: lower-case letters, digits and dashes", least=1, most=63
 )
-SUBDOMAIN: Final = Text(
+SUBDOMAIN: Final = String(
     pattern=SUBDOMAIN_PATTERN, like="a name of lower-case letters, digits, dashes and dots", least=1, most=253
 )
-HOST_NAME: Final = Text(
+HOST_NAME: Final = String(
     pattern=rf"(\*\.)?{SUBDOMAIN_PATTERN}",
     like="a host name such as web.example.com or *.example.com",
     least=1,
@@ -47,13 +47,18 @@ HOST_NAME: Final = Text(
 )
 
 
-def reference(namespace: Text) -> dict[str, Field]:
+def reference(namespace: String) -> dict[str, Field]:
     """The fields of a reference, in the controller's own order, with the bounds of its namespace."""
-    return {"group": may(GROUP_NAME), "kind": need(KIND_NAME), "name": need(NAME), "namespace": may(namespace)}
+    return {
+        "group": optional(GROUP_NAME),
+        "kind": required(KIND_NAME),
+        "name": required(NAME),
+        "namespace": optional(namespace),
+    }
 
 
-LOCAL_REFERENCE: Final = Struct({"group": may(GROUP_NAME), "kind": need(KIND_NAME), "name": need(NAME)})
-REFERENCE: Final = Struct(reference(Text(most=253)))
+LOCAL_REFERENCE: Final = Struct({"group": optional(GROUP_NAME), "kind": required(KIND_NAME), "name": required(NAME)})
+REFERENCE: Final = Struct(reference(String(most=253)))
 
 
 def fold(text: str) -> str:
@@ -90,7 +95,7 @@ class Parent(NamedTuple):
 
 
 _PARENTS: Final = {(group, fold(kind)): (group, kind) for group, kind in (SERVER, SERVICE, EGRESS_NETWORK)}
-_PARENT_KINDS: Final = {kind: found for (_, kind), found in _PARENTS.items()}
+_PARENT_KINDS: Final = {kind: target_kind for (_, kind), target_kind in _PARENTS.items()}
 # Where a parent of Linkerd's may be looked for in vain.
 _PARENT_GROUPS: Final = ("", POLICY, GATEWAY)
 _NO_PARENT: Final = Parent(None, None, None)
@@ -117,7 +122,7 @@ def read_parent(reference: Any, own: str) -> Parent:
 def is_ours(spec: Any, own: str) -> bool:
     """Whether a route has a parent that is, or is meant to be, a Server, a Service or an EgressNetwork."""
     parents = spec.get("parentRefs") if isinstance(spec, dict) else None
-    return isinstance(parents, list) and any(read_parent(each, own).meant is not None for each in parents)
+    return isinstance(parents, list) and any(read_parent(parent, own).meant is not None for parent in parents)
 
 
 def is_foreign(group: str, body: Any) -> bool:
