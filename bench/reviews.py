@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import random
 import uuid
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ DEPLOYMENT = "checkout"
 
 
 def review(number: int, namespace: str = NAMESPACE, templates: int = 1) -> bytes:
-    """One review. All differ in uid, image and environment, and every so many of them in what is injected."""
+    """One review. All differ in uid, image, environment and the name of the token's volume, and every so many of them in
+    what is injected."""
     body = copy.deepcopy(REVIEW)
     request = body["request"]
     request["uid"] = str(uuid.UUID(int=number))
@@ -52,6 +54,15 @@ def _vary(body: JSON, number: int, namespace: str) -> None:
     container = body["spec"]["containers"][0]
     container["image"] = f"registry.example.com/shop/checkout:2.41.{number}"
     container["env"].append({"name": "RELEASE", "value": f"r{number:06d}"})
+    # As the API server names the volume of a Pod's token: another name for each Pod.
+    token = f"kube-api-access-{random.Random(number).randrange(36**5):05d}"
+    for volume in body["spec"]["volumes"]:
+        if "projected" in volume:
+            volume["name"] = token
+    for each in (*body["spec"].get("initContainers", ()), *body["spec"]["containers"]):
+        for mount in each.get("volumeMounts", ()):
+            if "serviceaccount" in mount["mountPath"]:
+                mount["name"] = token
 
 
 def surroundings(namespace: str = NAMESPACE) -> list[JSON]:
