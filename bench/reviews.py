@@ -20,8 +20,8 @@ DEPLOYMENT = "checkout"
 
 
 def review(number: int, namespace: str = NAMESPACE, templates: int = 1) -> bytes:
-    """One review. All differ in uid, image, environment and the name of the token's volume, and every so many of them in
-    what is injected."""
+    """One review. All differ in uid, image, environment and the token volume's name, and every so many of them in what is
+    injected."""
     body = copy.deepcopy(REVIEW)
     request = body["request"]
     request["uid"] = str(uuid.UUID(int=number))
@@ -59,8 +59,8 @@ def _vary(body: JSON, number: int, namespace: str) -> None:
     for volume in body["spec"]["volumes"]:
         if "projected" in volume:
             volume["name"] = token
-    for each in (*body["spec"].get("initContainers", ()), *body["spec"]["containers"]):
-        for mount in each.get("volumeMounts", ()):
+    for container in (*body["spec"].get("initContainers", ()), *body["spec"]["containers"]):
+        for mount in container.get("volumeMounts", ()):
             if "serviceaccount" in mount["mountPath"]:
                 mount["name"] = token
 
