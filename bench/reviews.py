@@ -20,8 +20,8 @@ DEPLOYMENT = "checkout"
 
 
 def review(number: int, namespace: str = NAMESPACE, templates: int = 1) -> bytes:
-    """One review. All differ in uid, image, environment and the token volume's name, and every so many of them in what is
-    injected."""
+    """One review. All differ in uid, image, environment and the name of the token's volume, and every so many of them
+    in what is injected."""
     body = copy.deepcopy(REVIEW)
     request = body["request"]
     request["uid"] = str(uuid.UUID(int=number))
