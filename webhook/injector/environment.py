@@ -49,7 +49,7 @@ class Environment:
         self._has = here
         self._internal = f"svc.{domain}."
         self._any = "0.0.0.0" if facts.values.disable_ipv6 or not here("value/disableIPv6") else "[::]"
-        self._who = _who_am_i(here)
+        self._who = _who_am_i(line.knows)
         in_json = line.has("rule/json-workload-names")
         self._destination = [
             variable("LINKERD2_PROXY_DESTINATION_SVC_ADDR", f"linkerd-dst-headless.{namespace}.svc.{domain}.:8086"),
@@ -62,7 +62,7 @@ class Environment:
         ]
         self._networks = [variable("LINKERD2_PROXY_POLICY_CLUSTER_NETWORKS", networks), *_streams(facts)]
         self._inbound_ips = _field("LINKERD2_PROXY_INBOUND_IPS", "status.podIPs")
-        self._keepalive = _keepalive(here)
+        self._keepalive = _keepalive(line.knows)
         self._params = _params(facts)
         self._identity = [*_identity(facts), *_names(facts)]
         self._experimental = [v.render() for v in facts.proxy.experimental_env or ()]
@@ -179,7 +179,7 @@ _INBOUND_DETECT = variable("LINKERD2_PROXY_INBOUND_DETECT_TIMEOUT", "365d")
 _INGRESS = variable("LINKERD2_PROXY_INGRESS_MODE", "true")
 
 
-def _who_am_i(has: Any) -> list[JSON]:
+def _who_am_i(knows: Any) -> list[JSON]:
     rows = [
         _field("_pod_name", "metadata.name"),
         _field("_pod_ns", "metadata.namespace"),
@@ -188,17 +188,17 @@ def _who_am_i(has: Any) -> list[JSON]:
         _field("_pod_nodeName", "spec.nodeName"),
         variable("_pod_containerName", PROXY),
     ]
-    return [row for row in rows if has(f"env/{row['name']}")]
+    return [row for row in rows if knows(f"env/{row['name']}")]
 
 
-def _keepalive(has: Any) -> list[JSON]:
+def _keepalive(knows: Any) -> list[JSON]:
     rows = [
         variable("LINKERD2_PROXY_INBOUND_ACCEPT_KEEPALIVE", "10000ms"),
         variable("LINKERD2_PROXY_OUTBOUND_CONNECT_KEEPALIVE", "10000ms"),
         variable("LINKERD2_PROXY_INBOUND_ACCEPT_USER_TIMEOUT", "30s"),
         variable("LINKERD2_PROXY_OUTBOUND_CONNECT_USER_TIMEOUT", "30s"),
     ]
-    return [row for row in rows if has(f"env/{row['name']}")]
+    return [row for row in rows if knows(f"env/{row['name']}")]
 
 
 def _streams(facts: MeshFacts) -> list[JSON]:

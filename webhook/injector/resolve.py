@@ -65,7 +65,7 @@ class Resolver:
 
     def __init__(self, mesh: Mesh) -> None:
         self._line = mesh.line
-        self._rows = {row.annotation: row for row in SETTINGS if mesh.line.has(f"annotation/{row.annotation}")}
+        self._rows = {row.annotation: row for row in SETTINGS if mesh.line.knows(f"annotation/{row.annotation}")}
         self._known = frozenset(self._rows)
         self._order = {row.annotation: index for index, row in enumerate(SETTINGS)}
         self._inherited = frozenset({row.annotation for row in self._rows.values() if row.inherited} | {INJECT})

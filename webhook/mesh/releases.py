@@ -132,8 +132,14 @@ class Line:
     _rows: frozenset[str] = field(repr=False)
 
     def has(self, row: str) -> bool:
-        """Whether a thing exists in this line; what has no row always does."""
-        return row in self._rows or row not in ROWS
+        """Whether the thing of a row exists in this line. Raises `KeyError` for a name that is not a row's."""
+        if row not in ROWS:
+            raise KeyError(f"no row of releases.ROWS is called {row}")
+        return row in self._rows
+
+    def knows(self, name: str) -> bool:
+        """Whether something exists in this line that may have a row: what has none exists in every line."""
+        return name in self._rows or name not in ROWS
 
 
 @lru_cache(maxsize=len(LINES))

@@ -89,7 +89,7 @@ class CheckedKind:
 
     def served(self, line: Line) -> list[str]:
         """The versions that a line's CRD serves, the newest last."""
-        return [version for version in self.versions if line.has(f"policy/{self.kind}.{version}")]
+        return [version for version in self.versions if line.knows(f"policy/{self.kind}.{version}")]
 
 
 KINDS: Final = (
@@ -286,7 +286,7 @@ def _check_version(kind: CheckedKind, api_version: str, line: Line) -> Finding |
     group, _, version = api_version.rpartition("/")
     if fold(group) != fold(kind.group):
         return None
-    is_served = version in kind.versions and line.has(f"policy/{kind.kind}.{version}")
+    is_served = version in kind.versions and line.knows(f"policy/{kind.kind}.{version}")
     if is_served and version not in kind.deprecated:
         return None
     newest = f"{kind.group}/{kind.served(line)[-1]}"

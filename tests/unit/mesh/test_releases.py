@@ -116,7 +116,7 @@ class TestRows:
         ],
     )
     def test_a_line_has_what_its_rows_say_and_all_that_has_none(self, row: str, stable: bool, edge: bool) -> None:
-        assert (line("stable-2.12").has(row), line("edge-26.8").has(row)) == (stable, edge)
+        assert (line("stable-2.12").knows(row), line("edge-26.8").knows(row)) == (stable, edge)
 
     def test_every_row_is_of_a_known_kind_and_tells_lines_apart(self) -> None:
         for row, span in ROWS.items():
@@ -141,3 +141,14 @@ class TestRows:
     def test_an_unknown_line_is_refused_with_the_known_ones(self) -> None:
         with pytest.raises(ValueError, match=r'unknown release line "edge-1\.1": write stable-2\.12 or '):
             line("edge-1.1")
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_a_name_that_no_row_declares_is_a_mistake_of_the_program(name: str) -> None:
+    with pytest.raises(KeyError, match=r"no row of releases\.ROWS is called env/_pod_uuid"):
+        line(name).has("env/_pod_uuid")
+
+
+def test_what_need_not_have_a_row_exists_in_every_line_unless_it_has_one() -> None:
+    assert all(line(name).knows("env/_pod_name") for name in LINES)
+    assert [line(name).knows("env/_pod_uid") for name in ("stable-2.12", "edge-26.8")] == [False, True]
