@@ -167,7 +167,7 @@ class TestInspect:
         assert served["serial"] == stored["serial"]
         assert stored["key"] == "ECDSA P-256"
         text = site.certs("inspect").stdout
-        assert f"fits: what is served is trusted by every caBundle for {site.service.dns_name}" in text
+        assert f"fits: every caBundle trusts the served certificate for {site.service.dns_name}" in text
         assert "(29 d left)" in text
 
     def test_a_stale_ca_bundle_is_named_with_its_field_and_fix(self, site: Site) -> None:
@@ -232,7 +232,7 @@ class TestInspect:
         code, found = site.inspect()
         assert (code, found["fits"]) == (2, None)
         assert found["replicas"][0]["unreachable"]
-        assert any("judged by Secret" in each for each in found["remarks"])
+        assert any("is assumed to be that of Secret" in each for each in found["remarks"])
 
     def test_without_a_configuration_it_does_not_fit(self, site: Site) -> None:
         site.self_managed(site.leaf())

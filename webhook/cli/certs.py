@@ -1,4 +1,4 @@
-"""`linkerd-webhook certs`: the webhook's certificates, looked at, issued, rotated and watched."""
+"""`linkerd-webhook certs`: inspects, issues, rotates and watches the certificates of the webhook."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ LONGEST: Final = timedelta(days=36500)
 
 
 def duration(context: click.Context, parameter: click.Parameter, value: str) -> timedelta:
-    """A span of more than nothing: Go's durations, days before them (`90d`, `1d12h`, `30m`)."""
+    """Parse a duration for click: Go's durations, with days before them (`90d`, `1d12h`, `30m`).
+
+    Raises `click.BadParameter` if it is not positive or longer than `LONGEST`. https://pkg.go.dev/time#ParseDuration
+    """
     match = _DAYS.fullmatch(value)
     days, rest = (match[1], match[2]) if match else (None, value)
     example = "write one such as 90d, 36h or 1d12h"
@@ -51,7 +54,7 @@ def duration(context: click.Context, parameter: click.Parameter, value: str) -> 
 
 
 def service_options(command: F) -> F:
-    """Which Service, in which namespace."""
+    """Add the options that name the Service and its Namespace."""
     for option in (
         click.option("--service", default="linkerd-webhook", show_default=True, help="The Service in front of it."),
         click.option("--linkerd-namespace", default="linkerd", show_default=True, help="Its namespace: Linkerd's."),
@@ -61,7 +64,7 @@ def service_options(command: F) -> F:
 
 
 def cluster_options(command: F) -> F:
-    """Where the cluster is."""
+    """Add the options that say how to reach the cluster."""
     for option in (
         click.option(
             "--kubeconfig", type=click.Path(path_type=Path), help="Else $KUBECONFIG, ~/.kube/config, or the Pod's own."
@@ -91,7 +94,7 @@ output_option = click.option("-o", "--output", type=click.Choice(("text", "json"
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def certs() -> None:
-    """The certificates that the API server trusts the webhook by."""
+    """Inspect, issue, rotate and watch the certificates of the webhook."""
 
 
 @certs.command()
@@ -112,10 +115,10 @@ def inspect(
     ca_bundle: Path | None,
     output: Output,
 ) -> None:
-    """Show what is stored and served, what each caBundle trusts, and whether that fits.
+    """Show the stored and the served certificates, and whether every caBundle trusts them.
 
-    Replicas are asked through the API server, by port-forward to each Pod (get and create on pods/portforward); from
-    within a Pod of the cluster they are dialled directly.
+    The certificates of replicas are read through the API server, by port-forward to each Pod (get and create on
+    pods/portforward). In a Pod of the cluster, this command connects to the replicas directly.
 
     Exit code: 0 it fits, 1 it does not, or nothing is served, 2 something could not be looked at.
     """
@@ -194,7 +197,7 @@ def issue(
 
 
 def _issued(out: Path, files: dict[str, bytes], service: ServiceReference) -> None:
-    """What was written, and what to do with it."""
+    """Print which files were written, and the commands that install with them."""
     from webhook.diagnosis.certificates.facts import CertificateSummary, first
     from webhook.diagnosis.certificates.report import stamp, table
 
@@ -238,10 +241,10 @@ def rotate(
     no_wait: bool,
     timeout: timedelta,
 ) -> None:
-    """Ask the running server for a new certificate, and follow it step by step. Nobody notices: old and new CA are
-    trusted side by side for as long as it takes.
+    """Request a new certificate from the running server, and print each step of the rotation. Requests do not fail
+    meanwhile: every caBundle holds the old and the new CA until all replicas serve the new certificate.
 
-    Exit code: 0 done, 1 refused or not done in time, 2 cannot be asked for.
+    Exit code: 0 done, 1 refused or not done in time, 2 the rotation cannot be requested.
     """
     from webhook.diagnosis.certificates import rotation
     from webhook.kube.webhookconfigurations import ServiceReference
@@ -260,7 +263,8 @@ def rotate(
             raise CommandError(str(error), NOT_FIT) from None
         if no_wait:
             click.echo(
-                f"not waited for; follow it with: linkerd-webhook certs watch --linkerd-namespace {what.namespace}"
+                "the rotation continues in the cluster; to follow it, run linkerd-webhook certs watch "
+                f"--linkerd-namespace {what.namespace}"
             )
             return FIT
         return await _follow(api, before, kind, gather, timeout)
@@ -278,20 +282,20 @@ async def _follow(
     """Print each step as it is done; returns the exit code."""
     from webhook.diagnosis.certificates import rotation
 
-    told = 0
+    printed = 0
     last = rotation.Progress(())
     async for last in rotation.follow(before, kind, gather, within.total_seconds()):
-        for sentence in last.done[told:]:
+        for sentence in last.done[printed:]:
             click.echo(f"{_now():%H:%M:%SZ}  {sentence}")
-        told = max(told, len(last.done))
+        printed = max(printed, len(last.done))
     if not last.waits_for:
         click.echo("done")
         return FIT
     leader = await rotation.leader(api, before.service, _now())
     why = "; ".join(part for part in (last.why, leader) if part)
     raise CommandError(
-        f"not done within {within}: waits for this: {last.waits_for} ({why}). The leader goes on with it; why it does "
-        f"not: kubectl -n {before.service.namespace} logs deploy/{before.service.name}",
+        f"not done within {within}: waiting for this: {last.waits_for} ({why}). The leader continues with it; "
+        f"its log says what fails: kubectl -n {before.service.namespace} logs deploy/{before.service.name}",
         NOT_FIT,
     )
 
@@ -312,9 +316,9 @@ def watch(
     interval: timedelta,
     output: Output,
 ) -> None:
-    """Show everything once, then a line for whatever changes, until interrupted.
+    """Show all certificates once, then a line for each change, until interrupted.
 
-    Exit code: 0 interrupted, 2 cannot look at the start.
+    Exit code: 0 interrupted, 2 the cluster could not be read at the start.
     """
     from webhook.kube.webhookconfigurations import ServiceReference
 
@@ -341,11 +345,11 @@ async def _watch(gather: Callable[[], Awaitable[CertificateFacts]], interval: fl
         except GatherError as error:
             if str(error) != problem:
                 problem = str(error)
-                _line(f"cannot look: {problem}", output)
+                _line(f"cannot read the cluster: {problem}", output)
             continue
         if problem:
             problem = ""
-            _line("can look again", output)
+            _line("can read the cluster again", output)
         for change in changes(seen, now):
             _line(change, output)
         seen = now
@@ -370,7 +374,7 @@ def _gather_files(tls_dir: Path, ca_bundle: Path | None, service: ServiceReferen
 def _gatherer(
     api: ApiServer, service: ServiceReference, secret: str, cluster_domain: str = "", *, direct: bool
 ) -> Callable[[], Awaitable[CertificateFacts]]:
-    """A function that gathers all facts."""
+    """A function that gathers the facts about the certificates, each time it is called."""
     from webhook.diagnosis.certificates.gather import gather
     from webhook.diagnosis.pod_dialer import PodDialer
 
@@ -379,7 +383,7 @@ def _gatherer(
 
 
 def _show(facts: CertificateFacts, output: Output, *, indent: bool = True) -> int:
-    """Print the facts and what does not fit; returns the exit code."""
+    """Print the facts and the findings; returns the exit code."""
     from webhook.diagnosis.certificates.checks import check
     from webhook.diagnosis.certificates.report import as_json, text
 

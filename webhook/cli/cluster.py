@@ -1,4 +1,4 @@
-"""Which cluster a command talks to: the one that kubectl would."""
+"""Connects commands to the cluster that kubectl would use."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from pathlib import Path
 
 from webhook.kube.api import ApiServer, ConfigurationError
 
-# The kubelet sets it in every container.
+# The kubelet sets this variable in every container.
 IN_CLUSTER = "KUBERNETES_SERVICE_HOST"
 
 
 async def connect(kubeconfig: Path | None, environment: Mapping[str, str] = os.environ) -> ApiServer:
-    """A connection by the current context of this kubeconfig, else of $KUBECONFIG, else of ~/.kube/config; in a Pod
-    without any of these, as its ServiceAccount.
+    """A client that uses the current context of `kubeconfig`, else of $KUBECONFIG, else of ~/.kube/config. In a Pod
+    without any of these files it uses the Pod's ServiceAccount.
 
-    Nothing is sent yet. Close it at the end. Raises `ConfigurationError`, whose message names what was tried.
+    It sends no request yet; the caller closes it. Raises `ConfigurationError`, whose message names what was tried.
     """
     source, files = _kubeconfig(kubeconfig, environment)
     if files:
         # Several are merged, and those that are not there are passed over, as kubectl does it.
         return await ApiServer.from_kubeconfig(os.pathsep.join(map(str, files)))
     if source:
-        raise ConfigurationError(f"no cluster to ask: {source} names no file that is there: pass --kubeconfig FILE")
+        raise ConfigurationError(f"no cluster is configured: no file of {source} exists: pass --kubeconfig FILE")
     if environment.get(IN_CLUSTER):
         return ApiServer.in_cluster(environment=environment)
     raise ConfigurationError(
-        "no cluster to ask: --kubeconfig is not given, $KUBECONFIG is not set, there is no file "
-        f"{_default(environment)}, and {IN_CLUSTER} is not set, so this process does not run in a Pod: "
+        "no cluster is configured: --kubeconfig is not given, $KUBECONFIG is not set, "
+        f"{_default(environment)} does not exist, and {IN_CLUSTER} is not set, so this process does not run in a Pod: "
         "pass --kubeconfig FILE"
     )
 
 
 def _kubeconfig(given: Path | None, environment: Mapping[str, str]) -> tuple[str, list[Path]]:
-    """Who names kubeconfig files, "" for nobody, and which of them are there."""
+    """Which option or variable names kubeconfig files ("" if none does), and those of the files that exist."""
     listed = environment.get("KUBECONFIG", "")
     if given is not None:
         source, named = f"--kubeconfig {given}", [given]

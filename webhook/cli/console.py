@@ -1,4 +1,4 @@
-"""How commands speak on a terminal: remarks and errors on standard error, and colours."""
+"""Output of commands on a terminal: messages on standard error, and colours."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ UNUSABLE: Final = 2
 
 
 def print_line(text: str) -> None:
-    """Write a line to standard error as it is: one that begins with a file's name, or a summary."""
+    """Write a line to standard error without a prefix: one that begins with a file's name, or a summary."""
     click.echo(text, err=True)
 
 
 def print_message(text: str) -> None:
-    """Write a remark or an error to standard error, each line with the program's name in front."""
+    """Write a note or an error to standard error, each line with the program's name in front."""
     for line in text.splitlines():
         print_line(f"{PROGRAM}: {line}")
 
@@ -39,10 +39,10 @@ class CommandError(click.ClickException):
 
 
 def colours(stream: IO[Any], environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether coloured text may be written to a stream: it is a terminal that knows colours, and nobody has said no.
+    """Whether to write coloured text to a stream: only if it is a terminal that supports colours.
 
-    `NO_COLOR` says no unless it is empty (https://no-color.org), and so does `TERM=dumb`. A stream that is closed is
-    not a terminal.
+    `NO_COLOR` switches colours off unless it is empty (https://no-color.org), and so does `TERM=dumb`. A closed stream
+    is not a terminal.
     """
     if environment.get("NO_COLOR") or environment.get("TERM") == "dumb":
         return False

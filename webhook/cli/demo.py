@@ -1,4 +1,4 @@
-"""`linkerd-webhook demo`: the server with built-in settings, and what three sample Pods become."""
+"""`linkerd-webhook demo`: runs the server with built-in settings, and shows its answers for three sample Pods."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ JSON = dict[str, Any]
 )
 @click.option("--once", is_flag=True, help="End after the samples.")
 def demo(addr: str, admin_addr: str, once: bool) -> None:
-    """Serve with Linkerd's default values, a sample cluster and a new certificate, and show what becomes of three
-    sample Pods. The server goes on until Ctrl-C."""
+    """Serve with Linkerd's default values, a sample cluster and a new certificate, and show the answers for three
+    sample Pods. The server runs until Ctrl-C."""
     with _folder() as name:
         options = _options(Path(name), addr, admin_addr)
         writer = logs.configure("warn", "plain")
@@ -56,7 +56,7 @@ def demo(addr: str, admin_addr: str, once: bool) -> None:
 
 
 def _folder() -> tempfile.TemporaryDirectory[str]:
-    """A folder for what a control plane would have mounted."""
+    """A temporary folder for the files that Linkerd's Deployments mount."""
     try:
         return tempfile.TemporaryDirectory(prefix="linkerd-webhook-")
     except OSError as error:
@@ -67,7 +67,7 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
 
 
 def _options(folder: Path, addr: str, admin_addr: str) -> Options:
-    """Write what a control plane would have mounted into a folder."""
+    """Write the files that Linkerd's Deployments mount into the folder; returns the server's options."""
     authority = issue_ca("linkerd-webhook demo")
     leaf = issue_leaf(authority, ["localhost", "127.0.0.1"])
     for name, content in (
@@ -104,7 +104,7 @@ def _post_all(ports: ListeningPorts, ca: Path) -> None:
 
 
 def describe(title: str, request: JSON, response: JSON) -> str:
-    """What became of a Pod and why, for a terminal."""
+    """The decision about a Pod, its reason and what the patch adds, as text for a terminal."""
     before = request["object"]
     metadata = before["metadata"]
     name = metadata.get("name") or f"{metadata['generateName']}…"

@@ -1,4 +1,4 @@
-"""Command lines of Linkerd's own programs, as ours.
+"""Translates command lines of Linkerd's own programs into ours.
 
 A Deployment of Linkerd's starts `proxy-injector -log-level=info -enable-pprof=false`: the program's name first, then
 flags by the rules of Go's `flag` package (one dash or two, `-flag value` or `-flag=value`, booleans without a value).
@@ -10,17 +10,16 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-# Which webhook a reference program's name means; `injector` is what both extensions call theirs.
+# The webhook of each of Linkerd's programs; both extensions call their program `injector`.
 PROGRAMS = {"proxy-injector": "proxy-injector", "sp-validator": "sp-validator", "injector": None}
 
-# Where a reference program serves operators, if that is not where `serve` does.
+# The default admin address of Linkerd's programs that do not use the one of `serve`.
 ADMIN_ADDRESSES = {"sp-validator": ":9997"}
 
-# Flags of the reference programs that are called otherwise here.
+# Flags of Linkerd's programs that have another name here.
 RENAMED = {"metrics-addr": "admin-addr"}
 
-# Flags of the reference programs, and of the logging library in them, that have no meaning here: name, and whether it
-# is a boolean.
+# Flags of Linkerd's programs, and of their logging library, that have no effect here, and whether they are booleans.
 UNUSED = {
     "enable-pprof": True,
     "trace-collector": False,
@@ -39,18 +38,18 @@ UNUSED = {
     "vmodule": False,
 }
 
-# As Go's strconv.ParseBool has them.
+# The values that Go's strconv.ParseBool accepts: https://pkg.go.dev/strconv#ParseBool
 TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 
 
 class FlagError(ValueError):
-    """A flag that nobody knows, or one without its value."""
+    """An unknown flag, or a flag without its value: the message names it and says what to write."""
 
 
 @dataclass(slots=True)
 class Translation:
-    """Arguments for `serve`, what to say in the log, and whether only the version (or the help) was asked for."""
+    """Arguments for `serve`, notes for its log, and whether only the version was requested."""
 
     arguments: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -58,16 +57,17 @@ class Translation:
 
 
 def is_ours(arguments: Sequence[str]) -> bool:
-    """Whether a command line is one of our own commands', and none that `translate` has to read."""
+    """Whether a command line names one of our own commands other than `serve`, so that `translate` is not needed."""
     if not arguments or arguments[0] in ("--help", "--version"):
         return True
     return arguments[0] != "serve" and arguments[0] not in PROGRAMS and not arguments[0].startswith("-")
 
 
 def translate(arguments: Sequence[str], own: Mapping[str, bool]) -> Translation:
-    """Read a reference program's command line, or `serve`'s own.
+    """Translate the command line of one of Linkerd's programs, or of `serve`, into arguments for `serve`.
 
     `own`: the flags of `serve` without dashes, and whether each is a boolean. Raises `FlagError`.
+    The rules are those of Go's flag package: https://pkg.go.dev/flag#hdr-Command_line_flag_syntax
     """
     rest = list(arguments)
     program = rest.pop(0) if rest and not rest[0].startswith("-") else ""
@@ -77,7 +77,7 @@ def translate(arguments: Sequence[str], own: Mapping[str, bool]) -> Translation:
         if argument == "--" and not rest:
             break
         if not argument.startswith("-") or argument in ("-", "--"):
-            raise FlagError(f'unexpected argument "{argument}": flags are -name=value')
+            raise FlagError(f'unexpected argument "{argument}": write flags as -name=value')
         name, equals, value = argument.removeprefix("-").removeprefix("-").partition("=")
         if name in ("h", "help"):
             result.arguments.append("--help")
@@ -100,7 +100,7 @@ def _flag(result: Translation, name: str, value: str | None, rest: list[str], ow
             raise FlagError(f'flag "-{name}" needs a value: -{name}=VALUE')
         value = rest.pop(0)
     if ours not in own:
-        result.notes.append(f"flag -{name} has no use here and is ignored")
+        result.notes.append(f"flag -{name} has no effect here and is ignored")
     elif boolean:
         if value is None or _boolean(name, value):
             result.arguments.append(f"--{ours}")
@@ -111,7 +111,7 @@ def _flag(result: Translation, name: str, value: str | None, rest: list[str], ow
 
 def _boolean(name: str, value: str) -> bool:
     if value not in TRUE | FALSE:
-        raise FlagError(f'flag "-{name}" is "{value}", want true or false')
+        raise FlagError(f'flag "-{name}" is "{value}": write true or false')
     return value in TRUE
 
 
@@ -121,7 +121,7 @@ def _closest(name: str, own: Mapping[str, bool]) -> str:
 
 
 def _choose(result: Translation, program: str) -> None:
-    """Say which webhook "/" is, and where operators find the program, where its name or its flags tell."""
+    """Add --webhook and --admin-addr if the program's name or its flags determine them."""
     given = {argument.partition("=")[0] for argument in result.arguments}
     if program in ADMIN_ADDRESSES and "--admin-addr" not in given:
         result.arguments.append(f"--admin-addr={ADMIN_ADDRESSES[program]}")
@@ -135,4 +135,6 @@ def _choose(result: Translation, program: str) -> None:
     if chosen is not None:
         result.arguments.append(f"--webhook={chosen}")
     elif program == "injector":
-        raise FlagError("injector: want -tap-service-name or -collector-svc-addr, which tell the two injectors apart")
+        raise FlagError(
+            "injector: pass -tap-service-name for the tap injector, or -collector-svc-addr to run the jaeger injector"
+        )

@@ -28,7 +28,7 @@ JSON = dict[str, Any]
 
 
 def setting_options(command: F) -> F:
-    """A flag for each setting that has one."""
+    """Add a flag to the command for each setting that has one."""
     for setting in reversed([setting for setting in SETTINGS if setting.flag]):
         command = click.option(setting.flag, _name(setting), **_shape(setting))(command)
     return command
@@ -100,7 +100,7 @@ def install(
     \b
         linkerd-webhook install --image registry.example.org/linkerd-webhook:0.1.0 | kubectl apply -f -
 
-    The same flags give the same bytes. Before, the cluster is looked at, and all that is missing is told at once:
+    The same flags give the same bytes. Before, the cluster is checked, and everything that is missing is reported:
     Linkerd's CustomResourceDefinitions and ConfigMaps, another installation, a Helm release, and what the flags need (a
     Secret and its CA, cert-manager, the CustomResourceDefinition of PodMonitors, a metrics API, a PriorityClass).
 
@@ -238,7 +238,7 @@ def _has(values: JSON, path: str) -> bool:
 
 
 def _checked(values: JSON, rendered: Rendered, namespace: str, kubeconfig: Path | None) -> list[str]:
-    """Check the cluster, and exit where something stands in the way; returns notes."""
+    """Check the cluster; returns notes. Raises `CommandError` if the installation would not work there."""
     from webhook.diagnosis.finding import Finding, errors, lines, notes
     from webhook.diagnosis.installation.checks import check
     from webhook.diagnosis.installation.gather import gather
@@ -293,7 +293,7 @@ def _with_cluster(kubeconfig: Path | None, work: Callable[[ApiServer], Awaitable
 
 
 def _print_notes(values: JSON, rendered: Rendered, namespace: str, notes: Sequence[str]) -> None:
-    """Print what the objects themselves do not tell."""
+    """Print what the objects do not show: what was left out, notes about the cluster, and the next command."""
     for reason in rendered.left_out:
         print_message(f"left out: {reason}")
     for note in notes:

@@ -1,4 +1,4 @@
-"""`linkerd-webhook`: finds the command and loads it, and nothing that the command does not need."""
+"""The program `linkerd-webhook`: imports only the module of the command that is called."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from webhook.cli import goflags
 from webhook.cli.console import UNUSABLE, print_message
 from webhook.cli.stdout import guarded
 
-# Where each command lives, and what `--help` says of it: a command's module is imported when it is called.
+# The module and the function of each command, and its summary in `--help`. A module is imported when it is needed.
 COMMANDS = {
     "serve": ("webhook.cli.serve:serve", "Answer admission requests over HTTPS."),
     "review": ("webhook.cli.review:review", "Answer AdmissionReviews from files, without a server."),

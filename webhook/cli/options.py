@@ -14,7 +14,7 @@ TRUST_ANCHORS = "/var/run/linkerd/identity/trust-roots/ca-bundle.crt"
 
 
 def mesh_options(*, required: bool) -> Callable[[F], F]:
-    """Where the mesh's configuration is. `required`: at the paths where Linkerd mounts it, unless told otherwise."""
+    """Add the options for the mesh's configuration. `required`: by default, its files are where Linkerd mounts them."""
 
     def add(command: F) -> F:
         for option in (
@@ -46,7 +46,7 @@ def mesh_options(*, required: bool) -> Callable[[F], F]:
 
 
 def extension_options(command: F) -> F:
-    """Settings of Linkerd's extensions, by the reference's names."""
+    """Add the options of Linkerd's extensions, named as in Linkerd's own programs."""
     for option in (
         click.option("--cluster-domain", default="cluster.local", show_default=True, help="DNS domain of the cluster."),
         click.option("--collector-svc-account", default="", help="Service account of the trace collector (jaeger)."),

@@ -1,4 +1,4 @@
-"""`linkerd-webhook review`: the webhooks' answers without a socket, for CI and for trying things out."""
+"""`linkerd-webhook review`: answers AdmissionReviews from files, without a server."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ ALLOWED, DENIED, UNREADABLE = 0, 1, 2
     help="File or folder of manifests of what exists (Namespaces, owners, what policies refer to). Repeatable.",
 )
 @click.option(
-    "--webhook", metavar="NAME", help="Answer as this webhook. Without it the resource of each request decides."
+    "--webhook", metavar="NAME", help="Answer as this webhook. By default, the resource of each request decides."
 )
-@click.option("--allow-empty", is_flag=True, help="Let it be fine that there is no AdmissionReview.")
+@click.option("--allow-empty", is_flag=True, help="Exit with 0 even if there is no AdmissionReview.")
 @extension_options
 @click.argument("files", nargs=-1, metavar="[FILE]...")
 def review(
@@ -124,7 +124,7 @@ def _read(path: str, what: str) -> bytes:
 
 
 async def _answer_all(registry: Registry, paths: tuple[str, ...], *, allow_empty: bool) -> int:
-    """Answer every review; what is not one is told at the end. The exit code comes out."""
+    """Print the answer to every review, then what could not be read; returns the exit code."""
     denied = any_request = False
     unreadable: list[str] = []
     for file in paths:
@@ -150,11 +150,11 @@ async def _answer_all(registry: Registry, paths: tuple[str, ...], *, allow_empty
 
 
 class _Reviews:
-    """Makes requests of documents. JSON goes the server's way, so that what is broken within an object is answered as
-    it is there."""
+    """Parses documents as AdmissionReviews. JSON is parsed as the server parses it, so that a malformed object gets the
+    same answer."""
 
     def from_json(self, text: str, line: int) -> AdmissionRequest | ReviewError | None:
-        """A request, or why it is none. Raises `orjson.JSONDecodeError` for what may be YAML, or several lines."""
+        """A request, or why the text is not one. Raises `orjson.JSONDecodeError` if it may be YAML or JSON Lines."""
         try:
             return reviews.parse(text.encode())
         except ReviewError as error:
@@ -163,7 +163,7 @@ class _Reviews:
             return error
 
     def from_yaml(self, loader: Loader, node: yaml.Node, before: int) -> AdmissionRequest | ReviewError | None:
-        """A request, or why it is none."""
+        """A request, or why the document is not one."""
         body = Build(loader).document(node)
         if body is None:
             return None
@@ -174,7 +174,7 @@ class _Reviews:
 
 
 def _requests(file: str) -> Iterator[tuple[int, AdmissionRequest | ReviewError | str]]:
-    """The requests of a file, each with its line; a text says why a document cannot be read."""
+    """The requests of a file, each with its line; a string in place of a request says why it cannot be read."""
     text = files.text(file)
     if isinstance(text, files.Problem):
         yield text.line, text.message

@@ -8,7 +8,7 @@ import webhook
 
 
 def folder() -> Path:
-    """Where they are: inside an installed package, else in the checkout's `deploy/samples`."""
+    """The folder of the samples: inside an installed package, else `deploy/samples` of the checkout."""
     package = Path(webhook.__file__).parent
     installed = package / "samples"
     return installed if installed.is_dir() else package.parent / "deploy" / "samples"

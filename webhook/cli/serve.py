@@ -15,7 +15,7 @@ from webhook.cli.options import extension_options, mesh_options
 
 LEVELS = ("panic", "fatal", "error", "warn", "warning", "info", "debug", "trace")
 
-# Settings of the extensions' webhooks, which are not there yet.
+# Settings of the extensions' webhooks, which are not implemented yet.
 LATER = {
     "tap_service_name": "--tap-service-name",
     "collector_svc_addr": "--collector-svc-addr",
@@ -52,7 +52,7 @@ LATER = {
     help="Where the certificate comes from: from --tls-dir, or the server issues and rotates it (needs --service).",
 )
 @click.option("--adopt", is_flag=True, help="Point Linkerd's own webhook configurations to --service.")
-@click.option("--webhook", help='Webhook that answers on the path "/". Without it the resource decides.')
+@click.option("--webhook", help='Webhook that answers on the path "/". By default, the resource decides.')
 @click.option(
     "--max-in-flight", type=click.IntRange(min=1), default=256, help="Requests answered at once; others get 429."
 )
@@ -93,7 +93,7 @@ def serve(
     from webhook.server import listen
 
     try:
-        # Before anything else: a probe that comes early waits for its answer, and is not refused.
+        # Bound before everything else, so that an early probe waits for its answer instead of being refused.
         admin_socket = listen.bind(listen.parse(admin_addr), "--admin-addr")
     except listen.AddressError as error:
         raise CommandError(str(error)) from None
@@ -127,10 +127,10 @@ def serve(
     lines = logs.configure(log_level, log_format)
     notes = [
         *(context.obj or []),
-        *(f"flag {LATER[name]} is not used yet" for name in later if _is_given(context, name)),
+        *(f"flag {LATER[name]} has no effect yet" for name in later if _is_given(context, name)),
     ]
     if service is None and _is_given(context, "cluster_domain"):
-        notes.append("flag --cluster-domain is not used yet")
+        notes.append("flag --cluster-domain has no effect without --service")
     try:
         run(options, lines, notes)
     except StartError as error:

@@ -1,4 +1,4 @@
-"""What becomes of a command whose output cannot be written: a plain message, or silence where nobody reads any more."""
+"""Ends a command whose output cannot be written: with a message, or by SIGPIPE if the reader has gone away."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from webhook.cli.console import UNUSABLE, print_message
 
 
 class _Output(io.FileIO):
-    """Standard output that keeps why it could not be written: who catches the error cannot tell whose it is."""
+    """Standard output that keeps its error: code that catches an `OSError` does not know which file it is about."""
 
     problem: OSError | None = None
 
@@ -28,12 +28,12 @@ class _Output(io.FileIO):
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Run a command. Where standard output is full or closed, say so and end the process with exit code 2.
+    """Run a command. If standard output is full or closed, print that and end the process with exit code 2.
 
-    Where a reader has gone away (`| head`), end it by SIGPIPE as other programs do.
+    If the reader has gone away (`| head`), the process ends by SIGPIPE as other programs do.
     """
     if sys.stdout is not sys.__stdout__:
-        # Somebody has put something of their own in its place.
+        # A test or an embedding program has replaced standard output.
         yield
         return
     output, text = _reopened()
@@ -75,7 +75,7 @@ def _end(output: _Output) -> None:
     if isinstance(problem, BrokenPipeError):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGPIPE)
-    # What is left to write goes nowhere: the interpreter would try again at its end, and complain.
+    # Discard the rest of the output: the interpreter would try to write it at its end, and print an error.
     os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
     why = problem.strerror if problem else ""
     print_message(f"cannot write to standard output: {why}")

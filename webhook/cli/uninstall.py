@@ -1,4 +1,4 @@
-"""`linkerd-webhook uninstall`: what is to be deleted, for kubectl, or deletes it."""
+"""`linkerd-webhook uninstall`: prints the objects to delete, for kubectl, or deletes them."""
 
 from __future__ import annotations
 
@@ -59,7 +59,9 @@ def uninstall(
         _print((one for one in INSTALLED_OBJECTS if pod_monitor or one != POD_MONITOR), linkerd_namespace)
         return
     if pod_monitor:
-        raise click.UsageError("--pod-monitor goes with --ignore-cluster: else the cluster tells whether there is one")
+        raise click.UsageError(
+            "--pod-monitor goes with --ignore-cluster: without it, the cluster is asked for a PodMonitor"
+        )
     sys.exit(asyncio.run(_uninstall(linkerd_namespace, kubeconfig, force=force, delete=delete)))
 
 
@@ -91,7 +93,7 @@ async def _uninstall(namespace: str, kubeconfig: Path | None, *, force: bool, de
 
 
 async def _refusal(api: ApiServer, seen: Survey, namespace: str, *, force: bool, delete: bool) -> str:
-    """Why it is refused, "" where it is not."""
+    """Why the uninstallation is refused, "" if it is not. Raises `Unreadable`."""
     from webhook.uninstall.pods import pods_in_mesh, why_nobody_else_injects
 
     if seen.elsewhere:
@@ -130,7 +132,7 @@ async def _delete(api: ApiServer, seen: Survey, namespace: str) -> int:
 
 
 def _remark(seen: Survey, namespace: str) -> None:
-    """Print what is worth knowing in any case."""
+    """Print notes: objects of others, that nothing is installed, or that Helm has installed it."""
     for one in seen.foreign:
         print_message(f"{one.describe(namespace)} has the name of one of ours but not its labels, and is left alone")
     if not seen.ours and not seen.adopted:

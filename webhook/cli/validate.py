@@ -1,4 +1,4 @@
-"""`linkerd-webhook validate`: manifests checked as the webhooks would check them, before they meet a cluster."""
+"""`linkerd-webhook validate`: checks manifests as the webhooks do, before they are applied to a cluster."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 from webhook.cli.console import CommandError, colours, print_line, print_message
 
 if TYPE_CHECKING:
-    # The rest is imported when it is needed: most runs need little of it, and are over in a fraction of a second.
+    # Imported when needed: most runs need little of it, and take a fraction of a second.
     from webhook.findings.finding import Finding, Path
     from webhook.injector.advice.objects import Advisor
     from webhook.kube.objects import Namespace
@@ -47,7 +47,7 @@ def _docs_url(_context: click.Context, _parameter: click.Parameter, value: str |
 )
 @click.option("--values", metavar="FILE", help="The control plane's values, as the linkerd-config ConfigMap has them.")
 @click.option("--kubeconfig", metavar="FILE", help="Look up what the manifests refer to in this cluster, too.")
-@click.option("--allow-empty", is_flag=True, help="Let it be fine that there is nothing to check.")
+@click.option("--allow-empty", is_flag=True, help="Exit with 0 even if there is nothing to check.")
 @click.option(
     "--docs-url",
     metavar="URL",
@@ -79,7 +79,7 @@ def validate(
     Exit code: 0 fine, 1 errors (with --strict, or warnings), 2 some file or document could not be read (the others are
     checked), or nothing was checked at all and --allow-empty is not given.
     """
-    # All that is read stays until the end, and nothing of it is in cycles: the collector would only walk it.
+    # Everything that is read stays until the end and has no reference cycles, so collecting garbage would free nothing.
     gc.disable()
     mesh = _mesh(values, release_line) if values else None
     line = mesh.line if mesh else _line(release_line)
@@ -121,7 +121,7 @@ def _check(paths: tuple[str, ...], line: Line, lint: Lint, kubeconfig: str | Non
 
 
 def _line(name: str | None) -> Line:
-    """The release line of this name; of one that is not known the nearest, which is told."""
+    """The release line of this name, or the nearest known one, with a message. Raises `click.UsageError`."""
     from webhook.mesh import releases
 
     if name is None:
@@ -156,7 +156,7 @@ def _mesh(values: str | None, release_line: str | None) -> Mesh:
 
 
 class _Lint:
-    """Looks over annotations. What that takes is loaded with the first that there are."""
+    """Checks annotations. The modules that it needs are imported with the first object that has annotations."""
 
     def __init__(self, line: Line, mesh: Mesh | None) -> None:
         self._line = line

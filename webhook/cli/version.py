@@ -1,4 +1,4 @@
-"""`linkerd-webhook version`: this program's, the server's in the cluster, and Linkerd's."""
+"""`linkerd-webhook version`: prints the versions of this program, of the server in the cluster, and of Linkerd."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ UNWELL = 1
 @click.option(
     "--short", is_flag=True, help="Print only the versions, one in a line: this program's, then the server's."
 )
-@click.option("--client", is_flag=True, help="Print only this program's version, and ask no cluster.")
+@click.option("--client", is_flag=True, help="Print only this program's version, without a cluster.")
 @click.option("--linkerd-namespace", default="linkerd", show_default=True, help="Namespace of the control plane.")
 @click.option(
     "--kubeconfig", type=click.Path(path_type=Path), help="The cluster. Without it: $KUBECONFIG, or ~/.kube/config."
@@ -109,7 +109,7 @@ def _images(deployment: dict[str, Any]) -> list[str]:
 
 
 def _is_ours(image: str) -> bool:
-    """Whether an image has our name, wherever it is kept."""
+    """Whether an image is this program's, in whatever registry."""
     return _split(image)[0].rpartition("/")[2] == NAME
 
 
@@ -120,7 +120,7 @@ def _version_of(image: str) -> str:
 
 
 def _split(image: str) -> tuple[str, str, str]:
-    """Name, tag and digest; a registry's port is no tag."""
+    """Name, tag and digest of an image. A port of the registry is part of the name."""
     named, _, digest = image.partition("@")
     host, slash, last = named.rpartition("/")
     name, _, tag = last.partition(":")

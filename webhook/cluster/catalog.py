@@ -1,4 +1,4 @@
-"""What other objects exist, by kind, Namespace and name; and the `Catalog` of manifests."""
+"""Indexes of objects by kind, Namespace and name, and the `Catalog` of the objects in manifests."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ RATE_LIMIT: Final = (POLICY, "HTTPLocalRateLimitPolicy")
 SERVICE: Final = ("", "Service")
 NAMESPACE: Final = ("", "Namespace")
 
-# Kubernetes makes these itself, the account in every Namespace, so no manifest need have them.
+# Kubernetes creates these itself (the ServiceAccount in every Namespace), so manifests need not contain them.
 _DEFAULT: Final = "default"
 _ACCOUNT: Final = ("ServiceAccount", _DEFAULT)
-# Kinds that are many and have no Pods.
+# Frequent kinds that have no Pods.
 _WITHOUT_PODS: Final = frozenset({"Service", "ConfigMap", "Secret", "ServiceAccount", "Namespace", "Server"})
 _API_SERVER: Final = ("Service", "default", "kubernetes")
 
 
 class Objects(Generic[V]):
-    """All objects of a kind by Namespace and name, and of each what `keep` takes from it."""
+    """All objects of a kind by Namespace and name; of each object, only what `keep` returns is kept."""
 
     __slots__ = ("_by_namespace", "_keep", "count")
 
@@ -43,18 +43,18 @@ class Objects(Generic[V]):
         self.count = 0
 
     def put(self, body: Any) -> None:
-        """Keep an object, in place of the one of this name."""
+        """Add an object, in place of the previous one with its name. An object without a name is ignored."""
         place = _place(body)
         if place is None:
             return
         namespace, name = place
         objects = self._by_namespace.setdefault(namespace, {})
         self.count += name not in objects
-        # One string for all of those that every Namespace has.
+        # `default` exists in every Namespace: all of them share one string.
         objects[_DEFAULT if name == _DEFAULT else name] = self._keep(body)
 
     def remove(self, body: Any) -> None:
-        """Forget an object, if it is there."""
+        """Remove an object, if it is in the index."""
         place = _place(body)
         objects = self._by_namespace.get(place[0]) if place else None
         if place is None or objects is None or place[1] not in objects:
@@ -70,22 +70,22 @@ class Objects(Generic[V]):
 
 
 def names() -> Objects[None]:
-    """For the kinds of which only the names count."""
+    """An index that keeps only the names."""
     return Objects(lambda body: None)
 
 
 def servers() -> Objects[Selection]:
-    """For Servers: of the specs, what they select."""
+    """An index of Servers that keeps what each one selects."""
     return Objects(lambda body: Selection(body.get("spec")))
 
 
 def services() -> Objects[tuple[ServicePort, ...] | None]:
-    """For Services: of the specs, their ports."""
+    """An index of Services that keeps their ports."""
     return Objects(lambda body: ports_of(body.get("spec")))
 
 
 def rate_limits() -> Objects[str]:
-    """For HTTPLocalRateLimitPolicies: of the specs, the name of the Server that they are for ("" for another kind)."""
+    """An index of HTTPLocalRateLimitPolicies that keeps the name of the targeted Server ("" for another kind)."""
     return Objects(lambda body: _limited(body.get("spec")))
 
 
@@ -111,10 +111,10 @@ def _place(body: Any) -> tuple[str, str] | None:
 
 
 class OfflineCatalog:
-    """The `Catalog` of already parsed objects.
+    """A `Catalog` of parsed objects.
 
-    Nothing is known of what lies elsewhere. So an object that was not given is absent only where others of its kind and
-    Namespace were given, as there the manifests are taken to be complete; with `strict`, everywhere.
+    Other objects may exist in the cluster. So an object counts as absent only if other objects of its kind and
+    Namespace are among the manifests, which are then taken to be complete; with `strict`, always.
     """
 
     def __init__(self, objects: Iterable[Any], *, strict: bool = False) -> None:
@@ -124,7 +124,7 @@ class OfflineCatalog:
         self._servers = servers()
         self._services = services()
         self._rate_limits = rate_limits()
-        # The objects that may stand for Pods, by Namespace; None where others may stand for some too.
+        # Objects that may have Pods, by Namespace; None if objects without a Pod template may have Pods there too.
         self._templates: dict[str, list[dict[str, Any]] | None] = {}
         self._changed = False
         self._workloads: dict[str, Sequence[Workload] | None] = {}
@@ -149,43 +149,43 @@ class OfflineCatalog:
             self._rate_limits.put(body)
 
     def _add_template(self, namespace: str, kind: GroupKind, body: dict[str, Any]) -> None:
-        there = self._templates.setdefault(namespace, [])
-        if there is None:
+        bodies = self._templates.setdefault(namespace, [])
+        if bodies is None:
             return
         if kind[1] in _WITHOUT_PODS and kind[0] in ("", POLICY):
             return
         if may_make_pods(*kind) and workload_of(body) is None:
             self._templates[namespace] = None
         else:
-            there.append(body)
+            bodies.append(body)
 
     def look(self, group: str, kind: str, namespace: str, name: str) -> Presence:
         """Whether this object exists."""
         known = self.names(group, kind, namespace)
         if name in known or (not group and ((kind, name) == _ACCOUNT or (kind, namespace, name) == _API_SERVER)):
             return Presence.PRESENT
-        # Nobody gives all Namespaces of a cluster, whatever else is complete.
+        # Manifests never contain all Namespaces of a cluster, however complete they are otherwise.
         return Presence.ABSENT if self._strict or (known and namespace) else Presence.UNKNOWN
 
     def names(self, group: str, kind: str, namespace: str) -> Collection[str]:
-        """The names that were given of this kind in a Namespace."""
+        """The names of the manifests' objects of this kind in a Namespace."""
         objects = self._objects.get((group, kind))
         return objects.within(namespace) if objects is not None else ()
 
     def servers(self, namespace: str) -> Mapping[str, Mapping[str, Any]]:
-        """The Servers that were given in a Namespace, by name: what they select, and their port."""
+        """The Servers of a Namespace in the manifests, by name: what they select, and their port."""
         return self._servers.within(namespace)
 
     def ports(self, namespace: str, service: str) -> Sequence[ServicePort] | None:
-        """The ports of a Service that was given."""
+        """The ports of a Service, None if it is not in the manifests."""
         return self._services.within(namespace).get(service)
 
     def rate_limits(self, namespace: str, server: str) -> Collection[str] | None:
-        """The names of the HTTPLocalRateLimitPolicies for a Server that were given."""
+        """The names of the manifests' HTTPLocalRateLimitPolicies for a Server."""
         return limits_of(self._rate_limits.within(namespace), server)
 
     def workloads(self, namespace: str) -> Sequence[Workload] | None:
-        """The workloads that were given in a Namespace; None where none was, or others may be there."""
+        """The workloads of a Namespace in the manifests; None if there are none, or if others may exist."""
         if namespace not in self._workloads:
             bodies = None if self._changed else self._templates.get(namespace)
             workloads = [workload for workload in map(workload_of, bodies or ()) if workload is not None]

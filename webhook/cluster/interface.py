@@ -1,4 +1,4 @@
-"""What a webhook may ask about the cluster, whoever answers: the API server (`live`) or files (`offline`)."""
+"""What webhooks read of the cluster; implemented for the API server (`live`) and for manifests (`offline`)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from webhook.kube.objects import Namespace, ObjectReference
 
 
 class ClusterError(Exception):
-    """The cluster could not tell.
+    """An object of the cluster could not be read.
 
-    `reason` is `not_found`, `forbidden`, `timed_out` or `unavailable`; the message says of what, and what to do.
+    `reason` is `not_found`, `forbidden`, `timed_out` or `unavailable`; the message names the object and what to do.
     """
 
     def __init__(self, reason: str, message: str) -> None:
@@ -38,7 +38,7 @@ class Cluster(Protocol):
 
 
 class Events(Protocol):
-    """Where Events about owners go. Never blocks, never fails."""
+    """Records Events about workloads. Never blocks, never raises."""
 
     def record(self, about: ObjectReference, reason: str, message: str, type: str = "Normal") -> None:
         """Queue an Event of this reason (`Injected`, `InjectionSkipped`) and type (`Normal`, `Warning`) about an
@@ -62,7 +62,7 @@ class ServicePort(NamedTuple):
 
 
 class Workload(NamedTuple):
-    """Pods of one template, or an ExternalWorkload: what a Server selects them by, and where they may listen."""
+    """The Pods of one template, or an ExternalWorkload: the labels that a Server selects, and the ports."""
 
     kind: str
     name: str
@@ -79,19 +79,21 @@ class Workload(NamedTuple):
 
 
 class Catalog(Protocol):
-    """The objects that others refer to, answered from memory at once. It says what it does not know, and a check is
-    silent about that. Group and kind are written as the API server writes them; the core group is ""."""
+    """The objects that other objects refer to, looked up in memory. Checks report nothing about what is unknown.
+
+    Group and kind are written as the API server writes them; the core group is "".
+    """
 
     def look(self, group: str, kind: str, namespace: str, name: str) -> Presence:
         """Whether this object exists. A cluster-scoped object's namespace is ""."""
 
     def names(self, group: str, kind: str, namespace: str) -> Collection[str]:
-        """The names of this kind that are known in a namespace, for a message to suggest one."""
+        """The known names of this kind in a Namespace, so that a message can suggest one."""
 
     def servers(self, namespace: str) -> Mapping[str, Mapping[str, Any]] | None:
         """The specs of the Servers of a namespace by name, None where that is not known.
 
-        Of a spec there is at least what selects and the port: `podSelector`, `externalWorkloadSelector`, `port`.
+        A spec holds at least `podSelector`, `externalWorkloadSelector` and `port`.
         """
 
     def ports(self, namespace: str, service: str) -> Sequence[ServicePort] | None:
@@ -105,7 +107,7 @@ class Catalog(Protocol):
 
 
 class NothingKnown:
-    """The `Catalog` of those who know nothing."""
+    """A `Catalog` in which every object is unknown."""
 
     def look(self, group: str, kind: str, namespace: str, name: str) -> Presence:
         """Always unknown."""

@@ -1,4 +1,4 @@
-"""The cluster as the API server tells it: Namespaces by a watch, owners one by one as they are asked for."""
+"""The cluster of an API server: Namespaces by a watch, owners by single reads when they are needed."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from webhook.kube.interface import JSON
 from webhook.kube.objects import Namespace, ObjectReference, namespace_of
 from webhook.kube.watch import NamespaceWatch
 
-# Seconds that a direct read may take, the wait for its turn included.
+# Seconds that a direct read may take, including the wait for a slot.
 WAIT = 0.5
-# Direct reads at a time. A burst of new owners must not take every socket.
+# Concurrent direct reads. A burst of new owners must not use up the sockets.
 SLOTS = 64
 
 OWNERS = 10_000
 OWNER_AGE = 600.0
-# A Namespace that was read directly, until the watch brings it. Short, as nobody says when it changes.
+# Namespaces that were read directly, until the watch delivers them. Seconds; short, as changes are not seen.
 FOUND = 1_000
 FOUND_AGE = 10.0
-# A flood of Pods for what is not there asks once a second.
+# Objects that do not exist, so that a flood of Pods causes at most one read per second.
 ABSENT = 1_000
 ABSENT_AGE = 1.0
 
@@ -53,9 +53,9 @@ class Stats:
 
 
 class LiveCluster:
-    """A `Cluster` behind an API server. Between `start` and `stop` it keeps itself up to date.
+    """A `Cluster` of an API server. It is up to date between `start` and `stop`.
 
-    `stats` holds counters, `api` the connection (which `stop` closes), for an `EventRecorder` to share.
+    `stats` are counters. `api` is the client, which an `EventRecorder` may share; `stop` closes it.
     """
 
     def __init__(self, api: ApiServer, clock: Callable[[], float] = time.monotonic) -> None:
@@ -111,12 +111,12 @@ class LiveCluster:
 
     @property
     def age(self) -> float:
-        """Seconds since the watch last heard of the API server. A quiet watch gets a bookmark about once a minute."""
+        """Seconds since the watch last received data. A silent watch gets a bookmark about once a minute."""
         return self._watch.age
 
     @property
     def problem(self) -> str:
-        """What is wrong with the watch, for people; "" while all is well."""
+        """Why the watch does not work, for users; "" if it does."""
         return self._watch.problem
 
     @property
@@ -212,7 +212,7 @@ def _key(reference: ObjectReference) -> Key:
 
 
 def _problem(key: Key, error: TimeoutError | ApiError, host: str) -> ClusterError:
-    """What to say about a direct read that failed: of what, why, and what to do."""
+    """The error for a failed direct read: it names the object and the cause, and says what to do."""
     kind, namespace, name, _ = key
     subject = f'{kind} "{namespace}/{name}"' if namespace else f'{kind} "{name}"'
     if isinstance(error, TimeoutError):
@@ -225,7 +225,7 @@ def _problem(key: Key, error: TimeoutError | ApiError, host: str) -> ClusterErro
     if isinstance(error, Forbidden):
         return ClusterError(
             "forbidden",
-            f"{subject} must not be read by this webhook: grant get on {_GRANTS[kind]} to {error.user or WEBHOOK}",
+            f"this webhook may not read {subject}: grant get on {_GRANTS[kind]} to {error.user or WEBHOOK}",
         )
     return ClusterError(
         "unavailable",

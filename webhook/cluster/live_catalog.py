@@ -1,4 +1,4 @@
-"""What other objects exist, as the API server tells it: a `Catalog` by watches."""
+"""A `Catalog` of the objects in a cluster, kept up to date by watches."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from webhook.kube.api import PLAIN, ApiServer
 from webhook.kube.errors import ApiError
 from webhook.kube.watch import NamespaceWatch, Resource, Watch
 
-# What others refer to, and no more: each kind costs a connection and a watch.
+# Only the kinds that other objects refer to: each one costs a connection and a watch.
 CORE = {("", "Service"): "/api/v1/services", ("", "ServiceAccount"): "/api/v1/serviceaccounts"}
 CUSTOM = {
     POLICY: (
@@ -47,13 +47,13 @@ CUSTOM = {
     GATEWAY: ("HTTPRoute", "GRPCRoute"),
 }
 
-# Objects at a time in a list. Nobody waits for these, and what a page weighs stays with the process.
+# Objects per page of a list. No request waits for these lists, and a large page would enlarge the process for good.
 PAGE = 200
-# Seconds for which what is known still counts once nothing new is heard.
+# Seconds for which the known objects still count after a watch has ended.
 STALE = 60.0
-# Seconds between two looks for CRDs that are missing; not at all replicas' same time.
+# The range of the random pause, in seconds, between two searches for missing CRDs.
 LOOK = (45.0, 75.0)
-# Where one of them is asked for, or was there until now, the next look is sooner.
+# The shortest pause in seconds: the next search is earlier if a missing kind is referred to, or was just removed.
 SOON = 5.0
 
 Services = Watch[Objects[tuple[ServicePort, ...] | None]]
@@ -64,7 +64,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class KindState:
-    """How one kind is known: `resource` is its plural and group; `fresh` says whether it is answered for."""
+    """What is known of one kind. `resource` is its plural and group; `fresh` is whether lookups of it are answered."""
 
     resource: str
     objects: int
@@ -73,18 +73,18 @@ class KindState:
 
 
 class LiveCatalog:
-    """A `Catalog` behind an API server. Between `start` and `stop` it keeps itself up to date; it never waits.
+    """A `Catalog` of the objects of an API server, up to date between `start` and `stop`. Lookups never wait.
 
-    A kind is answered for once all of it was listed, and while its watch is open or ended less than a minute ago.
+    Lookups of a kind are answered once it was listed, while its watch is open or ended less than `STALE` seconds ago.
     """
 
     def __init__(self, api: ApiServer, namespaces: NamespaceWatch, clock: Callable[[], float] = time.monotonic) -> None:
-        """`namespaces` is somebody else's to run; so is `api` to close, after `stop`."""
+        """The caller runs `namespaces`, and closes `api` after `stop`."""
         self._api = api
         self._namespaces = namespaces
         self._clock = clock
         self._watches: dict[GroupKind, Watched] = {}
-        # Those among them of which more than the names is known.
+        # The watches that keep more than names.
         self._servers: Watch[Objects[Selection]] | None = None
         self._services: Services | None = None
         self._rate_limits: Watch[Objects[str]] | None = None
@@ -109,13 +109,13 @@ class LiveCatalog:
     def look(self, group: str, kind: str, namespace: str, name: str) -> Presence:
         """Whether this object exists."""
         if kind == "Namespace" and not group:
-            return self._look_namespace(name)
+            return self._namespace_presence(name)
         watch = self._fresh((group, kind))
         if watch is None:
             return Presence.UNKNOWN
         return Presence.PRESENT if name in watch.store.within(namespace) else Presence.ABSENT
 
-    def _look_namespace(self, name: str) -> Presence:
+    def _namespace_presence(self, name: str) -> Presence:
         if not _answers(self._namespaces):
             return Presence.UNKNOWN
         return Presence.PRESENT if name in self._namespaces.namespaces else Presence.ABSENT
@@ -134,7 +134,7 @@ class LiveCatalog:
         return self._servers.store.within(namespace)
 
     def ports(self, namespace: str, service: str) -> Sequence[ServicePort] | None:
-        """The ports of a Service; None where the Service, or what it has, is not known."""
+        """The ports of a Service, None if they are not known."""
         if self._fresh(SERVICE) is None or self._services is None:
             return None
         return self._services.store.within(namespace).get(service)
@@ -152,13 +152,13 @@ class LiveCatalog:
     def _fresh(self, kind: GroupKind) -> Watched | None:
         watch = self._watches.get(kind)
         if watch is None:
-            # Somebody refers to it, so its CRD may have come.
+            # An object refers to this kind, so its CRD may have been installed.
             self._asked.set()
             return None
         return watch if _answers(watch) else None
 
     def states(self) -> list[KindState]:
-        """How each kind is known that was ever watched, for the metrics. May be called from another thread."""
+        """The state of each kind that was ever watched, for metrics. May be called from another thread."""
         states = []
         for kind, restarts in list(self._restarts.items()):
             watch = self._watches.get(kind)
@@ -168,7 +168,7 @@ class LiveCatalog:
         return states
 
     async def _find(self) -> None:
-        """Look for the kinds that are not watched yet, or not any more, until cancelled."""
+        """Search for the kinds that are not watched, and watch them, until cancelled."""
         while True:
             self._asked.clear()
             for kind, path in CORE.items():
@@ -188,20 +188,20 @@ class LiveCatalog:
                 continue
 
     async def _find_in(self, group: str, kinds: list[str]) -> None:
-        """Open the watches of those kinds that the API server serves by now."""
+        """Watch those kinds that the API server serves."""
         problem = ""
         try:
             for kind, path in (await discovery.collections(self._api, group, kinds)).items():
                 self._open((group, kind), path)
         except TimeoutError:
-            problem = "the API server fell silent"
+            problem = "the API server did not answer in time"
         except ApiError as error:
             problem = error.message
         except Exception as error:
-            # What comes over the wire must not end this for good.
+            # An unexpected response must not end the search for good.
             problem = str(error) or type(error).__name__
         if problem and problem != self._problem:
-            log.warning("what the API server serves is not known", group=group, message=problem)
+            log.warning("cannot discover the kinds of an API group", group=group, message=problem)
         self._problem = problem
 
     def _open(self, kind: GroupKind, path: str) -> None:
@@ -224,7 +224,7 @@ class LiveCatalog:
     async def _run(self, kind: GroupKind, watch: Watched) -> None:
         try:
             await watch.run()
-            log.info(f"the API server serves no {watch.resource.name} any more")
+            log.info(f"the API server no longer serves {watch.resource.name}")
         finally:
             self._watches.pop(kind, None)
             self._asked.set()
@@ -240,7 +240,7 @@ def _answers(watch: Watch[Any]) -> bool:
 
 
 def _resource(kind: GroupKind) -> str:
-    """A kind as a role's rules and kubectl call it: `servers.policy.linkerd.io`. All that are watched are regular."""
+    """The resource of a kind, as Roles and kubectl name it: `servers.policy.linkerd.io`. All plurals are regular."""
     group, name = kind
     plural = f"{name.lower().removesuffix('y')}ies" if name.endswith("y") else f"{name.lower()}s"
     return f"{plural}.{group}" if group else plural

@@ -1,4 +1,4 @@
-"""Names that no object can have: what is asked for by one never gets to the API server."""
+"""Rejects names that no object can have, before a request is sent to the API server."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from webhook.kube.object_names import is_label, is_subdomain
 
 
 def check_namespace(name: str) -> None:
-    """Raise `ClusterError` (`not_found`) where no Namespace can have this name."""
+    """Raise `ClusterError` (`not_found`) if no Namespace can have this name (an RFC 1123 label)."""
     if not name:
-        raise ClusterError(
-            "not_found", "the request names no Namespace: only namespaced objects can be decided about by Namespace"
-        )
+        raise ClusterError("not_found", "the request has no namespace: send requests about namespaced objects only")
     if not is_label(name):
         raise ClusterError(
             "not_found",
@@ -21,7 +19,7 @@ def check_namespace(name: str) -> None:
 
 
 def check_owner(kind: str, name: str) -> None:
-    """Raise `ClusterError` (`not_found`) where no owner can have this name."""
+    """Raise `ClusterError` (`not_found`) if no owner can have this name (an RFC 1123 subdomain)."""
     if not is_subdomain(name):
         raise ClusterError(
             "not_found",

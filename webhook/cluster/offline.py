@@ -1,4 +1,4 @@
-"""The cluster as a set of manifests tells it: the same answers as `live`, with no API server."""
+"""The cluster that a set of manifests describes, without an API server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _OWNERS = frozenset({"ReplicaSet", "Job"})
 
 
 class OfflineCluster:
-    """A `Cluster` of already parsed objects. Of two objects of one kind and name the last wins; never waits.
+    """A `Cluster` of parsed objects. The last of several objects with one kind and name counts. It never waits.
 
     A ReplicaSet or Job without a `metadata.namespace` is in `default`, as `kubectl apply` would have it.
     """

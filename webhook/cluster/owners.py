@@ -34,7 +34,7 @@ def references(metadata: Any, namespace: str) -> tuple[ObjectReference, ...]:
 
 
 def climbs(owner: ObjectReference) -> bool:
-    """Whether the owner's own owner may be the workload: ReplicaSets and Jobs."""
+    """Whether the owner's own owner may be the workload, as for ReplicaSets and Jobs."""
     return owner.kind in ("ReplicaSet", "Job")
 
 
@@ -48,10 +48,10 @@ def climb(owner: ObjectReference, above: tuple[ObjectReference, ...]) -> ObjectR
 
 
 def known_workload(cluster: Cluster, direct: Sequence[ObjectReference]) -> tuple[ObjectReference | None, bool]:
-    """The workload of a Pod with these owners, as far as memory tells, and whether that is the last word (else
-    `find_workload`).
+    """The workload of a Pod with these owners, as far as it is in memory, and whether that is final. If it is not,
+    `find_workload` reads the rest.
 
-    None is a Pod that stands for itself.
+    The workload is None for a Pod that has no owner, or several.
     """
     if len(direct) != 1:
         return None, True
@@ -65,9 +65,9 @@ def known_workload(cluster: Cluster, direct: Sequence[ObjectReference]) -> tuple
 
 
 async def find_workload(cluster: Cluster, owner: ObjectReference) -> tuple[ObjectReference, str]:
-    """The workload above a ReplicaSet or Job, and why it could not be looked up ("" when it could).
+    """The workload that owns a ReplicaSet or Job, and why it could not be read ("" if it could).
 
-    An owner that cannot be looked up never costs a Pod its sidecar: then the owner itself is the workload.
+    If it cannot be read, the ReplicaSet or Job itself counts as the workload: the Pod is injected all the same.
     """
     try:
         return climb(owner, await cluster.find_owners(owner)), ""

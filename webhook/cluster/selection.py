@@ -28,7 +28,7 @@ class Selection(dict[str, Any]):
 def sharing(servers: Mapping[str, Mapping[str, Any]], name: str, spec: Mapping[str, Any]) -> list[str]:
     """The names of the other Servers of a Namespace that certainly select the same port of the same workloads.
 
-    That is sure where one of two Servers asks for all labels that the other one asks for, and perhaps for more.
+    That is certain if the requirements of one Server include all requirements of the other.
     `servers`: the specs (or `Selection`s) of the Namespace's Servers by name; `name` and `spec`: the Server that is
     compared with them.
     """
@@ -46,15 +46,15 @@ def sharing(servers: Mapping[str, Mapping[str, Any]], name: str, spec: Mapping[s
 
 
 def requirements_of(spec: Mapping[str, Any]) -> Requirements | None:
-    """What a Server asks of a workload: its kind, and each requirement of labels in one spelling. None for a selector
-    that is not valid."""
+    """What a Server requires of a workload: its kind, and the requirements on labels in a normalized form. None if the
+    selector is not valid."""
     name = next((name for name in _SELECTORS if spec.get(name) is not None), "podSelector")
     labels = _requirements(spec.get(name))
     return None if labels is None else labels | {(name,)}
 
 
 def _requirements(selector: Any) -> frozenset[tuple[str, ...]] | None:
-    """What a selector asks of labels, each requirement in one spelling; None for a selector that is not valid."""
+    """A selector's requirements on labels in a normalized form; None if the selector is not valid."""
     if not isinstance(selector, dict):
         return None
     labels, expressions = selector.get("matchLabels") or {}, selector.get("matchExpressions") or []

@@ -1,4 +1,4 @@
-"""What is kept of a Service: its ports, by which routes and annotations name them."""
+"""Reads the ports of a Service, which routes and annotations refer to."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from webhook.cluster.interface import ServicePort
 
-# So many different lists of ports are kept once for all Services that have them: most have one of a few.
+# The number of distinct port lists that Services share in memory: most Services have one of a few.
 _SHARED: Final = 4096
 
 
 def ports_of(spec: Any) -> tuple[ServicePort, ...] | None:
-    """The ports in a Service's spec; None for an ExternalName, and where they make no sense."""
+    """The ports in a Service's spec; None for an ExternalName, and if they are malformed."""
     ports = spec.get("ports") if isinstance(spec, dict) else None
     if not isinstance(ports, list) or not ports or spec.get("type") == "ExternalName":
         return None
@@ -22,7 +22,7 @@ def ports_of(spec: Any) -> tuple[ServicePort, ...] | None:
         if type(port) is not int:
             return None
         name, target = port_entry.get("name"), port_entry.get("targetPort")
-        # No target is the same number. 0 is what an older API server wrote for none.
+        # A missing targetPort means the same number. Older API servers wrote 0 for a missing one.
         target = target if target and type(target) in (int, str) else port
         known.append(ServicePort(port, name if type(name) is str else "", target))
     return _shared(tuple(known))
@@ -30,5 +30,5 @@ def ports_of(spec: Any) -> tuple[ServicePort, ...] | None:
 
 @lru_cache(_SHARED)
 def _shared(ports: tuple[ServicePort, ...]) -> tuple[ServicePort, ...]:
-    """The same ports, one object for all who have them."""
+    """The same ports, as one object for all Services that have them."""
     return ports

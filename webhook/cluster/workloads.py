@@ -12,7 +12,7 @@ from webhook.cluster.interface import Workload
 from webhook.findings import templates
 from webhook.findings.finding import Path
 
-# Objects of these groups make no Pods but by a Pod template.
+# Objects of these groups have Pods only if they have a Pod template.
 _NO_PODS: Final = frozenset(
     {
         "",
@@ -38,7 +38,7 @@ _NO_PODS: Final = frozenset(
         "cert-manager.io",
     }
 )
-# Those of operators that only watch or configure what is there.
+# Kinds of operators that only watch or configure other objects.
 _NO_PODS_KINDS: Final = frozenset(
     {
         ("monitoring.coreos.com", "ServiceMonitor"),
@@ -49,23 +49,23 @@ _NO_PODS_KINDS: Final = frozenset(
     }
 )
 _NUMBER: Final = re.compile(rb"(?<![0-9.])[0-9]{1,5}(?![0-9])")
-# What the proxy's container declares, in every Pod into which it is injected.
+# The ports that the proxy's container declares in every injected Pod.
 PROXY_PORTS: Final[Mapping[int, str]] = {4143: "linkerd-proxy", 4190: "", 4191: "linkerd-admin"}
 
 
 def may_make_pods(group: str, kind: str) -> bool:
-    """Whether an object without a Pod template may have Pods nevertheless, which its operator makes."""
+    """Whether an object without a Pod template may still have Pods, which its operator creates."""
     return group not in _NO_PODS and (group, kind) not in _NO_PODS_KINDS
 
 
 def may_change_all(body: Mapping[str, Any]) -> bool:
-    """Whether an object is a Kustomization (which need not say so): it may add labels to all others."""
+    """Whether an object is a Kustomization (whose kind may be left out): it may add labels to all other objects."""
     kind = body.get("kind")
     return kind == "Kustomization" or (kind is None and "resources" in body)
 
 
 def workload_of(body: Mapping[str, Any]) -> Workload | None:
-    """The Pods that an object stands for, None where it stands for none."""
+    """The workload that an object describes, None if it has no Pods and is not an ExternalWorkload."""
     kind, name = str(body.get("kind")), _dict(body.get("metadata")).get("name")
     if kind == "ExternalWorkload":
         labels = _dict(_dict(body.get("metadata")).get("labels"))
@@ -83,7 +83,7 @@ def workload_of(body: Mapping[str, Any]) -> Workload | None:
 
 
 def _template(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The Pod or the Pod template, if it has containers."""
+    """The object itself if it is a Pod, else its Pod template; None if it has no containers."""
     version, kind = body.get("apiVersion"), body.get("kind")
     group = version.rpartition("/")[0] if isinstance(version, str) else ""
     if (group, kind) == ("", "Pod"):
@@ -107,7 +107,7 @@ def _declared(ports: Any, field: str) -> Iterator[tuple[int, str]]:
 
 
 def _mentioned(template: Mapping[str, Any]) -> frozenset[int]:
-    """Every number in a template that might be a port's: what listens need not be declared."""
+    """Every number in a template that may be a port: containers need not declare the ports on which they listen."""
     try:
         text = orjson.dumps(template)
     except (TypeError, RecursionError):

@@ -1,4 +1,4 @@
-"""What to do about a finding, in the words that several findings and the conditions of a running server share."""
+"""Sentences about what to do, which several findings and the conditions of a running server share."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def name_the_ca(secret: str, name: str = "NAME") -> str:
 
 def leader_writes_it(otherwise: str) -> str:
     """To wait for the leader, which writes caBundles from its own CA; `otherwise` says where to look if it does not."""
-    return f"the leader writes it by itself within a minute; if it does not, {otherwise}"
+    return f"the leader writes it within a minute; if it does not, {otherwise}"
 
 
 def leader_writes_ca_crt(secret: str, otherwise: str) -> str:
     """To wait for the leader, which writes caBundles from `ca.crt` of a Secret."""
     return (
-        f"the leader writes ca.crt of {secret} there within a minute: see that this is the CA of tls.crt; if it is, "
+        f"the leader writes ca.crt of {secret} there within a minute: check that this is the CA of tls.crt; if it is, "
         f"{otherwise}"
     )

@@ -1,8 +1,8 @@
-"""The self-test: whether the API server reaches our server. It is asked to, with a change that is never made.
+"""The self-test checks that the API server reaches our server, by a change that is never stored.
 
 A dry run on a ConfigMap of our own matches the self-test's webhook configuration and no other. The answer that comes
-back through the API server proves the whole way: its network, our Service, the caBundle, the certificate. Where no
-answer comes back, the API server says why, and no Pod had to fail for that.
+back through the API server proves that all parts work: the network, our Service, the caBundle, the certificate. If
+there is no answer, the API server's error says why, before any Pod is affected.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class SelfTestResult:
 
 
 async def run(api: ApiServer, service: ServiceReference) -> SelfTestResult:
-    """Have the API server call the server behind a Service. Raises nothing for what fails on the way."""
+    """Have the API server call the server behind a Service. A failure is the result, and no exception is raised."""
     path = f"/api/v1/namespaces/{service.namespace}/configmaps/{CONFIG_MAP}"
     query = {"dryRun": "All", "fieldManager": FIELD_MANAGER}
     try:
@@ -62,7 +62,7 @@ async def run(api: ApiServer, service: ServiceReference) -> SelfTestResult:
 def not_ready(service: ServiceReference) -> SelfTestResult:
     """The result while no replica is ready: the API server is not asked to call one."""
     where = f"Service {service.namespace}/{service.name}"
-    return SelfTestResult(finding=REACHED.error(where, "endpoints", "no replica is ready that could be called"))
+    return SelfTestResult(finding=REACHED.error(where, "endpoints", "no replica is ready"))
 
 
 def failed(error: ApiError | TimeoutError, service: ServiceReference) -> Finding:

@@ -1,4 +1,4 @@
-"""A fact that could not be looked at, as the API server refused the request, and what to grant so that it can be.
+"""Facts that could not be read because a right is missing, and what to grant.
 
 A fact about a cluster is its value or `NotSeen`; that an object does not exist is a value.
 """
@@ -49,5 +49,5 @@ class NotSeen:
 
 
 def missing_rights(*facts: object) -> tuple[MissingRight, ...]:
-    """The rights that these facts could not be looked at without, each once, in their order."""
+    """The rights that are missing to read these facts, each once, in their order."""
     return tuple(dict.fromkeys(right for fact in facts if isinstance(fact, NotSeen) for right in fact.missing))

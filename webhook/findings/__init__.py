@@ -1,1 +1,1 @@
-"""What is said about objects: rules, findings, and the annotation that silences warnings."""
+"""Findings of checks about objects, their rules, and the annotation that silences warnings."""

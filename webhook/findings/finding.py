@@ -1,4 +1,4 @@
-"""What a check has to say about an object: which rule, at which field, in words."""
+"""Findings: what a check reports about a field of an object, and by which rule."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ import orjson
 
 Path = tuple[str | int, ...]
 
-# How much of a value a message shows, and how long a word may be that is compared with others.
+# The most characters of a value that a message shows, and of a word for which similar words are searched.
 _SHOWN = 80
 _COMPARED = 100
 
 
 class Severity(StrEnum):
-    """What becomes of an object with such a finding."""
+    """What a finding means for the object."""
 
     ERROR = "error"
     """The webhook refuses it, as Linkerd's does."""
     SCHEMA = "schema"
     """Only the CRD's schema forbids it: the webhook warns, and `validate` counts it as an error."""
     WARNING = "warning"
-    """Legal, and likely not what was meant: never refused."""
+    """Valid, but probably not intended: never refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. `id` never changes: people silence warnings by it. `reason` is what a cause of a Status carries
-    (`FieldValueInvalid` and its like, meta/v1 `CauseType`). `summary` is its line in the table of rules."""
+    """A rule. `id` never changes, as annotations that silence warnings refer to it. `reason` is the reason of the cause
+    in a Status (a `CauseType` of meta/v1, such as `FieldValueInvalid`). `summary` describes it in the table of rules.
+    https://pkg.go.dev/k8s.io/apimachinery/pkg/apis/meta/v1#CauseType"""
 
     id: str
     severity: Severity
@@ -39,7 +40,7 @@ class Rule:
     summary: str
 
     def at(self, path: Path, message: str, annotation: str = "") -> Finding:
-        """A finding of this rule at a field, about the value of an annotation where that is named."""
+        """A finding of this rule at a field. `annotation` is the key of the annotation it is about, "" for none."""
         return Finding(self, path, message, self.severity, annotation)
 
 
@@ -47,7 +48,7 @@ RULES: dict[str, Rule] = {}
 
 
 def declare(identifier: str, severity: Severity, reason: str, summary: str) -> Rule:
-    """Declare a rule, once, at the top of the module that applies it. Raises `ValueError` for an identifier twice."""
+    """Declare a rule, at the top of the module that applies it. Raises `ValueError` if it is declared already."""
     if identifier in RULES:
         raise ValueError(f"rule {identifier} is declared twice")
     rule = RULES[identifier] = Rule(identifier, severity, reason, summary)
@@ -55,11 +56,13 @@ def declare(identifier: str, severity: Severity, reason: str, summary: str) -> R
 
 
 class Finding(NamedTuple):
-    """One thing to say. `path` leads from the object's root to the field, which need not exist; it is empty for what
-    concerns the whole object or stands outside of it. The message is a sentence that can be read alone, before the
-    field: it names the value, what is allowed and what to write. The severity is the rule's, but where a kind is
-    lenient. `annotation` is the key of the one whose value it is about, on the object itself or on its Namespace; empty
-    for what is about something else."""
+    """What a check reports about a field.
+
+    `path` leads from the object's root to the field, which need not exist; () is the object as a whole. `message` is a
+    sentence that can be read without the path: it names the value, what is allowed and what to write. `severity` is the
+    rule's, except for kinds whose objects are stored although they cannot be read. `annotation` is the key of the
+    annotation that the finding is about, on the object or on its Namespace; "" for none.
+    """
 
     rule: Rule
     path: Path
@@ -74,12 +77,12 @@ class Finding(NamedTuple):
 
     @property
     def text(self) -> str:
-        """Field and message, for a line of its own."""
+        """The field and the message in one line."""
         return f"{self.field}: {self.message}" if self.path else self.message
 
     @property
     def warning(self) -> str:
-        """What `kubectl` prints: the sentence, the field unless the sentence names it, and the rule's identifier."""
+        """The warning that `kubectl` prints: the message, the field unless the message names it, and the rule's id."""
         sentence = " ".join(self.message.split())
         last = self.path[-1] if self.path else ""
         named = not self.path or (isinstance(last, str) and "/" in last and last in sentence) or self.field in sentence
@@ -102,12 +105,12 @@ _ORDER = {severity: position for position, severity in enumerate(Severity)}
 
 
 def errors_first(findings: list[Finding]) -> list[Finding]:
-    """The findings by severity, else in the order in which they came."""
+    """The findings sorted by severity, those of one severity in their order."""
     return sorted(findings, key=lambda finding: _ORDER[finding.severity])
 
 
 def show(value: Any) -> str:
-    """A value as it stands in the object, shortened for a message."""
+    """A value as JSON, shortened for a message."""
     try:
         text = orjson.dumps(value).decode()
     except orjson.JSONEncodeError:

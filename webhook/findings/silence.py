@@ -1,4 +1,4 @@
-"""The annotation by which an object silences warnings about itself."""
+"""The annotation `linkerd-webhook/ignore`, which silences warnings about an object."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from webhook.findings.finding import RULES, Finding, Severity, declare, show, suggest
 
-# On an object: the identifiers of the rules whose warnings about it are not wanted, separated by commas.
+# Its value is a list of rule ids, separated by commas.
 ANNOTATION: Final = "linkerd-webhook/ignore"
 
 UNKNOWN_RULE = declare(
@@ -18,12 +18,12 @@ UNKNOWN_RULE = declare(
 )
 
 
-# Whether the rules of every kind are declared: a process that checks Pods alone does not load those of policies.
+# Whether the rules of every kind are declared. A process that checks only Pods does not load those of policies.
 _complete = False
 
 
 def all_are_declared() -> None:
-    """Note that a name that is not among the rules is a mistake from now on."""
+    """Report unknown rules in the annotation from now on, as the rules of every kind are declared."""
     global _complete
     _complete = True
 

@@ -1,7 +1,7 @@
-"""Where objects have their Pod template: one table of group, kind and path.
+"""The paths of Pod templates, by group and kind.
 
-Kubernetes' own kinds, and those of the projects that stand in for them. Any other object that looks as if it had one,
-at a path where such projects put it, is taken to have one.
+The table has the kinds of Kubernetes and of projects that replace them. An object of another kind counts as having a
+Pod template if one is at a path that such projects use.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from webhook.findings.finding import Path
 
 
 class Template(NamedTuple):
-    """The way to a Pod template, and the kind of Kubernetes' own (in lower case) that makes such Pods of it."""
+    """The path of a Pod template, and the kind of Kubernetes (in lower case) whose Pods its Pods are treated like."""
 
     path: Path
     kind: str
@@ -32,7 +32,7 @@ _BUILT_IN: Final[Mapping[tuple[str, str], Template]] = {
     ("batch", "Job"): Template(_SPEC, "job"),
     ("batch", "CronJob"): Template(_JOBS, "cronjob"),
 }
-# Each may leave its template out: a Rollout names a Deployment instead.
+# Objects of these kinds may have no template: a Rollout may refer to a Deployment instead.
 _OTHERS: Final[Mapping[tuple[str, str], tuple[Template, ...]]] = {
     ("", "PodTemplate"): (Template(("template",), "deployment"),),
     ("apps.openshift.io", "DeploymentConfig"): (Template(_SPEC, "deployment"),),

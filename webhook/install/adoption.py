@@ -1,7 +1,7 @@
-"""Linkerd's own webhook configurations, pointed at our Service (adopted) and given back (restored). Pure.
+"""Points Linkerd's own webhook configurations at our Service (adopts them), and restores them. Pure.
 
-Where their webhooks pointed before is kept in an annotation on the configuration itself, so that they can be restored
-without any object of ours.
+An annotation on the configuration keeps where its webhooks pointed before, so that it can be restored without any
+object of ours.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ LINKERD_CONFIGURATIONS: Final[tuple[ConfigurationName, ...]] = (
     (VALIDATING, "linkerd-sp-validator-webhook-config"),
 )
 
-# The path of our server for what comes through each of them.
+# The path of our server for the requests of each of them.
 PATHS: Final[dict[ConfigurationName, str]] = {
     (MUTATING, "linkerd-proxy-injector-webhook-config"): "/proxy-injector",
     (VALIDATING, "linkerd-sp-validator-webhook-config"): "/sp-validator",
     (VALIDATING, "linkerd-policy-validator-webhook-config"): "/policy-validator",
 }
 
-# On an adopted configuration: the clientConfig of each of its webhooks from before, as JSON, by the webhook's name.
+# The annotation on an adopted configuration: the previous clientConfig of each webhook by its name, as JSON.
 ADOPTED_FROM: Final = "linkerd-webhook/adopted-from"
 
-# How an admin adopts a configuration again that was pointed elsewhere since.
+# The command that adopts a configuration again if it was changed to point elsewhere.
 AGAIN: Final = "linkerd-webhook install --adopt --again"
 
 # Characters of an annotation's value that a message repeats.
@@ -52,14 +52,14 @@ class AdoptionStatus(Enum):
 
     FOREIGN = "not adopted"
     ADOPTED = "adopted"
-    # It was adopted, and somebody has pointed it elsewhere since.
+    # It was adopted, and was changed to point elsewhere since.
     OVERWRITTEN = "overwritten"
     # cert-manager writes its caBundle: it would overwrite ours.
     CERT_MANAGER = "kept by cert-manager"
 
 
 class RestoreError(Exception):
-    """A configuration of Linkerd's points at our Service, and where it pointed before is not known any more."""
+    """A configuration of Linkerd's points at our Service, and its annotation does not hold where it pointed before."""
 
 
 def status(configuration: JSON, service: ServiceReference) -> AdoptionStatus:
@@ -76,9 +76,9 @@ def status(configuration: JSON, service: ServiceReference) -> AdoptionStatus:
 
 
 def adopted(configuration: JSON, path: str, service: ServiceReference, ca_bundle: str) -> JSON:
-    """A copy of the configuration with each of its webhooks pointed at `path` of our Service, and all else as it is.
+    """A copy of the configuration in which all webhooks point at `path` of our Service; nothing else differs.
 
-    `ca_bundle` is base64, as `caBundle` has it.
+    `ca_bundle` is in base64, as in the field `caBundle`.
     """
     configuration = copy.deepcopy(configuration)
     before = {}
@@ -94,7 +94,7 @@ def adopted(configuration: JSON, path: str, service: ServiceReference, ca_bundle
 
 
 def is_restorable(configuration: JSON, namespace: str) -> bool:
-    """Whether there is anything to restore: the annotation is there, or a webhook points at our Service in this
+    """Whether there is anything to restore: the annotation, or a webhook that points at our Service in this
     namespace."""
     points = any(_points_at_ours(webhook, namespace) for webhook in _list(configuration.get("webhooks")))
     return points or ADOPTED_FROM in _annotations(configuration)
@@ -103,7 +103,7 @@ def is_restorable(configuration: JSON, namespace: str) -> bool:
 def restored(configuration: JSON, namespace: str) -> JSON:
     """A copy of one of Linkerd's configurations as it was before our server in this namespace adopted it.
 
-    A webhook that somebody has pointed elsewhere since is left as it is. Raises `RestoreError`.
+    A webhook that was changed to point elsewhere is left as it is. Raises `RestoreError`.
     """
     configuration = copy.deepcopy(configuration)
     what = f"{configuration.get('kind')} {configuration['metadata'].get('name')}"
@@ -116,7 +116,7 @@ def restored(configuration: JSON, namespace: str) -> JSON:
         if not isinstance(client, dict) or not client:
             raise RestoreError(
                 f"{what}: webhooks[{index}].clientConfig points at Service {namespace}/{NAME}, and "
-                f"metadata.annotations[{ADOPTED_FROM}] is {_short(annotation)}, which does not tell where "
+                f"metadata.annotations[{ADOPTED_FROM}] is {_short(annotation)}, which does not contain where "
                 f'"{webhook.get("name")}" pointed before: apply Linkerd\'s own again (linkerd upgrade | kubectl apply '
                 "-f -, or helm upgrade), or delete it, then uninstall again"
             )

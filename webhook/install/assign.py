@@ -1,4 +1,4 @@
-"""Values from values: files laid over each other, and `--set` as Helm reads it."""
+"""Merges the chart's values: files over defaults, and `--set` in Helm's syntax."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ JSON = dict[str, Any]
 
 
 class AssignError(Exception):
-    """A `--set` that cannot be read: the message says why, and what is right."""
+    """A `--set` that cannot be applied: the message says why, and what to write instead."""
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> JSON:
-    """One laid over the other: objects key by key, all else as a whole; null takes a key away. Neither is changed."""
+    """`over` merged over `base`, as Helm merges values: objects key by key, other values as a whole, and null removes a
+    key. Neither argument is changed."""
     out = copy.deepcopy(dict(base))
     for key, value in over.items():
         if value is None:
@@ -31,16 +32,17 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> JSON:
 
 
 def assign(values: Mapping[str, Any], text: str) -> JSON:
-    """The values with what one `--set` says: `path=value`, several with commas between them. Raises `AssignError`.
+    """The values after one `--set`: `path=value`, or several of them separated by commas. Raises `AssignError`.
 
-    As in Helm, `\\` keeps a dot or a comma for itself, `{a,b}` is a list, `path[0]` an item of one, and what reads as
-    a number, true, false or null is one.
+    As in Helm, `\\` escapes a dot or a comma, `{a,b}` is a list, `path[0]` is an item of a list, and a number, true,
+    false and null are values of these types.
+    https://helm.sh/docs/intro/using_helm/#the-format-and-limitations-of---set
     """
     out = dict(values)
     for piece in _split(text, ","):
         path, equals, value = _cut(piece)
         if not equals or not path:
-            raise AssignError(f'--set "{piece}": want path=value, as in --set image.tag=0.1.0')
+            raise AssignError(f'--set "{piece}": write path=value, as in --set image.tag=0.1.0')
         out = _put(out, _keys(path), _typed(value), piece)
     return out
 
@@ -70,12 +72,17 @@ def _put(values: Mapping[str, Any], keys: list[str | int], value: Any, piece: st
         last = following is None
         fresh: Any = value if last else ([] if isinstance(following, int) else {})
         if isinstance(key, int) != isinstance(at, list):
-            raise AssignError(
-                f'--set "{piece}": {key} is {"an index into no list" if isinstance(key, int) else "no index"}'
+            problem = (
+                f"[{key}] is the index of a list item, and the value is not a list: leave it out"
+                if isinstance(key, int)
+                else f"{key} is not an index, and the value is a list: write an index, such as [0]"
             )
+            raise AssignError(f'--set "{piece}": {problem}')
         if isinstance(key, int):
             if key > len(at):
-                raise AssignError(f'--set "{piece}": [{key}] comes after the end: the next one is [{len(at)}]')
+                raise AssignError(
+                    f'--set "{piece}": [{key}] is beyond the end of the list: the next item is [{len(at)}]'
+                )
             if key == len(at):
                 at.append(fresh)
             elif last:
@@ -96,7 +103,7 @@ def _typed(text: str) -> Any:
     named = {"true": True, "false": False, "null": None}
     if text in named:
         return named[text]
-    # Helm takes 007 for a string, too.
+    # To Helm, 007 is a string, too.
     return int(text) if re.fullmatch(r"0|-?[1-9][0-9]*", text) else _bare(text)
 
 
@@ -111,7 +118,7 @@ def _cut(piece: str) -> tuple[str, str, str]:
 
 
 def _split(text: str, separator: str) -> list[str]:
-    """The pieces between separators that are neither kept by a backslash nor within braces."""
+    """The pieces between those separators that are not escaped by a backslash and not within braces."""
     pieces, piece, depth, kept = [], "", 0, False
     for character in text:
         if character == separator and not kept and not depth:

@@ -1,6 +1,6 @@
-"""The Helm chart, written from the same settings and objects as what `install` prints.
+"""Generates the Helm chart from the settings and objects that `install` uses.
 
-`python -m webhook.install.chart FOLDER` writes it anew.
+Run `python -m webhook.install.chart FOLDER` to generate it.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ helm install linkerd-webhook deploy/chart --namespace linkerd \\
 
 
 def files() -> dict[str, str]:
-    """The chart: paths and what is in them."""
+    """The files of the chart: their contents by path."""
     contents = {
         ".helmignore": _HELM_IGNORE,
         "Chart.yaml": _chart(),
@@ -86,7 +86,7 @@ def files() -> dict[str, str]:
 
 
 def write(folder: Path) -> None:
-    """Write the chart anew: a file of before that is none of it is gone."""
+    """Write the chart into a folder, in place of everything that is in it."""
     shutil.rmtree(folder, ignore_errors=True)
     for path, content in files().items():
         file = folder / path
@@ -122,7 +122,7 @@ def _sentence(setting: InstallSetting) -> str:
 
 
 def _values() -> str:
-    """The defaults, each below what it is."""
+    """values.yaml: the default of each setting, below its description."""
     lines: list[str] = []
     parents: tuple[str, ...] = ()
     for setting in SETTINGS:

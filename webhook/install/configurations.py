@@ -1,8 +1,7 @@
-"""The webhook configurations: what is sent to us, and what is spared.
+"""The webhook configurations of an installation: which requests the API server sends to the server.
 
-By Kubernetes' good practices for admission webhooks: narrow rules, all versions of an API, small time-outs, system
-namespaces and our own left alone. Whatever differs from one installation to another is an argument and is put in
-untouched, as it may be a node of a template.
+They follow Kubernetes' good practices for admission webhooks: narrow rules, all versions of an API, short timeouts, and
+no requests from system Namespaces and our own. Arguments are used as they are, as they may be nodes of a template.
 https://kubernetes.io/docs/concepts/cluster-administration/admission-webhooks-good-practices/
 """
 
@@ -20,8 +19,8 @@ NAME: Final = "linkerd-webhook"
 SELF_TEST: Final = "linkerd-webhook-self-test"
 SELF_TEST_LABEL: Final = "linkerd-webhook/self-test"
 ADVISOR: Final = "linkerd-webhook-workload-advisor"
-# By these labels the self-test's configuration is found, and by this one it tells that the server has been reached: the
-# leader puts it there, and no manifest has it, so that nothing takes it away again.
+# The labels that select the self-test's configuration, and the label that the leader adds to it once the API server has
+# reached the server. No manifest contains that label, so that applying one does not remove it.
 SELF_TEST_LABELS: Final = {"app.kubernetes.io/component": "self-test"}
 REACHED_LABEL: Final = "linkerd-webhook/reached"
 
@@ -61,7 +60,7 @@ _POLICIES: Final = (
 )
 _ROUTES: Final = ("grpcroutes", "httproutes", "tcproutes", "tlsroutes")
 
-# What each webhook is sent, by its name. The server puts these into a webhook that was born without any.
+# The rules of each webhook, by its name. The server adds them to a webhook that was installed without rules.
 RULES: Final[dict[str, tuple[JSON, ...]]] = {
     INJECTOR_WEBHOOK: (_rule("", "v1", ("pods", "services"), _CREATE),),
     POLICY_WEBHOOK: (
@@ -78,9 +77,9 @@ RULES: Final[dict[str, tuple[JSON, ...]]] = {
     SELF_TEST_WEBHOOK: (_rule("", "v1", ("configmaps",), ("UPDATE",)),),
 }
 
-# Calls whose answer is known to be empty; API servers know these conditions from 1.28 on.
-# A mirror Pod only tells of one that runs already. A Service that names its opaque ports itself keeps them, but is
-# still told what is wrong with its annotations, so it is not spared.
+# Conditions under which a request is sent (Kubernetes 1.28 and later); others would get an empty answer.
+# A mirror Pod represents a static Pod that already runs. A Service that sets its opaque ports itself is sent all the
+# same, for the warnings about its annotations.
 INJECTOR_CONDITIONS: Final = (
     {
         "name": "no-mirror-pod",
@@ -90,7 +89,7 @@ INJECTOR_CONDITIONS: Final = (
         ),
     },
 )
-# What is on its way out is allowed unseen: its finalizers have to come off.
+# An object that is being deleted is not checked, so that its finalizers can be removed.
 VALIDATOR_CONDITIONS: Final = (
     {
         "name": "not-being-deleted",
@@ -100,7 +99,7 @@ VALIDATOR_CONDITIONS: Final = (
 
 
 def _differs(field: str) -> str:
-    """Whether an object's annotations or labels are other ones than before."""
+    """The CEL expression for whether an object's annotations or labels differ from the previous ones."""
     return (
         f"(has(object.metadata.{field}) ? object.metadata.{field} : {{}}) != "
         f"(has(oldObject.metadata.{field}) ? oldObject.metadata.{field} : {{}})"
@@ -109,8 +108,8 @@ def _differs(field: str) -> str:
 
 _METADATA_DIFFERS: Final = f"{_differs('annotations')} ||\n{_differs('labels')}"
 
-# A workload is sent without a key of Linkerd's, too: whether its Namespace asks is an annotation there, which no
-# condition sees. It is sent when it is created and when its template changes, which is rare beside its Pods.
+# A workload without annotations of Linkerd's is sent, too: its Namespace may have the annotation to inject, which a
+# condition cannot read. It is sent when it is created or its template changes, which is rare compared with its Pods.
 WORKLOAD_CONDITIONS: Final = (
     *VALIDATOR_CONDITIONS,
     {
@@ -145,34 +144,35 @@ NAMESPACE_CONDITIONS: Final = (
 
 
 def spared_namespaces(namespace: Any, more: Any = ()) -> list[Any]:
-    """The names that are left alone: `namespace` is ours."""
+    """The names of the Namespaces from which no requests are sent; `namespace` is the server's own."""
     return [*SPARED, namespace, *more]
 
 
 def opted_out() -> JSON:
-    """The expression by which Namespaces with Linkerd's label are left alone."""
+    """The expression that excludes Namespaces with the label `config.linkerd.io/admission-webhooks: disabled`."""
     return {"key": ADMISSION, "operator": "NotIn", "values": ["disabled"]}
 
 
 def opted_in() -> JSON:
-    """The expression by which only Namespaces with the label are not left alone."""
+    """The expression that selects only Namespaces with `config.linkerd.io/admission-webhooks: enabled`."""
     return {"key": ADMISSION, "operator": "In", "values": ["enabled"]}
 
 
 def not_spared(names: Any) -> JSON:
-    """The expression by which Namespaces of these names are left alone."""
+    """The expression that excludes Namespaces of these names."""
     return {"key": NAMESPACE_NAME, "operator": "NotIn", "values": names}
 
 
 def client_config(namespace: Any, path: str) -> JSON:
-    """Where a webhook is. There is no caBundle: the server writes it."""
+    """The clientConfig of a webhook, without a caBundle, which the server writes."""
     return {"service": {"namespace": namespace, "name": NAME, "path": path, "port": 443}}
 
 
 def webhook(name: str, client: Any, namespaces: Any, failure_policy: Any, *, reinvocation: str | None = None) -> JSON:
-    """A webhook without rules. `namespaces` is its namespaceSelector.
+    """A webhook without rules. `namespaces` is its namespaceSelector, `reinvocation` its reinvocationPolicy.
 
-    `IfNeeded` for the injector: an annotation that a webhook after it adds is still seen, and a second call is empty.
+    The injector has `IfNeeded`, so that it sees annotations that later webhooks add; its second answer is empty if it
+    has nothing to change.
     """
     entry: JSON = {
         "name": name,
@@ -190,7 +190,7 @@ def webhook(name: str, client: Any, namespaces: Any, failure_policy: Any, *, rei
 
 
 def advisor(name: str, client: Any, namespaces: Any) -> JSON:
-    """A webhook that only warns: nothing waits for it for long, and nothing is refused where it does not answer."""
+    """A webhook that only warns: with a timeout of one second, and objects are allowed if it does not answer."""
     return {
         **webhook(name, client, namespaces, "Ignore"),
         "rules": [dict(rule) for rule in RULES[name]],
@@ -200,11 +200,11 @@ def advisor(name: str, client: Any, namespaces: Any) -> JSON:
 
 
 def self_test(namespace: Any, client: Any) -> JSON:
-    """The webhook that matches nothing but the self-test's ConfigMap, while that carries the label: in a dry run."""
+    """The webhook that matches only the self-test's ConfigMap with its label, which it has in the dry run only."""
     here = {"matchExpressions": [{"key": NAMESPACE_NAME, "operator": "In", "values": [namespace]}]}
     return {
         **webhook(SELF_TEST_WEBHOOK, client, here, "Fail", reinvocation="Never"),
-        # Nobody waits for it but the leader, which tries again soon.
+        # Only the leader waits for it, and retries soon.
         "timeoutSeconds": 2,
         "objectSelector": {"matchLabels": {SELF_TEST_LABEL: "true"}},
         "rules": [dict(rule) for rule in RULES[SELF_TEST_WEBHOOK]],

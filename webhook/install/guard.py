@@ -1,9 +1,10 @@
-"""The guard: a policy that the API server evaluates itself, for the Pods that slip by.
+"""The guard: a ValidatingAdmissionPolicy against Pods that should be meshed and have no proxy.
 
-A webhook that may fail open lets Pods through while it is away, and another webhook may take away what ours put in. The
-guard looks at what reaches storage and speaks up where a Pod asks to be meshed and is not. It decides as
-`injector.decision` does, in CEL; what only the Pod tells is in its matchConditions, where it costs least.
-Whatever differs from one installation to another is an argument and is put in untouched.
+With `failurePolicy: Ignore` the API server admits Pods while the webhook does not answer, and another webhook may
+remove the proxy. The API server itself evaluates the guard, on the Pod that would be stored. The guard decides as
+`injector.decision` does, in CEL; conditions on the Pod alone are matchConditions, which cost least. Arguments are used
+as they are, as they may be nodes of a template.
+https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from webhook.install.configurations import REACHED_LABEL, SELF_TEST_LABELS
 JSON = dict[str, Any]
 
 NAME: Final = "linkerd-webhook-guard"
-# Speaks up for as long as the one that refuses is not in force yet.
+# The binding that warns until the one that refuses takes effect.
 WAITING: Final = f"{NAME}-waiting"
 
-# An API server knows ValidatingAdmissionPolicies as v1 from here on; optional fields in CEL are older.
+# The first version with ValidatingAdmissionPolicies in v1; optional fields in CEL are older.
 KUBERNETES: Final = "1.30"
 
 _API_VERSION: Final = "admissionregistration.k8s.io/v1"
@@ -28,7 +29,7 @@ def _lines(*lines: str) -> str:
     return "\n".join(lines)
 
 
-# Linkerd's own containers are none of another's: one of them without the others is what the guard is for.
+# Linkerd's own containers do not count as another mesh's: the guard is for Pods that have only some of them.
 _FOREIGN_SIDECAR: Final = _lines(
     "!object.spec.containers.exists(c,",
     "  c.name == 'istio-proxy' ||",
@@ -46,7 +47,7 @@ _FOREIGN_INIT: Final = _lines(
     "    c.?image.orValue('').startsWith('gcr.io/istio-release/proxy_init:')))",
 )
 
-# Pods that are never injected, whoever asks.
+# Conditions for Pods that can be injected at all.
 CONDITIONS: Final[tuple[JSON, ...]] = (
     {"name": "no-host-network", "expression": "!object.spec.?hostNetwork.orValue(false)"},
     {
@@ -98,7 +99,8 @@ _VARIABLES: Final[tuple[JSON, ...]] = (
         "name": "proxy",
         "expression": "'linkerd-proxy' in variables.containers || 'linkerd-proxy' in variables.initContainers",
     },
-    # Under CNI the node redirects, which the validator checks; older lines have an empty container in its place.
+    # With the CNI plugin the node redirects traffic, and the network validator checks that; older release lines have a
+    # container `noop` in its place.
     {
         "name": "redirected",
         "expression": _lines(
@@ -128,7 +130,7 @@ def policy(metadata: Any, selector: Any, conditions: Any, namespace: Any, parame
 
     `selector` is the injector's namespaceSelector. `conditions` are the matchConditions: `CONDITIONS`, with
     `TOKEN_CONDITION` where the mesh projects no tokens. `namespace` is Linkerd's as a string in CEL, in quotes.
-    `parameter` is `PARAMETER` where a binding hangs on one.
+    `parameter` is the paramKind, `PARAMETER` if a binding has a paramRef.
     """
     return {
         "apiVersion": _API_VERSION,
@@ -170,7 +172,7 @@ def policy(metadata: Any, selector: Any, conditions: Any, namespace: Any, parame
 def binding(metadata: Any, actions: Any, parameters: Any = None) -> JSON:
     """The ValidatingAdmissionPolicyBinding. `actions` are its validationActions: Warn and Audit, or Deny.
 
-    `parameters` selects the objects of which one must be there for the binding to count; without it, it always does.
+    `parameters` is the paramRef: the binding takes effect only if a selected object exists. Without it, it always does.
     """
     only = {} if parameters is None else {"paramRef": parameters}
     return {
@@ -181,18 +183,18 @@ def binding(metadata: Any, actions: Any, parameters: Any = None) -> JSON:
     }
 
 
-# Refusing Pods before anything injects would stop a cluster, so that hangs on the self-test's configuration: on whether
-# the leader has marked it. Not on what the manifest says of a binding, which every apply would put back.
+# Refusing Pods before the injector works would stop a cluster. So the binding that refuses depends on the label that
+# the leader adds to the self-test's configuration, and not on a field of the binding, which every apply would reset.
 PARAMETER: Final[JSON] = {"apiVersion": _API_VERSION, "kind": "MutatingWebhookConfiguration"}
 
 
 def once_reached() -> JSON:
-    """What lets a binding count only once the API server has reached the server."""
+    """The paramRef of a binding that takes effect once the API server has reached the server."""
     return _parameters({"matchLabels": {**SELF_TEST_LABELS, REACHED_LABEL: "true"}})
 
 
 def until_reached() -> JSON:
-    """What lets a binding count only until then."""
+    """The paramRef of a binding that takes effect until the API server has reached the server."""
     missing = {"key": REACHED_LABEL, "operator": "DoesNotExist"}
     return _parameters({"matchLabels": dict(SELF_TEST_LABELS), "matchExpressions": [missing]})
 

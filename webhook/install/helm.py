@@ -1,4 +1,4 @@
-"""Prints trees as Helm templates. What a template makes of values is what `tree.evaluate` makes of them."""
+"""Renders trees as Helm templates. A template has the same result for the same values as `tree.evaluate`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from webhook.install.tree import (
 
 
 def template(node: Node, when: Condition | None = None) -> str:
-    """The template of one object, which is there only where a condition holds."""
+    """The template of an object, which is rendered only if the condition `when` holds."""
     lines = ["---", *_lines(node, 0)]
     if when is not None:
         lines = [f"{{{{- if {condition(when)} }}}}", *lines, "{{- end }}"]
@@ -40,14 +40,14 @@ def template(node: Node, when: Condition | None = None) -> str:
 
 
 def failure(when: Condition, message: str) -> str:
-    """A template that fails where a condition holds."""
+    """A template that fails with a message if a condition holds."""
     return (
         f"{{{{- if {condition(when)} }}}}\n{{{{- fail {json.dumps(message, ensure_ascii=False)} }}}}\n{{{{- end }}}}\n"
     )
 
 
 def condition(node: Condition) -> str:
-    """A condition, as `if` takes it."""
+    """A condition as the argument of a template's `if`."""
     expression = _condition(node)
     return expression[1:-1] if expression.startswith("(") else expression
 
@@ -71,7 +71,7 @@ def _condition(node: Condition) -> str:
 
 
 def _lines(node: Node, indent: int) -> Iterator[str]:
-    """A dict or a list with something in it, each line as far in as this."""
+    """The lines of a dict or list that is not empty, indented by `indent` spaces."""
     pad = " " * indent
     if isinstance(node, Beside):
         yield from _lines(node.ours, indent)
@@ -125,7 +125,7 @@ def _item(item: Node, indent: int) -> Iterator[str]:
     elif _is_container(item):
         first, *others = _lines(item, indent + 2)
         if first.lstrip().startswith("{{-"):
-            # A directive takes the line end before it away, and a dash may stand alone.
+            # `{{-` removes the line break before it, so the dash gets a line of its own.
             yield f"{pad}-"
             yield first
         else:
@@ -170,7 +170,7 @@ def _inline(part: Part | TextTemplate) -> str:
             return "{{ .Chart.AppVersion }}"
         case Value(path):
             schema = BY_PATH[path].schema
-            # Whatever a pattern lets through stays within the quotes; without one, it might not.
+            # Without a pattern, a value could contain a quote and end the string.
             assert schema["type"] == "integer" or "enum" in schema or "pattern" in schema, path  # noqa: S101
             return f"{{{{ {'int ' if schema['type'] == 'integer' else ''}.Values.{path} }}}}"
         case If(when, then, otherwise):
@@ -181,13 +181,13 @@ def _inline(part: Part | TextTemplate) -> str:
 
 
 def _plain(scalar: object) -> str:
-    """A scalar without holes, as YAML."""
+    """A plain scalar, as YAML."""
     text = yaml.safe_dump(scalar, width=1_000_000, allow_unicode=True, default_flow_style=True)
     return _literal(text.removesuffix("\n").removesuffix("\n..."))
 
 
 def _literal(text: str) -> str:
-    """Braces of ours are no directives."""
+    """The text with its double braces escaped, so that Helm does not read them as actions."""
     return text.replace("{{", '{{ "{{" }}')
 
 

@@ -1,4 +1,4 @@
-"""Objects as text: the same objects give the same bytes."""
+"""Writes objects as YAML or JSON. The same objects give the same bytes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import yaml
 
 JSON = dict[str, Any]
 
-# Go's YAML reads more numbers, and more words for true and false, than Python's.
+# Text that Go's YAML would read as a number, boolean or null, in addition to what PyYAML quotes itself.
 _AMBIGUOUS = re.compile(r"[-+]?\.?[0-9].*|[yYnN]|~|=|<<", re.DOTALL)
 
 
 class _Dumper(yaml.SafeDumper):
-    """As people write it: texts of several lines as such, and nothing by reference."""
+    """Writes texts of several lines as block scalars, and no aliases."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -31,12 +31,12 @@ _Dumper.add_representer(str, _string)
 
 
 def as_yaml(value: Any) -> str:
-    """One document."""
+    """A value as one YAML document."""
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1_000_000)
 
 
 def write(objects: Sequence[JSON], form: str) -> str:
-    """`yaml`: a stream, each object after `---`. `json`: a List."""
+    """The objects as text. `form` is `yaml` (a stream of documents) or `json` (a List)."""
     if form == "json":
         return (
             json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)}, indent=2, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""From settings to objects."""
+"""Renders the objects of an installation for given values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from webhook.install.tree import Context, evaluate, holds
 
 JSON = dict[str, Any]
 
-# The newest API server that was tried, and the oldest that knows all that is never left out.
+# The newest Kubernetes version that was tested, and the oldest that supports every object that is never left out.
 NEWEST: Final = (1, 36)
 OLDEST: Final = (1, 21)
 
@@ -21,8 +21,8 @@ OLDEST: Final = (1, 21)
 class Rendered:
     """The objects, in the order in which they are applied.
 
-    `needs` is the oldest version of an API server (major, minor) that knows all that is in them; `left_out` says what
-    is not in them for the sake of an older one, and which version knows it.
+    `needs` is the oldest Kubernetes version (major, minor) that supports all of them. `left_out` are sentences about
+    the fields and objects that were left out for an older version.
     """
 
     objects: list[JSON]
@@ -31,7 +31,7 @@ class Rendered:
 
 
 def render(values: Mapping[str, Any], namespace: str, kubernetes: tuple[int, int] = NEWEST) -> Rendered:
-    """The objects for these (whole and valid) values. The same values give the same objects."""
+    """The objects for complete and valid values. `kubernetes` is the version (major, minor) of the API server."""
     context = Context(values, namespace, kubernetes)
     bodies = [
         evaluate(conditional.tree, context)
@@ -43,6 +43,6 @@ def render(values: Mapping[str, Any], namespace: str, kubernetes: tuple[int, int
 
 
 def conflicts(values: Mapping[str, Any]) -> list[str]:
-    """What does not go together in valid values."""
+    """A message for each pair of settings in valid values that cannot be combined."""
     context = Context(values, "", NEWEST)
     return [conflict.message for conflict in CONFLICTS if holds(conflict.condition, context)]

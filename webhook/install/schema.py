@@ -1,7 +1,7 @@
-"""The JSON schema of the chart's values, and what is wrong with values by it.
+"""The JSON schema of the chart's values, and a validator for it.
 
-Helm checks values by the schema itself. `install` reads what is used of it here, so that it needs no library for that,
-and says more.
+Helm validates values by the schema itself. `install` validates them here, without a library, and with messages that say
+what to write. The validator supports the parts of JSON schema that the settings use.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def schema() -> JSON:
         for key in parents:
             place = place["properties"].setdefault(key, _closed())
         place["properties"][last] = {"description": setting.description, **setting.schema}
-    # Helm gives a chart that is part of another one these as well.
+    # Helm passes the parent chart's global values to a subchart.
     root["properties"]["global"] = {"type": "object"}
     return root
 
@@ -55,12 +55,13 @@ def _closed() -> JSON:
 
 
 def problems(values: Mapping[str, Any]) -> list[str]:
-    """What is wrong with values: each with its path, the value, what is allowed, and what may have been meant."""
+    """A message for each invalid value, with its path, the value and what is allowed."""
     return list(_within(values, ""))
 
 
 def excessive(values: Mapping[str, Any]) -> list[str]:
-    """Requests above their limits in (whole and valid) values: the API server refuses such a Pod."""
+    """A message for each resource request above its limit, in complete and valid values: the API server would refuse
+    the Pod."""
     requests, limits = (values["resources"].get(key) or {} for key in ("requests", "limits"))
     return [
         f"resources.requests.{name}: {_show(requests[name])} is above resources.limits.{name}, {_show(limits[name])}: "
@@ -75,12 +76,12 @@ def _amount(quantity: Any) -> Decimal:
 
 
 def unknown(path: str) -> str:
-    """What to say of a setting that there is not."""
+    """The message for a setting that does not exist."""
     leaves = {setting.rpartition(".")[2]: setting for setting in BY_PATH}
     near = difflib.get_close_matches(path, BY_PATH, 1, 0.7)
     near = near or [leaves[name] for name in difflib.get_close_matches(path.rpartition(".")[2], leaves, 1, 0.7)]
-    meant = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(BY_PATH)}"
-    return f"{path}: there is no such setting{meant}"
+    meant = f"; did you mean {near[0]}?" if near else f"; write one of {', '.join(BY_PATH)}"
+    return f"{path}: this setting does not exist{meant}"
 
 
 def _within(values: Mapping[str, Any], prefix: str) -> Iterator[str]:
@@ -126,7 +127,8 @@ def _check_object(path: str, value: Mapping[str, Any], wanted: Mapping[str, Any]
         if key in known:
             yield from _check(f"{path}.{key}", item, known[key], form)
         elif others is False:
-            yield f"{path}.{key}: there is no such setting; there are {', '.join(f'{path}.{name}' for name in known)}"
+            settings = ", ".join(f"{path}.{name}" for name in known)
+            yield f"{path}.{key}: this setting does not exist; write one of {settings}"
         elif others is not True:
             yield from _check(f"{path}.{key}", item, others, form)
 

@@ -1,4 +1,4 @@
-"""The Deployment behind the Service: where it gets its certificate from, and how many replicas are ready. Pure."""
+"""Reads the Deployment behind the Service: where its certificate comes from, and how many replicas are ready. Pure."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from webhook.kube.webhookconfigurations import ServiceReference
 
 Mode = Literal["self-managed", "files"]
 
-# Where `serve` and Linkerd's own programs look for their certificate unless they are told otherwise.
+# The default folder of the certificate in `serve` and in Linkerd's own programs.
 _TLS_DIR: Final = "/var/run/linkerd/tls"
 
-# Conditions of a Deployment that say why its replicas do not get ready, and the status with which they do.
+# The type and status of the conditions of a Deployment that say why its replicas do not become ready.
 _TELLING: Final = (("ReplicaFailure", "True"), ("Progressing", "False"))
 
 
@@ -88,7 +88,7 @@ def _container(pod: JSON, targets: list[Any]) -> JSON:
 
 
 def _flag(arguments: list[Any], name: str) -> str:
-    """A flag's value, in each form in which it is given: `--name=x`, `--name x`, and with one dash; the last counts."""
+    """A flag's value, "" if it is not given. The forms are `--name=x`, `--name x` and with one dash; the last wins."""
     given = ""
     for index, argument in enumerate(map(str, arguments)):
         flag, equals, value = argument.partition("=")
@@ -98,7 +98,7 @@ def _flag(arguments: list[Any], name: str) -> str:
 
 
 def _mounted(pod: JSON, container: JSON, folder: str) -> str:
-    """The Secret that is mounted as a folder."""
+    """The name of the Secret that is mounted at a folder, "" if there is none."""
     mounts = [_dict(mount) for mount in _list(container.get("volumeMounts"))]
     name = next((mount.get("name") for mount in mounts if str(mount.get("mountPath")).rstrip("/") == folder), None)
     volumes = [_dict(volume) for volume in _list(pod.get("volumes"))]

@@ -1,4 +1,4 @@
-"""Every setting of an installation, one row each: the chart's values, their schema, and the flags of `install`."""
+"""The settings of an installation: the chart's values, their schema, and the flags of `install`."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _NOTHING: Final = object()
 
 @dataclass(frozen=True, slots=True)
 class InstallSetting:
-    """`path` is where the values have it. `schema` is JSON schema, of which `schema.py` knows what is used here; `form`
-    says in words what its pattern lets through, with an example.
+    """A setting. `path` is its path in the values. `schema` is its JSON schema, of which `schema.py` supports the parts
+    that are used here; `form` describes in words, with an example, what its pattern allows.
 
-    `flag` is the flag of `install` that sets it; a list's flag adds, and is repeatable. `ha` is its value in a highly
-    available installation, where that is another.
+    `flag` is the flag of `install` that sets it; the flag of a list adds an item, and may be repeated. `ha` is its
+    value in a highly available installation, if it differs.
     """
 
     path: str
@@ -52,19 +52,20 @@ def _choice(*choices: str) -> JSON:
     return {"type": "string", "enum": list(choices)}
 
 
-# Of a container's resources, as Kubernetes reads them (k8s.io/apimachinery/pkg/api/resource); less than 0 is refused.
+# Quantities of a container's resources: https://pkg.go.dev/k8s.io/apimachinery/pkg/api/resource#Quantity
+# Kubernetes refuses negative ones.
 _QUANTITY: Final = "^[+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][-+]?[0-9]+)?$"
 _QUANTITIES: Final = {
     "type": "object",
     "additionalProperties": {"type": ["string", "number"], "pattern": _QUANTITY, "minimum": 0},
 }
 
-# Where an image is, without its tag and digest: https://github.com/distribution/reference
+# The name of an image without tag and digest: https://github.com/distribution/reference
 _HOST: Final = "([A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?|\\[[0-9a-fA-F:]+\\])(:[0-9]+)?"
 _COMPONENT: Final = "[a-z0-9]+(([.]|_|__|-+)[a-z0-9]+)*"
 _REPOSITORY: Final = f"^(({_HOST}/)?{_COMPONENT}(/{_COMPONENT})*)?$"
 
-# Names as DNS has them. What goes into a string of a template is held to a pattern, lest it break out of the quotes.
+# DNS names. A value that becomes part of a template's string must have a pattern, so that it cannot contain quotes.
 _LABEL: Final = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _NAME: Final = "[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?"
 
@@ -117,22 +118,23 @@ SETTINGS: Final = (
         "warn",
         _choice("off", "warn", "deny"),
         "A ValidatingAdmissionPolicy against Pods that should be meshed and come without a proxy (Kubernetes 1.30 on): "
-        "warn tells whoever creates them; deny refuses them, from the moment on at which the server has been reached.",
+        "warn returns a warning; deny refuses them once the API server has reached this server.",
         "--guard",
     ),
     InstallSetting(
         "workloadAdvice",
         True,
         BOOLEAN,
-        "A webhook that tells whoever applies a workload or a Namespace which annotations have no effect and why its "
-        "Pods will not be injected. It allows everything, and waits one second at most.",
+        "A webhook that warns whoever applies a workload or a Namespace about annotations without effect, and says why "
+        "its Pods will not be injected. It allows every object, and its timeout is one second.",
         "--workload-advice",
     ),
     InstallSetting(
         "tokenProjection",
         True,
         BOOLEAN,
-        "As identity.serviceAccountTokenProjection in Linkerd's values: false, and a Pod without a token is no miss.",
+        "Set it to the value of identity.serviceAccountTokenProjection in Linkerd's values. With false, the guard does "
+        "not report Pods without a service account token.",
     ),
     InstallSetting(
         "namespaces.optIn",
@@ -145,7 +147,7 @@ SETTINGS: Final = (
         "namespaces.exclude",
         [],
         {"type": "array", "items": _text(f"^{_LABEL}$")},
-        "Namespaces to leave alone, beside the system's own.",
+        "Namespaces from which no requests are sent, beside the system's own.",
         "--exclude-namespace",
         form="the name of a Namespace, such as shop",
     ),
@@ -153,8 +155,8 @@ SETTINGS: Final = (
         "certificates.existingSecret",
         "",
         _text(f"^({_NAME})?$"),
-        "A Secret of type kubernetes.io/tls in Linkerd's namespace that somebody else keeps; its ca.crt, where it has "
-        "one, is what the API server is told to trust. Empty: the server issues and rotates certificates itself.",
+        "A Secret of type kubernetes.io/tls in Linkerd's namespace that you or cert-manager keep; its ca.crt, if it "
+        "has one, goes into the caBundles. Empty: the server issues and rotates certificates itself.",
         "--existing-secret",
         form="the name of a Secret, such as webhook-tls",
     ),
@@ -162,7 +164,7 @@ SETTINGS: Final = (
         "certificates.caBundle",
         "",
         _text("^(-----BEGIN CERTIFICATE-----(.|\\n|\\r)*)?$"),
-        "CA certificates (PEM) of that Secret, where it has no ca.crt.",
+        "CA certificates (PEM) of that Secret, if it has no ca.crt.",
         form="certificates in PEM, the first line -----BEGIN CERTIFICATE-----",
     ),
     InstallSetting(
@@ -213,7 +215,7 @@ SETTINGS: Final = (
         "spread.nodes",
         "ScheduleAnyway",
         _choice("ScheduleAnyway", "DoNotSchedule"),
-        "Whether a replica may wait rather than crowd a node (zones: never; before Kubernetes 1.26: never).",
+        "Whether a replica stays pending (DoNotSchedule) if there is no further node; before Kubernetes 1.26: never.",
         ha="DoNotSchedule",
     ),
     InstallSetting(
@@ -227,7 +229,7 @@ SETTINGS: Final = (
         "podMonitor.interval",
         "30s",
         _text("^[0-9]+(ms|s|m)$"),
-        "How often it asks.",
+        "The interval at which Prometheus collects the metrics.",
         form="a number of ms, s or m, such as 30s",
     ),
     InstallSetting("podMonitor.labels", {}, STRINGS, "Labels of the PodMonitor, by which Prometheus selects it."),
@@ -256,11 +258,11 @@ SETTINGS: Final = (
         "priorityClassName",
         "system-cluster-critical",
         _text(f"^({_NAME})?$"),
-        "The Pods' priority: what admits others comes first.",
+        "The PriorityClass of the Pods.",
         form="the name of a PriorityClass, such as system-cluster-critical",
     ),
     InstallSetting("nodeSelector", {"kubernetes.io/os": "linux"}, STRINGS, "Labels of the nodes to run on."),
-    InstallSetting("tolerations", [], OBJECTS, "Taints to put up with."),
+    InstallSetting("tolerations", [], OBJECTS, "Tolerations of the Pods."),
     InstallSetting("affinity", {}, OBJECT, "Affinity, beside the spread over zones and nodes."),
     InstallSetting("podAnnotations", {}, STRINGS, "More annotations of the Pods."),
     InstallSetting("podLabels", {}, STRINGS, "More labels of the Pods."),
@@ -271,7 +273,7 @@ BY_PATH: Final = {setting.path: setting for setting in SETTINGS}
 
 @dataclass(frozen=True, slots=True)
 class SettingsConflict:
-    """Settings that do not go together; `message` names them, and the way out."""
+    """Settings that cannot be combined; `message` names them, and says what to do."""
 
     condition: Condition
     message: str
@@ -303,7 +305,7 @@ CONFLICTS: Final = (
     ),
     SettingsConflict(
         every(On("certificates.caBundle"), Not(On("certificates.existingSecret"))),
-        "certificates.caBundle is for a certificate that somebody else keeps: set certificates.existingSecret "
+        "certificates.caBundle is for a certificate that you keep in a Secret: set certificates.existingSecret "
         "(--existing-secret), or leave caBundle empty",
     ),
     SettingsConflict(
@@ -313,9 +315,9 @@ CONFLICTS: Final = (
     ),
     SettingsConflict(
         every(On("certificates.injectCAFrom"), On("certificates.caBundle")),
-        "certificates.injectCAFrom and certificates.caBundle both say what to trust: leave one empty",
+        "certificates.injectCAFrom and certificates.caBundle both set the caBundles: leave one of them empty",
     ),
-    SettingsConflict(Same("port", "adminPort"), "port and adminPort are the same: one of them has to be another"),
+    SettingsConflict(Same("port", "adminPort"), "port and adminPort are the same: change one of them"),
     SettingsConflict(
         every(On("autoscaling.enabled"), More("replicas", "autoscaling.maxReplicas")),
         "autoscaling.maxReplicas is less than replicas: raise it to replicas at least",
@@ -324,12 +326,12 @@ CONFLICTS: Final = (
 
 
 def defaults() -> JSON:
-    """The chart's values."""
+    """The defaults of all settings, as values of the chart."""
     return _tree({setting.path: setting.default for setting in SETTINGS})
 
 
 def highly_available() -> JSON:
-    """What a highly available installation has another value for."""
+    """The values of a highly available installation that differ from the defaults."""
     return _tree({setting.path: setting.ha for setting in SETTINGS if setting.differs})
 
 
@@ -341,7 +343,7 @@ def _tree(values: dict[str, Any]) -> JSON:
 
 
 def place(values: JSON, path: str, value: Any) -> None:
-    """Set a setting."""
+    """Set the value at a path, such as `image.tag`. Changes `values`."""
     *parents, last = path.split(".")
     for key in parents:
         values = values.setdefault(key, {})

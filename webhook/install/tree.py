@@ -1,7 +1,7 @@
-"""Objects with holes: trees of dicts, lists and scalars in which some nodes depend on settings.
+"""Templates of objects: trees of dicts, lists and scalars in which some nodes depend on settings.
 
-The objects of an installation are written once, as such trees. `evaluate` fills the holes in, for `install`; `helm.py`
-prints the same trees as a chart's templates.
+Each object of an installation is one such tree. `evaluate` renders it for `install`; `helm.py` renders it as a template
+of the chart.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Node = Any
 
 
 class _Nothing:
-    """In place of what is left out, with its key."""
+    """A value that is left out, together with its key."""
 
 
 NOTHING: Final = _Nothing()
@@ -25,21 +25,21 @@ NOTHING: Final = _Nothing()
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What a setting says, of whatever type; `path` is where the chart's values have it, as `image.tag`."""
+    """The value of a setting, of any type; `path` is its path in the chart's values, such as `image.tag`."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True)
 class Base64:
-    """A setting's text in base64."""
+    """The value of a string setting, in base64."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True)
 class InstallNamespace:
-    """The namespace that is installed into."""
+    """The name of the Namespace of the installation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class TextTemplate:
-    """A string of parts, one after the other. An `If` among them chooses between `TextTemplate`s or strings."""
+    """A string of several parts. An `If` among them chooses between `TextTemplate`s or strings."""
 
     parts: tuple[Part, ...]
 
@@ -61,14 +61,14 @@ def text(*parts: Part) -> TextTemplate:
 
 @dataclass(frozen=True, slots=True)
 class Each:
-    """Within a list: the items of a setting that is a list."""
+    """Within a list: the items of a list setting."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """A dict of ours, and beside it the entries of a setting whose keys are not ours."""
+    """A dict `ours`, with the entries of an object setting added whose keys it does not have."""
 
     ours: dict[str, Node]
     path: str
@@ -76,14 +76,14 @@ class Beside:
 
 @dataclass(frozen=True, slots=True)
 class On:
-    """Whether a setting is true, or neither empty nor 0."""
+    """A condition: the setting is true, or not empty and not 0."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True)
 class Equal:
-    """Whether a setting has a value."""
+    """A condition: the setting has this value."""
 
     path: str
     value: str
@@ -91,7 +91,7 @@ class Equal:
 
 @dataclass(frozen=True, slots=True)
 class Same:
-    """Whether two settings are the same number."""
+    """A condition: two settings are the same number."""
 
     path: str
     other: str
@@ -99,7 +99,7 @@ class Same:
 
 @dataclass(frozen=True, slots=True)
 class More:
-    """Whether a setting is a larger number than another one, or than this one."""
+    """A condition: the setting is larger than another setting, or than a number."""
 
     path: str
     than: str | int
@@ -107,7 +107,7 @@ class More:
 
 @dataclass(frozen=True, slots=True)
 class Kubernetes:
-    """Whether the API server is of this version at least, as `1.28`. `what` is left out where it is not."""
+    """A condition: Kubernetes has at least this version, such as `1.28`. `what` is what is left out otherwise."""
 
     version: str
     what: str
@@ -115,20 +115,20 @@ class Kubernetes:
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """Whether a condition does not hold."""
+    """A condition: another condition does not hold."""
 
     condition: Condition
 
 
 @dataclass(frozen=True, slots=True)
 class All:
-    """Whether all conditions hold. Those that come after one that does not are not looked at."""
+    """A condition: all conditions hold. They are evaluated until one does not hold."""
 
     conditions: tuple[Condition, ...]
 
 
 def every(*conditions: Condition) -> All:
-    """Whether all conditions hold."""
+    """A condition: all of these conditions hold."""
     return All(conditions)
 
 
@@ -137,7 +137,7 @@ Condition = On | Equal | Same | More | Kubernetes | Not | All
 
 @dataclass(frozen=True, slots=True)
 class If:
-    """One node or another; by default the other one is nothing."""
+    """One of two nodes, by a condition. Without `otherwise` the node is left out if the condition does not hold."""
 
     condition: Condition
     then: Node
@@ -149,9 +149,10 @@ Part = str | Value | InstallNamespace | Version | If
 
 @dataclass(slots=True)
 class Context:
-    """What holes are filled with: the chart's values, the namespace, the API server's version (major, minor).
+    """What a tree is evaluated with: the chart's values, the Namespace, and the Kubernetes version (major, minor).
 
-    `known` gathers the versions that what was put in needs; `unknown` what was left out, with the version that has it.
+    The evaluation adds the versions that the rendered fields need to `known`, and what was left out, with the version
+    that it needs, to `unknown`.
     """
 
     values: Mapping[str, Any]
@@ -161,14 +162,14 @@ class Context:
     unknown: dict[str, str] = field(default_factory=dict)
 
     def get(self, path: str) -> Any:
-        """A setting. Raises `KeyError` for one that there is not."""
+        """The value of a setting. Raises `KeyError` if it does not exist."""
         value: Any = self.values
         for key in path.split("."):
             value = value[key]
         return value
 
     def knows(self, feature: Kubernetes) -> bool:
-        """Whether the API server knows a feature; kept for who asks what was left out."""
+        """Whether Kubernetes supports a feature; the result is noted in `known` or `unknown`."""
         least = version(feature.version)
         if self.kubernetes >= least:
             self.known.add(least)
@@ -178,13 +179,13 @@ class Context:
 
 
 def version(text: str) -> tuple[int, int]:
-    """`1.28` in numbers. Raises `ValueError`."""
+    """The numbers of a version, such as `1.28`. Raises `ValueError`."""
     major, minor = text.split(".")
     return int(major), int(minor)
 
 
 def holds(condition: Condition, context: Context) -> bool:
-    """Whether a condition holds."""
+    """Whether a condition holds in a context."""
     match condition:
         case On(path):
             return bool(context.get(path))
@@ -203,7 +204,7 @@ def holds(condition: Condition, context: Context) -> bool:
 
 
 def evaluate(node: Node, context: Context) -> Any:
-    """The tree with all holes filled: plain dicts, lists and scalars, or `NOTHING`."""
+    """The tree evaluated in a context: plain dicts, lists and scalars, or `NOTHING`."""
     match node:
         case If(condition, then, otherwise):
             return evaluate(then if holds(condition, context) else otherwise, context)

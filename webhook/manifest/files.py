@@ -1,4 +1,4 @@
-"""The files that a path means, and their text. Knows nothing of what is in them, but where YAML documents begin."""
+"""The files that a path refers to, their text, and where YAML documents begin in it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ SEPARATOR = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 
 
 class Problem(NamedTuple):
-    """What could not be read: the file (`-` is standard input), the line (from 1; 0 is the file itself), and why."""
+    """A file or a part of it that could not be read. `file` is `-` for standard input; `line` counts from 1, and is 0
+    for the file as a whole; `message` says why."""
 
     file: str
     line: int
@@ -22,14 +23,14 @@ class Problem(NamedTuple):
 
 
 def expand(path: str | os.PathLike[str], problems: list[Problem]) -> list[str]:
-    """The files that a path means; a folder without any is added to the problems."""
-    # `os`, here and below: a command that is over at once has no time to import pathlib where there is no folder.
+    """The files that a path refers to. A folder without manifests is added to `problems`."""
+    # Here and below, `os` in place of pathlib, whose import takes a noticeable part of the time of a short command.
     if os.fspath(path) == STDIN or not os.path.isdir(path):  # noqa: PTH112
         return [os.fspath(path)]
     from pathlib import Path
 
     folder = Path(path)
-    # Hidden ones are left out: a mounted ConfigMap has all its files twice, once in a folder `..2026_01_01...`.
+    # Hidden files are left out: a mounted ConfigMap has all its files twice, once in a folder `..2026_01_01...`.
     manifests = sorted(
         str(file)
         for file in folder.rglob("*")
@@ -59,6 +60,6 @@ def _bytes(file: str) -> bytes:
 
 
 def pieces(text: str) -> list[str]:
-    """A YAML stream in its documents, each with the line that begins it. A line that starts with --- always does."""
+    """The documents of a YAML stream, each with the line that begins it. A line that starts with --- begins one."""
     starts = [0, *(match.start() for match in SEPARATOR.finditer(text) if match.start())]
     return [text[start:end] for start, end in zip(starts, [*starts[1:], len(text)], strict=True)]

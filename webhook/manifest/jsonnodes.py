@@ -1,4 +1,4 @@
-"""JSON text -> nodes as YAML has them, for their places: what scalars mean is left out."""
+"""Composes JSON text into YAML nodes, for the positions of its fields. The values of scalars are left out."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _TOKEN = re.compile(r'[ \t\r\n]*("[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s{}\[\],
 
 
 def compose(text: str) -> yaml.Node:
-    """The root of a text that is known to be JSON."""
+    """The root node of a text that must be valid JSON."""
     return _Composer(text).root()
 
 
 def has_doubles(text: str) -> bool:
-    """Whether some object in it has a key twice."""
+    """Whether an object in a JSON text has a key twice."""
     doubled = False
 
     def entries(pairs: list[tuple[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""YAML streams, JSON files and folders of them -> objects. What is broken is told, and never hides the rest."""
+"""Reads objects from YAML streams, JSON files and folders. Broken documents are reported, and the others are read."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from webhook.yaml.objects import Build, Loader, broken
 
 TEMPLATE = "a template, not YAML: render it first (helm template … | linkerd-webhook validate -)"
 
-# Where a template's braces make no YAML: at a line's start and as a value; not in quotes, nor within a text.
+# The braces of a template where they are not valid YAML: at the start of a line, or as a value without quotes.
 _TEMPLATED = re.compile(r"^[ \t]*(?:- +)*(?:[^\s\"'#][^\"'#\n]*:[ \t]+)?(\{\{)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document of a file, whatever it holds; empty ones are none."""
+    """A document of a file, of any type. Empty documents are left out."""
 
     file: str
     line: int
@@ -34,24 +34,25 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """One document of a text, as a `Maker` has made it."""
+    """A document of a text, with the body that a `Maker` made of it."""
 
     line: int
     body: Any
 
 
 class Maker(Protocol):
-    """Makes a document's body of its text or of its nodes. Raises `Broken`; None is an empty document."""
+    """Makes the body of a document from its text or its nodes, None for an empty document. Raises `Broken`."""
 
     def from_json(self, text: str, line: int) -> Any:
-        """Of a JSON text that starts at this line. Raises `orjson.JSONDecodeError` where it is none."""
+        """The body of a JSON text that starts at this line. Raises `orjson.JSONDecodeError` if it is not JSON."""
 
     def from_yaml(self, loader: Loader, node: yaml.Node, before: int) -> Any:
-        """Of a YAML document that starts after so many lines, which neither its marks nor `Broken` count."""
+        """The body of a YAML document. `before` is the number of lines before its text; its marks and `Broken` count
+        from the start of the text."""
 
 
 class _Values:
-    """The body is the document's value, and no more."""
+    """Makes plain values."""
 
     def from_json(self, text: str, line: int) -> Any:
         return orjson.loads(text)
@@ -64,10 +65,10 @@ VALUES = _Values()
 
 
 def load(paths: Iterable[str | Path]) -> tuple[list[dict[str, Any]], list[Problem]]:
-    """Every object of these files, in their order, and every document that is none.
+    """All objects of these files, in their order, and a problem for each document that is not an object.
 
-    A folder means its *.yaml, *.yml and *.json, those below it too, by name; `-` is standard input. Empty documents are
-    passed over. A `List` is one object.
+    A folder stands for its *.yaml, *.yml and *.json, and those of its subfolders, by name; `-` is standard input. Empty
+    documents are ignored. A `List` is one object.
     """
     objects: list[dict[str, Any]] = []
     problems: list[Problem] = []
@@ -116,12 +117,12 @@ def documents(text: str, maker: Maker, before: int = 0) -> list[Made | Broken]:
 
 
 def _json_lines(text: str, maker: Maker) -> list[Made | Broken] | None:
-    """Each line for itself, a broken one among them; None for YAML: the first line is no JSON, or documents are set
-    apart by `---`."""
+    """The documents of JSON Lines, broken lines included. None if the text is YAML: its first line is not JSON, or it
+    separates documents by `---`."""
     if files.SEPARATOR.search(text):
         return None
     documents: list[Made | Broken] = []
-    # JSON texts hold no raw line breaks but these; U+2028 and its like may stand in strings.
+    # "\n" is the only line break between JSON texts; U+2028 and the like may occur within strings.
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
@@ -136,7 +137,7 @@ def _json_lines(text: str, maker: Maker) -> list[Made | Broken] | None:
 
 
 def _piecewise(text: str, maker: Maker, line: int) -> list[Made | Broken]:
-    """Each document for itself, as one of them is broken. A line that starts with --- always starts a document."""
+    """The documents of a stream in which at least one is broken, each parsed separately."""
     documents: list[Made | Broken] = []
     for piece in files.pieces(text):
         try:
@@ -166,6 +167,6 @@ def _stream(text: str, before: int, maker: Maker) -> Iterator[Made]:
 
 
 def _templated(text: str, before: int) -> Broken | None:
-    """Why this text is not YAML, if that is because it is yet to be rendered."""
+    """The reason that the text is not YAML if it is a template that was not rendered, else None."""
     match = _TEMPLATED.search(text)
     return Broken(before + text.count("\n", 0, match.start(1)) + 1, TEMPLATE) if match else None

@@ -1,4 +1,4 @@
-"""From a field of a manifest back to the node where it stands."""
+"""Finds the YAML node of a field of a manifest."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ Path = tuple[str | int, ...]
 
 
 def find(root: yaml.Node, path: Path) -> yaml.Node:
-    """The node whose start is the place of a field: its key in a mapping, the item in a sequence.
+    """The node at whose start a field is: its key in a mapping, the item in a sequence.
 
-    Where the field does not exist, that of the nearest one above it that does.
+    If the field does not exist, it is the node of its nearest parent that does.
     """
     place = node = root
     for part in path:
@@ -29,7 +29,7 @@ def find(root: yaml.Node, path: Path) -> yaml.Node:
 
 
 def _entry(node: yaml.MappingNode, name: str) -> tuple[yaml.Node, yaml.Node] | None:
-    """The entry that counts for a key: the last, merged or not."""
+    """The entry of a key that takes effect: the last one, merged or not."""
     for key, value in reversed(node.value):
         if not is_merge(key):
             if key_of(key) == name:
@@ -42,7 +42,7 @@ def _entry(node: yaml.MappingNode, name: str) -> tuple[yaml.Node, yaml.Node] | N
 
 
 def doubles(root: yaml.Node) -> list[Path]:
-    """The paths of keys that a mapping has more than once, in the order of the text; an alias adds none."""
+    """The paths of keys that a mapping has more than once, in the order of the text; aliases are not followed."""
     repeated: list[Path] = []
     seen: set[int] = set()
     stack: list[tuple[yaml.Node, Path]] = [(root, ())]

@@ -1,7 +1,7 @@
-"""Manifests that know where each of their fields stands, by line and column.
+"""Manifests with the line and column of each field.
 
-The text is read once. Places cost nothing until somebody asks: YAML's stand in the nodes that are kept, JSON's are
-looked for in the text.
+The text is parsed once. Positions cost nothing until they are needed: those of YAML are in the nodes, which are kept;
+JSON is composed into nodes when its first position is needed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Position(NamedTuple):
 
 
 class Located:
-    """One document: its value in `body`, and where the fields of that are."""
+    """A document: its value in `body`, and the positions of its fields."""
 
     __slots__ = ("_before", "_doubled", "_doubles", "_json_text", "_root", "body", "file")
 
@@ -40,7 +40,8 @@ class Located:
         json_text: str = "",
         doubled: bool = False,
     ) -> None:
-        """`before`: lines before this text. Its nodes are given, or the JSON text that they are made of when needed."""
+        """`before`: the number of lines before its text. Pass `root`, or `json_text`, from which the nodes are composed
+        when they are needed. `doubled`: whether a mapping has a key more than once."""
         self.file = file
         self.body = body
         self._before = before
@@ -50,7 +51,8 @@ class Located:
         self._doubles: dict[Path, list[Path]] | None = None
 
     def position(self, path: Path) -> Position:
-        """Where a field is: its key in a mapping, the item in a list. The nearest above it where it does not exist."""
+        """The position of a field: of its key in a mapping, of the item in a list. If the field does not exist, it is
+        the position of its nearest parent that does."""
         mark = nodes.find(self._nodes(), path).start_mark
         assert mark is not None  # noqa: S101 - every node here comes from a text
         return Position(self._before + mark.line + 1, mark.column + 1)
@@ -84,7 +86,7 @@ class _Maker:
         try:
             orjson.dumps(body)
         except orjson.JSONEncodeError:
-            raise Broken(line, "nested more than 250 levels deep: no manifest is") from None
+            raise Broken(line, "nested more than 250 levels deep: write fewer levels") from None
         if body is None:
             return None
         return Located(self._file, body, line - 1, json_text=text, doubled=jsonnodes.has_doubles(text))

@@ -1,4 +1,4 @@
-"""The operators' port, ordinary FastAPI over HTTP: probes, metrics, and a page that shows how things stand."""
+"""The admin port, plain HTTP: probes, metrics, and a status page."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from webhook.server.reload import Group
 
 JSON = dict[str, Any]
 
-# Seconds after its start for which a server that is not ready yet lets its startup probe wait, and between two looks.
+# Seconds after its start for which a server that is not ready lets a startup probe wait, and between two checks.
 STARTUP = 20.0
-LOOK = 0.05
+CHECK_INTERVAL = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """What is known of the cluster, and since when. `age`: seconds since the API server was last heard of."""
+    """The state of the cache of the cluster. `age`: seconds since the API server last sent data."""
 
     synced: bool
     age: float = 0.0
@@ -42,7 +42,7 @@ class Cache:
 
 @dataclass(slots=True)
 class Status:
-    """How things stand. Everything is read when somebody asks; `more` are conditions beside the server's own."""
+    """The state of the server, read on each request. `more` returns further conditions beside the server's own."""
 
     certificate: ServedCertificate
     groups: list[Group]
@@ -58,20 +58,20 @@ class Status:
         return time.monotonic() - self.started
 
     def drain(self) -> None:
-        """From now on `/ready` says no."""
+        """Make the server not ready, as it shuts down."""
         self.draining = True
 
     @property
     def ready(self) -> bool:
-        """Whether requests should come here. An old cache or a refused file is no reason against: answers go on."""
+        """Whether this replica should get requests. It stays ready with an old cache or with a refused file."""
         return not self.failing()
 
     def failing(self) -> list[Condition]:
-        """The conditions that keep requests away."""
+        """The required conditions that do not hold."""
         return _failing(self.conditions())
 
     def conditions(self) -> list[Condition]:
-        """Each thing that matters: its name, whether it is well, whether readiness hangs on it, and a sentence."""
+        """All conditions, as `/ready` lists them."""
         cache = self.cache()
         leaf = self.certificate.leaf
         expiry = f"{leaf.not_after:%Y-%m-%dT%H:%M:%SZ}" if leaf else "never loaded"
@@ -86,7 +86,7 @@ class Status:
                 f"{group.name} files",
                 not group.error,
                 False,
-                f"refused, what was before is in force: {group.error}" if group.error else "in force",
+                f"refused, so the earlier contents stay in effect: {group.error}" if group.error else "in effect",
             )
             for group in self.groups
         )
@@ -114,27 +114,27 @@ def create(status: Status, metrics: Metrics) -> FastAPI:
 
     @app.get("/live", response_class=PlainTextResponse)
     async def live() -> str:
-        """That the event loop turns is all there is to say."""
+        """200 while the event loop runs."""
         return "ok\n"
 
     @app.get("/ping", response_class=PlainTextResponse)
     async def ping() -> str:
-        """As the reference answers its liveness probe."""
+        """The liveness probe of Linkerd's own programs."""
         return "pong\n"
 
     @app.get("/startup", response_class=PlainTextResponse)
     async def startup() -> str:
-        """200, once the server is ready or has had its time: a probe that waits does not fail meanwhile."""
+        """200 once the server is ready, or `STARTUP` seconds after its start: a waiting probe does not fail."""
         while status.uptime < STARTUP and not status.draining and not status.ready:  # noqa: ASYNC110 - see `Status`
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(CHECK_INTERVAL)
         return "started\n"
 
     @app.get("/ready")
     async def ready(draining: str = "") -> Response:
-        """200 or 503, and why.
+        """200 or 503, with all conditions.
 
-        With `draining=ok` a server that shuts down stays ready: for a kubelet, whose Pod gets no requests from then on
-        whatever its probe says, and which tells of each failed probe in an Event.
+        With `draining=ok` a server that shuts down stays ready. The kubelet asks so: a Pod that is being deleted gets
+        no requests in any case, and the kubelet would record an Event for each failed probe.
         """
         conditions = status.conditions()
         failing = [condition for condition in _failing(conditions) if draining != "ok" or condition["name"] != SERVING]
@@ -165,7 +165,7 @@ def _time(seconds: float) -> str | None:
 
 
 def render_page(status: Status, metrics: Metrics) -> str:
-    """The status page: HTML with nothing from elsewhere, every value escaped."""
+    """The status page: HTML that loads nothing, with every value escaped."""
     cache, leaf = status.cache(), status.certificate.leaf
     facts = [
         ("Version", __version__),
@@ -173,7 +173,7 @@ def render_page(status: Status, metrics: Metrics) -> str:
         ("Uptime", _duration(status.uptime)),
         (
             "Cluster",
-            f"{cache.source}: {cache.namespaces} Namespaces, {cache.owners} owners, heard {cache.age:.0f} s ago",
+            f"{cache.source}: {cache.namespaces} Namespaces, {cache.owners} owners, updated {cache.age:.0f} s ago",
         ),
         (
             "Certificate",

@@ -1,8 +1,7 @@
-"""The admission endpoint and the application around it: bytes in, a decision, bytes out.
+"""The admission endpoint, and the application that it belongs to.
 
-Plain ASGI: it runs for each object that the cluster creates, and FastAPI's request, validation and
-response classes would cost more than the decision. So it reads the two headers that matter off the scope, and looks
-nothing up twice.
+The endpoint is plain ASGI: it runs for each object that is created in the cluster, and FastAPI's classes for requests,
+validation and responses would cost more than the decision. https://asgi.readthedocs.io/en/latest/specs/www.html
 """
 
 from __future__ import annotations
@@ -29,21 +28,21 @@ log = structlog.get_logger(__name__)
 
 BODY_LIMIT = 10 * 1024 * 1024
 MAX_IN_FLIGHT = 256
-# Bytes of bodies that are still coming in, over all connections; more is more than the API server ever has in flight.
+# Bytes of bodies that are being received, over all connections; the API server never sends as much at a time.
 PENDING_LIMIT = 64 * 1024 * 1024
 
 _JSON_HEADER = (b"content-type", b"application/json")
 _CLOSE = (b"connection", b"close")
 
-# Where a body is no review, nobody knows which webhook was meant.
+# The webhook's name in metrics and log lines for a body that is not an AdmissionReview.
 _NO_WEBHOOK = "none"
 
-# What the leader asks the API server for, again and again, is no news.
+# The decision of the self-test, which the leader repeats all the time: it is logged at level debug.
 _ROUTINE = "answered"
 
 
 class Rejection(Exception):
-    """A request that gets an HTTP error and no AdmissionReview."""
+    """A request that is answered with an HTTP error, without an AdmissionReview."""
 
     def __init__(self, status: int, error: str, fix: str, *headers: tuple[bytes, bytes]) -> None:
         super().__init__(error)
@@ -58,7 +57,7 @@ class _Gone(Exception):
 
 
 class Admission:
-    """The ASGI endpoint of every admission path. `in_flight` is kept in `metrics.admissions`."""
+    """The ASGI endpoint of every admission path."""
 
     def __init__(
         self,
@@ -70,7 +69,7 @@ class Admission:
         body_limit: int = BODY_LIMIT,
         pending_limit: int = PENDING_LIMIT,
     ) -> None:
-        """`body_limit` and `pending_limit` are bytes; above `max_in_flight` admissions in work the next gets 429."""
+        """`body_limit` and `pending_limit` are bytes. More than `max_in_flight` requests at a time get status 429."""
         self._registry = registry
         self._metrics = metrics
         self._counts = metrics.admissions
@@ -82,7 +81,7 @@ class Admission:
 
     @property
     def pending(self) -> int:
-        """Bytes of bodies that are coming in now, over all connections."""
+        """Bytes of bodies that are being received, over all connections."""
         return self._pending
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -109,11 +108,11 @@ class Admission:
             return
 
     def _admit(self, scope: Scope) -> None:
-        """Refuse what can be refused before the body is read. Raises `Rejection`."""
+        """Check the request before its body is read. Raises `Rejection`."""
         if scope["method"] != "POST":
             raise Rejection(405, f"method {scope['method']}", "POST an AdmissionReview", (b"allow", b"POST"))
         if self._counts.in_flight >= self._max_in_flight:
-            raise self._too_much()
+            raise self._too_many()
         media = length = None
         for name, value in scope["headers"]:
             if name == b"content-type":
@@ -126,7 +125,7 @@ class Admission:
             raise self._too_large()
 
     async def _read(self, first: bytes, receive: Receive) -> bytes:
-        """The rest of a body that comes in pieces. Raises `Rejection` and `_Gone`."""
+        """The whole body, of which `first` is the first piece. Raises `Rejection` and `_Gone`."""
         parts, size = [first], len(first)
         self._pending += size
         try:
@@ -134,7 +133,7 @@ class Admission:
                 if size > self._body_limit:
                     raise self._too_large()
                 if self._pending > self._pending_limit:
-                    raise self._too_much()
+                    raise self._too_many()
                 message: Message = await receive()
                 if message["type"] != "http.request":
                     raise _Gone
@@ -147,11 +146,11 @@ class Admission:
         finally:
             self._pending -= size
         if self._counts.in_flight >= self._max_in_flight:
-            raise self._too_much()
+            raise self._too_many()
         return b"".join(parts)
 
     async def _answer(self, path: str, body: bytes, send: Send) -> None:
-        """Decide, answer, and see to what comes after. Raises `Rejection` for a body without a uid."""
+        """Decide, answer, then record Events, count and log. Raises `Rejection` for a body without a uid."""
         started = perf_counter()
         try:
             request = review.parse(body)
@@ -180,7 +179,7 @@ class Admission:
         self._log_decision(name, request, answer, seconds)
 
     def _failed(self, name: str, request: AdmissionRequest, error: Exception) -> Answer:
-        """The answer to a request that the webhook failed over."""
+        """The answer to a request for which the webhook raised an error."""
         self._metrics.internal_errors.labels(name).inc()
         log.error("the webhook failed: this is a bug", webhook=name, uid=request.uid, exc_info=error)
         return deny(
@@ -192,7 +191,7 @@ class Admission:
         )
 
     def _refuse(self, path: str, refusal: Answer) -> Answer:
-        """A refusal, but by a webhook that only advises."""
+        """The refusal, or an answer that allows the object if the webhook only advises."""
         return Answer(decision="allowed", reason=refusal.reason) if self._registry.allows_all(path) else refusal
 
     def _run_effects(self, name: str, answer: Answer) -> None:
@@ -204,7 +203,7 @@ class Admission:
                 log.error("an effect of an answer failed: this is a bug", webhook=name, exc_info=error)
 
     def _log_decision(self, name: str, request: AdmissionRequest, answer: Answer, seconds: float) -> None:
-        """One line: which object, what was decided and why."""
+        """Log one line with the object, the decision and its reason."""
         event: dict[str, Any] = {
             "event": "admission",
             "uid": request.uid,
@@ -242,13 +241,13 @@ class Admission:
         await send({"type": "http.response.body", "body": body})
 
     def _too_large(self) -> Rejection:
-        # What is left of the body would have to be read to keep the connection.
+        # Keeping the connection would mean to read the rest of the body.
         return Rejection(
             413, f"the body is larger than {self._body_limit} bytes", "the API server's own limit is smaller", _CLOSE
         )
 
-    def _too_much(self) -> Rejection:
-        # Without Retry-After the API server does not try again.
+    def _too_many(self) -> Rejection:
+        # The API server retries only if there is a Retry-After header.
         fix = f"try again in a second; the bound of {self._max_in_flight} is set with --max-in-flight"
         return Rejection(429, "too many admissions in work", fix, (b"retry-after", b"1"))
 
@@ -265,7 +264,7 @@ def _media_error(media: bytes | None) -> str:
 
 
 def _generated_name(request: AdmissionRequest) -> str:
-    """What a Pod of a ReplicaSet is called before the API server names it: its prefix."""
+    """The object's name, or its generateName if the API server has not named it yet."""
     try:
         body = request.object
     except ReviewError:
@@ -276,12 +275,11 @@ def _generated_name(request: AdmissionRequest) -> str:
 
 
 class AdmissionApp(FastAPI):
-    """A FastAPI application that dispatches its admission paths before its middleware, and answers all other paths
-    with an error.
+    """A FastAPI application that calls the admission endpoint before its middleware, and answers all other paths with
+    an error.
 
-    The admission paths are routes like any other, and the endpoint is the same object. But the five layers of
-    middleware and the list of regular expressions before a route cost twice what uvicorn does, and none of them does
-    anything for an endpoint that sends its own errors.
+    The admission paths are ordinary routes, too. But FastAPI's middleware and its routing cost twice as much as
+    uvicorn, and have no effect for an endpoint that sends its own errors.
     """
 
     def __init__(self, registry: Registry, admission: Admission, metrics: Metrics) -> None:
@@ -291,7 +289,7 @@ class AdmissionApp(FastAPI):
             openapi_url=None,
             redirect_slashes=False,
         )
-        # No methods: the endpoint answers the wrong ones itself.
+        # The routes accept every method: the endpoint refuses all but POST itself.
         self.router.routes.extend(Route(path, admission, name=path) for path in registry.paths)
         self._admission = admission
         self._paths = frozenset(registry.paths)
@@ -309,5 +307,5 @@ class AdmissionApp(FastAPI):
         status = error.status_code if isinstance(error, HTTPException) else 500
         self._metrics.reject(status)
         paths = ", ".join(sorted(self._paths))
-        body = error_body(f"no such path: {request.url.path[:200]}", f"post to one of {paths}")
+        body = error_body(f"the path {request.url.path[:200]} does not exist", f"POST to one of {paths}")
         return Response(body, status, media_type="application/json")

@@ -12,14 +12,14 @@ from webhook.server.reload import Contents, FilesRefused, Group
 
 
 class CertificateFiles:
-    """`tls.crt` and `tls.key` of a folder; `group` is what the reloader keeps up to date.
+    """`tls.crt` and `tls.key` of a folder; `group` is their group of files for the `Reloader`.
 
-    `refuses` gets a good chain and its key (PEM) and returns why they must not be served yet, "" where they may be;
-    what it asks (the caBundles in the cluster) is known only some time after the first load.
+    `refuses` gets a valid chain and its key (PEM) and returns why they must not be served yet, "" if they may. Set it
+    once the caBundles of the cluster are known.
     """
 
     def __init__(self, folder: Path, served: ServedCertificate) -> None:
-        """`served`: what the files are put into."""
+        """`served`: the certificate to replace whenever the files change."""
         self._folder = folder
         self._served = served
         self.refuses: Callable[[bytes, bytes], str] = lambda chain, key: ""

@@ -1,4 +1,4 @@
-"""What the server knows of the cluster: from the API server, or from manifests."""
+"""Connects the server to the cluster: to an API server, or to manifests in its place."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class ClusterView:
-    """What the webhooks ask about the cluster, and its Events to write; `api` is None where manifests stand for it."""
+    """What the webhooks read of the cluster, and where they record Events. `api` is None if manifests replace it."""
 
     cluster: Cluster
     events: Events | None
@@ -33,11 +33,11 @@ class ClusterView:
 
 @asynccontextmanager
 async def cluster_view(options: Options, metrics: Metrics) -> AsyncIterator[ClusterView]:
-    """The cluster by its manifests, or by watches that run within the block. Raises `StartError`."""
+    """The cluster of the manifests, or of the API server, whose watches run within the block. Raises `StartError`."""
     if options.manifests:
         yield _offline(options.manifests)
         return
-    # Only here: the client takes a while to import, and who works from manifests needs none.
+    # Imported here, because the client takes a while to import and is not needed with manifests.
     from webhook.cluster.live import LiveCluster
     from webhook.cluster.live_catalog import LiveCatalog
     from webhook.kube.api import ConfigurationError
@@ -69,8 +69,7 @@ async def cluster_view(options: Options, metrics: Metrics) -> AsyncIterator[Clus
 
 
 def _cache_of(options: Options, cluster: LiveCluster) -> Callable[[], admin.Cache]:
-    """The state of the cache for `/ready`. A validator is ready without one: it answers then as well, only with fewer
-    warnings."""
+    """The state of the cache for `/ready`. Validators are ready without it, and give fewer warnings then."""
     if options.webhook in VALIDATORS:
         return lambda: admin.Cache(synced=True, namespaces=cluster.namespaces)
     return lambda: admin.Cache(cluster.synced, cluster.age, cluster.namespaces, cluster.owners, cluster.problem)
@@ -90,5 +89,5 @@ def _offline(paths: Sequence[Path]) -> ClusterView:
 
 
 def validates(options: Options) -> bool:
-    """Whether the server has validators; a server for the proxy injector alone watches nothing for them."""
+    """Whether the server runs validators. A server of the proxy injector alone does not watch objects for them."""
     return options.webhook != ProxyInjector.name

@@ -1,4 +1,4 @@
-"""What `/metrics` says about the cluster: how old the cache is, what was asked for, which Events went out."""
+"""Metrics about the cluster: the age of the cache, lookups, direct reads, watches and Events."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from webhook.kube.watch import REASONS
 from webhook.server.metrics import counter
 
 if TYPE_CHECKING:
-    # Only for their shape: the client that they stand on takes a while to import.
+    # Imported for type checks only: the client that they use takes a while to import.
     from webhook.cluster.live import LiveCluster
     from webhook.cluster.live_catalog import LiveCatalog
     from webhook.kube.events import EventRecorder
 
 
-# What is read inside a request, and what may come of it.
+# The kinds that are read within a request, and the outcomes of such a read.
 KINDS: Final = ("namespace", "replicaset", "job")
 OUTCOMES: Final = ("found", "not_found", "forbidden", "timed_out", "unavailable")
 
 
 class ClusterMetrics(Collector):
-    """Samples read off a live cluster, its event recorder and its catalog, each time somebody asks."""
+    """Collects the samples of a live cluster, its event recorder and its catalog on each scrape."""
 
     def __init__(self, cluster: LiveCluster, events: EventRecorder | None, catalog: LiveCatalog | None = None) -> None:
         self._cluster = cluster
@@ -32,7 +32,7 @@ class ClusterMetrics(Collector):
         self._catalog = catalog
 
     def collect(self) -> Iterator[Metric]:
-        """The samples. May run in another thread: it works on copies."""
+        """The samples. May be called from another thread, as it works on copies."""
         cluster, stats = self._cluster, self._cluster.stats
         for name, text, value in (
             ("synced", "1 once all Namespaces were listed.", float(cluster.synced)),
@@ -63,7 +63,7 @@ class ClusterMetrics(Collector):
 
 
 def _restarts(counted: Mapping[str, int]) -> dict[str, int]:
-    """Each reason, also those that there was no occasion for yet: what is not there cannot be alerted on."""
+    """The count of each reason, 0 included: a series that does not exist cannot be alerted on."""
     return dict.fromkeys(REASONS, 0) | dict(counted)
 
 

@@ -1,4 +1,4 @@
-"""The mesh's configuration in force: built from the values and the trust anchors, rebuilt when either changes."""
+"""The mesh's configuration, built from the values and the trust anchors, and rebuilt when a file changes."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ TRUST_ANCHORS = "trust-anchors"
 
 
 class Configuration:
-    """What the injector goes by. `injector` is for the webhooks; it is there once the group was loaded."""
+    """The configuration that takes effect. `injector` and `mesh` exist once `group` was loaded."""
 
     injector: Current[Injector]
     mesh: Mesh
 
     def __init__(self, values: Path, trust_anchors: Path, linkerd_namespace: str, release_line: str | None) -> None:
-        """`release_line` overrules what the values say of themselves."""
+        """`release_line` takes precedence over the version in the values."""
         self._linkerd_namespace = linkerd_namespace
         self._release_line = release_line
         self.group = Group("configuration", {VALUES: values, TRUST_ANCHORS: trust_anchors}, self._prepare)
 
     @property
     def line(self) -> Line:
-        """The release line that the webhooks go by."""
+        """The release line of the configuration."""
         return self.mesh.line
 
     def _prepare(self, contents: Contents) -> Callable[[], None]:
-        """Build everything that depends on the files alone; it takes a while, and runs beside the event loop."""
+        """Build everything that depends on the files alone. Runs in a thread, as it takes a while."""
         try:
             mesh = Mesh.load(
                 contents[VALUES],
@@ -56,11 +56,11 @@ class Configuration:
         _check_trust_anchors(self.group.files[TRUST_ANCHORS], contents[TRUST_ANCHORS])
         injector = Injector(mesh)
         if injector.refusal is not None:
-            # The reference would go on and refuse every Pod, one by one.
+            # Linkerd's own injector would start and then refuse every Pod.
             raise FilesRefused(f"{self.group.files[VALUES]}: {injector.refusal.message}")
-        return lambda: self._take(mesh, injector)
+        return lambda: self._apply(mesh, injector)
 
-    def _take(self, mesh: Mesh, injector: Injector) -> None:
+    def _apply(self, mesh: Mesh, injector: Injector) -> None:
         self.mesh = mesh
         if hasattr(self, "injector"):
             self.injector.value = injector
@@ -71,9 +71,9 @@ class Configuration:
 
 
 def only_line(release_line: str | None) -> Line:
-    """The release line of a validator that nobody gives the mesh's values, as in Linkerd's own Deployments.
+    """The release line for a server of validators without values, which Linkerd's own Deployments do not mount for it.
 
-    Raises `ValueError` for a name that is not a version.
+    Raises `ValueError` if `release_line` is not a version.
     """
     if release_line is not None:
         chosen = choose(release_line)
@@ -82,20 +82,24 @@ def only_line(release_line: str | None) -> Line:
         return chosen.line
     newest = line(LINES[-1])
     log.info(
-        "there are no values to tell the release line: --release-line, or --values, says which it is", line=newest.name
+        "no values are mounted, so the newest release line is used: pass --release-line or --values to choose another",
+        line=newest.name,
     )
     return newest
 
 
 def _check_trust_anchors(path: Path, content: bytes) -> None:
-    """No proxy gets an identity without at least one certificate that still holds. Raises `FilesRefused`."""
+    """Check that at least one trust anchor has not expired: no proxy gets an identity otherwise.
+
+    Raises `FilesRefused`.
+    """
     anchors, why = salvage(content)
     if not anchors:
         raise FilesRefused(
-            f"{path}: no trust anchor: the file {why or 'is empty'}: write at least one certificate in PEM"
+            f"{path}: holds no trust anchor: the file {why or 'is empty'}: write at least one certificate in PEM"
         )
     if why:
-        log.warning("trust anchors", problem=f"{path}: {why}; it is passed over, and the other anchors count")
+        log.warning("trust anchors", problem=f"{path}: {why}; it is ignored, and the other trust anchors take effect")
     now = datetime.now(UTC)
     if all(anchor.not_valid_after_utc <= now for anchor in anchors):
         expired = max(anchor.not_valid_after_utc for anchor in anchors)

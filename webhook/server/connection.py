@@ -1,8 +1,8 @@
-"""One HTTP connection: uvicorn's own, with what it lacks.
+"""HTTP connections: those of uvicorn, with what it lacks.
 
-- Bounds on time. uvicorn waits forever for headers and bodies. Here a connection notes when it must have got further,
-  and one sweep a second looks at all of them: no timer a request.
-- Answers in one write. Head and body in two writes are two TLS records and two system calls.
+- Timeouts. uvicorn waits forever for headers and bodies. Here each connection has a deadline, and one sweep per second
+  checks the deadlines of all connections, which costs less than a timer per request.
+- Answers in one write. Head and body in two writes would be two TLS records and two system calls.
 - `Connection: close` on answers while the server drains.
 """
 
@@ -27,11 +27,15 @@ def _ignore(*_: object) -> None:
 
 @dataclass(slots=True)
 class Policy:
-    """What all connections of a server keep to. Times are seconds; `rejected` is told each HTTP error given here."""
+    """The limits of all connections of a server. Timeouts are in seconds, `header_limit` in bytes.
+
+    `rejected` is called with the status of each HTTP error that a connection sends itself, `hung_up` whenever a client
+    closes a connection before its request was answered.
+    """
 
     header_timeout: float = 15.0
     body_timeout: float = 10.0
-    # Longer than the 90 s after which the API server closes its own idle connections, so that it is never us.
+    # The API server closes its idle connections after 90 s; it must never be this server that closes them first.
     idle_timeout: float = 330.0
     header_limit: int = 64 * 1024
     draining: bool = False
@@ -45,7 +49,7 @@ def error_body(error: str, fix: str) -> bytes:
 
 
 class _Exchange(RequestResponseCycle):
-    """A request and its answer; sends an answer that comes in one piece in one write."""
+    """A request and its answer. Head and body of an answer are sent in one write if the body comes in one piece."""
 
     _head: dict[str, Any] | None = None
 
@@ -92,7 +96,7 @@ Phase = Literal["idle", "headers", "body", "answer"]
 
 
 class Connection(HttpToolsProtocol):
-    """A connection that keeps to a `Policy`. `sweep` must be called from time to time."""
+    """A connection with the limits of a `Policy`. Call `sweep` about once a second."""
 
     cycle: _Exchange
 
@@ -111,7 +115,7 @@ class Connection(HttpToolsProtocol):
         self._header_bytes = 0
 
     def data_received(self, data: bytes) -> None:
-        """Bytes from the client."""
+        """The event loop's call: bytes from the client have arrived."""
         if self._phase == "idle":
             self._phase = "headers"
             self._deadline = self.loop.time() + self._policy.header_timeout
@@ -131,7 +135,7 @@ class Connection(HttpToolsProtocol):
         self._phase = "body"
         self._deadline = self.loop.time() + self._policy.body_timeout
         super().on_headers_complete()
-        # uvicorn has no hook for the class of its exchanges, and this one adds no state of its own.
+        # uvicorn has no setting for the class of its exchanges; this class needs no __init__ of its own.
         self.cycle.__class__ = _Exchange
         if self._policy.draining:
             self.cycle.keep_alive = False
@@ -139,18 +143,18 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """The parser's call: the request's last byte is here."""
         if self.cycle.response_complete:
-            self._rest()
+            self._await_request()
         else:
             self._phase = "answer"
             self._deadline = _NEVER
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """uvicorn's call: the answer was written. As uvicorn's, without its timer a request."""
+        """uvicorn's call: the answer was written. Does the same as uvicorn's own, without a timer per request."""
         self.server_state.total_requests += 1
         if not self.pipeline and self._phase == "answer":
-            # In another phase the answer came before the body's end, and the body's deadline stands.
-            self._rest()
+            # In another phase the answer was sent before the body had ended, whose deadline still applies.
+            self._await_request()
         if self.transport.is_closing():
             return
         self.flow.resume_reading()
@@ -158,24 +162,24 @@ class Connection(HttpToolsProtocol):
             cycle, app = self.pipeline.pop()
             self._start_asgi_task(cycle, app)
 
-    def _rest(self) -> None:
+    def _await_request(self) -> None:
         self._phase = "idle"
         self._deadline = self.loop.time() + self._policy.idle_timeout
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is gone."""
+        """The event loop's call: the connection was closed."""
         if self._unanswered():
             self._policy.hung_up()
         super().connection_lost(exc)
 
     def _unanswered(self) -> bool:
-        """Whether a request has begun, if only with half a header, that has no answer yet."""
+        """Whether a request has begun, perhaps with part of a header only, and is not answered yet."""
         if self._phase == "headers":
             return self._header_bytes > 0
         return self._phase != "idle" and not self.cycle.response_complete
 
     def sweep(self, now: float) -> None:
-        """Close the connection where it is too slow. `now` is the loop's time."""
+        """Close the connection if its deadline has passed. `now` is the event loop's time, in seconds."""
         if now < self._deadline or self.transport.is_closing():
             return
         if not self._unanswered():
@@ -185,12 +189,12 @@ class Connection(HttpToolsProtocol):
         self._refuse(408, f"the request's {self._phase} did not arrive within {seconds:g} s", "send it at once")
 
     def close_after_answer(self) -> None:
-        """Close once the request in work, if any, is answered."""
+        """Close the connection once the current request, if any, is answered."""
         if self.cycle is not None:
             self.cycle.keep_alive = False
 
     def shutdown(self) -> None:
-        """Finish what has begun, and close."""
+        """Answer the current request, if any, and close the connection."""
         if self._unanswered():
             self.close_after_answer()
         else:
@@ -203,13 +207,13 @@ class Connection(HttpToolsProtocol):
         )
 
     def _refuse(self, status: int, error: str, fix: str) -> None:
-        """Answer in the application's place, and close."""
+        """Send an HTTP error in place of the application, and close the connection."""
         self._phase = "idle"
         self._deadline = _NEVER
         answered = False
         if self.cycle is not None and not self.cycle.response_complete:
             answered = self.cycle.response_started
-            # The application is told that the client is gone: nothing of it goes out any more.
+            # For the application the client has gone away, so that it sends nothing more.
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         if not answered:

@@ -1,4 +1,4 @@
-"""Addresses as Go's programs take them (`:8443`, `0.0.0.0:8443`, `[::]:8443`), and sockets bound to them."""
+"""Addresses in the syntax of Go's net.Listen (`:8443`, `0.0.0.0:8443`, `[::]:8443`), and listening sockets."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def parse(text: str) -> Address:
 
 
 def bind(address: Address, flag: str) -> socket.socket:
-    """A listening socket. Raises `AddressError` that names the flag the address came from."""
+    """A socket that listens on the address. Raises `AddressError`, whose message names `flag`."""
     try:
         if address.host in ("", "::"):
             return _everywhere(address.port)

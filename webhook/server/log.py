@@ -1,7 +1,7 @@
-"""Logs: one line an event on standard error, as Linkerd's own programs write them (logrus' `plain` and `json`).
+"""Logs to standard error, one line per event, in the formats of Linkerd's own programs (logrus' `plain` and `json`).
 
-A line costs a few microseconds and never waits: lines are gathered for one turn of the event loop, written at once, and
-dropped (and counted) when whoever reads standard error does not keep up.
+Logging never blocks the event loop. Lines are collected for one turn of the loop and written together. If the reader of
+standard error does not keep up, lines are dropped and counted.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 import orjson
 import structlog
 
-# Linkerd's names for the levels. What `panic` and `fatal` leave over is what ends the process.
+# Linkerd's names of the levels. At `panic` and `fatal`, only what ends the process is logged.
 LEVELS: Mapping[str, int] = {
     "panic": logging.CRITICAL,
     "fatal": logging.CRITICAL,
@@ -43,10 +43,10 @@ _RETRY_SECONDS = 0.05
 
 
 class Writer:
-    """Lines to a file descriptor, without ever making the event loop wait for the reader."""
+    """Writes lines to a file descriptor without blocking the event loop."""
 
     def __init__(self, fd: int = 2, limit: int = 4096) -> None:
-        """`limit`: lines that may wait for the reader."""
+        """`limit`: the number of lines that may wait for the reader."""
         self.dropped = 0
         self._fd = fd
         self._limit = limit
@@ -59,17 +59,17 @@ class Writer:
         self._chunk = _CHUNK if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) else sys.maxsize
 
     def write(self, line: bytes) -> None:
-        """Take a whole line, with its newline. Written on the loop's next turn, or at once where no loop runs."""
+        """Write a line that ends with a newline: on the event loop's next turn, or at once if no loop runs."""
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            # Before the loop, after it, or in a thread beside it: the gathered lines are the loop's alone.
+            # Before or after the loop, or in another thread: only the loop's thread may touch the collected lines.
             self._write_all(line)
         else:
             self.defer(line)
 
     def defer(self, line: bytes | Callable[[], bytes]) -> None:
-        """As `write`, but only in the loop's thread; a callable is asked for the line when it is written."""
+        """As `write`, in the loop's thread only. A callable is called for the line when it is written."""
         if len(self._lines) >= self._limit:
             self.dropped += 1
             return
@@ -79,11 +79,11 @@ class Writer:
             asyncio.get_running_loop().call_soon(self._drain)
 
     def flush(self) -> None:
-        """Write what is left, however long it takes: at the end."""
-        self._write_all(self._gathered())
+        """Write all remaining lines, however long it takes. Call it when the process ends."""
+        self._write_all(self._collected())
         self._rest = b""
 
-    def _gathered(self) -> bytes:
+    def _collected(self) -> bytes:
         lines, self._lines = self._lines, []
         return self._rest + b"".join([line if type(line) is bytes else line() for line in lines])  # type: ignore[operator]
 
@@ -95,35 +95,35 @@ class Writer:
             self.dropped += 1
 
     def _drain(self) -> None:
-        """Write as much as the reader takes now."""
+        """Write as much as is possible without blocking."""
         if self._rest and not self._poll.poll(0):
-            self._later()
+            self._retry_later()
             return
         self._scheduled = False
-        data = self._gathered()
+        data = self._collected()
         while data:
             if not self._poll.poll(0):
-                self._later()
+                self._retry_later()
                 break
             try:
                 data = data[os.write(self._fd, data[: self._chunk]) :]
             except BlockingIOError:
                 continue
             except OSError:
-                # Nobody reads any more: losing the log must not lose the answers.
+                # The reader has gone away: requests are answered without a log.
                 self.dropped += 1
                 data = b""
         self._rest = data
 
-    def _later(self) -> None:
+    def _retry_later(self) -> None:
         self._scheduled = True
         asyncio.get_running_loop().call_later(_RETRY_SECONDS, self._drain)
 
 
 class Lines:
-    """The log as a hot path writes to it: the same lines as structlog's, without its machinery.
+    """The log for the path of admission requests: the same lines as structlog writes, at a lower cost.
 
-    A line is rendered together with others after the answers have gone out, and costs half as much that way.
+    Lines are rendered after the answers were sent, several at a time, which costs half as much.
     """
 
     def __init__(self, writer: Writer, level: str = "info", form: str = "plain") -> None:
@@ -134,11 +134,11 @@ class Lines:
 
     @property
     def dropped(self) -> int:
-        """How many lines nobody read in time."""
+        """The number of lines that were dropped because they were not read in time."""
         return self._writer.dropped
 
     def info(self, event: Event) -> None:
-        """Log an event, its text under `event`. Call it in the loop's thread, and leave the dict alone after."""
+        """Log an event, its text under `event`. Call it in the loop's thread, and do not change the dict afterwards."""
         if self._enabled:
             event["time"] = _now()
             self._writer.defer(partial(self._render, None, "info", event))
@@ -150,12 +150,12 @@ class Lines:
             self._writer.defer(partial(self._render, None, "debug", event))
 
     def flush(self) -> None:
-        """Write what is left, however long it takes: at the end."""
+        """Write all remaining lines, however long it takes. Call it when the process ends."""
         self._writer.flush()
 
 
 class _Target:
-    """What structlog hands a rendered line to; the level was looked at before."""
+    """The logger that structlog passes rendered lines to, after it has checked the level."""
 
     def __init__(self, writer: Writer) -> None:
         self.msg = writer.write
@@ -177,7 +177,7 @@ def render_json(_logger: Any, method: str, event: Event) -> bytes:
 
 
 def _json(value: Any) -> bytes:
-    """JSON, whatever it is: a line of the log must not fail."""
+    """Any value as JSON: writing a log line must not fail."""
     try:
         return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS)
     except TypeError:
@@ -189,7 +189,7 @@ _PLAIN = re.compile(r"[!#-<>-~]+").fullmatch
 
 
 def render_plain(_logger: Any, method: str, event: Event) -> bytes:
-    """The event as a line for people: time, level, message, then `key=value`, quoted where a value needs it."""
+    """The event as text: time, level, message, then `key=value`, with the value in quotes where necessary."""
     text = str(event.pop("event", ""))
     if "\n" in text or "\r" in text:
         text = _json(text).decode()
@@ -233,7 +233,7 @@ def _now() -> str:
 
 
 def _exception(event: Event) -> str:
-    """Turn `exc_info` into text under `traceback` (and hand it back). "" where there is none."""
+    """Replace `exc_info` by its text under `traceback`; returns the text, "" if there is no exception."""
     error = event.pop("exc_info", None)
     if error is None or error is False:
         return ""
@@ -248,7 +248,7 @@ def _exception(event: Event) -> str:
 
 
 def configure(level: str = "info", form: str = "plain", writer: Writer | None = None) -> Lines:
-    """Make every logger of structlog write through `writer` (else one on standard error) from now on.
+    """Make every logger write through `writer`, by default to standard error.
 
     Raises KeyError for a level or format that `LEVELS` or `RENDERERS` lack.
     """
@@ -265,7 +265,7 @@ def configure(level: str = "info", form: str = "plain", writer: Writer | None = 
 
 
 class _Bridge(logging.Handler):
-    """Records of the libraries, which use the standard library's logging, as lines of ours."""
+    """Passes the log records of libraries, which use Python's logging module, to structlog."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record; never raises."""
@@ -277,9 +277,9 @@ class _Bridge(logging.Handler):
 
 
 def _capture_libraries(level: str) -> None:
-    """Send the standard library's logging through structlog: warnings, and from debug on everything."""
+    """Pass log records of libraries to structlog: warnings and errors, and everything at level debug."""
     root = logging.getLogger()
     root.handlers = [_Bridge()]
     root.setLevel(logging.DEBUG if LEVELS[level] <= logging.DEBUG else max(LEVELS[level], logging.WARNING))
-    # What a client does wrong is counted; a line of uvicorn's a bad request would be a way to fill the disk.
+    # Bad requests are counted. uvicorn would log a line for each of them, with which a client could fill the disk.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)

@@ -1,7 +1,7 @@
-"""What is counted, and how `/metrics` tells it.
+"""The metrics of the server.
 
-The counts of an admission are plain integers in dicts, turned into samples only when somebody asks: a call of
-prometheus_client's costs up to two microseconds, and there are seven a request. What is rare is counted by the library.
+The counts of admission requests are plain integers, turned into samples on each scrape: prometheus_client takes up to
+two microseconds per count, and there are seven counts per request. Rare events are counted by prometheus_client.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from prometheus_client.registry import Collector
 from webhook import __version__
 from webhook.review import Answer
 
-# Seconds: an answer takes a tenth of a millisecond where nothing needs to be asked, and lookups end at half a second.
+# Seconds: an answer takes a tenth of a millisecond if everything is in memory, and a read ends after half a second.
 BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 _LE = (*(str(bound) for bound in BOUNDS), "+Inf")
 
 
-# What each webhook may decide; validators, and those that are not named, give a verdict.
+# The possible decisions of each webhook; those that are not listed allow or deny.
 DECISIONS: Mapping[str, tuple[str, ...]] = {
     "proxy-injector": ("injected", "skipped", "annotated", "unchanged", "denied"),
     "self-test": ("answered",),
@@ -33,17 +33,17 @@ DECISIONS: Mapping[str, tuple[str, ...]] = {
 }
 _VERDICTS = ("allowed", "denied")
 
-# The HTTP errors that a client may be given, and the files that are read again (`secret`: the certificate's Secret).
+# The HTTP errors that a client may get, and the files that are reloaded (`secret`: the certificate's Secret).
 STATUSES = (400, 404, 405, 408, 413, 415, 429, 431)
 FILES = ("tls.crt", "tls.key", "values", "trust-anchors", "secret")
 
 
-# A second sample a counter, for when it was made: nobody asks for that.
+# Omits the `_created` samples, which would double the number of series.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class _Load:
-    """One webhook's latency and bytes."""
+    """The latency of one webhook, and the bytes it received and sent."""
 
     __slots__ = ("buckets", "received", "seconds", "sent")
 
@@ -55,7 +55,7 @@ class _Load:
 
 
 class Admissions(Collector):
-    """The counts of the hot path. All but `collect` run in the event loop's thread only."""
+    """The counts of admission requests. All methods but `collect` run in the event loop's thread only."""
 
     def __init__(self) -> None:
         self.in_flight = 0
@@ -65,7 +65,7 @@ class Admissions(Collector):
         self._responses: dict[tuple[str, str, str, str, str], int] = {}
 
     def expect(self, webhooks: Iterable[str]) -> None:
-        """Show these webhooks with 0 before the first request: what is not there cannot be alerted on."""
+        """Create the series of these webhooks with 0: a series that does not exist cannot be alerted on."""
         for webhook in webhooks:
             self._loads.setdefault(webhook, _Load())
             for decision in DECISIONS.get(webhook, _VERDICTS):
@@ -83,16 +83,16 @@ class Admissions(Collector):
         decision = (webhook, answer.decision)
         self._decisions[decision] = self._decisions.get(decision, 0) + 1
         facts = answer.facts
-        found_at = facts.get("annotation_at")
-        if found_at is None:
+        annotation_at = facts.get("annotation_at")
+        if annotation_at is None:
             return
         owner = facts.get("owner_kind", "")
-        asked = (owner, namespace, found_at)
-        self._requests[asked] = self._requests.get(asked, 0) + 1
+        request = (owner, namespace, annotation_at)
+        self._requests[request] = self._requests.get(request, 0) + 1
         skip = facts.get("skip")
         if skip is not None:
-            answered = (owner, namespace, found_at, skip, facts.get("skip_reason", ""))
-            self._responses[answered] = self._responses.get(answered, 0) + 1
+            response = (owner, namespace, annotation_at, skip, facts.get("skip_reason", ""))
+            self._responses[response] = self._responses.get(response, 0) + 1
 
     @property
     def decisions(self) -> dict[tuple[str, str], int]:
@@ -100,7 +100,7 @@ class Admissions(Collector):
         return dict(self._decisions)
 
     def collect(self) -> Iterator[Metric]:
-        """The samples. May run in another thread: it works on copies."""
+        """The samples. May be called from another thread, as it works on copies."""
         yield counter(
             "proxy_inject_admission_requests",
             "Admission requests to the proxy injector.",
@@ -145,7 +145,7 @@ def counter(name: str, text: str, labels: tuple[str, ...], values: Mapping[Any, 
 
 
 class Metrics:
-    """Everything that `/metrics` shows. One to a process; tests make their own."""
+    """All metrics of `/metrics`. A process has one instance; tests create their own."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -171,11 +171,11 @@ class Metrics:
             registry=self.registry,
         )
         self.reloads = Counter(
-            "linkerd_webhook_reloads", "Changed files taken into force.", ("file",), registry=self.registry
+            "linkerd_webhook_reloads", "Changed files that have taken effect.", ("file",), registry=self.registry
         )
         self.reload_failures = Counter(
             "linkerd_webhook_reload_failures",
-            "Changed files that were refused: what was before stays in force.",
+            "Changed files that were refused: the earlier contents stay in effect.",
             ("file",),
             registry=self.registry,
         )
@@ -184,7 +184,7 @@ class Metrics:
         ).set(1)
 
     def expect(self, webhooks: Iterable[str]) -> None:
-        """Show what may happen with 0 before it happens. `webhooks`: the names of those that are served."""
+        """Create all series with 0. `webhooks`: the names of the webhooks that are served."""
         names = [*webhooks]
         self.admissions.expect([*names, "none"])
         for name in names:
@@ -196,13 +196,13 @@ class Metrics:
             self.reload_failures.labels(file)
 
     def reject(self, status: int) -> None:
-        """Count a request that got an HTTP error."""
+        """Count a request that was answered with an HTTP error."""
         self._rejected.labels(str(status)).inc()
 
     def watch(self, name: str, text: str, read: Callable[[], float]) -> None:
-        """Show what `read` returns, each time somebody asks."""
+        """Add a gauge whose value `read` returns on each scrape."""
         Gauge(name, text, registry=self.registry).set_function(read)
 
     def render(self) -> bytes:
-        """The exposition in Prometheus' text format. Takes a while where Namespaces are many: call it in a thread."""
+        """The metrics in Prometheus' text format. Call it in a thread: with many Namespaces it takes a while."""
         return generate_latest(self.registry)

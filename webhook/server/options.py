@@ -1,4 +1,4 @@
-"""What `serve` can be told, and whether that goes together."""
+"""The options of `serve`, and the check that they can be combined."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from webhook.server.run import Times
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What `serve` was asked for; the defaults are where Linkerd's own Deployments mount things.
+    """The options of `serve`; the default paths are those at which Linkerd's own Deployments mount the files.
 
-    `admin_socket` listens at `admin_addr` already, for who comes before the server is there. `service` is the Service
-    in front of this server, in Linkerd's namespace: with it, the configurations that point there are looked after.
-    `identity` names this replica among others.
+    `admin_socket` already listens at `admin_addr`, so that early probes wait until the server runs. `service` is the
+    Service in front of this server, in Linkerd's namespace: if it is set, the server manages the webhook configurations
+    that point to it. `identity` is the name of this replica in the Lease.
     """
 
     addr: str = ":8443"
@@ -49,9 +49,11 @@ class StartError(Exception):
 
 
 def check(options: Options) -> None:
-    """Whether the options go together. Raises `StartError`."""
+    """Check that the options can be combined. Raises `StartError`."""
     if options.service is None and (options.certs == "self-managed" or options.adopt):
         flag = "--adopt" if options.adopt else "--certs=self-managed"
         raise StartError(f"{flag} needs --service NAME: the Service in front of this server")
     if options.service is not None and options.manifests:
-        raise StartError("--service needs a cluster to look after: it does not go with --manifests")
+        raise StartError(
+            "--service needs a cluster whose webhook configurations it manages: pass --service or --manifests, not both"
+        )

@@ -1,4 +1,4 @@
-"""The program `serve`: puts all parts together, starts them in order, and stops them in the reverse order."""
+"""The program of `serve`: creates all parts of the server, starts them in order, and stops them in reverse order."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ListeningPorts:
-    """Where the started program listens; these differ from the options where those said 0."""
+    """The ports on which the server listens. They differ from the options if those have port 0."""
 
     admission: int
     admin: int
 
 
-# What to do once the program serves: given where it listens, and the event that ends it.
+# Runs once the server has started: gets its ports, and the event that ends it.
 Then = Callable[[ListeningPorts, asyncio.Event], Coroutine[None, None, None]]
 
 
@@ -121,8 +121,8 @@ async def serve(
             files.refuses = upkeep.trust.refuses
             upkeep.start()
             stack.push_async_callback(upkeep.stop)
-        looking = asyncio.create_task(Readiness(status).run(), name="readiness")
-        stack.callback(looking.cancel)
+        readiness = asyncio.create_task(Readiness(status).run(), name="readiness")
+        stack.callback(readiness.cancel)
         log.info(
             "serving",
             version=__version__,
@@ -146,7 +146,7 @@ async def serve(
 
 
 def _settle_memory() -> None:
-    """Exempt what is there now from garbage collection: the collector would walk all of it again and again."""
+    """Exempt all objects that exist now from garbage collection: they stay, and each collection would visit them."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
@@ -164,8 +164,8 @@ def _load(groups: Sequence[Group]) -> None:
 
 
 def _needs_values(options: Options) -> bool:
-    """Whether the mesh's values have to be there. A validator runs without them: Linkerd's own Deployments do not mount
-    them for it."""
+    """Whether the mesh's values are required. A server of validators runs without them, as Linkerd's own Deployments do
+    not mount them for validators."""
     return options.webhook not in VALIDATORS or options.values.exists()
 
 
@@ -187,7 +187,7 @@ def _registry(
     patterns: PatternJudge,
 ) -> Registry:
     if validates(options):
-        # No request is to wait for an import.
+        # Now, so that no request waits for an import.
         load_all()
     is_known = _needs_values(options)
     if is_known:
@@ -197,7 +197,7 @@ def _registry(
             name,
             line,
             view.catalog,
-            patterns.ask,
+            patterns.for_request,
             lambda: configuration.mesh.values.cluster_domain if is_known else "",
         )
         for name in VALIDATORS
@@ -223,7 +223,7 @@ def _servers(
     status: admin.Status,
     certificate: ServedCertificate,
 ) -> tuple[Server, Server]:
-    """Both servers, bound and not yet started."""
+    """The servers for admission requests and for the admin port, bound and not started."""
     endpoint = Admission(registry, metrics, lines, max_in_flight=options.max_in_flight)
     metrics.watch(
         "linkerd_webhook_pending_bytes",

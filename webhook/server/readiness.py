@@ -1,4 +1,4 @@
-"""Why a server is not ready, in its log, where people look: nobody reads what a probe is answered."""
+"""Logs why the server is not ready: the kubelet does not show the body of a failed probe."""
 
 from __future__ import annotations
 
@@ -9,55 +9,56 @@ import structlog
 
 from webhook.server.admin import Status
 
-# Seconds between two looks; until a server that is not ready says why, and between two times that it does.
-LOOK: Final = 1.0
+# Seconds between two checks, until the first log line about a server that is not ready, and between two such lines.
+INTERVAL: Final = 1.0
 PATIENCE: Final = 10.0
-AGAIN: Final = 60.0
+REPEAT: Final = 60.0
 
 log = structlog.get_logger(__name__)
 
 
 class Readiness:
-    """Logs when the server gets ready and when it is that no more, and why it stays unready."""
+    """Logs when the server becomes ready or is no longer ready, and why it stays not ready."""
 
     def __init__(self, status: Status) -> None:
         self._status = status
         self._ready = False
         self._since: float | None = None
-        self._said: float | None = None
+        self._logged_at: float | None = None
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Check the readiness every `INTERVAL` seconds, until cancelled."""
         while True:
             try:
-                self.look(asyncio.get_running_loop().time())
+                self.check(asyncio.get_running_loop().time())
             except Exception:
-                # Whatever is wrong with a condition, the next look must come all the same.
-                log.exception("looking at the readiness failed: this is a bug")
-            await asyncio.sleep(LOOK)
+                # An error in a condition must not end the checks.
+                log.exception("checking the readiness failed: this is a bug")
+            await asyncio.sleep(INTERVAL)
 
-    def look(self, now: float) -> None:
-        """Take a look. `now` is in seconds, of any clock that only goes on."""
+    def check(self, now: float) -> None:
+        """Check the readiness once. `now` is the time of a monotonic clock, in seconds."""
         if self._status.draining:
-            # The log has that already.
+            # The shutdown was logged already.
             return
         if self._since is None:
             self._since = now
         failing = self._status.failing()
         if self._ready == (not failing):
-            if failing and now - (self._said if self._said is not None else self._since + PATIENCE - AGAIN) >= AGAIN:
-                self._said = now
+            logged_at = self._logged_at if self._logged_at is not None else self._since + PATIENCE - REPEAT
+            if failing and now - logged_at >= REPEAT:
+                self._logged_at = now
                 for condition in failing:
                     log.warning(
-                        f"not ready, so no requests come here: {condition['message']}",
+                        f"not ready, so this replica gets no requests: {condition['message']}",
                         condition=condition["name"],
                         seconds=round(now - self._since),
                     )
             return
         seconds = round(now - self._since, 1)
-        self._ready, self._since, self._said = not failing, now, None
+        self._ready, self._since, self._logged_at = not failing, now, None
         if self._ready:
-            log.info("ready: requests may come", unready_s=seconds)
+            log.info("ready: this replica gets requests", unready_s=seconds)
         else:
             conditions = ", ".join(condition["name"] for condition in failing)
-            log.info("not ready any more", conditions=conditions, why=failing[0]["message"], ready_s=seconds)
+            log.info("no longer ready", conditions=conditions, why=failing[0]["message"], ready_s=seconds)

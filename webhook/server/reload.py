@@ -1,7 +1,8 @@
-"""Files that change while the server runs: read again, checked, and put in force or refused.
+"""Reloads files that change while the server runs: checks the new contents, and applies or refuses them.
 
-Kubernetes swaps a symlink (`..data`) beside the files, people write or rename them; so it is the directories that are
-watched, and the bytes that are compared. Where watching fails, a slow poll finds the change all the same.
+Kubernetes replaces mounted files by a symlink (`..data`) beside them, and people write or rename files. So directories
+are watched, and contents are compared. If watching fails, the files are read every `Pace.poll` seconds.
+https://kubernetes.io/docs/concepts/configuration/configmap/#mounted-configmaps-are-updated-automatically
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ class FilesRefused(Exception):
 class Group:
     """Files that are only valid together.
 
-    `prepare` gets their bytes by label in a thread, raises `FilesRefused`, and returns what puts them in force: that
-    then runs in the event loop's thread, and may raise `FilesRefused` too. `contents` are in force; `error` says why
-    what is on disk (`refused`, if it could be read) is not.
+    `prepare` is called in a thread with their contents by label. It raises `FilesRefused`, or returns a function that
+    applies them, which is then called in the event loop's thread and may raise `FilesRefused` as well. `contents` are
+    those in effect. `error` says why the contents on disk are not in effect, and `refused` are these contents, if they
+    could be read.
     """
 
     name: str
@@ -50,7 +52,7 @@ class Group:
         return contents
 
     def load(self) -> None:
-        """Read the files and put them in force at once: at the start. Raises `FilesRefused`."""
+        """Read the files and apply them at once, when the server starts. Raises `FilesRefused`."""
         contents = self.read()
         self.prepare(contents)()
         self.contents = contents
@@ -58,7 +60,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Seconds: between looks without any notice; before the second look at a broken file; for writes to settle."""
+    """Seconds between two reads without a notification, before a refused file is read again, and for writes to end."""
 
     poll: float = 30.0
     second_look: float = 0.5
@@ -75,7 +77,7 @@ class Reloader:
         reloaded: Callable[[str], None] = lambda _: None,
         failed: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`reloaded` and `failed` are told the label of each changed file."""
+        """`reloaded` and `failed` are called with the label of each changed file that was applied or refused."""
         self.groups = groups
         self._pace = pace or Pace()
         self._reloaded = reloaded
@@ -84,11 +86,11 @@ class Reloader:
         self._stopping = asyncio.Event()
 
     def start(self) -> None:
-        """Begin to watch."""
+        """Start to watch the files."""
         self._task = asyncio.create_task(self._run(), name="reload of files")
 
     async def stop(self) -> None:
-        """End the watch."""
+        """Stop watching."""
         self._stopping.set()
         if self._task is not None:
             self._task.cancel()
@@ -100,11 +102,11 @@ class Reloader:
                 try:
                     await self._check(group)
                 except Exception as error:
-                    # The next change must be seen all the same.
+                    # An error must not end the watch.
                     log.error("reloading failed: this is a bug", files=group.name, exc_info=error)
 
     async def _notices(self) -> AsyncIterator[None]:
-        """An item whenever something may have changed: a notice from the system, or the poll's turn."""
+        """Yields whenever a file may have changed: after a notification of the system, or when a poll is due."""
         directories = sorted({str(path.parent) for group in self.groups for path in group.files.values()})
         while True:
             try:
@@ -129,7 +131,7 @@ class Reloader:
             yield
 
     async def _check(self, group: Group, again: bool = False) -> None:
-        """Take a changed group into force, or say why not, after a second look: perhaps somebody was still writing."""
+        """Apply a changed group. A refused group is read a second time, as it may be half written, and then logged."""
         contents: Contents = {}
         try:
             contents = group.read()
@@ -155,14 +157,14 @@ class Reloader:
             log.info("files have their earlier contents again", files=group.name)
 
     def _refuse(self, group: Group, contents: Contents, error: str) -> None:
-        # What was refused is tried again at each look (a certificate may become valid), but complained of once.
+        # Refused contents are checked again at each poll (a certificate may become valid), and logged once.
         group.error = error
         if contents == group.refused:
             return
         group.refused = contents
         for label in _changed(group.contents, contents):
             self._failed(label)
-        log.error("changed files are refused: the contents from before stay in force", files=group.name, error=error)
+        log.error("changed files are refused: the earlier contents stay in effect", files=group.name, error=error)
 
 
 def _changed(before: Contents, after: Contents) -> list[str]:

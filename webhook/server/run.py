@@ -1,4 +1,4 @@
-"""Start and drain: two uvicorn servers in one event loop, and one way for both to end."""
+"""Runs the two uvicorn servers in one event loop, and drains and stops them together."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ log = structlog.get_logger(__name__)
 class Times:
     """Seconds. All of a shutdown fits into the 30 s that Kubernetes gives a Pod by default."""
 
-    # Until endpoints are gone from every node's tables, requests still come.
+    # Requests still arrive until every node has removed the endpoint.
     shutdown_delay: float = 3.0
-    # For all of it: the delay, and what is in flight then (the API server waits 10 s for a webhook by default).
+    # For the delay and the requests in flight together (the API server waits 10 s for a webhook by default).
     grace: float = 25.0
     tls_handshake: float = 15.0
-    # A client that never says goodbye. uvicorn would wait 30 s.
+    # For a client that does not close its side of a TLS connection; uvicorn would wait 30 s.
     tls_shutdown: float = 2.0
     sweep: float = 1.0
 
 
 class Server(uvicorn.Server):
-    """A uvicorn server on a bound socket whose connections keep to a policy. Signals are left to `run`."""
+    """A uvicorn server on a bound socket, with the limits of a policy. It installs no signal handlers."""
 
     def __init__(
         self, app: ASGIApp, sock: socket.socket, policy: Policy, times: Times, tls: ssl.SSLContext | None = None
@@ -62,16 +62,16 @@ class Server(uvicorn.Server):
 
     @property
     def port(self) -> int:
-        """The port that it listens on, also where 0 was asked for."""
+        """The port on which it listens, also if port 0 was requested."""
         return int(self._sock.getsockname()[1])
 
     async def start(self) -> None:
-        """Accept connections from now on."""
+        """Start to accept connections."""
         await self.startup()
         self._task = asyncio.create_task(self._work(), name=f"server on port {self.port}")
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """As uvicorn's, with bounds on TLS that uvicorn has no settings for."""
+        """As uvicorn's own, with timeouts for TLS, for which uvicorn has no settings."""
         if not self.config.loaded:
             self.config.load()
         self.lifespan = self.config.lifespan_class(self.config)
@@ -96,7 +96,7 @@ class Server(uvicorn.Server):
         return bool(self.server_state.connections or self.server_state.tasks)
 
     async def _work(self) -> None:
-        """Keep the Date header and the connections' deadlines."""
+        """Update the Date header, and check the deadlines of all connections."""
         loop = asyncio.get_running_loop()
         while True:
             await self.on_tick(0)
@@ -106,20 +106,23 @@ class Server(uvicorn.Server):
             await asyncio.sleep(self._times.sweep)
 
     def drain(self) -> None:
-        """From now on each answer closes its connection; new connections are still taken."""
+        """Close each connection after its next answer; new connections are still accepted."""
         self.policy.draining = True
         for connection in self._connections():
             connection.close_after_answer()
 
     async def stop(self, within: float) -> bool:
-        """Take no more connections, and wait for what is in flight. False where that took longer, and was cut."""
+        """Accept no more connections, and wait for requests in flight for at most `within` seconds.
+
+        Returns False if some were still in flight then and were aborted.
+        """
         for server in self.servers:
             server.close()
         for connection in self._connections():
             connection.shutdown()
         loop = asyncio.get_running_loop()
         end = loop.time() + within
-        while self._busy() and loop.time() < end:  # noqa: ASYNC110 - uvicorn tells nobody when these sets change
+        while self._busy() and loop.time() < end:  # noqa: ASYNC110 - uvicorn has no event for changes of these sets
             await asyncio.sleep(0.02)
         complete = not self._busy()
         for connection in self._connections():
@@ -154,7 +157,7 @@ class Signals:
     def _handle(self, number: int) -> None:
         name = signal.Signals(number).name
         if not self.received.is_set():
-            log.info("shutting down: answering what is in flight", signal=name)
+            log.info("shutting down: answering the requests in flight", signal=name)
             self.received.set()
             return
         log.warning("exiting at once", signal=name)
@@ -165,9 +168,10 @@ class Signals:
 async def serve_until(
     stop: asyncio.Event, admissions: Server, admin: Server, times: Times, draining: Callable[[], None]
 ) -> None:
-    """Run both started servers until `stop` is set, then drain: not ready, then quiet, then gone.
+    """Wait until `stop` is set, then shut down both started servers.
 
-    `draining` is called first and says so in `/ready`.
+    `draining` is called first and makes the server not ready. After the shutdown delay the server accepts no more
+    requests, and answers those in flight.
     """
     await stop.wait()
     draining()
@@ -175,6 +179,6 @@ async def serve_until(
     await asyncio.sleep(times.shutdown_delay)
     left = times.grace - times.shutdown_delay
     if not await admissions.stop(left):
-        log.warning("requests were still in flight and were cut", waited_s=left)
+        log.warning("requests were still in flight and were aborted", waited_s=left)
     await admin.stop(1.0)
     log.info("stopped")

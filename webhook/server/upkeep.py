@@ -1,4 +1,4 @@
-"""The upkeep that the options of `serve` ask for."""
+"""Creates the `Upkeep` of certificates and webhook configurations that the options of `serve` ask for."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 def upkeep_of(
     options: Options, api: ApiServer | None, certificate: ServedCertificate, metrics: Metrics
 ) -> Upkeep | None:
-    """What looks after certificates and configurations, for a server that knows its Service."""
+    """The `Upkeep` of a server with a Service and a cluster, None for another one."""
     if options.service is None or api is None:
         return None
-    # Only here: who serves files to Linkerd's own configurations needs none of it.
+    # Imported here, because a server without --service does not need these modules.
     from webhook.install.configurations import RULES
     from webhook.kube.webhookconfigurations import ServiceReference
     from webhook.server.upkeep_metrics import UpkeepMetrics

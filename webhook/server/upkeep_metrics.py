@@ -1,4 +1,4 @@
-"""What `/metrics` says about caBundles and webhook configurations."""
+"""Metrics about caBundles and webhook configurations."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from webhook.upkeep.registration import ADVISOR
 
 
 class UpkeepMetrics(Collector):
-    """Samples read off an `Upkeep` each time somebody asks."""
+    """Collects the samples of an `Upkeep` on each scrape."""
 
     def __init__(self, upkeep: Upkeep) -> None:
         self._upkeep = upkeep
 
     def collect(self) -> Iterator[Metric]:
-        """The samples. May run in another thread: it works on copies."""
+        """The samples. May be called from another thread, as it works on copies."""
         upkeep = self._upkeep
         yield GaugeMetricFamily("linkerd_webhook_leader", "1 on the replica that leads.", float(upkeep.leading))
         yield counter(

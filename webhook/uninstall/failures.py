@@ -1,4 +1,4 @@
-"""Requests that failed while an installation was looked at or deleted, in sentences: each cause once."""
+"""Messages about failed requests of an uninstallation: one sentence for each cause."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ _NAMED: Final = 5
 
 
 class Unreadable(Exception):
-    """It could not be found out what the cluster has of an installation: the message has a line for each cause."""
+    """The objects of an installation could not be read: the message has a line for each cause."""
 
 
 def by_cause(verb: str, failures: Sequence[tuple[str, Exception]]) -> list[str]:
-    """What could not be done (`verb`, such as `delete`) to which objects: a sentence for each cause."""
+    """A sentence for each cause of failures, with the objects that could not be deleted, or whatever `verb` says.
+
+    `failures` are pairs of an object's kind and name, and the error.
+    """
     causes: dict[str, list[str]] = {}
     for what, error in failures:
         causes.setdefault(_why(error, verb), []).append(what)

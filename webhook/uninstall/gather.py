@@ -1,4 +1,4 @@
-"""Finds out, through the API server alone, what a cluster has of an installation: our own server may be gone."""
+"""Finds the objects of an installation in a cluster. It uses only the API server, as our server may be gone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from webhook.kube.webhookconfigurations import MUTATING
 from webhook.uninstall.failures import Unreadable, by_cause
 from webhook.uninstall.objects import ADOPTABLE, INSTALLED_OBJECTS, OWN_INJECTOR, InstalledObject, installed_in, is_ours
 
-# These are read as whole objects: what they point at tells which installation they belong to.
+# These are read as whole objects, as they point at the Namespace of the installation that they belong to.
 _WHOLE: Final = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "ClusterRoleBinding")
 
 LINKERDS_INJECTOR: Final = next(configuration for configuration in ADOPTABLE if configuration.kind == MUTATING)
@@ -23,8 +23,8 @@ LINKERDS_INJECTOR: Final = next(configuration for configuration in ADOPTABLE if 
 
 @dataclass(slots=True)
 class Survey:
-    """What a cluster has. `ours` are our objects, in the order in which they are deleted; `foreign` have our names and
-    are not ours.
+    """The objects in a cluster. `ours` are our objects, in the order in which they are deleted; `foreign` are objects
+    with our names that are not ours.
 
     `adopted` are Linkerd's configurations that can be restored; `unrestorable` says why one cannot. `elsewhere` are the
     namespaces of an installation that is not the one asked about. `release` is the Helm release of ours, "" for none.
@@ -41,12 +41,12 @@ class Survey:
 
     @property
     def injects(self) -> bool:
-        """Whether Pods get their proxy from our server, as far as webhook configurations tell."""
+        """Whether Pods get their proxy from our server, by the webhook configurations."""
         return LINKERDS_INJECTOR in self.adopted or OWN_INJECTOR in self.ours
 
 
 async def survey(api: ApiServer, namespace: str) -> Survey:
-    """What the cluster has of an installation in `namespace`. Raises `Unreadable` with all that could not be read."""
+    """The objects of an installation in `namespace`. Raises `Unreadable`, which names all that could not be read."""
     objects = [*INSTALLED_OBJECTS, *ADOPTABLE]
     bodies = await asyncio.gather(*(read(api, one, namespace) for one in objects), return_exceptions=True)
     failures = [

@@ -1,7 +1,6 @@
-"""The objects of an installation, in the order in which they can be deleted, and how to tell that an object is ours.
+"""The objects of an installation, in the order in which they can be deleted, and the check that an object is ours.
 
-Calls to the server end before the server does: a webhook configuration without a server may keep every Pod from being
-created.
+Webhook configurations are deleted before the server: without a server, they could prevent every Pod from being created.
 """
 
 from __future__ import annotations
@@ -21,19 +20,19 @@ _LABELS: Final = ("app.kubernetes.io/name", "app.kubernetes.io/managed-by")
 
 
 class Stage(IntEnum):
-    """When an object is deleted; objects of an earlier stage may use those of a later one."""
+    """The order of deletion: objects of an earlier stage may need those of a later one."""
 
     CALLS = 1
-    """Without these, the API server does not call the server any more."""
+    """Once these are deleted, the API server no longer calls the server."""
     SERVER = 2
-    """Without these, the server stops, and may write nothing while it stops."""
+    """Once these are deleted, the server stops, and cannot write anything while it stops."""
     STATE = 3
-    """A running server would only create or need these again."""
+    """A running server needs these, or would create them again."""
 
 
 # The kinds of each stage, in the order in which they are deleted.
 _ORDER: Final[dict[Stage, tuple[str, ...]]] = {
-    # The guard before the injector: a guard that refuses would keep out Pods that nothing meshes any more.
+    # The guard before the injector: with `deny`, it would refuse Pods that are no longer injected.
     Stage.CALLS: (
         "ValidatingAdmissionPolicyBinding",
         "ValidatingAdmissionPolicy",
@@ -69,22 +68,22 @@ class InstalledObject:
 
     @property
     def plural(self) -> str:
-        """The name of its resource."""
+        """The plural of its kind, as in API paths."""
         kind = self.kind.lower()
         return f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
 
     def path(self, namespace: str) -> str:
-        """Where the API server has it; `namespace` is Linkerd's."""
+        """Its path at the API server; `namespace` is Linkerd's."""
         root = f"/apis/{self.api_version}" if "/" in self.api_version else f"/api/{self.api_version}"
         return f"{root}{f'/namespaces/{namespace}' if self.namespaced else ''}/{self.plural}/{self.name}"
 
     def reference(self, namespace: str) -> JSON:
-        """As much of it as `kubectl delete -f` needs."""
+        """The fields of it that `kubectl delete -f` needs."""
         metadata = {"name": self.name, **({"namespace": namespace} if self.namespaced else {})}
         return {"apiVersion": self.api_version, "kind": self.kind, "metadata": metadata}
 
     def describe(self, namespace: str) -> str:
-        """`Deployment linkerd/linkerd-webhook`."""
+        """Its kind and name, such as `Deployment linkerd/linkerd-webhook`."""
         return f"{self.kind} {namespace}/{self.name}" if self.namespaced else f"{self.kind} {self.name}"
 
 
@@ -107,14 +106,14 @@ INSTALLED_OBJECTS: Final = tuple(
 
 
 def installed_object(kind: str, name: str = NAME) -> InstalledObject:
-    """The one of this kind and name."""
+    """The object of this kind and name. Raises `StopIteration` if there is none."""
     return next(installed for installed in INSTALLED_OBJECTS if (installed.kind, installed.name) == (kind, name))
 
 
 SELF_TEST: Final = installed_object("MutatingWebhookConfiguration", SELF_TEST_NAME)
 OWN_INJECTOR: Final = installed_object("MutatingWebhookConfiguration")
 
-# Only in a cluster that has the kind, and where it was asked for.
+# Exists only if the setting podMonitor.enabled was set.
 POD_MONITOR: Final = installed_object("PodMonitor")
 
 # Linkerd's own webhook configurations, which may have been adopted.
@@ -125,14 +124,14 @@ ADOPTABLE: Final = tuple(
 
 
 def is_ours(installed: InstalledObject, body: Mapping[str, Any]) -> bool:
-    """Whether an object of one of our names is ours, by its labels. A Lease has no labels, but a name that is ours
-    alone."""
+    """Whether an object with one of our names is ours, by its labels. A Lease has no labels, so its name decides."""
     labels = _dict(_dict(body.get("metadata")).get("labels"))
     return installed.kind == "Lease" or any(labels.get(label) == NAME for label in _LABELS)
 
 
 def installed_in(body: Mapping[str, Any]) -> set[str]:
-    """The namespaces that a cluster-wide object of ours serves: those of its webhooks' Service, or of its subjects."""
+    """The Namespaces of the installations that a cluster-scoped object of ours belongs to: those of the Service of its
+    webhooks, or of the subjects of a binding."""
     services = (called_service(webhook) for webhook in _list(body.get("webhooks")))
     namespaces = {service.get("namespace") for service in services if service.get("name") == NAME}
     namespaces |= {_dict(subject).get("namespace") for subject in _list(body.get("subjects"))}

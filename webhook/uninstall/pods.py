@@ -1,4 +1,4 @@
-"""Pods that would come back without a proxy once our injector is gone."""
+"""Finds the Pods that would lose their proxy when they are recreated after the uninstallation."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ async def pods_in_mesh(api: ApiServer, namespace: str) -> list[str]:
 
 
 async def why_nobody_else_injects(api: ApiServer, survey: Survey) -> str:
-    """Why nobody injects once our objects are gone, "" where Linkerd's own injector does. Raises `Unreadable`."""
+    """Why no Pods are injected once our objects are deleted, "" if Linkerd's own injector injects them.
+
+    Raises `Unreadable`.
+    """
     if survey.successor is None:
         return f"{LINKERDS_INJECTOR.kind} {LINKERDS_INJECTOR.name} does not exist"
     service = _target(survey.successor)
@@ -56,7 +59,7 @@ async def why_nobody_else_injects(api: ApiServer, survey: Survey) -> str:
 
 
 def in_mesh(pods: Iterable[Any], namespace: str) -> list[str]:
-    """NAMESPACE/NAME of each Pod outside of `namespace`, Linkerd's, that has a proxy and has not ended. Pure."""
+    """NAMESPACE/NAME of each Pod with a proxy that is not in `namespace`, Linkerd's, and has not ended. Pure."""
     return [
         f"{pod['metadata'].get('namespace')}/{pod['metadata'].get('name')}"
         for pod in pods

@@ -20,10 +20,10 @@ _ATTEMPTS: Final = 5
 async def remove(
     api: ApiServer, namespace: str, survey: Survey, done: Callable[[str], None], failed: Callable[[str], None]
 ) -> bool:
-    """Restore Linkerd's configurations and delete our objects; returns whether all of that was done. `done` and
-    `failed` are told what was, in sentences.
+    """Restore Linkerd's configurations and delete our objects; returns whether all of that succeeded. `done` and
+    `failed` are called with a sentence for each object, or for each cause of failures.
 
-    After a failure the rest is tried all the same, but the server stays while the API server may still call it.
+    After a failure the other objects are still deleted, but the server is kept while the API server may call it.
     """
     run = _Run(api, namespace, done, failed)
     calls = [one for one in survey.ours if one.stage is Stage.CALLS]
@@ -35,22 +35,24 @@ async def remove(
         if one != SELF_TEST:
             await run.delete(one)
     if run.failures:
-        run.tell_failures()
-        failed("the server and its Secrets stay until that is done, as they may still be needed: uninstall again")
+        run.report_failures()
+        failed(
+            "the server and its Secrets are kept, as the API server may still call it: solve this, then uninstall again"
+        )
         return False
     for stage in (Stage.SERVER, Stage.STATE):
         for one in survey.ours:
             if one.stage is stage:
                 await run.delete(one)
-        # A server that was about to adopt a configuration at the start has done so by now, and may not do so any more.
+        # A server may have adopted a configuration meanwhile; now that it is deleted, it can no longer do so.
         for one in survey.adopted:
             await run.restore(one)
-    run.tell_failures()
+    run.report_failures()
     return not run.failures
 
 
 class _Run:
-    """Deletes and restores single objects, says what was done, and at the end what was not."""
+    """Deletes and restores single objects, and collects the failures."""
 
     def __init__(
         self, api: ApiServer, namespace: str, done: Callable[[str], None], failed: Callable[[str], None]
@@ -61,15 +63,15 @@ class _Run:
         self._done = done
         self._failed = failed
 
-    def tell_failures(self) -> None:
-        """Say what could not be done, each cause once."""
+    def report_failures(self) -> None:
+        """Report the failures, one sentence for each cause."""
         for verb in dict.fromkeys(verb for verb, _, _ in self.failures):
             alike = [(what, error) for failed, what, error in self.failures if failed == verb]
             for line in by_cause(verb, alike):
                 self._failed(line)
 
     async def delete(self, one: InstalledObject) -> None:
-        """Delete an object, if it still exists."""
+        """Delete an object, if it exists."""
         what = one.describe(self._namespace)
         try:
             await self._api.send("DELETE", one.path(self._namespace))
@@ -81,7 +83,7 @@ class _Run:
         self._done(f"deleted {what}")
 
     async def restore(self, one: InstalledObject) -> None:
-        """Restore one of Linkerd's configurations, if that is still to be done, in one write."""
+        """Restore one of Linkerd's configurations in one write, if it is adopted."""
         what = one.describe(self._namespace)
         for attempt in range(_ATTEMPTS):
             try:
@@ -91,7 +93,7 @@ class _Run:
                 change = restored(body, self._namespace)
                 await self._api.send("PUT", one.path(self._namespace), change, query={"fieldManager": FIELD_MANAGER})
             except (ApiError, TimeoutError, RestoreError) as error:
-                # Somebody wrote it in between: what they wrote counts.
+                # It was changed since it was read: read it again.
                 if isinstance(error, Conflict) and attempt + 1 < _ATTEMPTS:
                     continue
                 self.failures.append(("restore", what, error))

@@ -1,5 +1,5 @@
-"""Adopts Linkerd's configurations again that somebody has pointed elsewhere since: the annotation is removed, and the
-leader adopts them as if for the first time."""
+"""Adopts Linkerd's webhook configurations again that were changed to point elsewhere: removes the annotation, so that
+the leader adopts them as if for the first time."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ async def _adopt_again(api: ApiServer, service: ServiceReference, name: Configur
     if len(pointing(body, service)) == len(body.get("webhooks") or ()):
         return AdoptedAgain(f"{what}: points at {service.namespace}/{service.name}: left as it is")
     if ADOPTED_FROM not in (body["metadata"].get("annotations") or {}):
-        return AdoptedAgain(f"{what}: was not adopted, or is about to be: left as it is")
-    # With the version that was read: what has been written since is read again.
+        return AdoptedAgain(f"{what}: was not adopted, or the server adopts it soon: left as it is")
+    # With the resourceVersion that was read: if the object has changed since, the request fails with a conflict.
     change = {"resourceVersion": body["metadata"]["resourceVersion"], "annotations": {ADOPTED_FROM: None}}
     await api.send(
         "PATCH", path(name), {"metadata": change}, "application/merge-patch+json", {"fieldManager": FIELD_MANAGER}

@@ -1,4 +1,4 @@
-"""What `/ready` says about certificates and webhook configurations."""
+"""The conditions of `/ready` about certificates and webhook configurations."""
 
 from __future__ import annotations
 
@@ -9,23 +9,29 @@ from webhook.upkeep.leader import Upkeep
 
 
 def conditions(upkeep: Upkeep) -> list[Condition]:
-    """The conditions, for `/ready`: a replica is ready only when clients of its Service trust what it serves."""
+    """The conditions. Only `trusted` is required: a replica is ready once the caBundles trust its certificate."""
     problem = upkeep.trust.problem()
     service = upkeep.duties.service
-    trusted = f"{problem}: {_fix(upkeep)}" if problem else f"by the caBundles that point at {service.dns_name}"
+    trusted = f"{problem}: {_fix(upkeep)}" if problem else f"the caBundles that point at {service.dns_name} trust it"
     others = "; ".join(upkeep.trust.others())
     watch = upkeep.configurations.problem
     lease = upkeep.election.problem
     about = [
         condition("trusted", not problem, True, trusted),
-        condition("caBundles", not others, False, others or "all that point here trust what is served"),
+        condition(
+            "caBundles", not others, False, others or "every caBundle that points here trusts the served certificate"
+        ),
         *_secret(upkeep),
         condition("webhook configurations", not watch, False, watch or "watched"),
-        condition("leader", not lease, False, lease or f"is {upkeep.election.holder or 'not elected yet'}"),
+        condition("leader", not lease, False, lease or _holder(upkeep.election.holder)),
     ]
     if upkeep.duties.adopt:
         about.append(_adoption(upkeep))
     return [*about, *_as_leader(upkeep)] if upkeep.leading else about
+
+
+def _holder(identity: str) -> str:
+    return f"{identity} leads" if identity else "no replica leads yet"
 
 
 def _secret(upkeep: Upkeep) -> list[Condition]:
@@ -37,31 +43,31 @@ def _secret(upkeep: Upkeep) -> list[Condition]:
 
 def _adoption(upkeep: Upkeep) -> Condition:
     names = ", ".join(name for _, name in upkeep.overwritten())
-    text = f"{names}: somebody has pointed it elsewhere since: to adopt it again, run {AGAIN}" if names else "in force"
+    text = f"{names}: was changed to point elsewhere: to adopt it again, run {AGAIN}" if names else "in effect"
     return condition("adoption", not names, False, text)
 
 
 def _fix(upkeep: Upkeep) -> str:
-    """What to do where a caBundle does not trust what is served."""
+    """What to do if a caBundle does not trust the served certificate."""
     if upkeep.duties.self_managed:
         return fixes.leader_writes_it(_leader(upkeep))
     if upkeep.duties.ca() is None:
         fix = fixes.name_the_ca(fixes.MOUNTED)
-        return f"no ca.crt is beside the certificate, so nobody writes that caBundle: {fix}"
+        return f"there is no ca.crt beside the certificate, so the leader cannot write that caBundle: {fix}"
     return fixes.leader_writes_ca_crt(fixes.MOUNTED, _leader(upkeep))
 
 
 def _leader(upkeep: Upkeep) -> str:
-    """Where to look for the reason."""
+    """Where to find the reason."""
     election = upkeep.election
     if election.problem:
-        return f"the reason may be that no replica can lead: {election.problem}"
-    return f"the log of {election.holder} says why" if election.holder else "it waits for a replica to lead"
+        return f"a possible reason is that no replica can lead: {election.problem}"
+    return f"see the log of {election.holder}" if election.holder else "no replica leads yet, so wait for one"
 
 
 def _as_leader(upkeep: Upkeep) -> list[Condition]:
     problems = "; ".join(upkeep.round.problems)
-    about = [condition("certificates", not problems, False, problems or "kept by this replica, which leads")]
+    about = [condition("certificates", not problems, False, problems or "this replica leads and manages them")]
     if upkeep.self_test is not None:
         text = upkeep.self_test.problem or f"the API server reached {upkeep.self_test.answered_by}"
         about.append(condition("self-test", not upkeep.self_test.problem, False, text))

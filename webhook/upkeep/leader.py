@@ -1,6 +1,6 @@
-"""Keeps the certificate of a server, the caBundles that point at its Service, and its webhook configurations.
+"""Manages the server's certificate, the caBundles that point at its Service, and its webhook configurations.
 
-Every replica watches them; one, the leader, writes.
+Every replica watches them; only the leader writes.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ from webhook.upkeep.watched_configurations import Configurations
 SELF_TEST_AT_ONCE: Final = 0.5
 SELF_TEST_SOON: Final = 2.0
 SELF_TEST_LATER: Final = 60.0
-# Seconds for which self-tests may fail without a warning: every node has to see a new Service and its replicas first.
+# Seconds for which self-tests may fail without a warning, as nodes take a while to route to a new Service.
 SELF_TEST_GRACE: Final = 20.0
 
-# Seconds between two times that the same problem of a round is logged.
+# Seconds between two log lines about the same problem of a round.
 WARN_AGAIN: Final = 60.0
 
 _NUMBERS: Final = re.compile(r"\d+")
@@ -48,7 +48,7 @@ log = structlog.get_logger(__name__)
 
 
 class Upkeep:
-    """Runs from `start` to `stop`. `resign` lets another replica lead at once; it is called when this one drains."""
+    """Runs from `start` to `stop`. Call `resign` when this replica shuts down, so that another one leads at once."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Upkeep:
         certificate: ServedCertificate,
         loaded: Callable[[bool], None] = lambda _: None,
     ) -> None:
-        """`loaded` is told, for each new pair in the Secret, whether it is served from now on."""
+        """`loaded` is called for each new pair in the Secret, with True if it is served from then on, else False."""
         service = duties.service
         self.duties = duties
         self.configurations = Configurations(
@@ -84,21 +84,21 @@ class Upkeep:
             self._owned,
             self._endpoints,
         )
-        self._registration = Registration(api, duties, self.configurations, self._say)
+        self._registration = Registration(api, duties, self.configurations, self._log_change)
         self._next_test = 0.0
         self._tested = 0.0
         # Since when self-tests fail, though a replica is ready; None while they succeed.
         self._unreached: float | None = None
         # Until when self-tests follow each other at the shortest interval.
         self._quick = 0.0
-        self._said: dict[str, str] = {}
+        self._logged: dict[str, str] = {}
         self._warned: dict[str, float] = {}
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to watch, and to campaign for the Lease."""
+        """Start to watch, and to take part in the election."""
         if self.secret is not None:
-            self.configurations.listen(self.secret.again)
+            self.configurations.listen(self.secret.retry)
         self.configurations.start()
         if self.secret is not None:
             self.secret.start()
@@ -107,7 +107,7 @@ class Upkeep:
 
     async def resign(self) -> None:
         """Stop leading, and release the Lease."""
-        # A replica that is about to end must not take it again.
+        # A replica that shuts down must not take the Lease again.
         await self._lease.stop()
         if self._task is not None:
             self._task.cancel()
@@ -115,7 +115,7 @@ class Upkeep:
             self._task = None
 
     async def stop(self) -> None:
-        """End everything."""
+        """Resign, and stop all watches."""
         await self.resign()
         await self.configurations.stop()
         if self.secret is not None:
@@ -128,7 +128,7 @@ class Upkeep:
 
     @property
     def restored(self) -> Mapping[str, int]:
-        """How often each configuration's caBundle was restored after somebody else had overwritten it."""
+        """How often the caBundle of each configuration was restored after another writer had overwritten it."""
         return self._reconciler.restored
 
     def overwritten(self) -> list[ConfigurationName]:
@@ -140,8 +140,8 @@ class Upkeep:
         return [SELF_TEST, *LINKERD_CONFIGURATIONS] if self.duties.adopt else list(OURS)
 
     def _owned(self) -> list[ConfigurationName]:
-        """The configurations whose caBundle we write: our own and Linkerd's, whatever the mode, so that both are
-        trusted while an installation changes to `--adopt` or back."""
+        """The configurations whose caBundles the leader writes: our own and Linkerd's, with or without `--adopt`, so
+        that both work while an installation changes to `--adopt` or back."""
         bodies = [(name, self.configurations.get(name)) for name in (*OURS, ADVISOR, *LINKERD_CONFIGURATIONS)]
         return [name for name, body in bodies if body and pointing(body, self.duties.service)]
 
@@ -153,7 +153,7 @@ class Upkeep:
 
     async def _lead(self) -> None:
         log.info(
-            "leading: this replica keeps the certificates and webhook configurations", identity=self.duties.identity
+            "this replica leads: it manages the certificates and webhook configurations", identity=self.duties.identity
         )
         loop = asyncio.get_running_loop()
         self._next_test = 0.0
@@ -166,12 +166,12 @@ class Upkeep:
                     await self._keep()
                     pause = min(self.round.pause, self._next_test - loop.time())
             except Exception:
-                # The next round must come all the same.
+                # An error must not prevent the next round.
                 log.exception("a round of the leader failed, and the next one follows: this is a bug")
             try:
                 async with asyncio.timeout(max(0.2, pause)):
                     await self.configurations.changed.wait()
-                # Changes mostly come several at a time.
+                # Waits for further changes, as they mostly come several at a time.
                 await asyncio.sleep(0.1)
             except TimeoutError:
                 continue
@@ -183,11 +183,11 @@ class Upkeep:
             log.info(step)
         for problem in self.round.problems:
             self._warn(problem)
-        self._registration.tell()
+        self._registration.report_adoption()
         now = asyncio.get_running_loop().time()
         soon = SELF_TEST_AT_ONCE if now < self._quick else SELF_TEST_SOON
         if self._registration.waiting() or self.configurations.get(SELF_TEST) is None:
-            # Somebody has just applied or deleted it: test at once.
+            # It was just applied or deleted: test at once.
             self._next_test = min(self._next_test, self._tested + soon)
         if now >= self._next_test:
             self._tested = now
@@ -196,44 +196,44 @@ class Upkeep:
             self._next_test = now + (SELF_TEST_LATER if ok else soon)
 
     async def _test(self) -> None:
-        """Have the API server call us, and then put waiting configurations into force."""
-        if await self._nobody_is_ready():
-            # As after each start, before the kubelet's first probe: that is not worth a log line.
+        """Have the API server call the server; if that succeeds, write the rules of waiting configurations."""
+        if await self._no_replica_is_ready():
+            # Normal after each start, before the kubelet's first probe, so it is not logged.
             self.self_test = selftest.not_ready(self.duties.service)
             return
         now = asyncio.get_running_loop().time()
         self.self_test = await selftest.run(self._api, self.duties.service)
         if self.self_test.answered_by:
             self._unreached = None
-            self._say("self-test", "")
-            await self._registration.put_into_force()
+            self._log_change("self-test", "")
+            await self._registration.write_waiting()
             return
         if self._unreached is None:
             self._unreached, self._quick = now, now + SELF_TEST_GRACE
         if now - self._unreached >= SELF_TEST_GRACE:
-            self._say("self-test", self.self_test.problem)
+            self._log_change("self-test", self.self_test.problem)
         else:
             log.debug("the self-test does not succeed yet", problem=self.self_test.problem)
 
-    async def _nobody_is_ready(self) -> bool:
+    async def _no_replica_is_ready(self) -> bool:
         try:
             return not await self._endpoints()
         except (ApiError, TimeoutError):
-            # It is not known: the self-test will show.
+            # Not known: the self-test runs and shows it.
             return False
 
     def _warn(self, problem: str) -> None:
-        """Log a problem of a round, the same one once a minute at most: two writers of a field would take turns."""
+        """Log a problem of a round, the same one at most once a minute: two writers of a field cause one each round."""
         about, now = _NUMBERS.sub("#", problem.partition(" (")[0]), asyncio.get_running_loop().time()
         if now - self._warned.get(about, -WARN_AGAIN) >= WARN_AGAIN:
             self._warned[about] = now
             log.warning(problem)
 
-    def _say(self, about: str, problem: str) -> None:
-        """Log a problem once, and its end. Numbers in it may change: seconds to wait, attempts."""
-        before, same = self._said.get(about, ""), _NUMBERS.sub("#", problem)
-        self._said[about] = same
+    def _log_change(self, about: str, problem: str) -> None:
+        """Log a problem when it begins and when it is solved (""). Changed numbers do not make it another problem."""
+        before, same = self._logged.get(about, ""), _NUMBERS.sub("#", problem)
+        self._logged[about] = same
         if problem and same != before:
             log.warning(problem)
         elif before and not problem:
-            log.info(f"{about}: all well again")
+            log.info(f"{about}: solved")

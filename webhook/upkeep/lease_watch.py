@@ -1,4 +1,4 @@
-"""The Lease, watched by those who do not lead: the next leader takes over as soon as the one before lets go."""
+"""Watches the Lease, so that another replica takes over as soon as the leader releases it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from webhook.kube.watch import Resource, Watch
 
 
 class LeaseWatch:
-    """Calls `free` each time it is seen that nobody holds the Lease any more.
+    """Calls `free` whenever the Lease has no holder.
 
-    Where it cannot be watched, whoever wants to lead looks at it from time to time anyway.
+    If the Lease cannot be watched, the election still reads it from time to time.
     """
 
     def __init__(self, api: ApiServer, namespace: str, name: str, free: Callable[[], None]) -> None:
@@ -30,20 +30,20 @@ class LeaseWatch:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to watch."""
+        """Start to watch."""
         self._task = asyncio.create_task(self._watch.run(), name="watch of the Lease")
 
     async def stop(self) -> None:
-        """End the watch."""
+        """Stop watching."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     def put(self, body: Any) -> None:
-        """The Lease as it is now."""
+        """The watch's call: the Lease was read or has changed."""
         spec = body.get("spec") if isinstance(body, dict) else None
         if isinstance(spec, dict) and not spec.get("holderIdentity"):
             self._free()
 
     def remove(self, body: Any) -> None:
-        """Somebody deleted it: who held it may lead on for a while, so there is no hurry."""
+        """The watch's call: the Lease was deleted. Its holder may still lead for a while, so `free` is not called."""

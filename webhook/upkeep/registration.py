@@ -1,4 +1,4 @@
-"""Webhook configurations that get their rules, or are adopted, once the API server has reached our server."""
+"""Adds the rules to our webhook configurations, or adopts Linkerd's, once the API server has reached the server."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ INJECTORS: Final[dict[bool, ConfigurationName]] = {
 }
 REACHED: Final = "true"
 OURS: Final[tuple[ConfigurationName, ...]] = ((MUTATING, NAME), (VALIDATING, NAME), SELF_TEST)
-# Ours as well, in every way to be installed. It has its rules from the start, and no replica has to wait for it.
+# Our own as well, with or without --adopt. It has its rules from the start, and readiness does not depend on it.
 ADVISOR: Final[ConfigurationName] = (VALIDATING, ADVISOR_NAME)
 
 log = structlog.get_logger(__name__)
@@ -44,8 +44,8 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Duties:
-    """What a running server looks after. `identity` names this replica; where the certificate is not self-managed, `ca`
-    reads the CA certificates (PEM) beside it, None where there are none."""
+    """What a running server manages. `identity` is the name of this replica. If the certificate is not self-managed,
+    `ca` reads the CA certificates (PEM) beside it, and returns None if there are none."""
 
     service: ServiceReference
     identity: str
@@ -57,27 +57,27 @@ class Duties:
 
 
 class Registration:
-    """Gives our own configurations their rules, or adopts Linkerd's. Only the leader calls `put_into_force`."""
+    """Adds the rules to our own configurations, or adopts Linkerd's. Only the leader calls `write_waiting`."""
 
     def __init__(
         self,
         api: ApiServer,
         duties: Duties,
         configurations: Configurations,
-        say: Callable[[str, str], None] = lambda *_: None,
+        report: Callable[[str, str], None] = lambda *_: None,
     ) -> None:
-        """`say` is told of a problem by what it is about, and of "" once that is solved."""
+        """`report` is called with what a problem is about and with the problem, "" once it is solved."""
         self._api = api
         self._service = duties.service
         self._rules = duties.rules
         self._adopt = duties.adopt
         self._configurations = configurations
-        self._say = say
+        self._report = report
 
     def waiting(self) -> list[ConfigurationName]:
         """The configurations that still lack their rules, or are not adopted yet."""
         waiting = [name for name in self._ours() if self._next(name) is not None]
-        # The label of the self-test comes last: from then on, a guard that refuses Pods does so.
+        # The label of the self-test comes last, as a guard with `deny` refuses Pods from then on.
         return waiting or ([SELF_TEST] if self._marked() is not None else [])
 
     def _ours(self) -> tuple[ConfigurationName, ...]:
@@ -91,23 +91,23 @@ class Registration:
             else []
         )
 
-    async def put_into_force(self) -> None:
-        """Write each configuration that waits. The API server must just have reached our server."""
+    async def write_waiting(self) -> None:
+        """Write all configurations that wait. Call it right after the API server has reached the server."""
         for name in self.waiting():
-            body, what = self._next(name), "adopted" if self._adopt else "put into force"
+            body, what = self._next(name), "adopted" if self._adopt else "given its rules"
             if body is None and name == SELF_TEST:
                 body, what = self._marked(), "marked: the API server has reached this webhook"
             if body is not None:
                 await self._write(name, body, what)
 
-    def tell(self) -> None:
+    def report_adoption(self) -> None:
         """Report which of Linkerd's configurations are not adopted, and why."""
         if self._adopt:
             for name in LINKERD_CONFIGURATIONS:
-                self._say(f"adoption of {name[1]}", _why_not(name, self._status(name)))
+                self._report(f"adoption of {name[1]}", _why_not(name, self._status(name)))
 
     def _next(self, name: ConfigurationName) -> JSON | None:
-        """What is to be written to a configuration, None for nothing, or not yet."""
+        """The configuration with its rules, or adopted; None if there is nothing to write, or not yet."""
         body = self._configurations.get(name)
         bundle = self._bundle()
         if body is None or not bundle:
@@ -116,7 +116,7 @@ class Registration:
             if adoption.status(body, self._service) is not AdoptionStatus.FOREIGN:
                 return None
             return adoption.adopted(body, PATHS[name], self._service, encode(bundle))
-        # With the caBundle by which the self-test succeeded, requests of this configuration will succeed as well.
+        # The self-test succeeded with this caBundle, so requests of a configuration with the same caBundle will, too.
         if any(entry.bundle != bundle for entry in pointing(body, self._service)):
             return None
         return with_rules(body, self._rules)
@@ -148,12 +148,14 @@ class Registration:
         try:
             await self._api.send("PUT", path(name), body, query={"fieldManager": FIELD_MANAGER})
         except Conflict:
-            # It was changed since it was read, and is read again.
+            # It was changed since it was read; the next round reads it again.
             return
         except (ApiError, TimeoutError) as error:
-            self._say(name[1], f"{name[0]} {name[1]} could not be {what}, tried again: {explain(error)}")
+            self._report(
+                name[1], f"{name[0]} {name[1]} could not be {what}, the next attempt follows: {explain(error)}"
+            )
             return
-        self._say(name[1], "")
+        self._report(name[1], "")
         log.info(f"the webhook configuration was {what}", kind=name[0], configuration=name[1])
 
 
@@ -167,8 +169,8 @@ def _why_not(name: ConfigurationName, status: AdoptionStatus | None) -> str:
     kind, configuration = name
     if status is AdoptionStatus.OVERWRITTEN:
         return (
-            f"{kind} {configuration} was adopted and points elsewhere now: somebody, such as an upgrade of Linkerd, "
-            f"has written it since, and requests go there. To adopt it again, run {adoption.AGAIN}"
+            f"{kind} {configuration} was adopted and points elsewhere now, for example after an upgrade of Linkerd: "
+            f"its requests do not come to this server. To adopt it again, run {adoption.AGAIN}"
         )
     if status is AdoptionStatus.CERT_MANAGER:
         return (

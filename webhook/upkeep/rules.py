@@ -1,7 +1,7 @@
-"""Webhooks that were born without rules get them, once the API server has reached us.
+"""Adds rules to webhooks that were installed without rules.
 
-A webhook with `failurePolicy: Fail` and nobody to answer refuses every object that its rules match, so until then it
-has none and matches nothing.
+With `failurePolicy: Fail`, the API server refuses every object that a webhook's rules match while no replica answers.
+So the webhook is installed without rules, and gets them once the API server has reached the server.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Rules = Mapping[str, Sequence[JSON]]
 
 
 def with_rules(configuration: JSON, rules: Rules) -> JSON | None:
-    """The configuration with the rules of each of its webhooks (by name) that has none; None where all have some."""
+    """A copy of the configuration with `rules` (by webhook name) in webhooks without rules; None if all have some."""
     missing = [
         index
         for index, webhook in enumerate(configuration.get("webhooks") or ())

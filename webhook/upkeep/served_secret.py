@@ -1,4 +1,4 @@
-"""The certificate in a Secret, watched and served: a replica has a new one as soon as it is stored."""
+"""Watches the Secret of the certificate, and serves a new certificate as soon as it is stored."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ log = structlog.get_logger(__name__)
 
 
 class ServedSecret:
-    """Takes the pair of one Secret into force, as often as it changes. What is no good leaves the pair before in force.
+    """Serves the certificate and key of a Secret, and reloads them when it changes. If they cannot be used, the
+    previous ones are still served.
 
-    `error` says why what is stored is not served, "" while it is.
+    `error` says why the stored pair is not served, "" if it is.
     """
 
     def __init__(
@@ -34,7 +35,8 @@ class ServedSecret:
         loaded: Callable[[bool], None] = lambda _: None,
         wait: Callable[[bytes, bytes], str] = lambda *_: "",
     ) -> None:
-        """`loaded` is told of each new pair whether it was taken; `wait` says why a good one must not be served yet."""
+        """`loaded` is called for each new pair with True if it is served, else False. `wait` returns why a valid pair
+        must not be served yet, "" if it may be."""
         self.name = f"{namespace}/{name}"
         self.error = "not stored yet"
         self._certificate = certificate
@@ -54,23 +56,23 @@ class ServedSecret:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to watch."""
+        """Start to watch."""
         self._task = asyncio.create_task(self._watch.run(), name=f"watch of Secret {self.name}")
 
     async def stop(self) -> None:
-        """End the watch."""
+        """Stop watching."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     @property
     def problem(self) -> str:
-        """What is wrong with the Secret or with the watch, for people; "" while all is well."""
+        """What is wrong with the Secret or with the watch, for users; "" if nothing is."""
         error = f"Secret {self.name}: {self.error}" if self.error else ""
         return self._watch.problem or error
 
     def put(self, body: Any) -> None:
-        """Take what the Secret holds into force, or say why not."""
+        """The watch's call: serve the pair in the Secret, or log why it cannot be served."""
         data = body.get("data") if isinstance(body, dict) else None
         data = data if isinstance(data, dict) else {}
         try:
@@ -79,21 +81,21 @@ class ServedSecret:
             self._refuse(str(error))
             return
         if pair != self._pair or self.error:
-            self._take(pair)
+            self._serve(pair)
 
-    def again(self) -> None:
-        """Look once more at a pair that had to wait."""
+    def retry(self) -> None:
+        """Check once more whether a pair that had to wait may be served."""
         if self._waiting is not None:
-            self._take(self._waiting)
+            self._serve(self._waiting)
 
-    def _take(self, pair: tuple[bytes, bytes]) -> None:
+    def _serve(self, pair: tuple[bytes, bytes]) -> None:
         self._waiting = None
         try:
             checked = self._certificate.check(*pair)
             why = self._wait(*pair)
             if why:
                 self._waiting = pair
-                self._hold(f"not served yet: {why}")
+                self._postpone(f"not served yet: {why}")
                 return
             self._certificate.serve(checked)
         except CertificateError as error:
@@ -106,27 +108,29 @@ class ServedSecret:
         self._loaded(True)
 
     def remove(self, body: Any) -> None:
-        """Go on with what is served: the leader stores a new one."""
+        """The watch's call: the Secret was deleted. Its pair is still served until the leader stores a new one."""
         self._waiting = None
-        self.error = "deleted; what was there before is served on"
+        self.error = "deleted; its certificate is still served"
         log.warning("the Secret of the served certificate was deleted", secret=self.name)
 
-    def _hold(self, error: str) -> None:
+    def _postpone(self, error: str) -> None:
         if error != self.error:
-            log.info("the Secret's new certificate has to wait", secret=self.name, why=error)
+            log.info("the Secret's new certificate is not served yet", secret=self.name, why=error)
         self.error = error
 
     def _refuse(self, error: str) -> None:
         if error != self.error:
             self._loaded(False)
-            log.error("the Secret's certificate is refused: what was before stays", secret=self.name, error=error)
+            log.error(
+                "the Secret's certificate is refused, the previous one is still served", secret=self.name, error=error
+            )
         self.error = error
 
 
 def _bytes(data: dict[str, Any], key: str) -> bytes:
     value = data.get(key)
     if not isinstance(value, str) or not value:
-        raise ValueError(f"data[{key}] is missing, want PEM in base64")
+        raise ValueError(f"data[{key}] is missing: write PEM in base64")
     try:
         return base64.b64decode(value, validate=True)
     except binascii.Error as error:

@@ -13,13 +13,13 @@ from webhook.diagnosis.finding import Finding
 from webhook.kube.webhookconfigurations import ConfigurationName, Entry, pointing
 from webhook.upkeep.watched_configurations import Configurations
 
-# How many outcomes of handshakes are kept, and for how many seconds: certificates expire.
+# How many results of handshakes are cached, and for how many seconds (certificates expire).
 KEPT = 64
 FRESH = 60.0
 
 
 class Trust:
-    """The readiness probe asks for it, so it answers without I/O, from the watched configurations."""
+    """Checks the caBundles of the watched configurations. It does no I/O, as readiness probes depend on it."""
 
     def __init__(
         self,
@@ -28,7 +28,8 @@ class Trust:
         counted: Callable[[], Collection[ConfigurationName]] = tuple,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`counted`: the configurations that readiness depends on; where none of them points here, all that do."""
+        """`counted` returns the configurations that readiness depends on; if none of them points here, all that point
+        here count. `clock` returns seconds."""
         self._certificate = certificate
         self._configurations = configurations
         self._counted = counted
@@ -37,10 +38,10 @@ class Trust:
         self._tried: dict[tuple[int, bytes], tuple[float, str]] = {}
 
     def problem(self) -> str:
-        """Why this replica should get no requests; "" where the caBundles trust what it serves.
+        """Why this replica should get no requests; "" if the caBundles trust the certificate that it serves.
 
-        At first every caBundle that counts has to. Later one is enough: where somebody has overwritten a caBundle,
-        making every replica unready would also end the webhooks whose caBundles are right.
+        At first, every caBundle that counts must trust it. Later one is enough: if one caBundle is overwritten, making
+        every replica not ready would also stop the webhooks whose caBundles are right.
         """
         leaf = self._certificate.leaf
         if leaf is None:
@@ -55,7 +56,7 @@ class Trust:
         return problems[0]
 
     def others(self) -> list[str]:
-        """A sentence for each caBundle that points here, whoever wrote it, and does not trust what is served."""
+        """A sentence for each caBundle that points here and does not trust the served certificate."""
         leaf = self._certificate.leaf
         if leaf is None:
             return []
@@ -63,9 +64,9 @@ class Trust:
         return [self._finding(entry, why).text() for entry, why in reasons if why]
 
     def refuses(self, chain: bytes, key: bytes) -> str:
-        """Why a pair (PEM) that is to be served next has to wait: a caBundle trusts what is served, but not this pair.
+        """Why a new pair (PEM) must not be served yet: a caBundle trusts the served certificate, but not the new one.
 
-        "" where it need not wait. Raises `CertificateError` where chain and key are not a pair.
+        "" if it may be served. Raises `CertificateError` if the key does not belong to the chain.
         """
         leaf = self._certificate.leaf
         if leaf is None or self._certificate.expired:

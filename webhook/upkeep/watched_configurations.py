@@ -1,4 +1,4 @@
-"""The webhook configurations that concern this server, watched: by where they point, or by their names."""
+"""Watches the webhook configurations that point at our Service, or have one of given names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from webhook.kube.webhookconfigurations import RESOURCES, ROOT, ConfigurationNam
 
 
 class _Kept:
-    """Whole objects of one kind; others' configurations are passed over."""
+    """Stores the configurations of one kind that concern this server, as whole objects."""
 
     def __init__(
         self, kind: str, service: ServiceReference, named: Collection[ConfigurationName], changed: Callable[[], None]
@@ -28,7 +28,7 @@ class _Kept:
         name = _name(body)
         if name is None:
             return
-        # The items of a list do not say of which kind they are.
+        # The items of a list have no kind of their own.
         body = {"apiVersion": "admissionregistration.k8s.io/v1", **body, "kind": self._kind}
         if (self._kind, name) in self._named or pointing(body, self._service):
             self.by_name[name] = body
@@ -49,17 +49,17 @@ def _name(body: Any) -> str | None:
 
 
 class Configurations:
-    """What is known of them between `start` and `stop`. `changed` is set whenever that is something else."""
+    """The configurations, up to date between `start` and `stop`. `changed` is set whenever one of them changes."""
 
     def __init__(self, api: ApiServer, service: ServiceReference, named: Collection[ConfigurationName] = ()) -> None:
-        """`named`: kinds and names of configurations that count wherever they point."""
+        """`named`: the kinds and names of configurations that are kept wherever they point."""
         self.service = service
         self.changed = asyncio.Event()
         self._watches = {
             kind: Watch(
                 api,
                 Resource(f"{ROOT}/{resource}", f"{kind}s", f"{resource}.admissionregistration.k8s.io", PLAIN, PLAIN),
-                lambda kind=kind: _Kept(kind, service, named, self._tell),  # type: ignore[misc]
+                lambda kind=kind: _Kept(kind, service, named, self._notify),  # type: ignore[misc]
             )
             for kind, resource in RESOURCES.items()
         }
@@ -67,24 +67,24 @@ class Configurations:
         self._listeners: list[Callable[[], None]] = []
 
     def listen(self, listener: Callable[[], None]) -> None:
-        """Call this on each change, once it is known."""
+        """Call `listener` after each change."""
         self._listeners.append(listener)
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         self.changed.set()
         loop = asyncio.get_running_loop()
         for listener in self._listeners:
-            # Only once the change is in: this is called while it is made.
+            # On the loop's next turn, as the store is still being changed when this is called.
             loop.call_soon(listener)
 
     def start(self) -> None:
-        """Begin to watch."""
+        """Start to watch."""
         self._tasks = [
             asyncio.create_task(watch.run(), name=f"watch of {kind}s") for kind, watch in self._watches.items()
         ]
 
     async def stop(self) -> None:
-        """End the watches."""
+        """Stop watching."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -96,13 +96,13 @@ class Configurations:
 
     @property
     def problem(self) -> str:
-        """What is wrong with a watch, for people; "" while all is well."""
+        """Why a watch does not work, for users; "" if all do."""
         return next((watch.problem for watch in self._watches.values() if watch.problem), "")
 
     def all(self) -> list[JSON]:
-        """Every configuration that is kept, whole, with its kind; to be read only."""
+        """All configurations, as whole objects with their kind. Do not change them."""
         return [body for watch in self._watches.values() for _, body in sorted(watch.store.by_name.items())]
 
     def get(self, name: ConfigurationName) -> JSON | None:
-        """The configuration of a kind and name, if it is kept."""
+        """The configuration with this kind and name, None if it does not exist or does not concern this server."""
         return self._watches[name[0]].store.by_name.get(name[1])

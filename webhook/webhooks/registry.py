@@ -1,6 +1,6 @@
-"""The webhooks by name and path, and the walk of one request through them.
+"""The proxy injector's webhook, and the registry that finds the webhook for a request.
 
-Used by the HTTPS server and by `linkerd-webhook review` alike, so nothing here knows of HTTP.
+Both the HTTPS server and `linkerd-webhook review` use it, so it does not depend on HTTP.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Current(Generic[T]):
-    """The configuration in force. A reload replaces `value`; a request reads it once."""
+    """The configuration in effect. A reload replaces `value`; a request reads it once."""
 
     value: T
 
@@ -46,7 +46,7 @@ class AdmissionWebhook(Protocol):
 
 
 class ProxyInjector:
-    """Pods and Services (and workloads at their Pod template): asks the cluster what the injector needs to know."""
+    """The webhook of the proxy injector, for Pods and Services: reads of the cluster what the injector needs."""
 
     name = "proxy-injector"
     path = "/proxy-injector"
@@ -57,7 +57,7 @@ class ProxyInjector:
         self._events = events
 
     async def answer(self, request: AdmissionRequest) -> Answer:
-        """Decide about one request; waits only for a Namespace or an owner that was never seen."""
+        """Decide about one request. Waits only to read a Namespace or an owner that is not in memory."""
         namespace = self._cluster.known_namespace(request.namespace)
         if namespace is None:
             try:
@@ -72,7 +72,7 @@ class ProxyInjector:
         return self._decide(request, subject, namespace, owner, problem)
 
     async def _workload(self, subject: Subject, namespace: str) -> tuple[ObjectReference | None, str]:
-        """What a Pod belongs to, and what kept it from being found out."""
+        """The workload that a Pod belongs to, None for no workload; and why it could not be read, "" if it could."""
         if not subject.is_pod or not subject.owners:
             return None, ""
         direct = [
@@ -108,7 +108,7 @@ class ProxyInjector:
 
 
 def _about_service(injector: Injector, request: AdmissionRequest, namespace: Namespace) -> list[str]:
-    """What there is to say about a Service; most have no annotation or label of Linkerd's."""
+    """The warnings about a Service. Most Services have no annotation or label of Linkerd's, and get none."""
     if not is_concerned(request.object, (), None):
         return []
     return [finding.warning for finding in about(Advisor(injector), "service", request.object, (), namespace)]
@@ -123,13 +123,14 @@ _STATUS = {
 
 
 class Registry:
-    """Which webhook a path means. On "/" it is the named one, else the request's resource chooses."""
+    """Finds the webhook for a request by its path. On "/" it is `on_root`, else the one for the resource."""
 
     def __init__(self, webhooks: Iterable[AdmissionWebhook], on_root: str | None = None) -> None:
+        """`on_root`: the name of the webhook that answers on "/". Raises `ValueError` if there is no such webhook."""
         self._by_path = {webhook.path: webhook for webhook in webhooks}
         self._by_name = {webhook.name: webhook for webhook in self._by_path.values()}
         if on_root is not None and on_root not in self._by_name:
-            raise ValueError(f'unknown webhook "{on_root}": want one of {", ".join(sorted(self._by_name))}')
+            raise ValueError(f'unknown webhook "{on_root}": write one of {", ".join(sorted(self._by_name))}')
         self._on_root = self._by_name[on_root] if on_root else None
 
     @property
@@ -143,7 +144,7 @@ class Registry:
         return tuple(self._by_name)
 
     def allows_all(self, path: str) -> bool:
-        """Whether whatever is posted to a served path is allowed, also where it cannot be read or answered."""
+        """Whether the webhook of a served path allows every request, also one that cannot be read or answered."""
         webhook = self._on_root if path == "/" else self._by_path.get(path)
         return webhook is not None and webhook.name == WORKLOAD_ADVISOR
 
@@ -156,5 +157,5 @@ class Registry:
         return self._by_name[_RESOURCES.get(request.resource.group.lower(), ProxyInjector.name)]
 
 
-# Which API group belongs to which webhook where the path does not tell; all others are the proxy injector's.
+# The webhook for each API group on "/"; requests of all other groups go to the proxy injector.
 _RESOURCES = {LINKERD: SP_VALIDATOR, POLICY: POLICY_VALIDATOR, GATEWAY: POLICY_VALIDATOR}

@@ -1,6 +1,6 @@
-"""The webhook of the self-test: it marks the ConfigMap that it is shown with the replica that answered.
+"""The webhook of the self-test: annotates the self-test's ConfigMap with the name of the replica that answered.
 
-The leader asks for it by `webhook.diagnosis.selftest`.
+The leader triggers it with `webhook.diagnosis.selftest`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The validating webhooks: a request to a check, findings to an answer."""
+"""The validating webhooks: check the object of a request, and turn the findings into an answer."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ SP_VALIDATOR: Final = "sp-validator"
 POLICY_VALIDATOR: Final = "policy-validator"
 VALIDATORS: Final = (SP_VALIDATOR, POLICY_VALIDATOR)
 
-# How many findings a refusal's message spells out; its causes hold all.
+# The number of findings in the message of a refusal; its causes list all of them.
 _SPELLED_OUT: Final = 10
 
 
 class RequestJudge(Protocol):
-    """The judge of patterns for one request. What it could not say at once is in `unknown` until it is settled."""
+    """Judges the regular expressions of one request. Those without a verdict are in `unknown` until `settle`."""
 
     @property
     def unknown(self) -> Collection[str]:
-        """The patterns that it was asked about and does not know yet."""
+        """The patterns of the request that have no verdict yet."""
 
     @property
     def late(self) -> Collection[str]:
-        """The patterns that it was asked about and that could not be judged in time."""
+        """The patterns of the request that could not be judged in time."""
 
     def __call__(self, pattern: str) -> str | None:
-        """What is wrong with a pattern, None for what is not known yet."""
+        """What is wrong with a pattern, "" if it is valid, None if there is no verdict yet."""
 
     async def settle(self) -> None:
-        """Find out about the unknown ones; bounded in time."""
+        """Have the unknown patterns judged, in bounded time."""
 
 
 class _ImmediateJudge:
@@ -53,24 +53,24 @@ class _ImmediateJudge:
         return self._judge(pattern)
 
     async def settle(self) -> None:
-        """Nothing is open."""
+        """Do nothing, as every pattern has a verdict."""
 
 
 def judging_at_once(line: Line) -> RequestJudge:
-    """Judge patterns here and now, as `line` does."""
+    """A judge that compiles each pattern at once, by the engine of the release line."""
     return _ImmediateJudge(judge_for(line))
 
 
 class Validator:
-    """A validating webhook. `line`, `ask` and `cluster_domain` (empty: not known) are asked for each request, as the
-    configuration may be another."""
+    """A validating webhook. `line`, `judge` and `cluster_domain` (which returns "" if it is not known) are called for
+    each request, as the configuration may change."""
 
     def __init__(
         self,
         name: str,
         line: Callable[[], Line],
         catalog: Catalog,
-        ask: Callable[[Line], RequestJudge] = judging_at_once,
+        judge: Callable[[Line], RequestJudge] = judging_at_once,
         cluster_domain: Callable[[], str] = lambda: "",
     ) -> None:
         self.name = name
@@ -78,11 +78,11 @@ class Validator:
         self._profiles = name == SP_VALIDATOR
         self._line = line
         self._catalog = catalog
-        self._ask = ask
+        self._judge = judge
         self._cluster_domain = cluster_domain
 
     async def answer(self, request: AdmissionRequest) -> Answer:
-        """Decide about one request; waits only for regular expressions that take long to judge."""
+        """Decide about one request. Waits only for regular expressions that take long to judge."""
         line = self._line()
         group, kind = self._kind(request.kind)
         if registry.find(group, kind, line) is None or (group == registry.LINKERD) != self._profiles:
@@ -94,20 +94,20 @@ class Validator:
             others = () if request.operation == "CREATE" or self._profiles else (request.old_object,)
         except ReviewError as error:
             return deny(error.message, reason="bad_object")
-        ask = self._ask(line)
-        findings = self._check(group, kind, body, line, ask, others)
-        if ask.unknown:
-            await ask.settle()
-            findings = self._check(group, kind, body, line, ask, others)
+        judge = self._judge(line)
+        findings = self._check(group, kind, body, line, judge, others)
+        if judge.unknown:
+            await judge.settle()
+            findings = self._check(group, kind, body, line, judge, others)
         if is_foreign(group, body):
-            # Its CRD has judged it already, by a schema that may be another than ours.
+            # The API server has checked it by the schema of its CRD, which may be another version than ours.
             findings = [finding for finding in findings if finding.severity is Severity.ERROR]
-        # Nobody is refused for a busy machine.
-        late = [registry.PATTERN_LATE.at((), _unchecked(pattern)) for pattern in ask.late]
+        # A pattern that could not be judged in time, as on a busy machine, is no reason to refuse the object.
+        late = [registry.PATTERN_LATE.at((), _unchecked(pattern)) for pattern in judge.late]
         return _answer(request, findings + late + _compare(request, body))
 
     def _check(
-        self, group: str, kind: str, body: Any, line: Line, ask: RequestJudge, others: tuple[Any, ...]
+        self, group: str, kind: str, body: Any, line: Line, judge: RequestJudge, others: tuple[Any, ...]
     ) -> list[Finding]:
         return registry.check(
             group,
@@ -115,13 +115,13 @@ class Validator:
             body,
             line=line,
             catalog=self._catalog,
-            judge=ask,
+            judge=judge,
             others=others,
             cluster_domain=self._cluster_domain(),
         )
 
     def _kind(self, kind: GroupVersionKind) -> tuple[str, str]:
-        # Linkerd's ServiceProfile validator takes whatever comes for one.
+        # Linkerd's sp-validator reads every object as a ServiceProfile, whatever its kind.
         return (registry.LINKERD, "ServiceProfile") if self._profiles else (fold(kind.group), kind.kind)
 
     def _unsupported(self, kind: GroupVersionKind, line: Line) -> Answer:
@@ -139,13 +139,13 @@ class Validator:
 
 def _unchecked(pattern: str) -> str:
     return (
-        f"the regular expression {shown(pattern)} is let in unchecked, as judging it takes too long: lower its counted "
+        f"the regular expression {shown(pattern)} was not checked, as judging it takes too long: lower its counted "
         "repetitions, or simplify it"
     )
 
 
 def _is_deleted(body: Any) -> bool:
-    """Whether an object is on its way out: then its finalizers have to come off, whatever else it holds."""
+    """Whether an object is being deleted: an update must then be allowed to remove its finalizers."""
     metadata = body.get("metadata") if type(body) is dict else None
     return type(metadata) is dict and type(metadata.get("deletionTimestamp")) is str
 

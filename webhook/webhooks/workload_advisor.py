@@ -1,8 +1,7 @@
-"""The webhook that only speaks: whoever applies a workload or a Namespace is told what its Pods will meet.
+"""The webhook that only warns: about the annotations of workloads and Namespaces, when they are applied.
 
-Warnings about a Pod go to the controller that creates it, which drops them. This webhook says the same when the
-workload is applied, to the one who applies it, by the code of `validate`. It allows whatever comes, and waits for
-nothing.
+Warnings about a Pod go to the controller that creates it, which drops them. This webhook returns the same warnings to
+the user who applies the workload, by the same checks as `validate`. It allows every object, and never waits.
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ from webhook.injector.inject import Injector
 from webhook.review import AdmissionRequest, Answer, ReviewError
 from webhook.webhooks.registry import WORKLOAD_ADVISOR, Current
 
-# Kinds that others create from a template: what there is to say was said when that was applied.
+# Kinds that controllers create from a template, about which the warnings were returned when that was applied.
 _CREATED: Final = frozenset({"ReplicaSet", "Job"})
-# What the keys have in them by which an object's own annotations and labels count.
+# The annotations and labels that the checks read contain one of these in their key.
 _COUNTING: Final = ("linkerd", "pod-security.kubernetes.io/")
 
 
 class WorkloadAdvisor:
-    """Workloads and Namespaces, on CREATE and UPDATE."""
+    """Warns about workloads and Namespaces on CREATE and UPDATE."""
 
     name = WORKLOAD_ADVISOR
     path = f"/{WORKLOAD_ADVISOR}"
@@ -36,7 +35,7 @@ class WorkloadAdvisor:
         self._cluster = cluster
 
     async def answer(self, request: AdmissionRequest) -> Answer:
-        """Allow the object, with what there is to say about it; from memory alone."""
+        """Allow the object, with warnings. Reads nothing but memory."""
         try:
             findings, reason = self._findings(request)
         except ReviewError:
@@ -49,7 +48,7 @@ class WorkloadAdvisor:
         )
 
     def _findings(self, request: AdmissionRequest) -> tuple[list[Finding], str]:
-        """What there is to say, or why the object is not looked at."""
+        """The findings, and why the object was not checked ("" if it was)."""
         group, kind = request.kind.group, request.kind.kind
         body = request.object
         if not isinstance(body, dict):
@@ -71,16 +70,16 @@ class WorkloadAdvisor:
 
 
 def is_changed(body: Mapping[str, Any], before: Any, template: Path) -> bool:
-    """Whether an object differs from what it was before in anything that there may be something to say about.
+    """Whether an object differs from `before` in a part that the checks read.
 
-    That is its own annotations and labels as far as they count, and whatever its Pods are made from; `template` leads
-    to their template, and is empty for a Namespace.
+    These parts are its own annotations and labels of Linkerd's, and its Pod template. `template` is the path of the Pod
+    template, () for a Namespace.
     """
     if not isinstance(before, dict):
         return True
     if any(_entries(body, group) != _entries(before, group) for group in ("annotations", "labels")):
         return True
-    # A CronJob's Pods are made by way of a Job, which has annotations of its own.
+    # The first two keys, as the Job that a CronJob creates has annotations of its own beside the Pod template.
     return bool(template) and _at(body, template[:2]) != _at(before, template[:2])
 
 

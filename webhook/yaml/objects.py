@@ -1,8 +1,9 @@
-"""YAML text -> nodes -> objects, in one quick pass.
+"""Makes objects of YAML text, by the rules of `sigs.k8s.io/yaml`, which kubectl, Helm and Linkerd use.
 
-libyaml composes the nodes, which carry their places; the rest of what PyYAML does is done here, for the case that
-nearly all of a text is (mappings and sequences of plain text) and as `sigs.k8s.io/yaml` does it: keys are strings as in
-JSON, the last of two equal keys counts, `<<` merges where it stands, tags on collections mean nothing.
+libyaml composes the nodes, which hold their positions. The objects are constructed here and not by PyYAML: faster for
+mappings and sequences of plain text, and by the rules of `sigs.k8s.io/yaml`: keys are strings as in JSON, the last of
+two equal keys takes effect, `<<` merges at its position, tags on collections are ignored.
+https://pkg.go.dev/sigs.k8s.io/yaml
 """
 
 from __future__ import annotations
@@ -25,19 +26,19 @@ except ImportError:  # PyYAML without libyaml: the same, slower
 MAPPING: Final = "tag:yaml.org,2002:map"
 SEQUENCE: Final = "tag:yaml.org,2002:seq"
 
-# Deeper than any schema, and well within what the checks and orjson walk by recursion.
+# Deeper than any schema of Kubernetes, and well below the depth of recursion that the checks and orjson can handle.
 DEEPEST: Final = 200
-# What a document may come to with each alias written out.
+# The most values that a document may have with all of its aliases expanded.
 MOST_VALUES: Final = 200_000
 
 _ANCHOR = re.compile(r"(?:^|[\s\[{,:?-])&[^\s]", re.MULTILINE)
 _REMEMBERED = 4096
-# How many characters a text has that is worth remembering.
+# The longest text, in characters, that is remembered.
 _SHORT = 32
 
 
 class Broken(Exception):
-    """What is wrong with a document, at a line of its text (from 1)."""
+    """A document cannot be read: the message says why, `line` is the line of its text (from 1)."""
 
     def __init__(self, line: int, message: str) -> None:
         super().__init__(message)
@@ -47,8 +48,9 @@ class Broken(Exception):
 
 @lru_cache(_REMEMBERED)
 def _resolve(kind: type[yaml.Node], value: Any, implicit: Any) -> str:
-    """The tag of a node that has none, the very object where it is one of the three most frequent. Manifests say the
-    same few things again and again, and a memory is asked without a call of Python's."""
+    """The tag of a node without a tag. For the three most frequent tags, the result is the constant itself, so that it
+    can be compared by identity. Results are cached, as manifests repeat the same few values, and a hit of this cache
+    costs no Python call."""
     if kind is not yaml.ScalarNode:
         return MAPPING if kind is yaml.MappingNode else SEQUENCE
     if not implicit[0] or value[:1] not in FIRST:
@@ -57,7 +59,7 @@ def _resolve(kind: type[yaml.Node], value: Any, implicit: Any) -> str:
 
 
 class Loader(_SafeLoader):
-    """Composes nodes. `anchored`: whether anything may be there twice."""
+    """Composes nodes. `anchored`: whether the text may have anchors, so that nodes may occur more than once."""
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
@@ -65,16 +67,15 @@ class Loader(_SafeLoader):
 
     resolve: Any = staticmethod(_resolve)
 
-    # These follow tags by path, of which there are none: anything that takes the arguments will do, best without a
-    # frame of its own.
+    # PyYAML calls these to resolve tags by path, which is not used: any callable without a Python frame will do.
     descend_resolver: Any = staticmethod({}.get)
     ascend_resolver: Any = staticmethod(tuple)
 
 
 def read(text: str) -> Any:
-    """The first document of a text, None for an empty one. What comes after it has no effect, as in Go's `Unmarshal`.
+    """The first document of a text, None for an empty text. Further documents are ignored, as by Go's `Unmarshal`.
 
-    Floats stay floats, as Go has them before it writes them into a field of text. Raises `Broken`.
+    Floats stay floats, as in Go before it converts them for a string field. Raises `Broken`.
     """
     try:
         loader = Loader(text)
@@ -91,33 +92,33 @@ def read(text: str) -> Any:
 
 
 def broken(error: Exception, text: str, line: int = 1) -> Broken:
-    """An error of PyYAML's about this text; `line` where it names none."""
+    """A `Broken` for an error of PyYAML about this text, at `line` if the error names no line."""
     if isinstance(error, yaml.reader.ReaderError):
         return Broken(text.count("\n", 0, error.position) + 1, str(error.reason))
     if isinstance(error, yaml.MarkedYAMLError):
         mark = error.problem_mark or error.context_mark
-        # What ends too early is told of the last line, not of the one after it.
+        # An unexpected end is reported at the last line, not at the one after it.
         line = min(mark.line, text.rstrip().count("\n")) + 1 if mark else line
         return Broken(line, " ".join(part for part in (error.context, error.problem) if part))
     return Broken(line, str(error) or type(error).__name__)
 
 
 class Build:
-    """Makes a document's object of its nodes. `doubled`: whether some mapping has a key twice.
+    """Makes the object of a document from its nodes. `doubled`: whether a mapping has a key more than once.
 
-    Raises `Broken`, with lines that count from the document's own text.
+    Raises `Broken`, whose line counts from the start of the loader's text.
     """
 
     __slots__ = ("_anchored", "_scalars", "doubled")
 
     def __init__(self, loader: Loader, *, floats: bool = False) -> None:
-        """`loader` composed the nodes. `floats`: keep 8080.0 a float; JSON, and so the API server, has 8080."""
+        """`loader` composed the nodes. `floats`: keep 8080.0 a float; otherwise it becomes 8080, as in JSON."""
         self.doubled = False
         self._anchored = loader.anchored
         self._scalars = _GO if floats else _JSON
 
     def document(self, root: yaml.Node) -> Any:
-        """The object of a document. Raises `Broken`, also for one that is endless or huge with its aliases in place."""
+        """The object of a document. Raises `Broken`, also if it is infinite or too large with its aliases expanded."""
         if self._anchored:
             measure(root)
         return self.value(root)
@@ -165,7 +166,7 @@ class Build:
         return [item.value if item.tag is TEXT else self.value(item, deeper) for item in node.value]
 
     def _merged(self, node: yaml.MappingNode, depth: int) -> dict[str, Any]:
-        """A mapping with `<<`: its entries in their order, each over those before, what is merged as well."""
+        """The object of a mapping with `<<`: entries and merged entries in their order, later ones override earlier."""
         out: dict[str, Any] = {}
         own: set[str] = set()
         for key_node, value_node in node.value:
@@ -181,7 +182,7 @@ class Build:
 
 
 class _Scalars(dict[tuple[str, str], Any]):
-    """Values by tag and text. Raises `ValueError` for what cannot be read so."""
+    """The values of scalars by tag and text. Raises `ValueError` if the text cannot be read by its tag."""
 
     def __init__(self, *, floats: bool) -> None:
         super().__init__()
@@ -209,15 +210,15 @@ def is_merge(key: yaml.Node) -> bool:
 
 
 def merged(value: yaml.Node) -> list[yaml.MappingNode]:
-    """What `<<` merges with this value, what counts most first. Raises `Broken`."""
+    """The mappings that `<<` with this value merges, the one that takes precedence first. Raises `Broken`."""
     sources = value.value if isinstance(value, yaml.SequenceNode) else [value]
     if not all(isinstance(source, yaml.MappingNode) for source in sources):
-        raise Broken(_line(value), "<< merges a mapping or a list of mappings: this is neither")
+        raise Broken(_line(value), "<< merges a mapping or a list of mappings, and this is neither: write one of them")
     return list(sources)
 
 
 def key_of(node: yaml.Node) -> str:
-    """A mapping's key as JSON has it: a string. Raises `Broken` where JSON has none for it."""
+    """A mapping's key as a string, as in JSON. Raises `Broken` if JSON has no such key."""
     if isinstance(node, yaml.ScalarNode):
         try:
             value = scalars.tagged(node.tag, node.value)
@@ -233,7 +234,7 @@ def _unreadable(node: yaml.Node) -> Broken:
     name = node.tag.rpartition(":")[2]
     value = node.value[:40]
     if node.tag == FLOAT and scalars.plain(node.value)[0] == FLOAT:
-        return Broken(_line(node), f"{value} cannot be sent to Kubernetes, as JSON has no such number: quote it")
+        return Broken(_line(node), f"{value} cannot be sent to Kubernetes, as JSON does not have this number: quote it")
     return Broken(_line(node), f'"{value}" cannot be read as {name}: correct it, or leave the tag out')
 
 
@@ -246,7 +247,10 @@ def _line(node: yaml.Node) -> int:
 
 
 def measure(root: yaml.Node) -> None:
-    """Make sure that a document with aliases stays small and finite when each is written out. Raises `Broken`."""
+    """Check that a document is finite and has at most `MOST_VALUES` values with its aliases expanded.
+
+    Raises `Broken`.
+    """
     sizes: dict[int, int] = {}
     stack = [(root, False)]
     while stack:
@@ -255,13 +259,13 @@ def measure(root: yaml.Node) -> None:
         if done:
             sizes[id(node)] = size = 1 + sum(sizes[id(child)] for child in children)
             if size > MOST_VALUES:
-                raise Broken(_line(node), f"its aliases come to more than {MOST_VALUES} values: write fewer of them")
+                raise Broken(_line(node), f"its aliases expand to more than {MOST_VALUES} values: write fewer of them")
         elif id(node) not in sizes:
             sizes[id(node)] = 0
             stack.append((node, True))
             stack += [(child, False) for child in children]
         elif sizes[id(node)] == 0:
-            raise Broken(_line(node), "this contains itself, by its own alias: write it out")
+            raise Broken(_line(node), "this contains itself by its own alias: write the value in place of the alias")
 
 
 def _children(node: yaml.Node) -> Iterator[yaml.Node]:

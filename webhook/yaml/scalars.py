@@ -1,7 +1,7 @@
-"""What a scalar of YAML means to Go's `sigs.k8s.io/yaml`, which kubectl, Helm and Linkerd read YAML with.
+"""The values of YAML scalars by the rules of Go's `sigs.k8s.io/yaml`, which kubectl, Helm and Linkerd use.
 
 Its dialect lies between YAML 1.1 and 1.2: `yes`, `on` and `y` are booleans and `0644` is octal, but a date is text, and
-so is `1:30`. Each number that Go's `strconv` does not take is text.
+so is `1:30`. A number that Go's `strconv` does not accept is text. https://pkg.go.dev/sigs.k8s.io/yaml
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _WORDS: Final[dict[str, tuple[str, Any]]] = {
     **dict.fromkeys(["-.inf", "-.Inf", "-.INF"], (FLOAT, -math.inf)),
     "<<": (MERGE, "<<"),
 }
-# What a plain scalar that is not text starts with; "" is null.
+# The first characters of plain scalars that are not text; "" is null.
 FIRST: Final = frozenset("+-.0123456789") | {word[:1] for word in _WORDS}
 
 _INTEGER: Final = re.compile(
     r"(?P<sign>[-+]?)(?:0[xX](?P<hex>[0-9a-fA-F]+)|0[bB](?P<bin>[01]+)|0[oO](?P<oct>[0-7]+)|0(?P<old>[0-7]+)"
     r"|(?P<dec>0|[1-9][0-9]*))"
 )
-# `0b-1`: Go's older reader of binary numbers takes the rest as a number.
+# `0b-1`: Go's YAML parses the rest of a binary number with its sign.
 _SIGN_WITHIN: Final = re.compile(r"0b(?P<sign>[-+])(?P<bin>[01]+)")
 _SEPARATORS: Final = re.compile(r"(?<=[0-9])_(?=[0-9])")
 _BASES: Final = {"hex": 16, "bin": 2, "oct": 8, "old": 8, "dec": 10}
@@ -62,9 +62,9 @@ def plain(text: str) -> tuple[str, Any]:
 
 
 def tagged(tag: str, text: str) -> Any:
-    """The value of a scalar with this tag, whatever quotes it has. Raises `ValueError` where it cannot be read so.
+    """The value of a scalar with this tag, with or without quotes. Raises `ValueError` if it does not fit the tag.
 
-    A tag that means nothing to Go (`!Ref`) leaves the text as it is, as does that of a time.
+    With a tag that Go does not know (`!Ref`), and with that of a timestamp, the value is the text.
     """
     if tag == BINARY:
         return _binary(text)
@@ -79,7 +79,7 @@ def tagged(tag: str, text: str) -> Any:
 
 
 def key(value: Any) -> str | None:
-    """A mapping's key as JSON has it, None for one that JSON cannot have: null, or an integer beyond 64 bits."""
+    """A mapping's key as a string, as in JSON. None for null and an integer beyond 64 bits, which cannot be keys."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -90,13 +90,13 @@ def key(value: Any) -> str | None:
 
 
 def in_json(value: float) -> int | float:
-    """A number as it is once it went through JSON, where 8080.0 is written as 8080. It must be finite."""
+    """A finite number after a conversion to JSON and back: 8080.0 becomes 8080."""
     if not value.is_integer() or int(value) not in INT64:
         return value
     mantissa, _, exponent = repr(value).partition("e")
     if not exponent:
         return int(value)
-    # Go writes no more digits than tell the number from others, and then zeros.
+    # Go writes the fewest digits that identify the number, then zeros.
     whole, _, fraction = mantissa.partition(".")
     return int(whole + fraction.ljust(int(exponent), "0"))
 
@@ -107,7 +107,7 @@ def _integer(text: str) -> tuple[str, int] | None:
     match = _INTEGER.fullmatch(text) or _SIGN_WITHIN.fullmatch(text)
     if match is None:
         return None
-    # The last group that took part is that of the digits.
+    # The last group that matched holds the digits.
     base = match.lastgroup or "dec"
     value = int(f"{match['sign']}{match[base]}", _BASES[base])
     if value in INT64 or (value in UINT64 and not match["sign"]):
@@ -129,8 +129,8 @@ def _binary(text: str) -> str:
 
 
 def _short(value: float) -> str:
-    """Go's `strconv.FormatFloat(value, 'g', -1, 32)`, by which keys are written."""
-    # Floats as keys are rare, and what writes them is not small.
+    """A float as a key: Go's `strconv.FormatFloat(value, 'g', -1, 32)`."""
+    # Imported here, as floats as keys are rare and the module is not small.
     from webhook.grammar import format_number
 
     single = _rounded(value)
@@ -138,7 +138,7 @@ def _short(value: float) -> str:
         return ".nan" if math.isnan(single) else ".inf" if single > 0 else "-.inf"
     if single == 0:
         return "-0" if math.copysign(1, single) < 0 else "0"
-    # No more digits than tell it from other numbers of 32 bits.
+    # The fewest digits that identify the number among those of 32 bits.
     shortest = (float(f"{single:.{precision}e}") for precision in range(10))
     return format_number(next(digits for digits in shortest if _rounded(digits) == single))
 

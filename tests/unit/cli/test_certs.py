@@ -78,7 +78,7 @@ class TestInspect:
     def test_it_fits(self, run: Run, site: Site) -> None:
         found = run("inspect")
         assert found.exit_code == 0, found.output
-        assert "fits: what is served is trusted by every caBundle for linkerd-webhook.linkerd.svc" in found.stdout
+        assert "fits: every caBundle trusts the served certificate for linkerd-webhook.linkerd.svc" in found.stdout
         assert found.stderr == ""
 
     def test_it_does_not_and_each_finding_has_its_fix(self, run: Run, site: Site) -> None:
@@ -111,7 +111,7 @@ class TestInspect:
         site.replicas(site.leaf, None)
         found = run("inspect")
         assert found.exit_code == 2
-        assert "not known whether it fits: what 1 of 2 replicas serve could not be seen from here" in found.stdout
+        assert "not known whether it fits: 1 of 2 replicas could not be reached from here" in found.stdout
         assert json.loads(run("inspect", "-o", "json").stdout)["fits"] is None
 
     def test_it_does_not_fit_while_nothing_is_served(self, run: Run, site: Site) -> None:
@@ -157,11 +157,11 @@ class TestInspect:
 
     def test_no_cluster_at_all(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         async def connect(kubeconfig: Path | None) -> Site:
-            raise ConfigurationError("no cluster to ask")
+            raise ConfigurationError("no cluster is configured")
 
         monkeypatch.setattr("webhook.cli.cluster.connect", connect)
         found = run("inspect")
-        assert (found.exit_code, found.stderr) == (2, "linkerd-webhook: no cluster to ask\n")
+        assert (found.exit_code, found.stderr) == (2, "linkerd-webhook: no cluster is configured\n")
 
     def test_files_need_no_cluster(self, run: Run) -> None:
         run("issue", "--out=a")
@@ -290,7 +290,7 @@ class TestRotate:
         found = run("rotate")
         assert found.exit_code == 0, found.output
         asked, stored, served, done = found.stdout.splitlines()
-        assert asked.startswith("asked for a new leaf")
+        assert asked.startswith("requested a new leaf")
         assert "a new leaf is stored" in stored
         assert "every replica serves it (1)" in served
         assert done == "done"
@@ -298,7 +298,7 @@ class TestRotate:
     def test_too_slow_says_what_it_waits_for_and_why(self, run: Run, site: Site) -> None:
         found = run("rotate", "--timeout=10ms")
         assert found.exit_code == 1
-        assert "waits for this: a new leaf is stored (the leader has not started it; Lease" in found.stderr
+        assert "waiting for this: a new leaf is stored (the leader has not started it; Lease" in found.stderr
 
     def test_certificates_of_somebody_else_are_refused(self, run: Run, site: Site) -> None:
         del site.objects[CA_PATH]
@@ -351,8 +351,8 @@ class TestWatch:
 
         looks += [away, away, site.failures.clear]
         lines = [each.split("  ", 1)[-1] for each in run("watch").stdout.splitlines()[-2:]]
-        assert lines[0].startswith("cannot look: ")
-        assert lines[1] == "can look again"
+        assert lines[0].startswith("cannot read the cluster: ")
+        assert lines[1] == "can read the cluster again"
 
     def test_the_first_look_has_to_succeed(self, run: Run, site: Site) -> None:
         site.failures[MUTATING] = ApiError(0, "refused")

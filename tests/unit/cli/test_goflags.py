@@ -34,7 +34,7 @@ def test_the_proxy_injector_s_deployment_is_understood() -> None:
         "--linkerd-namespace=linkerd",
         "--webhook=proxy-injector",
     ]
-    assert result.notes == ["flag -enable-pprof has no use here and is ignored"]
+    assert result.notes == ["flag -enable-pprof has no effect here and is ignored"]
 
 
 def test_the_extensions_deployments_are_told_apart_by_their_flags() -> None:
@@ -46,7 +46,7 @@ def test_the_extensions_deployments_are_told_apart_by_their_flags() -> None:
             [*first, "-collector-svc-addr=c:55678", "-collector-svc-account=c", "-cluster-domain=cluster.local"], OWN
         )
         assert "--webhook=jaeger-injector" in jaeger.arguments
-    with pytest.raises(FlagError, match="tell the two injectors apart"):
+    with pytest.raises(FlagError, match="to run the jaeger injector"):
         translate(["injector", "-log-level=info"], OWN)
 
 
@@ -83,7 +83,7 @@ def test_a_boolean_takes_no_argument_and_go_s_words(flag: str, given: bool) -> N
 
 def test_a_boolean_that_is_none_is_an_error() -> None:
     """`yes` is no word of Go's."""
-    with pytest.raises(FlagError, match='"-no-events" is "yes", want true or false'):
+    with pytest.raises(FlagError, match='"-no-events" is "yes": write true or false'):
         translate(["serve", "-no-events=yes"], OWN)
 
 

@@ -147,7 +147,7 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("flags", "message"),
         [
-            (["--set=replica=1"], "replica: there is no such setting; did you mean replicas?"),
+            (["--set=replica=1"], "replica: this setting does not exist; did you mean replicas?"),
             (["--set=replicas=none"], 'replicas: "none" is not a whole number'),
             (["--set=replicas=null"], "replicas: null is not allowed"),
             (["--set=image=null"], "image.repository: null is not allowed"),
@@ -159,7 +159,7 @@ class TestRefusals:
             (["--set=resources.limits.memory=256MB"], "write a quantity, such as 100m, 0.5 or 128Mi"),
             (["--set=resources.limits.memory=-1"], "resources.limits.memory: -1 is not allowed: write 0 or more"),
             (["--set=resources.limits.cpu={1}"], "resources.limits.cpu: [1] is not a string or a number"),
-            (["--set=resources.limit.cpu=1"], "resources.limit: there is no such setting"),
+            (["--set=resources.limit.cpu=1"], "resources.limit: this setting does not exist"),
             (["--set=resources.requests.memory=1Gi"], "is above resources.limits.memory"),
             (["--adopt", "--opt-in"], "namespaces.optIn (--opt-in) would have no effect on injection"),
             (["--adopt", "--exclude-namespace=a"], "(--exclude-namespace) would have no effect on injection"),

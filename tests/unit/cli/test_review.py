@@ -279,7 +279,7 @@ class TestConfiguration:
 
     @pytest.mark.parametrize(
         ("option", "said"),
-        [("--webhook", 'unknown webhook "nobody": want one of'), ("--release-line", 'unknown release line "nobody"')],
+        [("--webhook", 'unknown webhook "nobody": write one of'), ("--release-line", 'unknown release line "nobody"')],
     )
     def test_a_name_that_nobody_has_is_a_wrong_use(self, run: Run, option: str, said: str) -> None:
         result = run(option, "nobody", given=json.dumps(asked("a")))

@@ -163,8 +163,8 @@ def test_it_starts_with_linkerd_s_own_command_line_answers_and_ends_with_0(
     code, log = serve.end()
     assert code == 0
     messages = [line["msg"] for line in log]
-    assert "flag -enable-pprof has no use here and is ignored" in messages
-    assert "flag --cluster-domain is not used yet" in messages
+    assert "flag -enable-pprof has no effect here and is ignored" in messages
+    assert "flag --cluster-domain has no effect without --service" in messages
     assert [line["decision"] for line in log if line["msg"] == "admission"] == ["injected", "injected"]
     assert messages[-1] == "stopped"
 
@@ -215,7 +215,7 @@ def test_values_that_change_are_in_force_without_a_restart_and_broken_ones_are_t
     wait_for(lambda: str(mounts.folder / "values") in serve.get("/ready")[1])
     status, body = serve.get("/ready")
     assert status == 200
-    assert "what was before is in force" in body
+    assert "the earlier contents stay in effect" in body
     assert 'linkerd_webhook_reload_failures_total{file="values"} 1.0' in serve.get("/metrics")[1]
     assert post(serve.connect())[0].status == 200
     mounts.write("values", default_values() + b"\n# changed\n")

@@ -365,7 +365,7 @@ class TestDeleting:
         cluster.failures["DELETE " + OWN_INJECTOR.path("linkerd")] = ApiError(403, "no DELETE")
         result = run(reached, "--delete")
         assert result.exit_code == 2
-        assert "the server and its Secrets stay" in result.stderr
+        assert "the server and its Secrets are kept" in result.stderr
         stay = {thing for thing in INSTALLED_OBJECTS if thing.stage is not Stage.CALLS or thing == OWN_INJECTOR}
         assert left(cluster) == {thing.path("linkerd") for thing in stay}
 

@@ -66,13 +66,13 @@ class TestAssign:
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            ("replica=3", "replica: there is no such setting; did you mean replicas?"),
+            ("replica=3", "replica: this setting does not exist; did you mean replicas?"),
             ("image.tga=3", "did you mean image.tag?"),
             ("tag=3", "did you mean image.tag?"),
-            ("replicas", "want path=value"),
-            ("=3", "want path=value"),
-            ("image.pullSecrets[1].name=a", "the next one is [0]"),
-            ("image.pullSecrets.x=a", "no index"),
+            ("replicas", "write path=value"),
+            ("=3", "write path=value"),
+            ("image.pullSecrets[1].name=a", "the next item is [0]"),
+            ("image.pullSecrets.x=a", "is not an index"),
         ],
     )
     def test_refuses_with_the_way_out(self, text: str, message: str) -> None:
@@ -93,7 +93,7 @@ class TestProblems:
         assert problems(wrong) == [
             "replicas: 0 is not allowed: write 1 to 100",
             'port: "a" is not a whole number',
-            "image.tga: there is no such setting; did you mean image.tag?",
+            "image.tga: this setting does not exist; did you mean image.tag?",
             'guard: "wran" is not allowed: write off, warn or deny (did you mean warn?)',
             "nodeSelector.a: 1 is not a string",
         ]

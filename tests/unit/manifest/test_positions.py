@@ -178,7 +178,7 @@ class TestTrouble:
             ("a:\n  ~: 1\n", 2, "key is not a string"),
             ("a: 1\nb: !!int\n", 2, '"" cannot be read as int'),
             ("a: 1\nb: !!int x\n", 2, '"x" cannot be read as int'),
-            ("a: 1\nb: .inf", 2, "JSON has no such number"),
+            ("a: 1\nb: .inf", 2, "JSON does not have this number"),
             ("a: 1\nb: {<<: 1}\n", 2, "<< merges"),
             ("a: &a\n- b: *a\n", 1, "contains itself"),
         ],

@@ -107,7 +107,7 @@ class TestProbes:
         assert status == 200
         assert conditions["configuration files"] == (
             False,
-            "refused, what was before is in force: /values: not YAML",
+            "refused, so the earlier contents stay in effect: /values: not YAML",
         )
 
     async def test_the_certificate_s_expiry_is_told(self, port: Port) -> None:

@@ -34,7 +34,7 @@ class Watched:
         """What was logged at these looks."""
         self.said.clear()
         for now in times:
-            self.readiness.look(now)
+            self.readiness.check(now)
         return list(self.said)
 
 
@@ -70,7 +70,7 @@ def test_it_is_said_again_each_minute_and_not_more_often(watched: Watched) -> No
 def test_getting_ready_is_said_once_with_how_long_it_took(watched: Watched) -> None:
     watched.look(100.0)
     watched.missing.clear()
-    assert watched.look(102.5) == [("info", "ready: requests may come", {"unready_s": 2.5})]
+    assert watched.look(102.5) == [("info", "ready: this replica gets requests", {"unready_s": 2.5})]
     assert watched.look(103.0, 200.0) == []
 
 
@@ -80,7 +80,7 @@ def test_getting_unready_is_said_with_the_reason_and_reminded_of_as_at_the_start
     watched.look(101.0)
     watched.missing["trusted"] = "spoilt"
     [(level, text, more)] = watched.look(131.0)
-    assert (level, text) == ("info", "not ready any more")
+    assert (level, text) == ("info", "no longer ready")
     assert (more["conditions"], more["why"], more["ready_s"]) == ("trusted", "spoilt", 30.0)
     assert watched.look(140.9) == []
     assert [level for level, _, _ in watched.look(141.0)] == ["warning"]

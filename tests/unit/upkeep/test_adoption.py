@@ -55,7 +55,7 @@ class TestAdoptingAgain:
         ("annotations", "service", "says"),
         [
             ({ADOPTED_FROM: "{}"}, SERVICE.name, "points at linkerd/linkerd-webhook: left as it is"),
-            ({}, "linkerd-proxy-injector", "was not adopted, or is about to be: left as it is"),
+            ({}, "linkerd-proxy-injector", "was not adopted, or the server adopts it soon: left as it is"),
         ],
     )
     async def test_what_points_here_and_what_was_never_adopted_is_left_alone(

@@ -49,7 +49,7 @@ def marked(body: JSON) -> JSON:
 class TestRules:
     async def test_a_webhook_that_was_born_without_gets_its_own(self, ca: CertificateAndKey) -> None:
         leader = Leader(self_test(ca), configuration(INJECTOR, webhook(INJECTOR_WEBHOOK, ca.certificate)))
-        await leader.registration.put_into_force()
+        await leader.registration.write_waiting()
         [sent] = leader.api.done
         assert (sent.method, sent.path) == ("PUT", path(INJECTOR))
         assert leader.api.objects[path(INJECTOR)]["webhooks"][0]["rules"] == list(RULES[INJECTOR_WEBHOOK])
@@ -58,14 +58,14 @@ class TestRules:
     async def test_rules_that_are_there_stay_as_they_are(self, ca: CertificateAndKey) -> None:
         narrowed = webhook(INJECTOR_WEBHOOK, ca.certificate, rules=[{"operations": ["CREATE"]}])
         leader = Leader(marked(self_test(ca)), configuration(INJECTOR, narrowed))
-        await leader.registration.put_into_force()
+        await leader.registration.write_waiting()
         assert leader.api.calls == []
         assert leader.registration.waiting() == []
 
     async def test_a_webhook_that_is_not_ours_gets_none(self, ca: CertificateAndKey) -> None:
         stranger = webhook("somebody.example.org", ca.certificate)
         leader = Leader(marked(self_test(ca)), configuration(INJECTOR, stranger))
-        await leader.registration.put_into_force()
+        await leader.registration.write_waiting()
         assert leader.api.calls == []
 
     @pytest.mark.parametrize("bundle", [b"", b"other"])
@@ -74,13 +74,13 @@ class TestRules:
     ) -> None:
         held = other_ca.certificate if bundle else b""
         leader = Leader(self_test(ca), configuration(INJECTOR, webhook(INJECTOR_WEBHOOK, held)))
-        await leader.registration.put_into_force()
+        await leader.registration.write_waiting()
         assert leader.api.calls == []
 
     async def test_a_conflict_is_left_to_the_next_look(self, ca: CertificateAndKey) -> None:
         leader = Leader(self_test(ca), configuration(INJECTOR, webhook(INJECTOR_WEBHOOK, ca.certificate)))
         leader.api.put(path(INJECTOR), leader.api.objects[path(INJECTOR)])
-        await leader.registration.put_into_force()
+        await leader.registration.write_waiting()
         assert leader.api.calls == [("PUT", path(INJECTOR))]
         assert leader.api.done == []
         assert leader.said == {}
@@ -88,10 +88,10 @@ class TestRules:
     async def test_a_refusal_names_the_configuration(self, ca: CertificateAndKey) -> None:
         leader = Leader(self_test(ca), configuration(INJECTOR, webhook(INJECTOR_WEBHOOK, ca.certificate)))
         leader.api.failures[path(INJECTOR)] = refused(403, "cannot update")
-        await leader.registration.put_into_force()
-        assert "MutatingWebhookConfiguration linkerd-webhook could not be put into force" in leader.said[INJECTOR[1]]
+        await leader.registration.write_waiting()
+        assert "MutatingWebhookConfiguration linkerd-webhook could not be given its rules" in leader.said[INJECTOR[1]]
         leader.api.failures.clear()
-        await leader.registration.put_into_force()
+        await leader.registration.write_waiting()
         assert leader.said[INJECTOR[1]] == ""
 
 
@@ -106,7 +106,7 @@ class TestMark:
         before["metadata"]["labels"] = {"app.kubernetes.io/component": "self-test"}
         leader = Leader(before, self.in_force(ca))
         assert leader.registration.waiting() == [SELF_TEST]
-        await leader.registration.put_into_force()
+        await leader.registration.write_waiting()
         assert leader.api.writes == [("PUT", path(SELF_TEST))]
         body = leader.api.objects[path(SELF_TEST)]
         assert body["metadata"]["labels"] == {"app.kubernetes.io/component": "self-test", REACHED_LABEL: "true"}
@@ -116,7 +116,7 @@ class TestMark:
     async def test_waits_for_the_rules_of_the_webhooks(self, ca: CertificateAndKey) -> None:
         leader = Leader(self_test(ca), configuration(INJECTOR, webhook(INJECTOR_WEBHOOK, ca.certificate)))
         assert leader.registration.waiting() == [INJECTOR]
-        await leader.registration.put_into_force()
+        await leader.registration.write_waiting()
         assert leader.api.writes == [("PUT", path(INJECTOR))]
 
     @pytest.mark.parametrize("held", [b"", b"other"])
@@ -141,7 +141,7 @@ class TestMark:
 
     async def test_that_is_there_is_not_written_again(self, ca: CertificateAndKey) -> None:
         leader = Leader(marked(self_test(ca)), self.in_force(ca))
-        await leader.registration.put_into_force()
+        await leader.registration.write_waiting()
         assert leader.api.calls == []
         assert leader.registration.waiting() == []
 
@@ -155,7 +155,7 @@ class TestAdoption:
             webhook("linkerd-proxy-injector.linkerd.io", other_ca.certificate, "linkerd-proxy-injector", rules=[1]),
         )
         leader = Leader(self_test(ca), before, adopt=True)
-        await leader.registration.put_into_force()
+        await leader.registration.write_waiting()
         assert leader.api.writes == [("PUT", path(LINKERDS_INJECTOR))]
         body = leader.api.objects[path(LINKERDS_INJECTOR)]
         assert bundles(body) == [ca.certificate]
@@ -175,7 +175,7 @@ class TestAdoption:
     ) -> None:
         foreign = configuration(LINKERDS_PROFILES, webhook("w", other_ca.certificate, "linkerd-sp-validator"))
         leader = Leader(configuration(SELF_TEST, webhook("self-test")), foreign, adopt=True)
-        await leader.registration.put_into_force()
+        await leader.registration.write_waiting()
         assert leader.api.calls == []
 
     async def test_what_somebody_has_pointed_elsewhere_since_is_left_there_and_said_with_the_command(
@@ -187,8 +187,8 @@ class TestAdoption:
             annotations={ADOPTED_FROM: "{}"},
         )
         leader = Leader(self_test(ca), overwritten, adopt=True)
-        await leader.registration.put_into_force()
-        leader.registration.tell()
+        await leader.registration.write_waiting()
+        leader.registration.report_adoption()
         assert leader.api.calls == []
         assert leader.registration.overwritten() == [LINKERDS_PROFILES]
         [problem] = [text for text in leader.said.values() if text]
@@ -204,8 +204,8 @@ class TestAdoption:
             annotations={"cert-manager.io/inject-ca-from": "linkerd/sp"},
         )
         leader = Leader(self_test(ca), annotated, adopt=True)
-        await leader.registration.put_into_force()
-        leader.registration.tell()
+        await leader.registration.write_waiting()
+        leader.registration.report_adoption()
         assert leader.api.calls == []
         assert any("cert-manager" in text for text in leader.said.values())
 

@@ -110,10 +110,10 @@ class TestAPairThatHasToWait:
         replica.secret.put(body(other_leaf))
         assert replica.serial == before
         assert "nobody trusts it yet" in replica.secret.problem
-        replica.secret.again()
+        replica.secret.retry()
         assert replica.serial == before
         replica.wait = ""
-        replica.secret.again()
+        replica.secret.retry()
         assert replica.serial != before
         assert replica.secret.problem == ""
 
@@ -125,7 +125,7 @@ class TestAPairThatHasToWait:
         replica.secret.put(body(other_leaf))
         replica.wait = ""
         replica.secret.put(body(leaf))
-        replica.secret.again()
+        replica.secret.retry()
         assert replica.serial == before
 
 

@@ -190,12 +190,12 @@ class TestConditions:
         for part in ("no ca.crt", "as ca.crt", "--ca-bundle FILE", "--inject-ca-from"):
             assert part in lacking
         there = message(Duties(SERVICE, "me", RULES, self_managed=False, ca=lambda: b"PEM"))
-        assert "see that this is the CA of tls.crt; if it is, it waits for a replica to lead" in there
+        assert "check that this is the CA of tls.crt; if it is, no replica leads yet, so wait for one" in there
 
     def test_a_certificate_that_is_not_issued_yet_leads_to_the_leader_and_its_log(self) -> None:
         found = upkeep(Slices())
         found.election.holder = "linkerd-webhook-abc"
-        assert _by_name(found)["trusted"]["message"].endswith("if it does not, the log of linkerd-webhook-abc says why")
+        assert _by_name(found)["trusted"]["message"].endswith("if it does not, see the log of linkerd-webhook-abc")
         found.election.problem = "Lease linkerd/linkerd-webhook: not allowed"
         assert _by_name(found)["trusted"]["message"].endswith("not allowed")
 
@@ -221,10 +221,10 @@ class TestLog:
         monkeypatch.setattr("webhook.upkeep.leader.log.warning", said.append)
         found = upkeep(Slices())
         for seconds in (4, 2, 1):
-            found._say("certificates", f"put back in {seconds} s")
+            found._log_change("certificates", f"put back in {seconds} s")
         assert said == ["put back in 4 s"]
-        found._say("certificates", "")
-        found._say("certificates", "put back in 8 s")
+        found._log_change("certificates", "")
+        found._log_change("certificates", "put back in 8 s")
         assert len(said) == 2
 
 

@@ -46,7 +46,7 @@ async def patient() -> AsyncIterator[PatternJudge]:
 
 async def settled(judge: PatternJudge, *patterns: str) -> list[str | None]:
     """What a request hears about these patterns in the end."""
-    asking = judge.ask(LINE)
+    asking = judge.for_request(LINE)
     for pattern in patterns:
         asking(pattern)
     if asking.unknown:
@@ -62,24 +62,24 @@ async def started(judge: PatternJudge) -> int:
 
 
 async def test_a_plain_pattern_is_judged_at_once(judge: PatternJudge) -> None:
-    asking = judge.ask(LINE)
+    asking = judge.for_request(LINE)
     assert asking("/api/v[0-9]+/users/[^/]+/.*") == ""
     assert not asking.unknown
     assert judge._worker.pid is None
 
 
 async def test_any_other_pattern_is_judged_by_the_worker_and_remembered(patient: PatternJudge) -> None:
-    asking = patient.ask(LINE)
+    asking = patient.for_request(LINE)
     patterns = [r"\w+@\w+", "(", "(?=é)", r"\w{1000}", "a\nb\n(", "\ud800(", "/a{3,1}", ""]
     assert [asking(pattern) for pattern in patterns] == [None] * 8
     await asking.settle()
     assert [asking(pattern) for pattern in patterns] == [verdict(pattern) for pattern in patterns]
-    again = patient.ask(LINE)
+    again = patient.for_request(LINE)
     assert [again(pattern) for pattern in patterns] == [verdict(pattern) for pattern in patterns]
 
 
 async def test_requests_share_nothing_but_verdicts(patient: PatternJudge) -> None:
-    one, other = patient.ask(LINE), patient.ask(LINE)
+    one, other = patient.for_request(LINE), patient.for_request(LINE)
     assert one(r"\w1") is None
     assert not other.unknown
     assert other(r"\w2") is None
@@ -150,7 +150,7 @@ async def test_a_late_pattern_costs_one_worker_only() -> None:
         os.kill(first, 0)
     assert await settled(judge, r"\w") == [""]
     second = judge._worker.pid
-    asking = judge.ask(LINE)
+    asking = judge.for_request(LINE)
     assert asking(ENDLESS) is None
     assert not asking.unknown
     assert list(asking.late) == [ENDLESS]
@@ -177,7 +177,7 @@ async def test_a_worker_that_cannot_be_started_ahead_is_no_end_of_the_judging() 
 async def test_a_late_pattern_is_tried_again_after_a_while() -> None:
     judge = PatternJudge(Bounds(request=2, pattern=0.1, refrain=0))
     assert await settled(judge, ENDLESS) == [None]
-    asking = judge.ask(LINE)
+    asking = judge.for_request(LINE)
     assert asking(ENDLESS) is None
     assert (list(asking.unknown), list(asking.late)) == ([ENDLESS], [])
     await judge.close()
@@ -251,7 +251,7 @@ async def test_without_a_process_a_thread_judges(command: list[str]) -> None:
         assert await settled(judge, r"\w1", "(") == ["", verdict("(")]
         assert await settled(judge, r"\w2") == [""]
     assert [each["log_level"] for each in logs] == ["error"]
-    assert "no process can be started" in logs[0]["event"]
+    assert "cannot start the process" in logs[0]["event"]
     await judge.close()
 
 

@@ -78,6 +78,6 @@ class TestAliases:
             f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)
         )
         start = time.process_time()
-        with pytest.raises(Broken, match="aliases come to more than"):
+        with pytest.raises(Broken, match="aliases expand to more than"):
             read(bomb)
         assert time.process_time() - start < 2

@@ -60,7 +60,7 @@ def test_these_are_numbers(text: str, value: float) -> None:
 
 @pytest.mark.parametrize("text", [".inf", "-.Inf", "+.INF", ".nan", "!!float .NaN"])
 def test_numbers_that_json_lacks_are_told(text: str) -> None:
-    with pytest.raises(Broken, match="JSON has no such number"):
+    with pytest.raises(Broken, match="JSON does not have this number"):
         scalar(text)
 
 

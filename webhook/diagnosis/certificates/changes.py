@@ -1,4 +1,4 @@
-"""What has changed between two times that the facts were gathered, one line each. Pure."""
+"""Compares the facts about certificates at two times: one line for each change. Pure."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from webhook.diagnosis.certificates.facts import (
 
 
 def changes(before: CertificateFacts, now: CertificateFacts) -> list[str]:
-    """Sentences about certificates, caBundles, replicas, and what no longer fits or fits again."""
+    """Sentences about changed certificates, caBundles and replicas, and about new and solved findings."""
     return [
         *_kept(before, now),
         *_ca_bundles(before, now),
         *_replicas(before, now),
-        *(f"cannot look: {right.text()}" for right in now.unseen if right not in before.unseen),
+        *(f"cannot read: {right.text()}" for right in now.unseen if right not in before.unseen),
         *(f"granted again: {right.verb} {right.resource}" for right in before.unseen if right not in now.unseen),
         *_fit(before, now),
     ]
@@ -95,8 +95,8 @@ def _serves(replica: Replica) -> str:
 
 def _fit(before: CertificateFacts, now: CertificateFacts) -> Iterator[str]:
     old, new = [finding.text() for finding in check(before)], check(now)
-    yield from (f"does not fit: {finding.text()}; fix: {finding.fix}" for finding in new if finding.text() not in old)
+    yield from (f"problem: {finding.text()}; fix: {finding.fix}" for finding in new if finding.text() not in old)
     still = {finding.text() for finding in new}
     yield from (f"solved: {text}" for text in old if text not in still)
     if old and not new:
-        yield "all fits again"
+        yield "all problems are solved"

@@ -32,7 +32,7 @@ DEPLOYMENT: Final = Check("deployment-seen", "the Deployment behind the Service 
 
 
 def check(facts: CertificateFacts) -> list[Finding]:
-    """What does not fit, errors all; none where what is served is trusted, as far as that was seen."""
+    """The errors; none if every caBundle trusts the served certificates, as far as these could be read."""
     findings = [*_serving(facts), *_stored(facts), *_called(facts)]
     for ca_bundle in facts.ca_bundles:
         findings += _filled(facts, ca_bundle)
@@ -44,10 +44,10 @@ def check(facts: CertificateFacts) -> list[Finding]:
 
 
 def remarks(facts: CertificateFacts) -> list[Finding]:
-    """Notes about what breaks nothing: junk and expired CAs in a caBundle, replicas that could not be asked."""
+    """Notes about what does no harm: junk and expired CAs in a caBundle, replicas that could not be reached."""
     notes = [note for ca_bundle in facts.ca_bundles for note in _junk(ca_bundle, facts.at)]
     leaf = facts.kept_as("leaf")
-    by = f": judged by {leaf.where}" if leaf and leaf.certificate else ""
+    by = f": its certificate is assumed to be that of {leaf.where}" if leaf and leaf.certificate else ""
     notes += [
         REACHED.note(replica.where, "", f"cannot be reached from here ({replica.unreachable}){by}")
         for replica in facts.unreachable
@@ -59,17 +59,17 @@ def remarks(facts: CertificateFacts) -> list[Finding]:
             notes.append(NAMES.note(leaf.where, leaf.field, message))
     if isinstance(facts.deployment, NotSeen):
         where = f"Service {facts.service.namespace}/{facts.service.name}"
-        message = "the Deployment behind it was not seen, so which Secret holds the certificate is guessed"
+        message = "the Deployment behind it could not be read, so the name of the certificate's Secret is a guess"
         notes.append(DEPLOYMENT.note(where, "", message, "; ".join(facts.deployment.texts())))
     return notes
 
 
 def _junk(ca_bundle: CaBundle, now: datetime) -> Iterator[Finding]:
     for junk in ca_bundle.junk:
-        yield CLEAN.note(ca_bundle.where, ca_bundle.field, f"{junk}, passed over")
+        yield CLEAN.note(ca_bundle.where, ca_bundle.field, f"{junk}, ignored")
     for anchor in ca_bundle.anchors:
         if anchor.not_after <= now:
-            message = f"{anchor.subject} ({_short(anchor.serial)}) has expired, no longer of use"
+            message = f"{anchor.subject} ({_short(anchor.serial)}) has expired and has no effect"
             yield CLEAN.note(ca_bundle.where, ca_bundle.field, message)
 
 
@@ -78,7 +78,7 @@ def _nothing_serves(facts: CertificateFacts) -> bool:
 
 
 def _serving(facts: CertificateFacts) -> Iterator[Finding]:
-    """That no replica is ready: then nothing is served, whatever is stored."""
+    """The error if no replica is ready: then no certificate is served, whatever is stored."""
     if not _nothing_serves(facts):
         return
     server, namespace = facts.server, facts.service.namespace
@@ -103,7 +103,7 @@ def _serving(facts: CertificateFacts) -> Iterator[Finding]:
 
 
 def _no_deployment(facts: CertificateFacts) -> Finding:
-    """That no replica is ready, and the Deployment is not known."""
+    """The error if no replica is ready and the Deployment is not known."""
     namespace, where = facts.service.namespace, f"Service {facts.service.namespace}/{facts.service.name}"
     if isinstance(facts.deployment, NotSeen):
         fix = f"see the Events and logs of the Pods: kubectl -n {namespace} get pods"
@@ -113,7 +113,7 @@ def _no_deployment(facts: CertificateFacts) -> Finding:
 
 
 def _awaited(facts: CertificateFacts) -> bool:
-    """Whether a running replica will make what is missing, so that it is not a fault of its own."""
+    """Whether a replica will create what is missing once it runs, so that it is not an error of its own."""
     return facts.self_managed and _nothing_serves(facts)
 
 
@@ -130,7 +130,7 @@ def _missing_is_fine(facts: CertificateFacts, kept: KeptCertificate) -> bool:
     leaf = facts.kept_as("leaf")
     if kept.role == "CA":
         return not (leaf and leaf.certificate and facts.self_managed)
-    # Replicas that were all asked have their certificate from somewhere else.
+    # If all replicas were reached, they have their certificate from another place.
     all_asked = bool(facts.ready) and not facts.unreachable
     return kept.role == "leaf" and not facts.self_managed and not _mounted(facts) and all_asked
 
@@ -163,12 +163,12 @@ def _filled(facts: CertificateFacts, ca_bundle: CaBundle) -> Iterator[Finding]:
 
 
 def _trusted(facts: CertificateFacts, server: Replica | KeptCertificate) -> Iterator[Finding]:
-    """What is wrong with one certificate that is served: with itself once, else with each caBundle that does not trust
+    """The errors about one served certificate: one if it is not valid, else one for each caBundle that does not trust
     it."""
     leaf = server.leaf if isinstance(server, Replica) else server.certificate
     if leaf is None:
         return
-    # What is wrong with a certificate in a Secret was reported with the Secret.
+    # An unusable certificate in a Secret is reported by `_stored`.
     if isinstance(server, KeptCertificate) and server.why_not:
         return
     place = server.field if isinstance(server, KeptCertificate) else "served certificate"
@@ -218,12 +218,12 @@ def _fix_stored(facts: CertificateFacts, kept: KeptCertificate) -> str:
     if facts.files:
         return _fix_leaf(facts)
     if facts.self_managed:
-        return f"the leader makes a new one by itself within a minute; if not, {_logs(facts)} says why"
+        return f"the leader creates a new one within a minute; if not, see its log: {_logs(facts)}"
     if facts.service.name in _LINKERDS:
         return _LINKERDS_OWN
     if not kept.exists:
         if _mounted(facts):
-            return f"create it: Pods start once it is there ({fixes.ISSUE} makes one, and says how)"
+            return f"create it: Pods start once it exists ({fixes.ISSUE} issues a certificate and prints the command)"
         return "pass --secret NAME where the certificate is in another Secret"
     return _fix_leaf(facts)
 
@@ -238,7 +238,7 @@ def _fix_leaf(facts: CertificateFacts) -> str:
         return f"linkerd-webhook certs rotate --leaf --linkerd-namespace {facts.service.namespace}"
     if certificate:
         return fixes.renew(certificate, facts.service.namespace)
-    return f"{fixes.ISSUE}, and put that into {_secret(facts)}"
+    return f"{fixes.ISSUE}, and put the new certificate into {_secret(facts)}"
 
 
 def _fix_ca_bundle(facts: CertificateFacts, ca_bundle: CaBundle) -> str:
@@ -246,13 +246,13 @@ def _fix_ca_bundle(facts: CertificateFacts, ca_bundle: CaBundle) -> str:
         return f"pass the ca.crt that was issued with tls.crt, or issue anew: {fixes.ISSUE} --force"
     if ca_bundle.cert_manager:
         of = f" for {ca_bundle.certificate_of}" if ca_bundle.certificate_of else ""
-        return f"cert-manager's cainjector writes it{of} ({ca_bundle.cert_manager}): its log says why it does not"
+        return f"cert-manager's cainjector writes it{of} ({ca_bundle.cert_manager}): see the log of cainjector"
     if facts.self_managed:
-        return fixes.leader_writes_it(f"{_logs(facts)} says why")
+        return fixes.leader_writes_it(f"see its log: {_logs(facts)}")
     if facts.service.name in _LINKERDS:
         return _LINKERDS_OWN
     if facts.authority:
-        return fixes.leader_writes_ca_crt(_secret(facts), f"{_logs(facts)} says why it is not written")
+        return fixes.leader_writes_ca_crt(_secret(facts), f"see the leader's log: {_logs(facts)}")
     name = facts.server.secret if facts.server and facts.server.secret else "NAME"
     return fixes.name_the_ca(_secret(facts), name)
 

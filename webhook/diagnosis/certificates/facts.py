@@ -25,7 +25,7 @@ CertificateRole = Literal["CA", "next CA", "leaf"]
 
 @dataclass(frozen=True, slots=True)
 class CertificateSummary:
-    """What a certificate says of itself, for people; times are UTC.
+    """The fields of a certificate that are shown to users; times are in UTC.
 
     `serial` and `fingerprint` (SHA-256) are hexadecimal; `renewal` is when the server would replace it.
     """
@@ -113,7 +113,7 @@ class CaBundle:
 
 @dataclass(frozen=True, slots=True)
 class CertificateFacts:
-    """The certificates around a Service at one moment, `at` (UTC). A fact that could not be looked at is `NotSeen`.
+    """The certificates of a Service at one time, `at` (UTC). A fact that could not be read is `NotSeen`.
 
     `kept` are the certificates in Secrets or in a folder; `configurations` the caBundles that point at the Service, by
     the kind of their webhook configuration (`files` for CA files); `replicas` the ready endpoints of the Service.
@@ -198,7 +198,7 @@ def serial(number: int) -> str:
 
 
 def read_bundle(pem: bytes) -> tuple[tuple[x509.Certificate, ...], tuple[str, ...]]:
-    """The certificates of a caBundle (PEM) as the API server reads them, and what it passes over, in words."""
+    """The certificates that the API server reads from a caBundle (PEM), and descriptions of what it ignores."""
     held = contents(pem)
     junk = {number: f"block {number} is a certificate that cannot be read" for number, _ in held.broken}
     junk |= {number: f"block {number} is {what}: only CERTIFICATE counts" for number, what in held.others}
@@ -207,7 +207,7 @@ def read_bundle(pem: bytes) -> tuple[tuple[x509.Certificate, ...], tuple[str, ..
 
 
 def read_ca_bundle(where: str, place: str, webhook: str, pem: bytes, **more: str) -> CaBundle:
-    """A caBundle (PEM) of a webhook at a field of an object, with what is passed over in it. `more`: other fields of
+    """A caBundle (PEM) of a webhook at a field of an object, with what is ignored in it. `more`: other fields of
     `CaBundle`."""
     certificates, junk = read_bundle(pem)
     anchors = tuple(CertificateSummary.of(certificate) for certificate in certificates)

@@ -52,7 +52,7 @@ class Dialer(Protocol):
 
 
 class GatherError(Exception):
-    """The API server does not answer, or not with what was requested: there are no facts."""
+    """The facts could not be gathered: the API server did not answer, or answered with an error."""
 
 
 async def gather(
@@ -103,7 +103,7 @@ def _leaf_name(service: ServiceReference, behind: ServerDeployment | None, given
 
 
 def _self_managed(behind: ServerDeployment | None, ca: Stored, leaf: Stored) -> bool:
-    """As the Deployment says; where that is not known, as the Secrets look."""
+    """Whether the server issues its certificates itself: by the Deployment, or by the Secrets if it is not known."""
     if behind is not None:
         return behind.mode == "self-managed"
     return ca.body is not None or (leaf.body is not None and leaf.ours)
@@ -274,7 +274,7 @@ class _Handshakes:
                 )
 
     async def _replica(self, endpoint: Endpoint) -> Replica:
-        """What one endpoint serves; whether each caBundle trusts it is noted."""
+        """The certificate that an endpoint serves. Adds to `trust` whether each caBundle trusts it."""
         name = self._service.dns_name
         reasons: dict[bytes, str] = {}
         replica = Replica(endpoint.address, endpoint.pod, await self._dialer.probe(endpoint, name, None))

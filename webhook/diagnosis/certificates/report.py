@@ -1,4 +1,4 @@
-"""The facts and what does not fit, as text for people and as JSON for programs. No private key is in either."""
+"""Writes the facts and the findings as text for people and as JSON for programs, without any private key."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ JSON = dict[str, Any]
 
 
 def text(facts: CertificateFacts) -> str:
-    """All facts in aligned columns, and what does not fit at the end."""
+    """All facts in aligned columns, and the findings at the end."""
     return "\n".join([*_head(facts), *_kept(facts), *_replicas(facts), *_ca_bundles(facts), "", *_verdict(facts)])
 
 
 def as_json(facts: CertificateFacts) -> JSON:
-    """All facts; times are RFC 3339 in UTC, `fits` is null where something could not be looked at."""
+    """All facts and findings. Times are RFC 3339 in UTC; `fits` is null if something could not be read."""
     findings = check(facts)
     return {
         "service": f"{facts.service.namespace}/{facts.service.name}",
@@ -155,9 +155,9 @@ def _verdict(facts: CertificateFacts) -> Iterator[str]:
     if not findings:
         if facts.unreachable:
             count = f"{len(facts.unreachable)} of {len(facts.ready)}"
-            yield f"not known whether it fits: what {count} replicas serve could not be seen from here"
+            yield f"not known whether it fits: {count} replicas could not be reached from here"
         elif not facts.unseen:
-            yield f"fits: what is served is trusted by every caBundle for {facts.service.dns_name}"
+            yield f"fits: every caBundle trusts the served certificate for {facts.service.dns_name}"
         return
     yield f"does not fit, {len(findings)} {'finding' if len(findings) == 1 else 'findings'}:"
     for finding in findings:

@@ -1,4 +1,4 @@
-"""A rotation of certificates, requested and followed from outside: the leader of the running server does it."""
+"""Requests a rotation of certificates, which the leader carries out, and follows its progress."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ class RotationRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What is done, one sentence for each step in order; and what is waited for and why, "" where all is done."""
+    """The progress of a rotation: `done` has a sentence for each completed step, in order. `waits_for` is the next step
+    and `why` the reason that it is not completed, both "" once all steps are."""
 
     done: tuple[str, ...]
     waits_for: str = ""
@@ -54,23 +55,23 @@ async def request(api: Api, before: CertificateFacts, kind: Rotated) -> str:
     except ApiError as error:
         if isinstance(error, NotFound):
             raise RotationRefused(
-                f"{where} was deleted: the leader makes a new CA by itself, and all follows from that"
+                f"{where} was deleted: the leader creates a new CA and new certificates by itself"
             ) from None
         if isinstance(error, Forbidden):
             right = MissingRight.of(
-                error, "patch", f"secrets/{service.name}-ca", service.namespace, lost="ask for a rotation"
+                error, "patch", f"secrets/{service.name}-ca", service.namespace, lost="request a rotation"
             )
             raise GatherError(right.text()) from None
         raise GatherError(f"{where} cannot be annotated: HTTP {error.status}: {error.message}") from None
-    return f"asked for a new {'CA' if kind == 'ca' else 'leaf'}: {where} has annotation {ROTATE}={value}"
+    return f"requested a new {'CA' if kind == 'ca' else 'leaf'}: {where} has annotation {ROTATE}={value}"
 
 
 def _instead(facts: CertificateFacts, where: str) -> str:
     by = next((ca_bundle for ca_bundle in facts.ca_bundles if ca_bundle.cert_manager), None)
     kept = facts.kept_as("CA")
     if kept is not None and kept.exists:
-        return f"{where}: {kept.field}: {kept.why_not}: the leader makes a new CA by itself, and all follows from that"
-    what = f"{where} is not there, so the certificates are not self-managed"
+        return f"{where}: {kept.field}: {kept.why_not}: the leader creates a new CA and new certificates by itself"
+    what = f"{where} does not exist, so the certificates are not self-managed"
     if by is not None:
         return (
             f"{what}: cert-manager keeps them ({by.where} has annotation {by.cert_manager}); renew there: "
@@ -208,7 +209,7 @@ async def follow(
     loop = asyncio.get_running_loop()
     end = loop.time() + within
     seen = Progress((), "an answer of the API server")
-    told: Progress | None = None
+    yielded: Progress | None = None
     most = 0
     while True:
         try:
@@ -218,8 +219,8 @@ async def follow(
         except GatherError as error:
             seen = Progress(seen.done, seen.waits_for, str(error))
         most = max(most, len(seen.done))
-        if seen != told:
-            told = seen
+        if seen != yielded:
+            yielded = seen
             yield seen
         if not seen.waits_for or loop.time() >= end:
             return
@@ -233,14 +234,16 @@ def _seen(before: CertificateFacts, now: CertificateFacts, kind: Rotated, last: 
 
 
 async def leader(api: Api, service: ServiceReference, now: datetime) -> str:
-    """A sentence about which replica leads, "" where that may not be seen; `now` is in UTC."""
+    """A sentence about which replica leads, "" if the Lease cannot be read; `now` is in UTC."""
     where = f"Lease {service.namespace}/{service.name}"
     path = f"/apis/coordination.k8s.io/v1/namespaces/{service.namespace}/leases/{service.name}"
     try:
         spec = (await ask(api, "GET", path)).get("spec")
     except ApiError as error:
         return (
-            f"{where} is not there: no server runs with --service={service.name}" if isinstance(error, NotFound) else ""
+            f"{where} does not exist: no server runs with --service={service.name}"
+            if isinstance(error, NotFound)
+            else ""
         )
     except GatherError:
         return ""

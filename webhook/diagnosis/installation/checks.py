@@ -28,7 +28,7 @@ OWN: Final = Check("own-webhooks-beside-adopted", "there are no webhook configur
 
 
 def check(request: InstallRequest, facts: InstallationFacts) -> list[Finding]:
-    """Everything that stands in the way (errors), and what is worth knowing (notes)."""
+    """What prevents the installation from working (errors), and further information (notes)."""
     return [
         *_version(request, facts),
         *_crds(facts),
@@ -101,8 +101,8 @@ def _other_installations(request: InstallRequest, facts: InstallationFacts) -> I
 
 
 def _certificate_mode(request: InstallRequest, facts: InstallationFacts) -> Iterator[Finding]:
-    """A new replica is ready once the caBundles trust what it serves, and the leader, an old replica, writes what old
-    replicas serve: from one source of certificates to the other, a rollout would never end."""
+    """The error if the source of the certificate changes. A new replica becomes ready once the caBundles trust its
+    certificate, but the leader, an old replica, writes caBundles for the old one: the rollout would never end."""
     now = server_deployment(_here(request, facts), None, request.service)
     files = bool(request.existing_secret)
     if now is None or (now.mode == "files") is files or (now.mode == "files" and not now.secret):
@@ -151,11 +151,11 @@ def _beside_linkerds(facts: InstallationFacts) -> Iterator[Finding]:
         yield ADOPTION.error(f"{kind} {name}", "", "was adopted, and --adopt is not given", fix)
     for kind, name in () if adopted else facts.linkerds_configurations:
         fix = "pass --adopt to point it here instead"
-        yield ADOPTION.note(f"{kind} {name}", "", "Linkerd's own, stays and goes on to call Linkerd's webhook", fix)
+        yield ADOPTION.note(f"{kind} {name}", "", "is Linkerd's own, and still calls Linkerd's webhook", fix)
 
 
 def _to_adopt(facts: InstallationFacts) -> Iterator[Finding]:
-    """With --adopt: there is something to adopt, and nobody else writes it."""
+    """With --adopt: the errors if there is nothing to adopt, or if cert-manager writes a configuration."""
     if not facts.linkerds_configurations:
         names = ", ".join(name for _, name in LINKERD_CONFIGURATIONS)
         message = f"none of Linkerd's webhook configurations exists ({names})"

@@ -1,4 +1,4 @@
-"""Checks what single settings need of the cluster: Secrets, cert-manager, CustomResourceDefinitions. Pure."""
+"""Checks that the cluster has what single settings need: Secrets, cert-manager, CustomResourceDefinitions. Pure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _NO_HOST_NETWORK: Final = ("baseline", "restricted")
 
 
 def check(request: InstallRequest, facts: InstallationFacts) -> Iterator[Finding]:
-    """What stands in the way of these settings (errors), and what they wait for (notes)."""
+    """What these settings need and the cluster lacks (errors), and what may be created later (notes)."""
     if request.existing_secret:
         yield from _existing_secret(request, facts)
     if request.inject_ca_from:
@@ -60,8 +60,8 @@ def _existing_secret(request: InstallRequest, facts: InstallationFacts) -> Itera
         yield EXISTING_SECRET.error(
             where,
             f"data[{CA}]",
-            "missing, and --ca-bundle is not given: the API server would trust nothing that is served, and no replica "
-            "would get ready",
+            "missing, and --ca-bundle is not given: the API server would not trust the served certificate, and no "
+            "replica would become ready",
             fixes.name_the_ca(where, request.existing_secret),
         )
     elif not request.inject_ca_from:

@@ -1,1 +1,1 @@
-"""The objects of an installation, each written once, with holes for the settings."""
+"""The objects of an installation, as trees with nodes for the settings."""

@@ -1,4 +1,4 @@
-"""Who the server is, and what it may do, and no more."""
+"""The ServiceAccount of the server, and its RBAC rules."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from webhook.install.objects.names import CA_SECRET, JSON, LEAF_SECRET, OWN_CONF
 from webhook.install.tree import If, InstallNamespace, Node, On
 from webhook.kube.webhookconfigurations import MUTATING, VALIDATING
 
-# Linkerd's own configurations, which are written where they are adopted.
+# Linkerd's own webhook configurations, which the server writes if they are adopted.
 LINKERDS_MUTATING: Final = tuple(name for kind, name in LINKERD_CONFIGURATIONS if kind == MUTATING)
 LINKERDS_VALIDATING: Final = tuple(name for kind, name in LINKERD_CONFIGURATIONS if kind == VALIDATING)
 
@@ -24,7 +24,7 @@ def service_account() -> JSON:
 
 
 def cluster_role() -> JSON:
-    """What it may do everywhere: read, but for Events, and webhook configurations by name."""
+    """The permissions in the whole cluster: to read, to write Events, and to update webhook configurations by name."""
     admission = "admissionregistration.k8s.io"
     mutating, validating = "mutatingwebhookconfigurations", "validatingwebhookconfigurations"
     return {
@@ -70,16 +70,16 @@ def _written(linkerds: tuple[str, ...]) -> list[Node]:
 
 
 def role() -> JSON:
-    """What it may do in its own namespace. Secrets of other names stay closed to it, and so do Pods and Deployments."""
+    """The permissions in the server's own Namespace. They exclude other Secrets, Pods and Deployments."""
     keep = [*_READ, "update", "patch", "delete"]
     return {
         "apiVersion": f"{_RBAC}/v1",
         "kind": "Role",
         "metadata": metadata(NAME),
         "rules": [
-            # Where something is to be created, RBAC knows no names.
+            # RBAC cannot restrict `create` by name.
             _allow("coordination.k8s.io", ["leases"], ["create"]),
-            # Seen to be free, it is taken at once.
+            # With a watch, a replica takes the Lease as soon as it is released.
             _allow("coordination.k8s.io", ["leases"], [*_READ, "update"], [NAME]),
             _allow("", ["configmaps"], ["patch"], [SELF_TEST]),
             _allow("discovery.k8s.io", ["endpointslices"], ["list"]),
@@ -90,12 +90,12 @@ def role() -> JSON:
 
 
 def cluster_role_binding() -> JSON:
-    """The ClusterRole, to our ServiceAccount."""
+    """Binds the ClusterRole to the ServiceAccount."""
     return _binding("ClusterRoleBinding", "ClusterRole", namespaced=False)
 
 
 def role_binding() -> JSON:
-    """The Role, to our ServiceAccount."""
+    """Binds the Role to the ServiceAccount."""
     return _binding("RoleBinding", "Role", namespaced=True)
 
 

@@ -1,4 +1,4 @@
-"""The webhook configurations, and the guard: what sends requests, and what watches over Pods that none was sent for."""
+"""The webhook configurations and the guard of an installation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from webhook.install.tree import Base64, Each, Equal, If, InstallNamespace, Kube
 
 
 def self_test() -> JSON:
-    """The configuration by which the leader sees that the API server reaches it."""
+    """The configuration of the self-test, by which the leader checks that the API server reaches the server."""
     webhook = conf.self_test(InstallNamespace(), _client("/self-test"))
     configuration = _configuration("MutatingWebhookConfiguration", conf.SELF_TEST, [webhook])
     configuration["metadata"]["labels"] |= conf.SELF_TEST_LABELS
@@ -20,13 +20,13 @@ def self_test() -> JSON:
 
 
 def mutating() -> JSON:
-    """The injector's."""
+    """The configuration of the proxy injector."""
     injector = _webhook(conf.INJECTOR_WEBHOOK, "/proxy-injector", conf.INJECTOR_CONDITIONS, reinvocation="IfNeeded")
     return _configuration("MutatingWebhookConfiguration", NAME, [injector])
 
 
 def validating() -> JSON:
-    """Both validators'."""
+    """The configuration of both validators."""
     webhooks = [
         _webhook(conf.POLICY_WEBHOOK, "/policy-validator", conf.VALIDATOR_CONDITIONS),
         _webhook(conf.PROFILE_WEBHOOK, "/sp-validator", conf.VALIDATOR_CONDITIONS),
@@ -35,10 +35,10 @@ def validating() -> JSON:
 
 
 def advisor() -> JSON:
-    """What tells whoever applies a workload or a Namespace. It is there beside Linkerd's own configurations, too."""
+    """The configuration of the workload advisor. It is installed with adopted configurations, too."""
     names = conf.not_spared(_spared())
     of_workloads = _namespaces(may_opt_in=True)
-    # Also of a Namespace that no webhook is asked about: it may ask for what it does not get.
+    # Includes Namespaces that opted out, so that the advisor can warn that their other annotations have no effect.
     of_namespaces = {"matchExpressions": [names]}
     webhooks = [
         {
@@ -54,9 +54,9 @@ def advisor() -> JSON:
 
 
 def guard_policy() -> JSON:
-    """The guard."""
+    """The policy of the guard."""
     conditions = [*guard.CONDITIONS, If(Not(On("tokenProjection")), guard.TOKEN_CONDITION)]
-    # A namespace has no quotes, so it may stand between them.
+    # The name of a Namespace contains no quotes, so it needs no escaping.
     return guard.policy(
         metadata(guard.NAME, namespaced=False),
         _namespaces(may_opt_in=True),
@@ -67,13 +67,13 @@ def guard_policy() -> JSON:
 
 
 def guard_binding() -> JSON:
-    """What the guard does about it: it refuses only once the API server has reached the server."""
+    """The binding of the guard. With `guard: deny` it takes effect once the API server has reached the server."""
     actions = If(DENYING, ["Deny"], ["Warn", "Audit"])
     return guard.binding(metadata(guard.NAME, namespaced=False), actions, If(DENYING, guard.once_reached()))
 
 
 def guard_binding_until() -> JSON:
-    """What a guard that refuses does about it until then."""
+    """The binding that warns with `guard: deny` until the API server has reached the server."""
     return guard.binding(metadata(guard.WAITING, namespaced=False), ["Warn", "Audit"], guard.until_reached())
 
 
@@ -94,7 +94,8 @@ def _webhook(name: str, path: str, conditions: tuple[JSON, ...], **more: Any) ->
     namespaces = _namespaces(may_opt_in=name == conf.INJECTOR_WEBHOOK)
     return {
         **conf.webhook(name, _client(path), namespaces, Value("failurePolicy"), **more),
-        # With Fail it is born without any, and matches nothing: the server puts them in once the API server reaches it.
+        # With Fail, the webhook is installed without rules and matches nothing. The server adds the rules once the API
+        # server reaches it.
         "rules": If(Equal("failurePolicy", "Ignore"), [dict(rule) for rule in conf.RULES[name]]),
         "matchConditions": _conditions(conditions),
     }
@@ -102,7 +103,7 @@ def _webhook(name: str, path: str, conditions: tuple[JSON, ...], **more: Any) ->
 
 def _conditions(conditions: tuple[JSON, ...]) -> Node:
     return If(
-        Kubernetes("1.28", "matchConditions: the server is asked about more, with an empty answer"),
+        Kubernetes("1.28", "matchConditions: the server also gets requests to which its answer is empty"),
         [dict(condition) for condition in conditions],
     )
 

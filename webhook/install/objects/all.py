@@ -1,5 +1,5 @@
-"""All objects of an installation, in the order in which they are applied: those that others need come first, webhook
-configurations and the guard last."""
+"""All objects of an installation, in the order in which they are applied: objects that others need come first, the
+webhook configurations and the guard last."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ from webhook.install.tree import Condition, More, On, every
 
 @dataclass(frozen=True, slots=True)
 class ObjectTemplate:
-    """An object, and when it is installed. Those with the same `file` share one template of the chart."""
+    """An object as a tree, and the condition for its installation (None: always).
+
+    Objects with the same `file` share one template file of the chart.
+    """
 
     file: str
     tree: JSON
@@ -56,7 +59,7 @@ OBJECTS: Final = (
     ObjectTemplate("guard", admission.guard_binding_until(), every(DENYING, GUARDED)),
 )
 
-# What the running server creates itself: nobody applies it, and an uninstallation deletes it.
+# Objects that the running server creates: they are not installed, but deleted by an uninstallation.
 CREATED_BY_SERVER: Final = (
     _named("v1", "Secret", CA_SECRET),
     _named("v1", "Secret", LEAF_SECRET),

@@ -1,4 +1,4 @@
-"""What our objects are called, and what they have in common."""
+"""Names, labels and conditions that the objects of an installation share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ JSON = dict[str, Any]
 CA_SECRET: Final = f"{NAME}-ca"
 LEAF_SECRET: Final = f"{NAME}-tls"
 
-# By these our Pods are found. None is a label of Linkerd's own components: its Services would find them, too.
+# The labels that select our Pods. Linkerd's own components have other labels, so its Services do not select our Pods.
 SELECTOR: Final = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/component": "admission"}
 LABELS: Final[dict[str, Node]] = {
     "app.kubernetes.io/name": NAME,
@@ -27,7 +27,7 @@ SCALED: Final = every(On("autoscaling.enabled"), Kubernetes("1.23", "HorizontalP
 DENYING: Final = Equal("guard", "deny")
 GUARDED: Final = every(
     Not(Equal("guard", "off")),
-    Kubernetes("1.30", "the guard (ValidatingAdmissionPolicy): Pods that slip by are not told of"),
+    Kubernetes("1.30", "the guard (ValidatingAdmissionPolicy): Pods without a proxy are admitted without a warning"),
 )
 
 

@@ -1,4 +1,4 @@
-"""What leads to the replicas, and what keeps enough of them there."""
+"""The Service of the server, and the objects that scale, protect and monitor its replicas."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from webhook.install.tree import Beside, If, InstallNamespace, Kubernetes, Value
 
 
 def self_test_config_map() -> JSON:
-    """What the self-test pretends to change."""
+    """The ConfigMap that the self-test changes in a dry run."""
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata(SELF_TEST)}
 
 
@@ -24,7 +24,7 @@ def service() -> JSON:
 
 
 def disruption_budget() -> JSON:
-    """Nodes are drained one replica at a time."""
+    """The PodDisruptionBudget: at most one replica is evicted at a time."""
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
@@ -32,7 +32,7 @@ def disruption_budget() -> JSON:
         "spec": {
             "maxUnavailable": 1,
             "selector": {"matchLabels": dict(SELECTOR)},
-            # A replica that is not ready is of no use to anybody: it must not hold up a drain.
+            # A replica that is not ready must not block the drain of a node.
             "unhealthyPodEvictionPolicy": If(
                 Kubernetes("1.27", "PodDisruptionBudget's unhealthyPodEvictionPolicy"), "AlwaysAllow"
             ),
@@ -41,7 +41,7 @@ def disruption_budget() -> JSON:
 
 
 def autoscaler() -> JSON:
-    """Replicas by CPU."""
+    """The HorizontalPodAutoscaler, which scales by CPU."""
     utilization = {"type": "Utilization", "averageUtilization": Value("autoscaling.targetCPUUtilization")}
     return {
         "apiVersion": "autoscaling/v2",
@@ -57,7 +57,7 @@ def autoscaler() -> JSON:
 
 
 def pod_monitor() -> JSON:
-    """Metrics, by the Prometheus operator."""
+    """The PodMonitor, by which the Prometheus operator collects the metrics."""
     return {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PodMonitor",
@@ -74,7 +74,8 @@ def pod_monitor() -> JSON:
 
 
 def network_policy() -> JSON:
-    """In: the two ports, from anywhere, as API servers and kubelets are no Pods. Out: DNS, the API server, replicas."""
+    """The NetworkPolicy. Ingress: the two ports, from anywhere, as API servers and kubelets are not Pods. Egress: DNS,
+    the API server and the other replicas."""
     ours = {"podSelector": {"matchLabels": dict(SELECTOR)}}
     dns = [{"port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]
     api_server = [{"port": port, "protocol": "TCP"} for port in (443, Value("networkPolicy.apiServerPort"))]
@@ -88,7 +89,7 @@ def network_policy() -> JSON:
             "ingress": [{"ports": [{"port": "https", "protocol": "TCP"}, {"port": "admin", "protocol": "TCP"}]}],
             "egress": [
                 {"ports": [*dns, *api_server]},
-                # The leader looks at what each replica serves.
+                # The leader checks the certificate that each replica serves.
                 {"to": [ours], "ports": [{"port": "https", "protocol": "TCP"}]},
             ],
         },

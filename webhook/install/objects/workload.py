@@ -1,4 +1,4 @@
-"""The Deployment: how the server runs."""
+"""The Deployment of the server."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from webhook.install.tree import (
     text,
 )
 
-# Seconds. Endpoints take a while to leave every node's tables; the program's own drain follows and takes 25 at most.
+# Seconds. Nodes take a while to remove an endpoint; the server's own shutdown follows and takes at most 25 seconds.
 PRE_STOP: Final = 5
-# Where the kubelet cannot wait before SIGTERM, the program goes on for as long as both.
+# If the kubelet has no preStop sleep, the server keeps answering for this time after SIGTERM instead.
 SHUTDOWN_DELAY: Final = 8
 GRACE: Final = 45
 
 USER: Final = 2103
 
 _SLEEP: Final = Kubernetes(
-    "1.30", f"lifecycle.preStop.sleep: the program waits itself (--shutdown-delay={SHUTDOWN_DELAY})"
+    "1.30", f"lifecycle.preStop.sleep: the server waits itself (--shutdown-delay={SHUTDOWN_DELAY})"
 )
 _BY_REVISION: Final = Kubernetes("1.27", "topologySpreadConstraints[].matchLabelKeys: revisions are spread together")
-# Without it, nodes that no replica may run on would count as empty ones, and a replica would wait forever.
+# Without it, tainted nodes on which no replica can run would count as empty, and a replica could stay pending forever.
 _TAINTS: Final = Kubernetes("1.26", "topologySpreadConstraints[].nodeTaintsPolicy: replicas may crowd a node")
 
 _MOUNTS: Final = "/var/run/linkerd"
@@ -52,7 +52,7 @@ def deployment() -> JSON:
             "selector": {"matchLabels": dict(SELECTOR)},
             "strategy": {
                 "type": "RollingUpdate",
-                # On the nodes' network a new replica may find a place only where an old one has left.
+                # On the host network a new replica may fit only on a node that an old one has left.
                 "rollingUpdate": If(
                     On("hostNetwork"), {"maxUnavailable": 1, "maxSurge": 0}, {"maxUnavailable": 0, "maxSurge": 1}
                 ),
@@ -105,7 +105,7 @@ def _spread(key: str, unsatisfiable: Node, taints: Node = None) -> JSON:
         "topologyKey": key,
         "whenUnsatisfiable": unsatisfiable,
         "labelSelector": {"matchLabels": dict(SELECTOR)},
-        # Each revision by itself, or a rollout would end up uneven.
+        # Each revision is spread by itself, as a rollout would end up uneven otherwise.
         "matchLabelKeys": If(_BY_REVISION, ["pod-template-hash"]),
     }
     return constraint if taints is None else {**constraint, "nodeTaintsPolicy": taints}
@@ -117,16 +117,16 @@ def _container() -> JSON:
         "image": _image(),
         "imagePullPolicy": Value("image.pullPolicy"),
         "args": _arguments(),
-        # Who leads, by name.
+        # The identity of the replica in the Lease.
         "env": [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
         "ports": [
             {"name": "https", "containerPort": Value("port"), "protocol": "TCP"},
             {"name": "admin", "containerPort": Value("adminPort"), "protocol": "TCP"},
         ],
-        # It waits until the server is ready, so that no probe fails at a start; the server answers it in any case.
+        # The server answers this probe once it is ready, so that no probe fails while the server starts.
         "startupProbe": {**_probe("/startup", period=1, failures=60, within=30), "initialDelaySeconds": 2},
         "livenessProbe": _probe("/live", period=10, failures=3),
-        # A Pod that is being deleted gets no requests any more: its probe need not fail for that.
+        # A Pod that is being deleted gets no requests in any case, so its probe need not fail.
         "readinessProbe": _probe("/ready?draining=ok", period=2, failures=3),
         "lifecycle": If(_SLEEP, {"preStop": {"sleep": {"seconds": PRE_STOP}}}),
         "resources": Value("resources"),

@@ -1,1 +1,1 @@
-"""Regular expressions judged beside the event loop: plain ones at once, all others in a process of their own."""
+"""Judges regular expressions without blocking the event loop: plain ones at once, all others in a worker process."""

@@ -1,7 +1,8 @@
-"""The process that judges regular expressions: one a line on standard input, one verdict a line on standard output.
+"""The worker process: reads one regular expression per line from standard input, and writes one verdict per line.
 
-A line in is a JSON array of the pattern and whether the older engine judges; a line out one of the verdict and the
-bytes of memory in use. It ends with its standard input, so with the server.
+A line of input is a JSON array of the pattern and whether the older engine judges it. A line of output is a JSON array
+of the verdict and the memory in use, in bytes. The process ends when its standard input is closed, as when the server
+ends.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from webhook.policy.regex.verdict import verdict
 
 READY = b"ready\n"
 
-# What an expression at the engine's limit of 10 MiB needs fits, and a hostile one cannot take the container's memory:
-# the kernel would end the server with it.
+# Enough for an expression at the engine's limit of 10 MiB. A hostile one must not use up the container's memory, as the
+# kernel would kill the server, too.
 _ADDRESS_SPACE = 160 << 20
 _NICE = 5
 
 
 def main() -> None:
-    """Judge until the input ends."""
+    """Judge expressions until standard input is closed."""
     _confine()
     out = sys.stdout.buffer
     out.write(READY)
@@ -37,8 +38,8 @@ def main() -> None:
 
 
 def _resident() -> int:
-    """The memory in use, in bytes; 0 where the system does not say."""
-    # The peak that `getrusage` knows of is inherited from the server, and `pathlib` is large.
+    """The memory in use, in bytes; 0 if the system does not report it."""
+    # `getrusage` reports a peak that is inherited from the server, and `pathlib` would enlarge the process.
     try:
         statm = os.open("/proc/self/statm", os.O_RDONLY)
         try:
@@ -50,7 +51,7 @@ def _resident() -> int:
 
 
 def _confine() -> None:
-    """Take little, and leave Ctrl-C to the server. What the system refuses is done without."""
+    """Limit memory and priority, and ignore Ctrl-C, which the server handles. Failures are ignored."""
     with contextlib.suppress(OSError, ValueError):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

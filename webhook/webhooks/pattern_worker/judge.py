@@ -1,13 +1,12 @@
-"""Verdicts on regular expressions for requests: at once for plain ones, else from memory, else from the worker.
+"""Judges the regular expressions of requests: plain ones at once, known ones from memory, others by the worker process.
 
-The event loop never compiles a pattern: what is neither plain nor remembered waits for the worker process, within a
-bound.
+The event loop never compiles a pattern. A request waits for the worker for a bounded time only:
 
-asking = judge.ask(line)
-findings = check(…, judge=asking)
-if asking.unknown:
-    await asking.settle()
-    findings = check(…, judge=asking)
+judge = patterns.for_request(line)
+findings = check(…, judge=judge)
+if judge.unknown:
+    await judge.settle()
+    findings = check(…, judge=judge)
 """
 
 from __future__ import annotations
@@ -32,16 +31,17 @@ from webhook.webhooks.pattern_worker.process import Died, Unavailable, Worker
 
 log = structlog.get_logger(__name__)
 
-# A process does not give memory back. From so many bytes on another takes its place, when nobody waits, or in any case.
+# A process does not return memory. Above so many bytes it is replaced: if no request waits, and in any case.
 _LARGE = 40 << 20
 _TOO_LARGE = 96 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Seconds: for all patterns of a request; for one in the worker, less, so that who waits behind a hostile one still
-    gets an answer; how long a pattern that took too long is not tried again, and no process where none would start.
-    `waiting`: how many patterns may wait at once."""
+    """Limits. `request`: seconds for all patterns of a request. `pattern`: seconds for one pattern in the worker; less,
+    so that a request that waits behind a hostile pattern still gets an answer. `refrain`: seconds for which a pattern
+    that took too long is not judged again, and for which no process is started after that failed. `waiting`: the number
+    of patterns that may wait."""
 
     request: float = 0.5
     pattern: float = 0.3
@@ -50,7 +50,7 @@ class Bounds:
 
 
 class _Job:
-    """A pattern that the worker is to judge, once for all who wait."""
+    """A pattern that waits for the worker. All requests with this pattern share the job."""
 
     __slots__ = ("effort", "old", "pattern", "verdict", "waiters")
 
@@ -58,35 +58,35 @@ class _Job:
         self.pattern = pattern
         self.old = old
         self.effort = effort(pattern)
-        # None for one that could not be found in time.
+        # The verdict is None if the pattern could not be judged in time.
         self.verdict: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         self.waiters = 0
 
 
 class PatternJudge:
-    """What is known about patterns, and the worker that finds out the rest. Lives in one event loop until `close`."""
+    """Remembers verdicts, and has the worker judge new patterns. Use it in one event loop, and `close` it."""
 
     def __init__(self, bounds: Bounds | None = None, worker: Worker | None = None) -> None:
         self._bounds = bounds or Bounds()
         self._worker = worker or Worker()
         self._known: Remembered[str] = Remembered()
-        # Until when a pattern is not tried again.
+        # Patterns that took too long, and the time until which they are not judged again.
         self._late: Remembered[float] = Remembered(256)
         self._jobs: dict[tuple[str, bool], _Job] = {}
-        # The cheapest first: a hostile pattern does not hold up the others for longer than it is judged.
+        # The cheapest pattern comes first, so that a hostile one delays few others.
         self._queue: list[tuple[float, int, _Job]] = []
         self._numbers = count()
         self._runner: asyncio.Task[None] | None = None
         self._threads: ThreadPoolExecutor | None = None
         self._no_process_until = 0.0
-        self._complained = False
+        self._failure_logged = False
 
-    def ask(self, line: Line) -> PatternRequestJudge:
-        """A `Judge` for one request to an injector of this release line."""
+    def for_request(self, line: Line) -> PatternRequestJudge:
+        """The `Judge` for one request, by the engine of this release line."""
         return PatternRequestJudge(self, old=not line.has(ROW))
 
     def start(self) -> None:
-        """Start the worker before it is needed: a busy machine may take longer for that than a request can wait."""
+        """Start the worker before it is needed: on a busy machine that may take longer than a request can wait."""
         if self._runner is None:
             self._runner = asyncio.create_task(self._begin(), name="judging of patterns")
 
@@ -95,7 +95,7 @@ class PatternJudge:
         await self._run()
 
     async def close(self) -> None:
-        """End the worker. Who still waits hears that there was no time."""
+        """End the worker. Patterns that still wait are not judged."""
         if self._runner is not None:
             self._runner.cancel()
             await asyncio.gather(self._runner, return_exceptions=True)
@@ -108,7 +108,7 @@ class PatternJudge:
         return self._known.get(pattern, old)
 
     def is_late(self, pattern: str, old: bool) -> bool:
-        """Whether a pattern took too long, and is not tried again yet."""
+        """Whether a pattern took too long to judge, and is not judged again yet."""
         until = self._late.get(pattern, old)
         if until is None:
             return False
@@ -118,7 +118,7 @@ class PatternJudge:
         return True
 
     async def settle(self, patterns: Iterable[str], old: bool) -> dict[str, str | None]:
-        """Verdicts on all these patterns within the bound of a request: None for what takes longer."""
+        """The verdicts on all these patterns within `Bounds.request` seconds, None for those that take longer."""
         answers: dict[str, str | None] = {}
         jobs: dict[str, _Job] = {}
         for pattern in patterns:
@@ -139,7 +139,7 @@ class PatternJudge:
         return answers
 
     def _join(self, pattern: str, old: bool) -> _Job | None:
-        """Wait for a pattern, together with others who do. None where too many wait."""
+        """The job of a pattern, shared with other requests; None if too many patterns wait."""
         job = self._jobs.get((pattern, old))
         if job is None:
             if len(self._jobs) >= self._bounds.waiting:
@@ -154,11 +154,11 @@ class PatternJudge:
     def _leave(self, job: _Job) -> None:
         job.waiters -= 1
         if not job.waiters and self._jobs.get((job.pattern, job.old)) is job:
-            # If it is being judged now, it is judged to the end, and remembered.
+            # A pattern that is being judged is judged to the end, and its verdict remembered.
             del self._jobs[job.pattern, job.old]
 
     async def _run(self) -> None:
-        """Have one pattern after the other judged, until none is left for which somebody waits."""
+        """Have one pattern after the other judged, until none is left for which a request waits."""
         while self._queue:
             job = heapq.heappop(self._queue)[2]
             if job.waiters:
@@ -168,7 +168,7 @@ class PatternJudge:
                 await self._renew()
 
     async def _renew(self) -> None:
-        """Start the process anew where it had to be ended or is too large, so that nobody waits for the start."""
+        """Replace a process that was ended or is too large, so that no request waits for its start."""
         if self._worker.resident > (_TOO_LARGE if self._jobs else _LARGE):
             await self._worker.end()
         if self._worker.pid is None and time.monotonic() >= self._no_process_until:
@@ -176,7 +176,7 @@ class PatternJudge:
                 await self._worker.start()
 
     async def _judge(self, pattern: str, old: bool) -> str | None:
-        """The verdict on one pattern, which never fails, and what is to be remembered of it."""
+        """The verdict on one pattern, which is remembered; None if it could not be judged. Never raises."""
         known = self.known(pattern, old)
         if known is not None or self.is_late(pattern, old):
             return known
@@ -199,10 +199,10 @@ class PatternJudge:
             return await self._in_process(pattern, old)
         except Unavailable as error:
             self._no_process_until = time.monotonic() + self._bounds.refrain
-            if not self._complained:
-                self._complained = True
+            if not self._failure_logged:
+                self._failure_logged = True
                 log.error(
-                    "no process can be started to judge regular expressions: a costly one will hold up all requests",
+                    "cannot start the process that judges regular expressions: a costly expression delays all requests",
                     error=str(error),
                 )
             return await self._in_thread(pattern, old)
@@ -211,7 +211,7 @@ class PatternJudge:
         try:
             return await self._worker.judge(pattern, old, self._bounds.pattern)
         except Died:
-            # It may have been ended by anybody while it was idle: only the second time it is the pattern's fault.
+            # The process may have been killed while it was idle. If it dies a second time, the pattern is the cause.
             return await self._worker.judge(pattern, old, self._bounds.pattern)
 
     async def _in_thread(self, pattern: str, old: bool) -> str:
@@ -223,9 +223,9 @@ class PatternJudge:
 
 
 class PatternRequestJudge:
-    """The `Judge` of one request: it answers at once, and collects what it does not know in `unknown`.
+    """The `Judge` of one request. It answers at once, and collects the patterns without a verdict in `unknown`.
 
-    `late` are the patterns that nobody could judge in time: about these it does not know, and goes on not knowing.
+    `late` are the patterns that could not be judged in time; they never get a verdict in this request.
     """
 
     def __init__(self, judge: PatternJudge, old: bool) -> None:
@@ -236,7 +236,7 @@ class PatternRequestJudge:
         self.late: dict[str, None] = {}
 
     def __call__(self, pattern: str) -> str | None:
-        """The verdict, or None where that takes a `settle`."""
+        """The verdict on a pattern, None if it is not known: `settle` finds it out."""
         if is_plain(pattern):
             return ""
         if pattern in self.late:
@@ -254,7 +254,7 @@ class PatternRequestJudge:
         return answer
 
     async def settle(self) -> None:
-        """Find out what is unknown, within a bound: after this each pattern has a verdict, or is late."""
+        """Have the unknown patterns judged, in bounded time. Afterwards each of them has a verdict, or is in `late`."""
         unknown, self.unknown = self.unknown, {}
         for pattern, answer in (await self._judge.settle(unknown, self._old)).items():
             if answer is None:

@@ -1,4 +1,4 @@
-"""The worker process as the server sees it: started at first need, ended when it takes too long, started anew."""
+"""Starts and ends the worker process: it starts when it is needed, and is killed when a pattern takes too long."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 
-# Not imported from there: what the child imports is the child's alone.
+# Repeated here, so that the server does not import the child's modules.
 _CHILD = "webhook.webhooks.pattern_worker.child"
 _READY = b"ready\n"
 
 
 class Unavailable(Exception):
-    """No process can be started, or none that answers: the message says why."""
+    """The process cannot be started, or does not answer: the message says why."""
 
 
 class Died(Exception):
@@ -26,18 +26,18 @@ class Worker:
     """One process that judges one pattern after the other. Not for two callers at once."""
 
     def __init__(self, command: list[str] | None = None, start_seconds: float = 10.0) -> None:
-        """`command`: what to start, if not the program for it."""
+        """`command`: the command line of the process, by default that of the worker."""
         self._command = command or [sys.executable, "-P", "-m", _CHILD]
         self._start_seconds = start_seconds
         self._process: Process | None = None
-        # The bytes that it had in use at its last answer, 0 where that is not known.
+        # The memory in use at its last answer, in bytes; 0 if that is not known.
         self.resident = 0
-        # Killed, and perhaps not yet gone.
+        # Killed processes that have perhaps not ended yet.
         self._ending: list[Process] = []
 
     @property
     def pid(self) -> int | None:
-        """The process, where there is one."""
+        """The process ID, None if no process runs."""
         return self._process.pid if self._process else None
 
     async def judge(self, pattern: str, old: bool, seconds: float) -> str:
@@ -54,7 +54,7 @@ class Worker:
             await self.end()
             raise
         except asyncio.CancelledError:
-            # An answer to a question that nobody waits for must not answer the next one.
+            # Its answer, for which no caller waits any more, must not be taken for the next one.
             self.kill()
             raise
         if not line.endswith(b"\n"):
@@ -64,7 +64,7 @@ class Worker:
         return str(verdict)
 
     async def start(self) -> Process:
-        """The process, after it has been started if need be. Raises `Unavailable`."""
+        """The process, which is started if none runs. Raises `Unavailable`."""
         if self._process is not None and self._process.returncode is None:
             return self._process
         try:
@@ -85,11 +85,11 @@ class Worker:
         if line != _READY:
             status = self._process.returncode
             await self.end()
-            raise Unavailable(f"the process does not say that it is ready (exit status {status})")
+            raise Unavailable(f"the process did not report that it is ready (exit status {status})")
         return self._process
 
     async def end(self) -> None:
-        """End the process, and wait until it is gone."""
+        """Kill the process, and wait until it has ended."""
         self.kill()
         while self._ending:
             process = self._ending[0]
@@ -97,7 +97,7 @@ class Worker:
             self._ending.remove(process)
 
     def kill(self) -> None:
-        """End the process."""
+        """Kill the process, without waiting until it has ended."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -110,7 +110,7 @@ class Worker:
 
 
 async def _exchange(process: Process, line: bytes) -> bytes:
-    """Send a line and hand back the next, which is empty or cut off where the process has ended."""
+    """Send a line and return the next line of output, which is empty or incomplete if the process has ended."""
     if process.stdin is None or process.stdout is None:
         return b""
     try:
@@ -122,5 +122,5 @@ async def _exchange(process: Process, line: bytes) -> bytes:
 
 
 def _environment() -> dict[str, str]:
-    """The server's, and the very modules that the server has, however it came by them."""
+    """The server's environment, with PYTHONPATH set so that the process imports the same modules as the server."""
     return {**os.environ, "PYTHONPATH": os.pathsep.join(os.path.abspath(path) for path in sys.path)}  # noqa: PTH100

@@ -42,8 +42,8 @@ class TestChanges:
         site.configure("linkerd-webhook", new_ca("foreign").certificate)
         bad = await site.look()
         lines = changes(good, bad)
-        assert any(each.startswith("does not fit: ") and "fix: " in each for each in lines)
-        assert changes(bad, good)[-1] == "all fits again"
+        assert any(each.startswith("problem: ") and "fix: " in each for each in lines)
+        assert changes(bad, good)[-1] == "all problems are solved"
 
     async def test_replicas_come_and_go(self) -> None:
         site = Site().self_managed()
@@ -68,4 +68,4 @@ class TestChanges:
         before = await site.look()
         site.failures[LEAF_PATH] = forbidden("secrets")
         lines = changes(before, await site.look())
-        assert [each.partition(":")[0] for each in lines] == ["cannot look"]
+        assert [each.partition(":")[0] for each in lines] == ["cannot read"]

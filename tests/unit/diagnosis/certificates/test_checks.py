@@ -113,7 +113,7 @@ class TestNobodyServes:
         served, missing = await found(site)
         assert served.field == "status.readyReplicas"
         assert (missing.object, missing.message) == ("Secret linkerd/mine", "the Secret does not exist")
-        assert "create it: Pods start once it is there" in missing.fix
+        assert "create it: Pods start once it exists" in missing.fix
 
 
 class TestFilesThatNobodyTrusts:
@@ -234,11 +234,11 @@ class TestRemarks:
         state = await site.look()
         assert check(state) == []
         assert [remark.line() for remark in remarks(state)] == [
-            "replica 10.0.0.1:8443 (Pod pod-1): cannot be reached from here (no handshake within 2 s): judged by "
-            "Secret linkerd/linkerd-webhook-tls"
+            "replica 10.0.0.1:8443 (Pod pod-1): cannot be reached from here (no handshake within 2 s): its certificate "
+            "is assumed to be that of Secret linkerd/linkerd-webhook-tls"
         ]
 
     async def test_an_expired_ca_beside_a_good_one(self) -> None:
         site = Site().self_managed()
         state = await site.look(NOW + timedelta(days=400))
-        assert any("CN=old CA" in each.message and "no longer of use" in each.message for each in remarks(state))
+        assert any("CN=old CA" in each.message and "has no effect" in each.message for each in remarks(state))

@@ -73,7 +73,9 @@ class TestAsking:
     async def test_a_ca_that_cannot_be_read_is_made_anew_anyway(self) -> None:
         site = Site().self_managed()
         site.secret(CA_PATH, **{"tls.crt": b"junk", "tls.key": site.ca.key})
-        with pytest.raises(rotation.RotationRefused, match=r"data\[tls.crt\].*makes a new CA by itself"):
+        with pytest.raises(
+            rotation.RotationRefused, match=r"data\[tls.crt\].*creates a new CA and new certificates by itself"
+        ):
             await rotation.request(site, await site.look(), "ca")
 
     async def test_who_may_not_is_told_what_to_grant(self) -> None:

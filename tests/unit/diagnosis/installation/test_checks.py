@@ -151,8 +151,8 @@ class TestChecks:
         (note,) = await remarks(cluster)
         assert note == (
             "MutatingWebhookConfiguration linkerd-proxy-injector-webhook-config, ValidatingWebhookConfiguration "
-            "linkerd-policy-validator-webhook-config, linkerd-sp-validator-webhook-config: Linkerd's own, stays and "
-            "goes on to call Linkerd's webhook: pass --adopt to point it here instead"
+            "linkerd-policy-validator-webhook-config, linkerd-sp-validator-webhook-config: is Linkerd's own, and "
+            "still calls Linkerd's webhook: pass --adopt to point it here instead"
         )
 
     async def test_has_nothing_to_adopt_where_none_is_there(self, cluster: Cluster) -> None:

@@ -43,7 +43,7 @@ class TestExistingSecret:
         (problem,) = await problems(cluster, existing_secret="mine")
         assert problem.startswith("Secret linkerd/mine: data[ca.crt]: missing, and --ca-bundle is not given")
         assert (
-            "no replica would get ready: add the CA's certificate to Secret linkerd/mine as ca.crt, or install"
+            "no replica would become ready: add the CA's certificate to Secret linkerd/mine as ca.crt, or install"
             in problem
         )
         assert await problems(cluster, existing_secret="mine", ca_bundle=CA.certificate.decode()) == []
