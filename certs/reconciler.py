@@ -176,7 +176,7 @@ class Reconciler:
             return True
         now = self._monotonic()
         self._complete_since = self._complete_since if self._complete_since is not None else now
-        if not self._hold_others(configurations, required):
+        if not self._others_hold(configurations, required):
             return False
         if now - self._complete_since < self._settle:
             return True
@@ -185,12 +185,12 @@ class Reconciler:
             problems.append(f"replaced CAs stay in the caBundles: {why_not}")
             return True
         configurations = await self._writer.write(configurations, required, exactly=True)
-        if self._hold_others(configurations, required):
+        if self._others_hold(configurations, required):
             return True
         steps.append("removed replaced CAs from the caBundles, as every ready replica's certificate is trusted without")
         return False
 
-    def _hold_others(self, configurations: list[JSON], required: bytes) -> bool:
+    def _others_hold(self, configurations: list[JSON], required: bytes) -> bool:
         """Whether a caBundle holds a CA that is not required."""
         entries = self._writer.entries(configurations)
         return any(set(salvage(entry.bundle)[0]) - set(read(required)) for entry in entries)

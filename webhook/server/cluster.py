@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class ClusterView:
+class ClusterAccess:
     """What the webhooks read of the cluster, and where they record Events. `api` is None if manifests replace it."""
 
     cluster: Cluster
@@ -32,7 +32,7 @@ class ClusterView:
 
 
 @asynccontextmanager
-async def cluster_view(options: Options, metrics: Metrics) -> AsyncIterator[ClusterView]:
+async def cluster_access(options: Options, metrics: Metrics) -> AsyncIterator[ClusterAccess]:
     """The cluster of the manifests, or of the API server, whose watches run within the block. Raises `StartError`."""
     if options.manifests:
         yield _offline(options.manifests)
@@ -59,7 +59,7 @@ async def cluster_view(options: Options, metrics: Metrics) -> AsyncIterator[Clus
             await events.start()
         if catalog is not None:
             await catalog.start()
-        yield ClusterView(cluster, events, _cache_of(options, cluster), catalog or NothingKnown(), cluster.api)
+        yield ClusterAccess(cluster, events, _cache_of(options, cluster), catalog or NothingKnown(), cluster.api)
     finally:
         if catalog is not None:
             await catalog.stop()
@@ -75,7 +75,7 @@ def _cache_of(options: Options, cluster: LiveCluster) -> Callable[[], admin.Cach
     return lambda: admin.Cache(cluster.synced, cluster.age, cluster.namespaces, cluster.owners, cluster.problem)
 
 
-def _offline(paths: Sequence[Path]) -> ClusterView:
+def _offline(paths: Sequence[Path]) -> ClusterAccess:
     from webhook.cluster.catalog import OfflineCatalog
     from webhook.cluster.offline import OfflineCluster, flatten
     from webhook.manifest.load import load
@@ -85,7 +85,7 @@ def _offline(paths: Sequence[Path]) -> ClusterView:
         raise StartError("\n".join(f"{problem.file}:{problem.line}: {problem.message}" for problem in problems))
     namespaces = sum(body.get("kind") == "Namespace" for body in flatten(objects))
     cache = admin.Cache(synced=True, namespaces=namespaces, source="manifests")
-    return ClusterView(OfflineCluster(objects), None, lambda: cache, OfflineCatalog(objects))
+    return ClusterAccess(OfflineCluster(objects), None, lambda: cache, OfflineCatalog(objects))
 
 
 def validates(options: Options) -> bool:

@@ -20,7 +20,7 @@ from webhook.server import admin, listen
 from webhook.server import log as logs
 from webhook.server.admission import Admission, AdmissionApp
 from webhook.server.certificate_files import CertificateFiles
-from webhook.server.cluster import ClusterView, cluster_view, validates
+from webhook.server.cluster import ClusterAccess, cluster_access, validates
 from webhook.server.configuration import Configuration, only_line
 from webhook.server.connection import Policy
 from webhook.server.listen import AddressError
@@ -95,7 +95,7 @@ async def serve(
     _load(groups)
     line = _line(options, configuration)
     async with AsyncExitStack() as stack:
-        view = await stack.enter_async_context(cluster_view(options, metrics))
+        view = await stack.enter_async_context(cluster_access(options, metrics))
         patterns = PatternJudge()
         stack.push_async_callback(patterns.close)
         upkeep = upkeep_of(options, view.api, certificate, metrics)
@@ -183,7 +183,7 @@ def _registry(
     options: Options,
     configuration: Configuration,
     line: Callable[[], Line],
-    view: ClusterView,
+    view: ClusterAccess,
     patterns: PatternJudge,
 ) -> Registry:
     if validates(options):
