@@ -1,4 +1,6 @@
-"""Files in, findings with their places out: every object of every document, whatever is wrong with the one before."""
+"""Checks the objects of manifest files. The findings have the file, line and column of the field that they are about.
+
+An error in one document does not keep the others from being checked."""
 
 from __future__ import annotations
 
@@ -29,12 +31,12 @@ DUPLICATE_KEY = declare(
 )
 
 Lint = Callable[[str, Any, Path, Namespace | None], list[Finding]]
-"""What there is to say about an object of a kind (in lower case) that has its Pod template there (empty for none), in a
-Namespace (None where it is not known)."""
+"""The findings about a workload or a Namespace. Parameters: the kind in lower case, the object, the path to its Pod
+template (empty where it has none), and its Namespace (None where that is not known)."""
 
 
 class ObjectIdentity(NamedTuple):
-    """Which object it is; what it does not say is empty."""
+    """The apiVersion, kind, namespace and name of an object. What the manifest leaves out is empty."""
 
     api_version: str
     kind: str
@@ -46,8 +48,8 @@ class ObjectIdentity(NamedTuple):
 
 
 class Reported(NamedTuple):
-    """A finding and where it is. Line and column count from 1; line 0 is the file itself. `object` is None for what
-    could not be read."""
+    """A finding with its place. `line` and `column` count from 1; both are 0 where the finding is about the whole file.
+    `object` is None where the document could not be read."""
 
     file: str
     line: int
@@ -60,7 +62,7 @@ class Reported(NamedTuple):
 
     @property
     def is_error(self) -> bool:
-        """Whether it is more than a warning: what only the schema forbids never gets into a cluster either."""
+        """Whether the finding is an error: all but warnings are, so what only the CRD's schema forbids is one."""
         return self.severity is not Severity.WARNING
 
     @property
@@ -70,7 +72,7 @@ class Reported(NamedTuple):
 
 
 class Result(NamedTuple):
-    """All that was found, by file and place, and how many objects were checked and passed over."""
+    """The findings, sorted by file, line and column, and how many objects were checked or skipped (other kinds)."""
 
     findings: list[Reported]
     checked: int
@@ -78,22 +80,22 @@ class Result(NamedTuple):
 
     @property
     def errors(self) -> int:
-        """How many errors there are in what could be read."""
+        """The number of errors in documents that could be read."""
         return sum(reported.is_error and reported.rule is not UNREADABLE for reported in self.findings)
 
     @property
     def warnings(self) -> int:
-        """How many warnings there are."""
+        """The number of warnings."""
         return sum(not reported.is_error for reported in self.findings)
 
     @property
     def unreadable(self) -> int:
-        """How many files and documents could not be read."""
+        """The number of files and documents that could not be read."""
         return sum(reported.rule is UNREADABLE for reported in self.findings)
 
 
 class ManifestObject(NamedTuple):
-    """An object, and its place in a document."""
+    """An object of a manifest. `at` is the path to it in its document: `()`, or `("items", 0)` in a List."""
 
     document: Located
     at: Path
@@ -103,17 +105,17 @@ class ManifestObject(NamedTuple):
 
     @property
     def is_policy(self) -> bool:
-        """Whether the validators check it."""
+        """Whether the policy validator or the ServiceProfile validator checks this kind."""
         return registry.knows(self.group, self.identity.kind)
 
     @property
     def template(self) -> Template | None:
-        """Where its Pod template is; None for what neither the injector reads nor has one."""
+        """Where the Pod template is; None for a kind that has none and that the injector does not read."""
         return advice.template(self.group, self.identity.kind, self.body)
 
     @property
     def misspelt(self) -> Finding | None:
-        """What is to say about a type that is almost one of Linkerd's."""
+        """The finding about an apiVersion or kind that is almost one of Linkerd's; None for any other."""
         return unknownkinds.check(self.identity.api_version, self.identity.kind)
 
 
@@ -126,9 +128,13 @@ def check(
     there: Callable[[str], Namespace | None] = lambda _: None,
     cluster_domain: str = "",
 ) -> Result:
-    """Check the objects of these files. `catalog` is made of all of them; `there` knows the Namespaces that are not
-    among them, None for those that it does not know. `cluster_domain` is what the names of Services end in, empty where
-    that is not known."""
+    """Check the objects of manifest files.
+
+    `paths` are files, folders or `-`; `line` is the release line to check for. `catalog` makes a catalog of all objects
+    of the files, by which references are checked. `judge` checks regular expressions, `lint` workloads. `there` gives a
+    Namespace that is not in the files, None where it is not known. `cluster_domain` is the domain that the names of
+    Services end in, empty where it is not known. Files that cannot be read become findings; nothing is raised.
+    """
     order: dict[str, int] = {}
     findings: list[Reported] = []
     objects: list[ManifestObject] = []
@@ -161,7 +167,7 @@ def check(
 
 
 def _files(paths: Iterable[str], findings: list[Reported]) -> Iterator[str]:
-    """Each file once, in the order in which they were given."""
+    """The files of `paths`, each once, in the given order. Adds a finding for each path that cannot be read."""
     problems: list[Problem] = []
     yield from dict.fromkeys(file for path in paths for file in files.expand(path, problems))
     findings += map(_unreadable, problems)
@@ -173,7 +179,7 @@ def _unreadable(problem: Problem) -> Reported:
 
 
 def _why_not_an_object(document: Located) -> Problem | None:
-    """Why a document that is not an object is a mistake; None where it may be there for something else."""
+    """The problem with a document that is not an object; None for an object, or for data that is not a manifest."""
     body = document.body
     if isinstance(body, dict):
         return None
@@ -187,7 +193,8 @@ def _why_not_an_object(document: Located) -> Problem | None:
 
 
 def unfold(document: Located) -> Iterator[ManifestObject | Any]:
-    """The objects of a document, those in Lists each for itself; what is no object at all comes as it is."""
+    """The objects of a document, with the items of a List in place of the List. A value that is not a Kubernetes object
+    is yielded unchanged."""
     yield from _unfold(document, (), document.body)
 
 
@@ -211,7 +218,7 @@ def _unfold(document: Located, at: Path, body: Any) -> Iterator[ManifestObject |
 
 
 def _item(item: Any, version: str, kind: str) -> Any:
-    """An item of a typed list may leave out what the list's type says."""
+    """An item of a typed list such as a PodList, with the apiVersion and kind that it may leave out there."""
     if not kind or not isinstance(item, dict) or ("kind" in item and "apiVersion" in item):
         return item
     return {"apiVersion": version, "kind": kind, **item}
@@ -222,7 +229,7 @@ def _text(value: Any) -> str:
 
 
 def _namespaces(objects: Iterable[ManifestObject]) -> dict[str, Namespace]:
-    """The Namespaces that were given, by name."""
+    """The Namespaces among the objects, by name."""
     given = (
         namespace_of(namespace.body)
         for namespace in objects
@@ -234,7 +241,7 @@ def _namespaces(objects: Iterable[ManifestObject]) -> dict[str, Namespace]:
 def _findings(
     checked: ManifestObject, judged: Callable[[str, str, Any], list[Finding]], lint: Lint, namespace: Namespace | None
 ) -> list[Finding]:
-    """What there is to say about one object; `judged` says it of policies."""
+    """The findings about one object; `judged` gives those about a policy or a ServiceProfile."""
     kind = checked.identity.kind
     findings = [
         DUPLICATE_KEY.at(

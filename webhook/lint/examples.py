@@ -1,10 +1,10 @@
-"""The example that shows a rule: a file `docs/examples/RULE.yaml` with manifests that break it, and the same put right.
+"""Reads the example of a rule: a file `docs/examples/RULE.yaml` with manifests that break the rule, and corrected ones.
 
-    # line: stable-2.12           only where the rule needs a release line other than the newest
+    # line: stable-2.12           only where the rule needs an older release line
     # bad
     …YAML documents for which `linkerd-webhook validate` reports the rule
     # good
-    …the same documents put right: without the rule, and without any error
+    …the same documents corrected: `validate` reports neither the rule nor any error
 
 or, where no manifest can break the rule, one line in place of all of that:
 
@@ -25,8 +25,8 @@ _FORM = re.compile(
 
 
 class Example(NamedTuple):
-    """`bad` and `good` are YAML; both are empty where `none` says why there are no manifests. `line` is the release
-    line to check them with, empty for the newest."""
+    """The example of one rule. `bad` and `good` are YAML; both are empty where `none` says why there are no manifests.
+    `line` is the release line to check them with, empty for the newest."""
 
     bad: str
     good: str
@@ -35,7 +35,7 @@ class Example(NamedTuple):
 
 
 def read(path: Path) -> Example:
-    """The example in a file. Raises `ValueError` where the file is not of the form above, naming the file."""
+    """Read an example from a file. Raises `ValueError`, which names the file, if it does not have the form above."""
     match = _FORM.match(path.read_text(encoding="utf-8"))
     if match is None:
         raise ValueError(f"{path}: write `# bad`, manifests, `# good`, manifests; or only `# none: the reason`")
@@ -46,5 +46,5 @@ def read(path: Path) -> Example:
 
 
 def read_all(folder: Path) -> dict[str, Example]:
-    """The examples of a folder, by the identifier of their rule. Raises `ValueError` as `read` does."""
+    """Read the examples of a folder; the keys are rule identifiers. Raises `ValueError` as `read` does."""
     return {path.stem: read(path) for path in sorted(folder.glob("*.yaml"))}

@@ -1,4 +1,4 @@
-"""A cluster beside the manifests: what they refer to may be there already."""
+"""Looks up what manifests refer to in a cluster as well, for `validate --kubeconfig`."""
 
 from __future__ import annotations
 
@@ -19,47 +19,48 @@ from webhook.kube.objects import Namespace
 
 T = TypeVar("T")
 
-# Seconds for the cluster to tell all that it has, and for kinds to show up that it need not have.
+# Seconds until all objects have to be listed, and until a kind that has not appeared counts as not installed.
 WAIT = 15.0
 GRACE = 2.0
 _POLL = 0.05
 
 
 class ClusterView(NamedTuple):
-    """What a cluster knows. `over` makes of the catalog of what was given the one with the cluster under it."""
+    """The objects of a cluster. `over` adds them to the catalog of the manifests; `namespace` gives a Namespace by
+    name, None where the cluster does not have it."""
 
     over: Callable[[Catalog], Catalog]
     namespace: Callable[[str], Namespace | None]
 
 
 class ClusterUnreachable(Exception):
-    """The cluster of the kubeconfig cannot be asked."""
+    """The kubeconfig cannot be used, or its cluster does not answer."""
 
 
 class Overlay:
-    """The `Catalog` of what is given over that of what there is: what is given will be there."""
+    """A `Catalog` of the manifests (`given`) and of the cluster (`there`), as if the manifests were already applied."""
 
     def __init__(self, given: Catalog, there: Catalog) -> None:
         self._given = given
         self._there = there
 
     def look(self, group: str, kind: str, namespace: str, name: str) -> Presence:
-        """Whether this object exists, or will."""
+        """Whether this object exists in the cluster or in the manifests."""
         if self._given.look(group, kind, namespace, name) is Presence.PRESENT:
             return Presence.PRESENT
         return self._there.look(group, kind, namespace, name)
 
     def names(self, group: str, kind: str, namespace: str) -> Collection[str]:
-        """The names that are known of this kind in a Namespace."""
+        """The names of the known objects of this kind in a Namespace."""
         return {*self._given.names(group, kind, namespace), *self._there.names(group, kind, namespace)}
 
     def servers(self, namespace: str) -> Mapping[str, Mapping[str, Any]] | None:
-        """The Servers of a Namespace, those given in the place of those of the same name."""
+        """The Servers of a Namespace by name; one in the manifests replaces that of the cluster."""
         there = self._there.servers(namespace)
         return None if there is None else {**there, **(self._given.servers(namespace) or {})}
 
     def ports(self, namespace: str, service: str) -> Sequence[ServicePort] | None:
-        """The ports of a Service, those given in the place of those that there are."""
+        """The ports of a Service, from the manifests or else from the cluster."""
         given = self._given.ports(namespace, service)
         return self._there.ports(namespace, service) if given is None else given
 
@@ -69,14 +70,15 @@ class Overlay:
         return None if given is None and there is None else {*(given or ()), *(there or ())}
 
     def workloads(self, namespace: str) -> Sequence[Workload] | None:
-        """Unknown: the cluster runs more than what is given."""
+        """None, as the catalog of a cluster does not list workloads, and the manifests need not have all of them."""
         return None
 
 
 def with_cluster(kubeconfig: str, work: Callable[[ClusterView], T], say: Callable[[str], None]) -> T:
-    """Do some work with the cluster's objects at hand. Raises `ClusterUnreachable`.
+    """Call `work` with the objects of the kubeconfig's cluster, and return its result.
 
-    What the cluster does not tell in time counts as unknown, and `say` is told.
+    Kinds that the cluster does not list within `WAIT` seconds count as unknown; `say` is called with a line about them.
+    Raises `ClusterUnreachable`.
     """
     # Standard output is for the findings.
     structlog.configure(
@@ -109,7 +111,7 @@ async def _with_cluster(kubeconfig: str, work: Callable[[ClusterView], T], say: 
 
 
 async def _wait(cluster: LiveCluster, catalog: LiveCatalog) -> list[str]:
-    """Wait until the cluster has told what it has; the kinds that it has and does not tell come out."""
+    """Wait until the cluster has listed its objects. Returns the resources that it did not list in time."""
     wanted = len(CORE) + sum(len(kinds) for kinds in CUSTOM.values())
     began = time.monotonic()
     while (waited := time.monotonic() - began) < WAIT:

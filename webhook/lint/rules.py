@@ -1,4 +1,4 @@
-"""The table of all rules, and the page of the documentation that has it."""
+"""Collects all rules, and writes the page `docs/rules.md` (`make docs`)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from webhook.lint.examples import Example
 
-# Beside those of the kinds.
+# The modules that declare rules, beside those of the kinds.
 _DECLARING = ("webhook.injector.advice.rules", "webhook.lint.check")
 
 _HEAD = """# Rules
@@ -31,7 +31,7 @@ commas.
 
 
 def load_all() -> dict[str, Rule]:
-    """Every rule that there is, by its identifier."""
+    """All rules by their identifiers."""
     registry.load_all()
     for module in _DECLARING:
         import_module(module)
@@ -39,7 +39,7 @@ def load_all() -> dict[str, Rule]:
 
 
 def markdown(examples: Mapping[str, Example]) -> str:
-    """The page of the documentation: a table of all rules, then each with its examples under a heading of its own."""
+    """The page of rules: a table of all of them, then a section for each rule. `examples` are by rule identifier."""
     order = list(Severity)
     rules = sorted(load_all().values(), key=lambda rule: (order.index(rule.severity), rule.id))
     table = "".join(f"| [`{rule.id}`](#{rule.id}) | {rule.severity} | {rule.summary} |\n" for rule in rules)
@@ -47,7 +47,7 @@ def markdown(examples: Mapping[str, Example]) -> str:
 
 
 def _section(rule: Rule, example: Example | None) -> str:
-    """A rule under its heading, which is its anchor."""
+    """The section of one rule; its heading is the anchor that reports link to."""
     parts = [f"## {rule.id}", f"{rule.severity.capitalize()}. {rule.summary}"]
     if example is not None and example.none:
         parts.append(f"No manifest can show it: {example.none}")

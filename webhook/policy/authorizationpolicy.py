@@ -67,7 +67,7 @@ _AUTHENTICATIONS: Final = (MESH_TLS, SERVICE_ACCOUNT, NETWORK)
 
 
 def name_of(target: GroupKind) -> str:
-    """A kind with its group, as a message writes it."""
+    """A kind with its group as messages write it, such as `Server.policy.linkerd.io`."""
     group, kind = target
     return f"{kind}.{group}" if group else kind
 
@@ -163,5 +163,5 @@ _STABLE: Final = _spec(_STABLE_TARGETS)
 
 
 def spec(line: Line, version: str) -> Shape:
-    """What an AuthorizationPolicy's spec looks like at a release line: later ones can target Gateway API routes."""
+    """The shape of an AuthorizationPolicy's spec at a release line. After 2.12 it can target Gateway API routes."""
     return _EDGE if line.has("policy/AuthorizationPolicy.targetRef.gateway") else _STABLE

@@ -1,8 +1,8 @@
-"""Annotations that set circuit breaking, on Services and EgressNetworks: `balancer.linkerd.io/failure-accrual` and the
-like.
+"""Annotations that configure circuit breaking on Services and EgressNetworks, such as
+`balancer.linkerd.io/failure-accrual`.
 
 Linkerd's policy controller (linkerd2, `policy-controller/k8s/index/src/outbound/index.rs`) reads them when it indexes
-the object. Where it cannot, it logs that and goes on without circuit breaking at all.
+the object. If it cannot read one, it logs an error and disables circuit breaking for the object.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _RETRY_AFTER: Final = f"{_ALPHA}failure-accrual-honor-retry-after"
 _PENALIZE: Final = f"{_ALPHA}penalize-failures"
 _BIASER: Final = f"{_ALPHA}load-biaser-"
 
-# What holds where an annotation is missing, in milliseconds.
+# The defaults, in milliseconds.
 _DEFAULTS: Final = {_MAX_PENALTY: 60_000, _MIN_PENALTY: 1_000}
 _U32: Final = 2**32 - 1
 _MOST_REQUESTS: Final = 1_000_000
@@ -56,7 +56,7 @@ _LEAST_WINDOW: Final = 10
 _MOST_JITTER: Final = 100
 _TRUE: Final = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE: Final = frozenset({"0", "f", "F", "false", "FALSE", "False"})
-# Rust's grammar of floating-point numbers, but for infinities and what is not a number, which no bound below takes.
+# Rust's grammar of floating-point numbers, without infinities and NaN, which no bound below allows.
 _FLOAT: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
 
 
@@ -101,8 +101,8 @@ def _check_mode(text: str) -> str:
     return "" if text in MODES else f"write {' or '.join(MODES)}{suggest(text, MODES)}"
 
 
-# Each reader says what is wrong with a text, an empty string if nothing is; spaces around it are no matter but to the
-# mode.
+# Each function returns what is wrong with a text, an empty string if it is valid. White space around it is removed
+# before, except for the mode.
 _CHECKS: Final[Mapping[str, Callable[[str], str]]] = {
     MODE: _check_mode,
     f"{_CONSECUTIVE}max-failures": _check_count,
@@ -120,7 +120,7 @@ _CHECKS: Final[Mapping[str, Callable[[str], str]]] = {
 
 
 def check(annotations: Mapping[str, Any]) -> list[Finding]:
-    """What there is to say about the annotations for circuit breaking of one object."""
+    """The findings about the circuit breaking annotations among all `annotations` of an object."""
     ours = {key: value for key, value in annotations.items() if key.startswith((_STABLE, _ALPHA))}
     if not ours:
         return []
@@ -155,7 +155,9 @@ def _check_value(key: str, value: Any) -> Finding | None:
 
 
 def _check_combinations(texts: Mapping[str, str], ours: Mapping[str, Any]) -> Iterator[tuple[str, Rule, str]]:
-    """What is wrong with annotations that are right each for itself."""
+    """Findings about combinations of annotations that are valid on their own, as key, rule and message.
+
+    `texts` are the annotations with a valid value, `ours` all annotations for circuit breaking."""
     mode = texts.get(MODE)
     if MODE not in ours:
         for key in texts:
@@ -204,7 +206,7 @@ def _milliseconds(texts: Mapping[str, str], key: str) -> int | None:
 
 
 def _check_success_rate(texts: Mapping[str, str]) -> Iterator[tuple[str, Rule, str]]:
-    """Bounds that count unless a threshold of zero puts the success rate out of force."""
+    """The bounds of the window and of the requests. A threshold of zero disables both."""
     if _number(texts.get(_THRESHOLD, "1")) == 0:
         return
     window = parse_annotation(texts[_WINDOW]) if _WINDOW in texts else _LEAST_WINDOW

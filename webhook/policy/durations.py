@@ -16,7 +16,7 @@ from webhook.policy.schema.shape import Shape
 
 DURATION = declare("duration-invalid", Severity.ERROR, "FieldValueInvalid", "Linkerd cannot read a duration.")
 
-# What Unicode calls white space, which is less than Python's `strip` takes away.
+# The white space of Unicode. Python's `strip` removes more characters.
 _SPACE: Final = (
     "\t\n\x0b\x0c\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000"
@@ -39,12 +39,12 @@ _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)")
 
 
 def strip_space(text: str) -> str:
-    """A text without the white space around it, by Unicode's idea of that."""
+    """A text without the Unicode white space around it."""
     return text.strip(_SPACE)
 
 
 def parse_unsigned(text: str, most: int) -> int | None:
-    """An unsigned decimal number of at most `most`, a plus in front of it allowed; None for anything else."""
+    """An unsigned decimal number up to `most`, with or without a plus sign; None for any other text."""
     if _UNSIGNED.fullmatch(text) is None or len(text) > 400:
         return None
     value = int(text)
@@ -52,7 +52,8 @@ def parse_unsigned(text: str, most: int) -> int | None:
 
 
 def parse_annotation(text: str) -> int | str:
-    """The milliseconds of an annotation's duration (`10s`, `0`), or what is wrong with it."""
+    """The milliseconds of an annotation's duration (`10s`, `0`); or a text that says what is wrong and what to
+    write."""
     text = text.strip(_SPACE)
     want = "write a whole number and one of the units ms, s, m, h and d, such as 300ms or 10s"
     if text.startswith("-"):
@@ -83,10 +84,10 @@ def _in_milliseconds(magnitude: str, unit: str) -> str:
 
 
 def parse_timeout(text: str) -> tuple[bool, int] | str:
-    """Whether a duration of the policy HTTPRoute is negative, and its nanoseconds; or what is wrong with it.
+    """Whether a duration of the policy HTTPRoute is negative, and its nanoseconds; or a text that says what is wrong.
 
-    Like Go's grammar (`1h30m`, `1.5s`, `0`), but the empty string is 0. A sign within, or more than 2**64 seconds, is
-    where the controller breaks off.
+    Like Go's grammar (`1h30m`, `1.5s`, `0`), but the empty string is 0. The controller
+    refuses a sign inside the text, and more than 2**64 seconds.
     """
     negative = text.startswith("-")
     rest = text.lstrip("+").lstrip("-")
@@ -107,13 +108,13 @@ def parse_timeout(text: str) -> tuple[bool, int] | str:
     return negative, total
 
 
-# What a schema's `format: duration` takes: Go's grammar, or else anything that holds a number and a unit.
+# What the API server accepts for `format: duration`: Go's grammar, or any text with a number and a unit in it.
 _GO: Final = re.compile(r"[+-]?(0|(([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h))+)")
 _NUMBER_AND_UNIT: Final = re.compile(r"([0-9]+)\s*[A-Za-z\u00b5]")
 
 
 def has_format(text: str, nanoseconds: int) -> bool:
-    """Whether the CRD's schema takes a duration that `parse_timeout` could read, and that is this long."""
+    """Whether the CRD's schema accepts a duration that `parse_timeout` has read as this many nanoseconds."""
     if nanoseconds < 2**63 and _GO.fullmatch(text) is not None:
         return True
     numbers = _NUMBER_AND_UNIT.findall(text)
@@ -124,7 +125,7 @@ _UNITS: Final = "; write numbers with the units ns, us, ms, s, m and h, such as 
 
 
 def _terms(text: str) -> Iterator[tuple[str, str | None]]:
-    """The numbers with their units; the last may have none."""
+    """The numbers with their units. The last unit is None where it is missing."""
     position = 0
     while position < len(text):
         start = next((i for i in range(position, len(text)) if text[i].isalpha()), None)
@@ -137,12 +138,12 @@ def _terms(text: str) -> Iterator[tuple[str, str | None]]:
 
 
 class Timeout(Shape):
-    """A duration of the policy HTTPRoute: its sign, its nanoseconds and its text come out."""
+    """A duration of the policy HTTPRoute, read as its sign, its nanoseconds and its text."""
 
     wanted = "a duration such as 10s"
 
     def read(self, value: Any, path: Path, reading: Reading) -> Any:
-        """(negative, nanoseconds, text)."""
+        """Returns (is negative, nanoseconds, text), or `BAD`."""
         if type(value) is not str:
             return self.wrong_type(value, path, reading)
         parsed = parse_timeout(value)

@@ -1,4 +1,4 @@
-"""EgressNetwork (policy.linkerd.io): what is outside of the cluster, and whether it may be reached."""
+"""EgressNetwork (policy.linkerd.io): networks outside of the cluster, and whether Pods may connect to them."""
 
 from __future__ import annotations
 
@@ -23,5 +23,5 @@ _SPEC: Final = Struct(
 
 
 def spec(line: Line, version: str) -> Shape:
-    """What an EgressNetwork's spec looks like."""
+    """The shape of an EgressNetwork's spec: the same at every release line."""
     return _SPEC

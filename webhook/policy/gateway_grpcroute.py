@@ -1,4 +1,4 @@
-"""GRPCRoute (gateway.networking.k8s.io): read leniently, as other controllers may know fields that we don't."""
+"""GRPCRoute (gateway.networking.k8s.io). Other controllers use it too, so Linkerd stores what it cannot read."""
 
 from __future__ import annotations
 
@@ -118,5 +118,5 @@ _SPEC: Final = Struct(
 
 
 def spec(line: Line, version: str) -> Shape:
-    """What a GRPCRoute's spec looks like: the same in every version."""
+    """The shape of a GRPCRoute's spec: the same in every API version."""
     return _SPEC

@@ -1,4 +1,4 @@
-"""HTTPRoute (gateway.networking.k8s.io): read leniently, as other controllers may know fields that we don't."""
+"""HTTPRoute (gateway.networking.k8s.io). Other controllers use it too, so Linkerd stores what it cannot read."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _check(spec: Node, reading: Reading) -> None:
 
 
 def _check_schema(rule: Node, reading: Reading) -> None:
-    """What the CRD's own rules say about a rule."""
+    """Check a rule of the route against the CEL rules of the CRD."""
     for match in rule.nodes("matches"):
         check_path(match.get("path"), reading)
     check_filters(rule, reading)
@@ -103,5 +103,5 @@ _SPEC: Final = Struct(
 
 
 def spec(line: Line, version: str) -> Shape:
-    """What a Gateway API HTTPRoute's spec looks like: the same in every version."""
+    """The shape of a Gateway API HTTPRoute's spec: the same in every API version."""
     return _SPEC

@@ -1,4 +1,4 @@
-"""What TLSRoute and TCPRoute have in common: one rule."""
+"""The fields and checks that TLSRoute and TCPRoute share: both have exactly one rule."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ONE_RULE = declare(
 
 
 def check(spec: Node, reading: Reading) -> None:
-    """Check parents, backends and the number of rules."""
+    """Check the parents, the backends and the number of rules of a TLSRoute or a TCPRoute."""
     check_parents(spec, reading, GATEWAY)
     check_parents_differ(spec, reading)
     for rule in spec.nodes("rules"):
@@ -26,7 +26,7 @@ def check(spec: Node, reading: Reading) -> None:
             check_target(backend, reading)
     rules = spec.get("rules")
     if rules is not None and len(rules) != 1 and not reading.broken:
-        fix = "add one" if not rules else "make a route of each"
+        fix = "add one" if not rules else "make a route of each rule"
         reading.note(
             ONE_RULE, (*spec.path, "rules"), f"the route has {len(rules)} rules, and it can have exactly one: {fix}"
         )
@@ -38,7 +38,7 @@ _RULE: Final = Struct(
 
 FIELDS: Final = {
     "parentRefs": omittable(PARENTS),
-    # How many there are is looked at by a rule.
+    # `check` counts the rules.
     "rules": required(Array(_RULE)),
     "useDefaultGateways": omittable(DEFAULT_GATEWAYS),
 }

@@ -1,7 +1,8 @@
-"""What the Gateway API's CRDs forbid beyond their schema: the rules that they write in CEL.
+"""The validation rules that the Gateway API's CRDs have in CEL, beyond their schema
+(https://gateway-api.sigs.k8s.io/reference/spec/).
 
-The fields are those of the experimental channel (Gateway API 1.6); where the standard channel says otherwise about a
-field, what only one of the two refuses is left alone. Rules need values that read well, and pass over the others.
+The fields are those of the experimental channel (Gateway API 1.6); what only one of the two channels
+refuses is not reported. The rules skip fields that could not be read.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ _MOST_MATCHES: Final = 128
 
 
 def check_parents_differ(spec: Node, reading: Reading) -> None:
-    """Parents that are one object have to differ in their sections or ports, and all of them name the same of these."""
+    """Check that parentRefs to one object differ in sectionName or port, and that all set the same of these fields."""
     parents = spec.nodes("parentRefs")
     if len(parents) < 2:
         return
@@ -68,7 +69,7 @@ def check_parents_differ(spec: Node, reading: Reading) -> None:
 
 
 def check_target(target: Node | None, reading: Reading) -> None:
-    """A Service is used at a port."""
+    """Check that a reference to a Service has a port."""
     if target is None or "port" in target or target.bad or target.get("group", ""):
         return
     if target.get("kind", "Service") == "Service":
@@ -78,7 +79,7 @@ def check_target(target: Node | None, reading: Reading) -> None:
 
 
 def check_filters(owner: Node, reading: Reading) -> None:
-    """A filter holds what its type says, and some types stand once in a list."""
+    """Check the filters of a rule or a backend: each has the field of its type, and some types occur only once."""
     filters = owner.nodes("filters")
     if not filters:
         return
@@ -149,7 +150,7 @@ def _check_external_auth(auth: Node, reading: Reading) -> None:
             reading.note(
                 RULE,
                 (*auth.path, name),
-                f"the protocol {protocol} needs the field {name}: add it, {{}} if there is nothing to say",
+                f"the protocol {protocol} needs the field {name}: add it, {{}} if you need no options",
             )
         elif name != protocol.lower() and name in auth:
             reading.note(
@@ -188,7 +189,7 @@ _FURTHER_CHECKS: Final[Mapping[str, Callable[[Node, Reading], None]]] = {
 
 
 def check_prefix_rewrites(rule: Node, reading: Reading) -> None:
-    """A redirect goes nowhere else, and whoever replaces a prefix has exactly one match, of a prefix."""
+    """Check that a rule with a redirect has no backends, and that one that replaces a prefix has one prefix match."""
     filters, backends = rule.nodes("filters"), rule.nodes("backendRefs")
     if backends and filters and any("requestRedirect" in entry for entry in filters):
         reading.note(
@@ -198,7 +199,7 @@ def check_prefix_rewrites(rule: Node, reading: Reading) -> None:
         )
     owners = [rule] if _replaces_prefix(filters) else []
     with_filters = [backend for backend in backends if "filters" in backend and _replaces_prefix(backend["filters"])]
-    # The CRD's rule has nothing against several such backends.
+    # The rule of the CRD does not apply where several backends have such a filter.
     owners += with_filters if len(with_filters) == 1 else []
     if owners and not _matches_one_prefix(rule):
         for owner in owners:
@@ -226,7 +227,7 @@ def _matches_one_prefix(rule: Node) -> bool:
 
 
 def check_match_count(spec: Node, default: int, reading: Reading) -> None:
-    """All rules together have so many matches; `default` are those of a rule that lists none."""
+    """Check the number of matches of all rules. A rule without a list of matches has `default` matches."""
     rules = spec.nodes("rules")
     total = sum(default if rule.lacks("matches") else len(rule.nodes("matches")) for rule in rules)
     if total > _MOST_MATCHES:
@@ -237,19 +238,19 @@ def check_match_count(spec: Node, default: int, reading: Reading) -> None:
         )
 
 
-# Most paths: no empty segment, none that starts with a dot, nothing encoded.
+# A quick test that most paths pass: no empty segment, no segment that starts with a dot, no percent-encoding.
 _ORDINARY: Final = re.compile("(?:/[-A-Za-z0-9_~!$&'()*+,;=:@][-A-Za-z0-9._~!$&'()*+,;=:@]*+)*+/?")
 _FORBIDDEN: Final = re.compile("//|/[.]/|/[.][.]/|%2f|%2F|/[.][.]?$")
 
 
 def check_path(path: Node | None, reading: Reading) -> None:
-    """A path that is no pattern is one that a URL can have after normalisation."""
+    """Check that a path that is not a regular expression can be the normalized path of a URL."""
     if path is None or path.bad or path.get("type") == "RegularExpression":
         return
     value = path.get("value", "/")
     if _ORDINARY.fullmatch(value) is not None:
         return
-    # Where the slash in front is missing, that has been told.
+    # A path without a slash in front is already reported.
     if value.startswith("/") and (URL_PATH.fullmatch(value) is None or _FORBIDDEN.search(value) is not None):
         reading.note(
             RULE,
@@ -259,7 +260,7 @@ def check_path(path: Node | None, reading: Reading) -> None:
 
 
 _UNITS: Final[Mapping[str, int]] = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
-# No more digits than the CRD allows: what has more is told of, and is not worth a long search.
+# The CRD allows five digits; the schema reports longer numbers.
 _TERM: Final = re.compile("([0-9]{1,5})(ms|[hms])")
 
 
@@ -268,7 +269,7 @@ def _milliseconds(duration: str) -> int:
 
 
 def check_timeouts(timeouts: Node, reading: Reading) -> None:
-    """One try takes no longer than the whole request, of which 0 is no limit."""
+    """Check that backendRequest is not longer than request. A request timeout of 0 sets no limit."""
     if "request" not in timeouts or "backendRequest" not in timeouts:
         return
     request = _milliseconds(timeouts["request"])
@@ -281,7 +282,7 @@ def check_timeouts(timeouts: Node, reading: Reading) -> None:
 
 
 def check_session(session: Node, reading: Reading) -> None:
-    """Only a cookie has a configuration, and one that stays has an end."""
+    """Check that only a Cookie session has a cookieConfig, and that a permanent cookie has an absoluteTimeout."""
     if session.get("cookieConfig") is None:
         return
     if session.get("type", "Cookie") != "Cookie" and "type" not in session.bad:
@@ -301,7 +302,7 @@ _METHOD: Final = re.compile("[A-Za-z_][A-Za-z_0-9]*")
 
 
 def check_method(method: Node | None, reading: Reading) -> None:
-    """A gRPC method is matched by its service or its own name, each of which is an identifier."""
+    """Check that a gRPC method match has a service or a method, and that exact names are identifiers."""
     if method is None or method.bad:
         return
     if "service" not in method and "method" not in method:
@@ -327,7 +328,7 @@ _ADDRESS: Final = re.compile(
 
 
 def check_hosts(spec: Node, reading: Reading) -> None:
-    """A host's name is no address."""
+    """Check that no host name is an IPv4 address."""
     for index, host in enumerate(spec.get("hostnames") or ()):
         if _ADDRESS.fullmatch(host):
             reading.note(RULE, (*spec.path, "hostnames", index), f"{show(host)} is an address: write a host name")

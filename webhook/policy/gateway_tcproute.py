@@ -1,4 +1,4 @@
-"""TCPRoute (gateway.networking.k8s.io): read leniently, as other controllers may know fields that we don't."""
+"""TCPRoute (gateway.networking.k8s.io). Other controllers use it too, so Linkerd stores what it cannot read."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ _SPEC: Final = Struct(FIELDS, check=check)
 
 
 def spec(line: Line, version: str) -> Shape:
-    """What a TCPRoute's spec looks like."""
+    """The shape of a TCPRoute's spec: the same in every API version."""
     return _SPEC

@@ -1,4 +1,4 @@
-"""TLSRoute (gateway.networking.k8s.io): read leniently, as other controllers may know fields that we don't."""
+"""TLSRoute (gateway.networking.k8s.io). Other controllers use it too, so Linkerd stores what it cannot read."""
 
 from __future__ import annotations
 
@@ -22,5 +22,5 @@ _OLD: Final = Struct({"hostnames": required(Array(HOST_NAME, most=1024)), **FIEL
 
 
 def spec(line: Line, version: str) -> Shape:
-    """What a TLSRoute's spec looks like; the oldest version asks less of the host names."""
+    """The shape of a TLSRoute's spec. v1alpha2 allows an empty list of host names, and addresses in it."""
     return _OLD if version == "v1alpha2" else _SPEC

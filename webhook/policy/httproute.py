@@ -1,7 +1,7 @@
-"""HTTPRoute (policy.linkerd.io): what requests to a Server, a Service or an EgressNetwork are told apart by.
+"""HTTPRoute (policy.linkerd.io): routes of HTTP requests to a Server, a Service or an EgressNetwork.
 
-It shares a name, and in later lines the structures of its matches, with the Gateway API's. It is read strictly, its
-filters are fewer, and its timeouts have a grammar of their own. Line 2.12 has an older model.
+It has the same name as the Gateway API's HTTPRoute, and after 2.12 the same matches. Linkerd refuses what it cannot
+read in it, it has fewer filters, and its timeouts have a grammar of their own. Linkerd 2.12 has an older model.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def _check_timeouts(node: Node, reading: Reading) -> None:
     request, backend = node.get("request"), node.get("backendRequest")
     for name, timeout in (("request", request), ("backendRequest", backend)):
         if timeout is not None and timeout[0]:
-            reading.note(NEGATIVE, (*node.path, name), f"{show(timeout[2])} is negative: take the minus away")
+            reading.note(NEGATIVE, (*node.path, name), f"{show(timeout[2])} is negative: remove the minus")
     if request is not None and backend is not None and backend[1] > request[1]:
         reading.note(
             BACKEND_ABOVE_REQUEST,
@@ -122,7 +122,7 @@ def _check_edge(spec: Node, reading: Reading) -> None:
 _FILTER: Final = Tagged(
     "type",
     {
-        # The other's field is not read, but the CRD has an eye on it.
+        # Linkerd does not read the fields of the other types, but the CRD's schema checks them.
         "RequestHeaderModifier": Struct(
             {"requestHeaderModifier": required(MODIFIER)}, aside={"requestRedirect": REDIRECT}
         ),
@@ -176,7 +176,7 @@ _SCHEME = re.compile(r"[0-9A-Za-z+.~-]{0,64}")
 
 
 class _NoPath(Shape):
-    """The path of a redirect: of no form that can be written does 2.12 make one."""
+    """The path of a redirect: Linkerd 2.12 cannot read a path in any form."""
 
     def read(self, value: Any, path: Path, reading: Reading) -> Any:
         reading.refuse(REDIRECT_PATH, path, "this Linkerd version cannot read the path of a redirect: leave it out")
@@ -217,7 +217,7 @@ def _typed(names: tuple[str, ...], **fields: Shape) -> Tagged:
 
 def _stable_matches() -> Array:
     two, value = ("Exact", "RegularExpression"), String(least=1, most=4096)
-    # The characters of a header's name are looked at by a rule.
+    # `check_match` checks the characters of a header's name.
     headers = _typed(two, name=String(most=256), value=value)
     query = _typed(two, name=String(least=1, most=256), value=String(least=1, most=1024))
     return Array(
@@ -286,5 +286,5 @@ _STABLE: Final = Struct(
 
 
 def spec(line: Line, version: str) -> Shape:
-    """What a policy HTTPRoute's spec looks like at a release line, in a version of its API."""
+    """The shape of a policy HTTPRoute's spec at a release line and in an API version such as `v1beta2`."""
     return _EDGE.get(version, _NEWEST) if line.has("policy/HTTPRoute.timeouts") else _STABLE

@@ -12,7 +12,9 @@ from webhook.findings.finding import Path, Severity, declare, show
 from webhook.policy.schema.reading import Reading
 from webhook.policy.schema.shape import Shape, String
 
-IDENTITY = declare("identity-invalid", Severity.ERROR, "FieldValueInvalid", "No client can have an identity.")
+IDENTITY = declare(
+    "identity-invalid", Severity.ERROR, "FieldValueInvalid", "A policy names an identity that no client can have."
+)
 
 TRUST_DOMAIN = declare(
     "identity-trust-domain",
@@ -30,7 +32,7 @@ _SEGMENT = re.compile(r"[A-Za-z0-9._-]+")
 
 
 def what_is_wrong(identity: str) -> str:
-    """What is wrong with an identity, an empty string if nothing is."""
+    """What is wrong with the form of an identity and what to write; an empty string for a valid one."""
     if not identity.startswith(_SCHEME):
         return "" if _DNS_LIKE.fullmatch(identity) else _why_not_a_name(identity)
     domain, slash, path = identity[len(_SCHEME) :].partition("/")
@@ -58,7 +60,7 @@ _EXAMPLE: Final = "web.emojivoto.serviceaccount.identity.linkerd.cluster.local"
 
 
 def what_is_missing(identity: str) -> str:
-    """Why no client can have an identity that is well formed, and what to write; an empty string for nothing.
+    """Why no client can have an identity whose form is valid, and what to write; an empty string where one may.
 
     Linkerd's identities are ACCOUNT.NAMESPACE.serviceaccount.identity.LINKERD-NAMESPACE.TRUST-DOMAIN.
     """
@@ -103,7 +105,7 @@ def _why_not_a_name(identity: str) -> str:
 
 
 class MeshIdentity(Shape):
-    """An identity as later lines of Linkerd check it themselves."""
+    """A mesh identity, for release lines whose policy controller checks identities itself."""
 
     wanted = "an identity"
 
@@ -120,7 +122,7 @@ class MeshIdentity(Shape):
 
 
 class _DnsIdentity(String):
-    """An identity that is the CRD's business alone: a name like those in DNS."""
+    """A mesh identity that only the CRD's schema checks: a name as in DNS."""
 
     plain = None
 

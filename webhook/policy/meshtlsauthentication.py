@@ -91,5 +91,5 @@ _STABLE: Final = _spec(DNS_IDENTITY, least=0)
 
 
 def spec(line: Line, version: str) -> Shape:
-    """What a MeshTLSAuthentication's spec looks like: earlier lines leave the identities to the CRD."""
+    """The shape of a MeshTLSAuthentication's spec. At 2.12 only the CRD's schema checks the identities."""
     return _EDGE if line.has("policy/MeshTLSAuthentication.identities") else _STABLE

@@ -1,8 +1,8 @@
-"""An object's metadata, which Linkerd's policy controller decodes before it looks at anything else.
+"""The metadata of an object, which Linkerd's policy controller decodes before the rest of the object.
 
-The types are meta/v1 `ObjectMeta`'s. Here no array stands for a structure, unknown fields are nobody's business, and
-null is the same as absent. Metadata that is in order, as it always is when it comes from an API server, is told by
-msgspec in a moment; what does not fit is read again, to say what is wrong.
+The types are those of meta/v1 `ObjectMeta`. Here an array cannot replace a structure, unknown fields are allowed, and
+null is the same as absent. msgspec recognizes valid metadata, which is all that an API server sends, quickly; other
+metadata is read again to find out what is wrong.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from webhook.policy.schema.shape import (
     optional,
 )
 
-# RFC 3339, and what Linkerd's parser takes beside: ISO 8601's basic form, a space for the T, parts left out at the end,
-# a signed year of six digits, a time zone's name behind the offset.
+# RFC 3339, and what Linkerd's parser accepts beyond it: ISO 8601's basic form, a space for the T, missing parts at the
+# end, a signed year of six digits, the name of a time zone after the offset.
 _TIME: Final = re.compile(
     r"(?P<year>[0-9]{4}|[+-][0-9]{6})(?P<dash>-?)(?P<month>[0-9]{2})(?P=dash)(?P<day>[0-9]{2})[Tt ]"
     r"([01][0-9]|2[0-3])(:[0-5][0-9](:([0-5][0-9]|60)([.,][0-9]{1,9})?)?|[0-5][0-9](([0-5][0-9]|60)([.,][0-9]{1,9})?)?)?"
     r"([Zz]|[+-]([01][0-9]|2[0-5])(:[0-5][0-9](:[0-5][0-9])?|[0-5][0-9]([0-5][0-9])?)?)(\[!?[\w./+:=-]+\])*",
     re.ASCII,
 )
-# What it can hold, a day less at either end for offsets.
+# The first and last day that the parser can represent, less one day for offsets.
 _FIRST_DAY, _LAST_DAY = (-9999, 1, 2), (9999, 12, 30)
 
-# The parser before it: RFC 3339 with white space between the parts, and numbers of fewer digits.
+# The parser of earlier releases: RFC 3339 with white space between the parts, and numbers of fewer digits.
 _OLD_TIME: Final = re.compile(
     r"\s*(?P<year>[0-9]{1,4}|[+-][0-9]{1,6})\s*-\s*(?P<month>[0-9]{1,2})\s*-\s*(?P<day>[0-9]{1,2})[T ]"
     r"\s*(0?[0-9]|1[0-9]|2[0-3])\s*:\s*[0-5]?[0-9]\s*:\s*([0-5]?[0-9]|60)(\.[0-9]+)?"
@@ -51,7 +51,7 @@ _OLD_LAST = 262_143
 
 
 def is_time(text: str, line: Line) -> bool:
-    """Whether a text is a point in time to the policy controller of a release line."""
+    """Whether the policy controller of a release line can read a text as a time."""
     new = line.has("policy/iso-8601-times")
     match = (_TIME if new else _OLD_TIME).fullmatch(text)
     if match is None:
@@ -169,7 +169,10 @@ def _is_valid(metadata: Any, line: Line) -> bool:
 
 
 def read_metadata(body: Mapping[str, Any], reading: Reading, at: Path = ()) -> Mapping[str, Any]:
-    """The metadata of an object, with what reads well. Absent metadata is empty; null is not."""
+    """The fields of an object's metadata that can be read; the others become findings of `reading`.
+
+    `body` is the object, and `at` the path to it in the request. The result is empty where metadata is absent; null is
+    a finding."""
     if "metadata" not in body:
         return {}
     metadata = body["metadata"]

@@ -1,6 +1,6 @@
-"""References that name nothing, and Servers that share a port: what only the other objects of the cluster can tell.
+"""References to objects that do not exist, and Servers that share a port: checks that need the cluster's other objects.
 
-All of it is warned of, never refused: what is missing may come with the next object.
+All findings are warnings, as a missing object may be created next.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ Targets = Mapping[GroupKind, GroupKind]
 
 
 def _targets(*kinds: GroupKind) -> Targets:
-    """Kinds by how a reference may write them, folded."""
+    """Groups and kinds by their lower-case form, as references are compared without regard to case."""
     return {(fold(group), fold(kind)): (group, kind) for group, kind in kinds}
 
 
@@ -99,21 +99,25 @@ _CLIENTS: Final = _targets(SERVICE_ACCOUNT, NAMESPACE)
 _ACCOUNT: Final = _targets(SERVICE_ACCOUNT)
 _BACKENDS: Final = _targets(SERVICE, EGRESS_NETWORK)
 
-# The same kind in another group, which one easily writes.
+# The same kind in another group, which is easily mistaken for it.
 _NAMESAKES: Final = {HTTP_ROUTE: GATEWAY_HTTP_ROUTE, GATEWAY_HTTP_ROUTE: HTTP_ROUTE}
 
-# Among how many names a close one is looked for, and for how many references of an object: it costs a millisecond.
+# Among how many names a similar one is searched, and for how many references of an object: a search takes 1 ms.
 _COMPARED = 100
 _SUGGESTED = 3
 # How many Servers a message names.
 _NAMED = 3
-# How many of a Service's ports it does.
+# How many ports of a Service a message names.
 _LISTED = 8
 
 
 def check(group: str, kind: str, namespace: str, name: str, spec: Any, catalog: Catalog) -> list[Finding]:
-    """What an object of this kind and name refers to in vain. Silent about what the catalog does not know, about kinds
-    without references, and about a spec that makes no sense: that is for others to say."""
+    """The findings about the references of an object, and about Servers and rate limits that clash with another
+    object's.
+
+    `spec` is that of the object, in any form: other checks report what cannot be read. Objects that the catalog does
+    not know about, and kinds without references, have no findings.
+    """
     find = _CHECKS.get((group, kind)) or _FOLDED.get((fold(group), fold(kind)))
     if find is None or not isinstance(spec, dict):
         return []
@@ -121,7 +125,7 @@ def check(group: str, kind: str, namespace: str, name: str, spec: Any, catalog: 
 
 
 class _ReferenceChecker:
-    """Looks up the references of one object, and holds what there is to say: of each missing object once."""
+    """Checks the references of one object, and collects the findings. Each missing object is reported once."""
 
     __slots__ = ("catalog", "findings", "missing", "namespace")
 
@@ -141,8 +145,10 @@ class _ReferenceChecker:
         kind: str | None = None,
         local: bool = False,
     ) -> None:
-        """Follow one reference to one of `targets`; others are passed over. `group` and `kind` are meant where it does
-        not say. A `local` reference has no namespace of its own."""
+        """Check that the object of a reference exists, if it is one of `targets`.
+
+        `path` leads to the reference; `group` and `kind` are the defaults of its fields. A `local` reference has no
+        field namespace."""
         if not isinstance(reference, dict):
             return
         target = _target(reference, targets, group, kind)
@@ -151,7 +157,7 @@ class _ReferenceChecker:
             self.look(rule, target, self.namespace if namespace is None else namespace, reference.get("name"), path)
 
     def check_route_reference(self, rule: Rule, target: GroupKind, reference: Mapping[str, Any], path: Path) -> None:
-        """Follow a route's reference to an object of this kind, and to a port of it where it is a Service."""
+        """Check that the object of a route's parentRef or backendRef exists, and that a Service has the port."""
         namespace = reference.get("namespace")
         namespace, name = self.namespace if namespace is None else namespace, reference.get("name")
         self.look(rule, target, namespace, name, path)
@@ -163,12 +169,12 @@ class _ReferenceChecker:
             self.findings.append(PORT_MISSING.at((*path, "port"), _missing_port_message(name, port, ports)))
 
     def look(self, rule: Rule, target: GroupKind, namespace: Any, name: Any, path: Path) -> None:
-        """Look up one object; `path` leads to what refers to it."""
+        """Report an object that does not exist; `path` leads to the reference to it."""
         if not isinstance(name, str) or not isinstance(namespace, str) or not name:
             return
         if target == NAMESPACE:
             if name == self.namespace:
-                # It is there, or the object could not be.
+                # An object cannot be in a Namespace that does not exist.
                 return
             namespace = ""
         else:
@@ -200,7 +206,7 @@ class _ReferenceChecker:
 
 
 def _target(reference: Mapping[str, Any], targets: Targets, group: str, kind: str | None) -> GroupKind | None:
-    """Which of the targets a reference means. `core` is the core group too."""
+    """The one of `targets` that a reference is to; None for any other. The group may be written `core`."""
     written_group, written_kind = reference.get("group"), reference.get("kind")
     if written_group is None:
         written_group = group
@@ -227,7 +233,8 @@ def _namespace_text(namespace: str) -> str:
 
 
 def _suggest_name(name: str, names: Iterable[str]) -> str:
-    """A name to suggest. All names of a large Namespace take too long, and the first letter is seldom mistyped."""
+    """A similar name to suggest. Only names with the same first letter are compared, as comparing all takes too
+    long."""
     return suggest(name, islice((candidate for candidate in names if candidate[:1] == name[:1]), _COMPARED))
 
 
@@ -296,7 +303,7 @@ def _route_checker(group: str) -> Callable[[_ReferenceChecker, str, Mapping[str,
             meant = read_parent(reference, group).meant
             if meant is not None:
                 checker.check_route_reference(PARENT_MISSING, meant, reference, ("spec", "parentRefs", index))
-        # A Gateway's routes are not Linkerd's to judge.
+        # Linkerd does not read the routes of a Gateway.
         for number, rule in _items_of(spec.get("rules") if is_ours(spec, group) else None):
             for index, reference in _items_of(rule.get("backendRefs") if isinstance(rule, dict) else None):
                 target = _target(reference, _BACKENDS, "", "Service") if isinstance(reference, dict) else None
@@ -318,7 +325,7 @@ def _check_server(checker: _ReferenceChecker, name: str, spec: Mapping[str, Any]
         named += f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
         who = f"Server {named} selects" if len(others) == 1 else f"Servers {named} select"
         text = (
-            f"{who} this port of the same workloads, and each workload goes by the oldest Server alone: "
+            f"{who} this port of the same workloads, and the proxies apply the oldest Server alone: "
             "write another port, or labels that those workloads do not have"
         )
         checker.findings.append(PORT_SHARED.at(("spec", "port"), text))

@@ -18,5 +18,5 @@ _SPEC: Final = Struct({"networks": required(NETWORKS)}, check=_check)
 
 
 def spec(line: Line, version: str) -> Shape:
-    """What a NetworkAuthentication's spec looks like: the same at every line."""
+    """The shape of a NetworkAuthentication's spec: the same at every release line."""
     return _SPEC

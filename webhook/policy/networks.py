@@ -1,8 +1,8 @@
-"""Networks and their exceptions, in the grammar of the controller's parsers.
+"""Networks and their exceptions, in the grammar of the policy controller's parsers (`IpAddr` and the crate `ipnet`).
 
-A network is an address, or an address, a slash and a length. Host bits may be set and the length may have leading
-zeros (`10.1.2.3/08`); netmasks and zones are not understood. An octet may have leading zeros in front of a slash, not
-without one: two parsers are at work.
+A network is an address, or an address, a slash and a prefix length. Host bits may be set and the length may have
+leading zeros (`10.1.2.3/08`); netmasks and zones are not allowed. An octet may have leading zeros only in front of a
+slash, as the two forms have different parsers.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _HEX = re.compile(r"[0-9a-fA-F]{1,4}")
 
 
 class Cidr(NamedTuple):
-    """A range of addresses, where it was found, and how it was written."""
+    """A network: its IP version (4 or 6), its first and last address, its text, and the path of its field."""
 
     version: int
     first: int
@@ -53,7 +53,7 @@ class Cidr(NamedTuple):
     path: Path
 
     def covers(self, other: Cidr) -> bool:
-        """Whether every address of the other is in this one."""
+        """Whether every address of the other network is in this one."""
         return self.version == other.version and self.first <= other.first and other.last <= self.last
 
 
@@ -92,7 +92,7 @@ def _parse_ipv6(text: str, strict: bool) -> int | None:
     if head is None or tail is None or (gap and "." in head_text):
         return None
     count = len(head) + len(tail)
-    # Where `::` stands for no group at all, only the parser of CIDRs is content.
+    # Only the parser of CIDRs allows a `::` that stands for no group.
     fits = len(head) <= 7 and count <= (7 if strict else 8) if gap else count == 8
     if not fits:
         return None
@@ -103,7 +103,7 @@ def _parse_ipv6(text: str, strict: bool) -> int | None:
 
 
 def parse_cidr(text: str, path: Path = ()) -> Cidr | None:
-    """A network, None where the text is none."""
+    """The network that a text stands for; None for a text that is not a network. `path` is that of its field."""
     address, slash, length = text.partition("/")
     if not slash:
         for version, address_number in (
@@ -210,13 +210,13 @@ NETWORKS: Final = Array(NETWORK)
 
 
 def refuse_empty(node: Node, name: str, reading: Reading) -> None:
-    """Refuse a list of networks that is there and has no items."""
+    """Report a list of networks (the field `name`) that is present and empty."""
     if node.get(name) == [] and not reading.broken:
         reading.note(EMPTY, (*node.path, name), "the list of networks is empty: add one such as cidr: 10.0.0.0/8")
 
 
 def canonical_cidr(cidr: Cidr) -> str:
-    """The network as it is usually written, `10.0.0.0/8`."""
+    """The canonical form of a network, such as `10.0.0.0/8`."""
     address = IPv4Address(cidr.first) if cidr.version == 4 else IPv6Address(cidr.first)
     bits = 32 if cidr.version == 4 else 128
     return f"{address}/{bits - (cidr.last - cidr.first).bit_length()}"

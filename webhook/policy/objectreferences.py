@@ -1,4 +1,4 @@
-"""References to other objects: by group, kind, name and sometimes namespace, as Linkerd compares them."""
+"""References to other objects, by group, kind, name and sometimes namespace, and how Linkerd compares them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SERVICE: Final = (CORE, "Service")
 SERVICE_ACCOUNT: Final = (CORE, "ServiceAccount")
 NAMESPACE: Final = (CORE, "Namespace")
 
-# The bounds that the CRDs put on names; the controller itself takes anything.
+# The bounds of names in the CRDs. The policy controller itself accepts any text.
 LABEL_PATTERN: Final = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 SUBDOMAIN_PATTERN: Final = rf"{LABEL_PATTERN}(\.{LABEL_PATTERN})*"
 GROUP_NAME: Final = String(
@@ -48,7 +48,7 @@ HOST_NAME: Final = String(
 
 
 def reference(namespace: String) -> dict[str, Field]:
-    """The fields of a reference, in the controller's own order, with the bounds of its namespace."""
+    """The fields of a reference, in the policy controller's order. `namespace` is the shape of its namespace."""
     return {
         "group": optional(GROUP_NAME),
         "kind": required(KIND_NAME),
@@ -62,13 +62,13 @@ REFERENCE: Final = Struct(reference(String(most=253)))
 
 
 def fold(text: str) -> str:
-    """Lower-case as the controller compares: ASCII letters only."""
+    """A text in lower case as the policy controller compares: only ASCII letters are changed."""
     return text.lower() if text.isascii() else "".join(c.lower() if c.isascii() else c for c in text)
 
 
 def targets(reference: Mapping[str, Any], target: GroupKind, line: Line) -> bool:
-    """Whether a reference means this group and kind, whatever the case. No group and `core` are the core group, and so
-    is "" from a release line on."""
+    """Whether a reference is to this group and kind, in any case. A missing group and `core` are the core group, and so
+    is "" after 2.12."""
     group, kind = target
     written = reference.get("group")
     if written is None or (not written and line.has("policy/empty-group-is-core")):
@@ -77,33 +77,33 @@ def targets(reference: Mapping[str, Any], target: GroupKind, line: Line) -> bool
 
 
 def canonical(reference: Mapping[str, Any]) -> str:
-    """A reference's kind and group for a message, `Server.policy.linkerd.io`."""
+    """The kind and group of a reference as messages write them, such as `Server.policy.linkerd.io`."""
     group = reference.get("group")
     return f"{reference['kind']}.{group}" if group else str(reference["kind"])
 
 
 class Parent(NamedTuple):
-    """What a route's parentRef stands for once the API server has filled in what it does not say."""
+    """The kind of object that a route's parentRef refers to, once the API server has filled in the defaults."""
 
     target: GroupKind | None
-    """Server, Service or EgressNetwork; None for anything else, which Linkerd passes over."""
+    """Server, Service or EgressNetwork; None for any other kind, which Linkerd passes over."""
     meant: GroupKind | None
-    """Which of them it is, or is most likely meant to be: one whose group is missing or another's."""
+    """The same, or which of the three is most likely meant: the group may be missing, or be that of another kind."""
     sent: GroupKind | None
-    """Which of them it is to Linkerd's webhook as it is written, by which that refuses: there, a missing group is the
-    core group. No API server sends such a parent, for it fills in the route's own group first."""
+    """What Linkerd's webhook takes the parentRef for, by which it refuses: a missing group is the core group there. An
+    API server never sends a parentRef without a group, as it fills in the group of the route."""
 
 
 _PARENTS: Final = {(group, fold(kind)): (group, kind) for group, kind in (SERVER, SERVICE, EGRESS_NETWORK)}
 _PARENT_KINDS: Final = {kind: target_kind for (_, kind), target_kind in _PARENTS.items()}
-# Where a parent of Linkerd's may be looked for in vain.
+# Groups that users write by mistake for the kind of a parent that Linkerd reads.
 _PARENT_GROUPS: Final = ("", POLICY, GATEWAY)
 _NO_PARENT: Final = Parent(None, None, None)
 
 
 def read_parent(reference: Any, own: str) -> Parent:
-    """What a parentRef of a route stands for. `own` is the route's group, which its CRD fills in where there is none;
-    as a kind it fills in Gateway."""
+    """The kind of object that a parentRef of a route refers to. `own` is the API group of the route, which its CRD
+    fills in for a missing group; for a missing kind it fills in Gateway. `reference` is any JSON value."""
     if not isinstance(reference, dict):
         return _NO_PARENT
     written, kind = reference.get("group"), reference.get("kind")
@@ -120,14 +120,15 @@ def read_parent(reference: Any, own: str) -> Parent:
 
 
 def is_ours(spec: Any, own: str) -> bool:
-    """Whether a route has a parent that is, or is meant to be, a Server, a Service or an EgressNetwork."""
+    """Whether a route has a parent that is, or is meant to be, a Server, a Service or an EgressNetwork. `own` is the
+    API group of the route."""
     parents = spec.get("parentRefs") if isinstance(spec, dict) else None
     return isinstance(parents, list) and any(read_parent(parent, own).meant is not None for parent in parents)
 
 
 def is_foreign(group: str, body: Any) -> bool:
-    """Whether an object of this group is a Gateway API route that is for other controllers: it has parents, or asks for
-    the default ones, and none is, or is meant to be, a Server, a Service or an EgressNetwork."""
+    """Whether an object of this API group is a Gateway API route for other controllers: it has parents, or asks for the
+    default Gateways, and no parent is, or is meant to be, a Server, a Service or an EgressNetwork."""
     spec = body.get("spec") if group == GATEWAY and isinstance(body, dict) else None
     if not isinstance(spec, dict):
         return False

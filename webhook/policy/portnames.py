@@ -1,4 +1,5 @@
-"""Names of ports, as Kubernetes takes them for a container's (RFC 6335, 5.1: a service name)."""
+"""Names of container ports as Kubernetes allows them: service names
+(https://www.rfc-editor.org/rfc/rfc6335#section-5.1)."""
 
 from __future__ import annotations
 
@@ -10,12 +11,12 @@ _LONGEST: Final = 15
 
 
 def is_port_name(name: str) -> bool:
-    """Whether a container's port can have this name."""
+    """Whether Kubernetes allows this name for a container port."""
     return not what_is_wrong(name)
 
 
 def what_is_wrong(name: str) -> str:
-    """What is wrong with a port's name and what to write, an empty string if nothing is."""
+    """What is wrong with the name of a port; an empty string for a valid name."""
     if not name:
         return "it is empty"
     if len(name) > _LONGEST:

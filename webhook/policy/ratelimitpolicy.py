@@ -1,4 +1,4 @@
-"""HTTPLocalRateLimitPolicy (policy.linkerd.io): how many requests a Server takes, in all and of one client."""
+"""HTTPLocalRateLimitPolicy (policy.linkerd.io): how many requests a Server accepts, in total and from one client."""
 
 from __future__ import annotations
 
@@ -131,5 +131,5 @@ _SPEC: Final = Struct(
 
 
 def spec(line: Line, version: str) -> Shape:
-    """What an HTTPLocalRateLimitPolicy's spec looks like."""
+    """The shape of an HTTPLocalRateLimitPolicy's spec: the same at every release line."""
     return _SPEC

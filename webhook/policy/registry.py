@@ -1,7 +1,8 @@
-"""The kinds that are checked, and the one way to check an object.
+"""The kinds that are checked, and `check`, which checks an object of any of them.
 
-The order is that of Linkerd's policy controller: the object's frame (is it there, how deep is it, its metadata), then
-its spec, then what the rules say about a spec that reads well. Unlike there, nothing ends at the first error.
+The order is that of Linkerd's policy controller (linkerd2, `policy-controller/src/admission.rs`): whether
+there is an object, its depth and its metadata, then its spec, then the rules about a spec that can be read. The policy
+controller stops at the first error; `check` reports all.
 """
 
 from __future__ import annotations
@@ -63,21 +64,23 @@ LINKERD: Final = "linkerd.io"
 # serde_json gives up at 128 containers within each other; a review, its request and the object itself are the first.
 _DEPTH: Final = 126
 
-# Objects say the same few kinds and versions again and again. Of what is longer than any, the beginning is remembered.
+# Objects have the same few kinds and versions. Longer names are cut off before they are cached.
 _REMEMBERED: Final = 256
-# What Linkerd cannot do without and a version's CRD can.
+# Fields that Linkerd requires, and the CRD of an API version does not.
 _OPTIONAL: Final = {("TLSRoute", "v1alpha2"): ("spec", "hostnames")}
 _NAME: Final = 320
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CheckedKind:
-    """A kind of object: its shape at a release line and in a version of the API (the newest, for one that is unknown),
-    the versions there are (newest last) and those of them that are deprecated once there is a newer one, whether what
-    cannot be read is stored all the same, and the row of `releases` it exists by.
+    """A kind that is checked.
 
-    `module` is where its rules are. It is imported with the first object of the kind: a command that checks a Server
-    has no use for routes. A server imports all of them at its start, by `load_all`."""
+    `module` is the module in `webhook.policy` with its rules. It is imported with the first object of the kind, so that
+    a command that checks a Server does not import those of routes; a server imports all of them by `load_all`.
+    `versions` are its API versions, the newest last; `deprecated` are deprecated where a newer one is served. Objects
+    of a `lenient` kind are stored even if Linkerd cannot read them. `row` is the row of `webhook.mesh.releases` that
+    says which release lines have the kind, empty for all of them.
+    """
 
     group: str
     kind: str
@@ -88,7 +91,7 @@ class CheckedKind:
     row: str = ""
 
     def served(self, line: Line) -> list[str]:
-        """The versions that a line's CRD serves, the newest last."""
+        """The API versions that the CRD of a release line serves, the newest last."""
         return [version for version in self.versions if line.knows(f"policy/{self.kind}.{version}")]
 
 
@@ -118,7 +121,7 @@ KINDS: Final = (
         row="policy/gateway",
     ),
     CheckedKind(GATEWAY, "TCPRoute", "gateway_tcproute", ("v1alpha2", "v1"), lenient=True, row="policy/gateway"),
-    # Read by rules of its own, those of Go.
+    # Decoded as Go does, unlike the kinds above.
     CheckedKind(LINKERD, "ServiceProfile", "serviceprofile.check", ("v1alpha1", "v1alpha2"), ("v1alpha1",)),
 )
 
@@ -130,12 +133,13 @@ def _imported(module: str) -> Any:
 
 @lru_cache(_REMEMBERED)
 def _spec(kind: CheckedKind, line: Line, version: str) -> Shape:
-    """What a kind's spec looks like at a line, in a version of the API."""
+    """The shape of a kind's spec at a release line, in an API version; in the newest one where the version is
+    unknown."""
     return cast(Callable[[Line, str], Shape], _imported(kind.module).spec)(line, version)
 
 
 def load_all() -> None:
-    """Import the rules of every kind, so that no request has to, and all rules are known."""
+    """Import the modules of all kinds, so that no request waits for an import, and all rules are declared."""
     for kind in KINDS:
         _imported(kind.module)
     all_are_declared()
@@ -145,7 +149,8 @@ _BY_NAME: Final = {(fold(kind.group), fold(kind.kind)): kind for kind in KINDS}
 
 
 def find(group: str, kind: str, line: Line | None = None) -> CheckedKind | None:
-    """The kind of this name, whatever its case, if it exists at the line (at any, for None)."""
+    """The kind of this name, in any case; None if there is none at the release line (at any line, where `line` is
+    None)."""
     return _find(group[:_NAME], kind[:_NAME], line)
 
 
@@ -158,7 +163,7 @@ def _find(group: str, kind: str, line: Line | None) -> CheckedKind | None:
 
 
 def knows(group: str, kind: str) -> bool:
-    """Whether objects of this kind are checked; case does not matter."""
+    """Whether objects of this kind, written in any case, are checked."""
     return find(group, kind) is not None
 
 
@@ -173,11 +178,13 @@ def check(
     others: Iterable[Any] = (),
     cluster_domain: str = "",
 ) -> list[Finding]:
-    """Everything there is to say about an object of a kind that `knows` knows, errors first.
+    """All findings about an object, errors first.
 
-    `body` is whatever came, None for no object. `others` are further objects of the request (its `oldObject`), of which
-    only the metadata has to be readable. `cluster_domain` is what the names of Services end in, empty where that is not
-    known. Never raises for what an object holds.
+    `group` and `kind` name a kind that `knows` accepts; `ValueError` is raised for another. `body` is any JSON value,
+    None for no object; it never raises an exception. `line` is the release line to check for, `catalog` has the other
+    objects of the cluster, and `judge` checks regular expressions. `others` are further objects of the request (its
+    `oldObject`), of which only the metadata has to be readable. `cluster_domain` is the domain that the names of
+    Services end in, empty where it is not known.
     """
     checked = find(group, kind)
     if checked is None:
@@ -201,7 +208,7 @@ def check(
     if type(body) is not dict:
         return errors_first(findings)
     if is_foreign(checked.group, body):
-        # Another controller's, of which Linkerd's webhook sees no more than what it refuses.
+        # A route of another controller: report only what would be refused.
         forbidden = [one for one in findings if one.severity is not Severity.WARNING and one.rule is not LENIENT]
         optional = _OPTIONAL.get((checked.kind, _version(body)))
         return errors_first([one for one in forbidden if one.rule is not MISSING or one.path != optional])
@@ -251,7 +258,7 @@ def _check_policy(
     missed = missingreferences.check(kind.group, kind.kind, reading.namespace, name, body["spec"], catalog)
     overlaps = kind.kind == "Server" and line.has("policy/server-overlap")
     if overlaps and _imported(kind.module).check_overlap(name, spec, catalog, reading):
-        # Refused for the same reason.
+        # The Server is already refused for the same reason.
         missed = [finding for finding in missed if finding.rule is not missingreferences.PORT_SHARED]
     return frame.findings + reading.findings + missed
 
@@ -266,7 +273,7 @@ def _check_old_object(other: Any, frame: Reading) -> None:
 
 
 def _as_passed_over(findings: Sequence[Finding]) -> list[Finding]:
-    """What is wrong with a route that is stored all the same, said so."""
+    """The findings about a route that the API server stores although Linkerd cannot read it: none refuses it."""
     return [
         LENIENT.at((), "Linkerd cannot read this route and passes it over: correct what follows"),
         *(

@@ -26,7 +26,7 @@ NO_EFFECT = declare(
     "route-annotation-no-effect",
     Severity.WARNING,
     "FieldValueForbidden",
-    "A retry or timeout annotation has no effect where it stands.",
+    "A retry or timeout annotation has no effect on the object that has it.",
 )
 UNKNOWN = declare(
     "route-annotation-unknown",
@@ -101,7 +101,7 @@ _COMMON: Final[dict[str, Callable[[str], str]]] = {
 }
 READ_BY_HTTP: Final = {**_COMMON, _HTTP: _check_http_conditions}
 READ_BY_GRPC: Final = {**_COMMON, _GRPC: _check_grpc_conditions}
-# A Service is a parent of both.
+# A Service is a parent of HTTPRoutes and of GRPCRoutes.
 READ_BY_SERVICE: Final = {**_COMMON, _HTTP: _check_http_conditions, _GRPC: _check_grpc_conditions}
 
 
@@ -109,23 +109,25 @@ Readers = Mapping[str, Callable[[str], str]]
 
 
 class Effect(Enum):
-    """What becomes of the annotations on a route that set retries and timeouts."""
+    """What Linkerd does with the annotations on a route that set retries and timeouts."""
 
     READ = "read"
-    """Linkerd reads them, as a parent is a Service or an EgressNetwork, and refuses those that it cannot read."""
+    """Linkerd reads them, as a parent is a Service or an EgressNetwork, and refuses a route whose annotations it cannot
+    read."""
     NONE = "none"
-    """They have no effect, as no parent is one."""
+    """Linkerd ignores them, as no parent is a Service or an EgressNetwork."""
     UNCERTAIN = "uncertain"
-    """They have none until the parents are put right, or there is nothing to say of them."""
+    """A parent has to be corrected first, so that the annotations are not checked."""
 
 
 def check_annotations(annotations: Mapping[str, Any], readers: Readers, effect: Effect) -> list[Finding]:
-    """Check the annotations of a route that reads those in `readers`."""
+    """The findings about the annotations of a route. `readers` are the checks of the annotations that its kind can
+    have."""
     return [] if effect is Effect.UNCERTAIN else _check_all(annotations, readers, effect is Effect.READ, INVALID)
 
 
 def check_service(annotations: Mapping[str, Any]) -> list[Finding]:
-    """Check the annotations of a Service or an EgressNetwork, which nobody else does before it is stored."""
+    """The findings about the annotations of a Service or an EgressNetwork. Linkerd does not check them on admission."""
     return _check_all(annotations, READ_BY_SERVICE, True, ON_SERVICE)
 
 

@@ -56,7 +56,7 @@ PATH_UNREACHABLE = declare(
     "route-path-unreachable", Severity.WARNING, "FieldValueInvalid", "A route matches a path that no request can have."
 )
 NEVER_MATCHES = declare(
-    "route-regex-never", Severity.WARNING, "FieldValueInvalid", "Nothing can match a regular expression."
+    "route-regex-never", Severity.WARNING, "FieldValueInvalid", "A regular expression matches no text at all."
 )
 SHADOWED = declare(
     "route-rule-shadowed",
@@ -85,7 +85,7 @@ PARENT_TWICE = declare(
 
 _NAME_OF: Final = "write letters, digits and any of !#$%&'*+-.^_`|~"
 _VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
-# What a client's or a proxy's normalisation leaves in no path.
+# Text that no path has once clients and proxies have normalized it, and why.
 _UNREACHABLE: Final = (
     ("//", "clients and proxies merge //"),
     ("/./", "clients and proxies resolve /./"),
@@ -97,7 +97,7 @@ _UNREACHABLE: Final = (
 
 
 def check_parents(spec: Node, reading: Reading, own: str) -> Effect:
-    """Check the parents of a route in the group `own`. What becomes of its annotations comes out."""
+    """Check the parents of a route. `own` is the route's API group. Returns what Linkerd does with its annotations."""
     parents = [(parent, read_parent(parent, own)) for parent in spec.nodes("parentRefs")]
     for parent, kinds in parents:
         if kinds.sent == EGRESS_NETWORK and parent.lacks("port"):
@@ -119,7 +119,7 @@ _OUTBOUND: Final = (SERVICE, EGRESS_NETWORK)
 
 
 def _warn_of_parent(parent: Node, meant: GroupKind | None, own: str, reading: Reading) -> None:
-    """Warn of a parent that Linkerd passes over. Those of a Gateway API route may be somebody else's."""
+    """Warn of a parent that Linkerd passes over. A Gateway API route may have parents of other controllers."""
     name = show(parent["name"])
     if meant is None:
         if own != GATEWAY:
@@ -149,7 +149,7 @@ def _warn_of_parent(parent: Node, meant: GroupKind | None, own: str, reading: Re
 
 
 def warn_of_parents(spec: Node, reading: Reading) -> None:
-    """Warn of a parent that stands twice."""
+    """Warn of a parent that a route has twice."""
     seen: set[bytes] = set()
     for parent in spec.nodes("parentRefs"):
         key = _key(parent)
@@ -159,7 +159,7 @@ def warn_of_parents(spec: Node, reading: Reading) -> None:
 
 
 def check_backends(rule: Node, reading: Reading) -> None:
-    """Check that every backend that is a Service has a port; others are somebody else's business. Case counts here."""
+    """Check that every backend that is a Service has a port. Group and kind are compared with regard to case here."""
     for backend in rule.nodes("backendRefs"):
         if backend.get("group", "") not in ("", "core") or backend.get("kind", "Service") != "Service":
             continue
@@ -173,7 +173,7 @@ def check_backends(rule: Node, reading: Reading) -> None:
 
 
 def check_match(match: Node, reading: Reading, query_patterns: bool = True) -> None:
-    """Check one match of an HTTP route. `query_patterns`: query parameters' patterns are judged as well."""
+    """Check one match of an HTTP route. With `query_patterns`, the regular expressions of query parameters too."""
     path = match.get("path")
     if path is not None and not path.bad:
         _check_path(path, reading)
@@ -194,7 +194,7 @@ def _check_path(path: Node, reading: Reading) -> None:
 
 
 def check_absolute(value: str, at: Path, reading: Reading) -> bool:
-    """Refuse a path without a slash in front."""
+    """Refuse a path without a slash in front. Returns whether it has one."""
     if value.startswith("/"):
         return True
     fix = "write / for every path" if not value else f"write {show('/' + value.strip())}"
@@ -211,7 +211,7 @@ def _warn_of_path(value: str, at: Path, reading: Reading) -> None:
 
 
 def check_pattern(pattern: str, at: Path, reading: Reading) -> bool:
-    """Refuse a regular expression that the engine does not take; whether it is known to be a good one comes out."""
+    """Refuse a regular expression that the proxy cannot read. Returns whether it is known to be valid."""
     verdict = reading.judge(pattern)
     if verdict:
         reading.note(PATTERN, at, verdict)
@@ -233,7 +233,7 @@ def check_header_match(header: Node, reading: Reading) -> None:
 
 
 def check_header_name(name: str, at: Path, reading: Reading) -> None:
-    """Refuse what is no token."""
+    """Refuse a header name that is not a token (https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2)."""
     if name.isascii() and reading.line.has("policy/quote-in-header-name"):
         name = name.replace('"', "-")
     if TOKEN.fullmatch(name) is None:
@@ -242,7 +242,7 @@ def check_header_name(name: str, at: Path, reading: Reading) -> None:
 
 
 def check_header_value(value: str, at: Path, reading: Reading) -> None:
-    """Refuse what is not printable ASCII."""
+    """Refuse a header value with control characters other than a tab."""
     if _VALUE.fullmatch(value) is None:
         reading.note(
             HEADER_VALUE,
@@ -252,7 +252,7 @@ def check_header_value(value: str, at: Path, reading: Reading) -> None:
 
 
 def check_filter(entry: Node, reading: Reading) -> None:
-    """Check what a filter holds, whatever its type says: header modifiers and, of an HTTP route, a redirect."""
+    """Check the header modifiers and the redirect of a filter, whatever its type is."""
     _check_modifier(entry.get("requestHeaderModifier"), reading)
     _check_modifier(entry.get("responseHeaderModifier"), reading)
     _check_redirect(entry.get("requestRedirect"), reading)
@@ -294,7 +294,7 @@ def _check_redirect(redirect: Node | None, reading: Reading) -> None:
 
 
 def warn_of_filters(filters: Iterable[Node], reading: Reading) -> None:
-    """Warn of a filter type that stands twice in a rule; of extensions there may be several."""
+    """Warn of two filters of one type in a rule. Several extensionRefs are allowed."""
     seen: set[str] = set()
     for entry in filters:
         kind = entry.get("type")
@@ -308,7 +308,7 @@ def warn_of_filters(filters: Iterable[Node], reading: Reading) -> None:
 
 
 def warn_of_shadows(spec: Node, reading: Reading) -> None:
-    """Warn of a rule each of whose matches an earlier rule has as well: of equal matches the first rule wins."""
+    """Warn of a rule all of whose matches an earlier rule has too: of equal matches, the first rule applies."""
     seen: dict[bytes, Path] = {}
     for rule in spec.nodes("rules"):
         if rule.bad:
@@ -327,7 +327,7 @@ def warn_of_shadows(spec: Node, reading: Reading) -> None:
 
 
 def _key(node: Node) -> bytes:
-    """A text that is the same for equal nodes."""
+    """Bytes that are the same for equal nodes."""
     return orjson.dumps(node, option=orjson.OPT_SORT_KEYS)
 
 

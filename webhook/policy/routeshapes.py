@@ -1,5 +1,7 @@
-"""The shapes of routes: parents, backends, matches and filters, their fields in the order in which an array may stand
-for them. Where the CRD of a policy HTTPRoute and those of the Gateway API differ, a function makes the variants.
+"""The shapes of the parents, backends, matches and filters of routes.
+
+Fields are in the order in which an array may replace the structure. A function makes the variants where the CRD of the
+policy HTTPRoute differs from those of the Gateway API (https://gateway-api.sigs.k8s.io/reference/spec/).
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ PORT: Final = Integer(-(2**31), 2**31 - 1, least=1, most=65535)
 _WEIGHT: Final = Integer(-(2**31), 2**31 - 1, least=0, most=1_000_000)
 _PATH_TEXT: Final = String(most=1024)
 _HEADER_VALUE: Final = String(least=1, most=4096)
-# Where `check_header_name` looks at a name, its characters are no longer the schema's business.
+# `check_header_name` checks the characters of such a name, so that the schema need not.
 _CHECKED_NAME: Final = String(most=256)
 _TOKEN_NAME: Final = String(
     pattern=TOKEN.pattern, like="a name of letters, digits and any of !#$%&'*+-.^_`|~", least=1, most=256
@@ -50,7 +52,7 @@ _TOKEN_NAME: Final = String(
 
 
 def parent_shape(port: Shape) -> Struct:
-    """A route's parent."""
+    """The shape of a parentRef. `port` is that of its port."""
     return Struct(
         {
             "group": omittable(GROUP_NAME),
@@ -76,7 +78,8 @@ _TARGET: Final = Struct(dict(_TARGET_FIELDS))
 
 
 def modifier(name: String, distinct: bool) -> Struct:
-    """A change of headers. `distinct`: the schema takes the name of a header to be removed once."""
+    """The shape of a header modifier. `name` is that of a header's name; with `distinct`, a header is removed only
+    once."""
     headers = Array(Struct({"name": required(name), "value": required(_HEADER_VALUE)}), most=16, key="name")
     return Struct(
         {
@@ -88,7 +91,7 @@ def modifier(name: String, distinct: bool) -> Struct:
 
 
 def redirect(statuses: Sequence[int]) -> Struct:
-    """A redirect to somewhere else."""
+    """The shape of a redirect. `statuses` are the status codes that the schema allows."""
     return Struct(
         {
             "hostname": omittable(SUBDOMAIN),
@@ -109,10 +112,10 @@ _NEW_PATH: Final = Struct(
 )
 MODIFIER: Final = modifier(_CHECKED_NAME, distinct=False)
 REDIRECT: Final = redirect((301, 302))
-# As far as only the schema looks at it.
+# A modifier that only the schema checks.
 WHOLE_MODIFIER: Final = modifier(_TOKEN_NAME, distinct=False)
 GATEWAY_MODIFIER: Final = modifier(_CHECKED_NAME, distinct=True)
-# Nobody checks the header names of a backend's filters.
+# Only the schema checks the header names in the filters of a backend.
 GATEWAY_BACKEND_MODIFIER: Final = modifier(_TOKEN_NAME, distinct=True)
 _FRACTION: Final = Struct(
     {
@@ -174,7 +177,7 @@ _HTTP_FILTERS: Final = (
 
 
 def http_filter(headers: Struct) -> Struct:
-    """A filter of the Gateway API's HTTPRoute."""
+    """The shape of a filter of the Gateway API's HTTPRoute. `headers` is that of its header modifiers."""
     return Struct(
         {
             "cors": omittable(_CORS),
@@ -191,7 +194,7 @@ def http_filter(headers: Struct) -> Struct:
 
 
 def _policy_backend_filter() -> Struct:
-    """That of a policy HTTPRoute's backend: all of it is read, and the CRD knows three kinds."""
+    """The shape of a filter of a policy HTTPRoute's backend. Linkerd reads all types, and the CRD allows three."""
     headers = WHOLE_MODIFIER
     return Struct(
         {
@@ -212,7 +215,7 @@ def _policy_backend_filter() -> Struct:
 
 _POLICY_BACKEND_FILTERS: Final = omittable(Array(_policy_backend_filter(), most=16))
 POLICY_BACKENDS: Final = Array(Struct({"filters": _POLICY_BACKEND_FILTERS, **WEIGHTED_TARGET}), most=16)
-# At first the CRD knew little of backends.
+# The first API versions, whose CRD has few fields of backends.
 OLD_POLICY_BACKENDS: Final = Array(
     Struct(
         {
@@ -235,7 +238,8 @@ HEADER_MATCHES: Final = Array(
 
 
 def http_matches(parameter: String, most: int) -> Array:
-    """What requests are matched by; `parameter` is the name of a query's."""
+    """The shape of the matches of an HTTP route. `parameter` is that of a query parameter's name, `most` their
+    number."""
     query = Struct(
         {"name": required(parameter), "type": omittable(_TWO_TYPES), "value": required(String(least=1, most=1024))}
     )

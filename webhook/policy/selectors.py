@@ -1,4 +1,5 @@
-"""Label selectors, by which Servers choose their Pods."""
+"""Label selectors, by which Servers and ServerAuthorizations choose objects
+(https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors)."""
 
 from __future__ import annotations
 
@@ -69,15 +70,15 @@ def _selector(flattened: bool, alone: bool = False) -> Struct:
 
 
 SELECTOR: Final = _selector(False)
-# As part of a structure that serde flattens, where enumerations have one more spelling.
+# In a structure that serde flattens, an enumeration has one more spelling.
 FLATTENED_SELECTOR: Final = _selector(True)
-# Those of a Server's oldest version, where the schema takes labels or expressions, never both or neither.
+# The selectors of Server v1alpha1, whose schema requires either labels or expressions.
 LONE_SELECTOR: Final = _selector(False, alone=True)
 FLATTENED_LONE_SELECTOR: Final = _selector(True, alone=True)
 
 
 def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool | None:
-    """Whether a selector chooses what has these labels; None for a selector that makes no sense."""
+    """Whether a selector selects an object with these labels; None for a selector that is not valid."""
     wanted, expressions = selector.get("matchLabels") or {}, selector.get("matchExpressions") or []
     if not isinstance(wanted, dict) or not isinstance(expressions, list):
         return None
@@ -105,13 +106,13 @@ def _meets(expression: Any, labels: Mapping[str, str]) -> bool | None:
 
 
 def selects_all(selector: Mapping[str, Any]) -> bool:
-    """Whether a selector chooses every Pod: it has neither labels nor expressions."""
+    """Whether a selector selects every Pod, as it has neither labels nor expressions."""
     return not selector.get("matchLabels") and not selector.get("matchExpressions")
 
 
 def same_selector(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
-    """Whether two selectors are written alike: null is no empty list, and the order of expressions counts, but that of
-    their values does not."""
+    """Whether two selectors are equal. null differs from an empty list; the order of expressions counts, that of their
+    values does not."""
     if left.get("matchLabels") != right.get("matchLabels"):
         return False
     ours, theirs = left.get("matchExpressions"), right.get("matchExpressions")

@@ -1,4 +1,4 @@
-"""Server (policy.linkerd.io): a port of some Pods, its protocol, and who may talk to it by default."""
+"""Server (policy.linkerd.io): a port of some Pods, its protocol, and which clients may connect by default."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ OVERLAP = declare(
 )
 
 PROTOCOLS: Final = ("unknown", "HTTP/1", "HTTP/2", "gRPC", "opaque", "TLS")
-# What people call them otherwise.
+# Other names that users write for the protocols.
 _PROTOCOL: Final = Choice(
     *PROTOCOLS,
     called={
@@ -88,7 +88,7 @@ POLICIES: Final = (
 
 
 class _Port(Shape):
-    """A port's number or name. The controller asks nothing of a name, not even that it is not empty."""
+    """The number or the name of a port. The policy controller accepts any name, even an empty one."""
 
     wanted = "a port's number from 1 to 65535, or its name"
 
@@ -127,9 +127,10 @@ _SELECTORS: Final = ("externalWorkloadSelector", "podSelector")
 
 
 class _ServerSpec(Struct):
-    """The selector is flattened into the structure: the first of the two that is there counts, the other is not read.
+    """The spec of a Server, whose selector serde flattens into it: Linkerd reads the first of the two that is present.
 
-    Until a version, the CRD knows but the one of Pods, and wants it: `external` says whether it knows the other.
+    `version` are the fields that depend on the API version, and `selector` is the shape of `podSelector`. `external`
+    says whether the CRD has `externalWorkloadSelector`; if not, it requires `podSelector`.
     """
 
     def __init__(self, version: dict[str, Field], selector: Struct, external: bool) -> None:
@@ -197,10 +198,10 @@ def _check(node: Node, reading: Reading) -> None:
 
 
 def check_overlap(name: str, spec: Any, catalog: Catalog, reading: Reading) -> bool:
-    """Refuse a Server that selects a port of Pods which another one selects, as Linkerd up to 2.12 does.
+    """Refuse a Server that selects a port of Pods which another Server selects, as Linkerd up to 2.12 does.
 
-    It compares with what the cluster holds: selectors as they are written, a port's number never with a name. Whether
-    there is such a Server comes out.
+    `name` is the Server's, `spec` its spec as it was read. Selectors are compared as they are written, and a port's
+    number is never equal to a name. Returns whether there is such a Server in `catalog`.
     """
     if reading.broken or spec is BAD:
         return False
@@ -239,7 +240,7 @@ _STABLE: Final = {"v1alpha1": _stable(LONE_SELECTOR)}
 
 
 def spec(line: Line, version: str) -> Shape:
-    """What a Server's spec looks like at a release line, in a version of its API."""
+    """The shape of a Server's spec at a release line and in an API version such as `v1beta3`."""
     if line.has("policy/Server.accessPolicy"):
         return _EDGE.get(version, _NEWEST)
     return _STABLE.get(version, _STABLE_NEWEST)

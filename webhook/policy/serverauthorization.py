@@ -1,4 +1,4 @@
-"""ServerAuthorization (policy.linkerd.io): which clients may talk to a Server."""
+"""ServerAuthorization (policy.linkerd.io): which clients may connect to a Server."""
 
 from __future__ import annotations
 
@@ -107,5 +107,5 @@ _SPEC: Final = Struct(
 
 
 def spec(line: Line, version: str) -> Shape:
-    """What a ServerAuthorization's spec looks like: the same at every line, in every version."""
+    """The shape of a ServerAuthorization's spec: the same at every release line and in every API version."""
     return _SPEC

@@ -1,4 +1,4 @@
-"""Servers that select no workload, or a port that no selected workload has: told where all workloads are known."""
+"""Servers that select no workload, or a port that no selected workload has. Checked where all workloads are known."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ _LISTED: Final = 8
 
 
 def check(spec: Mapping[str, Any], namespace: str, catalog: Catalog) -> list[Finding]:
-    """What a Server's spec selects in vain. Silent where the workloads of its namespace are not all known."""
+    """The findings about the selector and the port of a Server. None where not all workloads of its Namespace are
+    known."""
     external = spec.get("externalWorkloadSelector") is not None
     selector = spec.get("externalWorkloadSelector" if external else "podSelector")
     known = [workload for workload in catalog.workloads(namespace) or () if workload.is_external is external]
@@ -84,8 +85,9 @@ def _check_port(port: Any, chosen: Sequence[Workload], namespace: str, catalog: 
 def _may_listen_on(
     port: int, chosen: Sequence[Workload], own: Mapping[int, str], namespace: str, catalog: Catalog
 ) -> bool:
-    """Whether the workloads may listen on a port: a number need not be declared. Where others are, and no Service and
-    nothing in the template hints at it, hardly."""
+    """Whether the workloads may listen on a port, which a container need not declare.
+
+    They hardly do if they declare other ports, and neither a Service nor their template mentions this one."""
     if not own or port in own or port in PROXY_PORTS or any(port in workload.mentioned for workload in chosen):
         return True
     for service in catalog.names("", "Service", namespace):

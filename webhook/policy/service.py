@@ -1,4 +1,4 @@
-"""Services and EgressNetworks: what Linkerd reads in their annotations, where nobody hears of a mistake."""
+"""The annotations of Services and EgressNetworks that Linkerd reads. It only logs the mistakes in them."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ OPAQUE_PORT = declare(
 )
 
 _OPAQUE_PORTS: Final = "config.linkerd.io/opaque-ports"
-# What is opaque by default: one who adds a port to these writes them all, and means no harm.
+# The ports that are opaque by default. Users who add a port to them list them all, so these are not reported.
 _USUAL: Final = frozenset({25, 443, 587, 3306, 4444, 5432, 6379, 9300, 11211})
 _LISTED: Final = 8
-# As many entries as are looked at.
+# How many entries of the annotation are checked.
 _MOST: Final = 256
 
 
 def check(body: Any) -> list[Finding]:
-    """What there is to say about a Service's annotations for its clients' proxies. Never raises for what it holds."""
+    """The findings about the annotations of a Service. `body` is any JSON value; it never raises an exception."""
     metadata = body.get("metadata") if isinstance(body, dict) else None
     annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
     if not isinstance(annotations, dict) or not annotations:
@@ -36,7 +36,7 @@ def check(body: Any) -> list[Finding]:
 
 
 def check_annotations(annotations: Mapping[str, Any]) -> list[Finding]:
-    """What there is to say about retries, timeouts and circuit breaking: of an EgressNetwork as well."""
+    """The findings about retries, timeouts and circuit breaking of a Service or an EgressNetwork."""
     return [*routeannotations.check_service(annotations), *circuitbreaking.check(annotations)]
 
 
@@ -47,7 +47,7 @@ def _check_opaque_ports(annotations: Mapping[str, Any], spec: Any) -> Iterator[F
     entries = [entry for entry in (part.strip() for part in text.split(",")[:_MOST]) if entry]
     ranges = [_port_range(entry, ports) for entry in entries]
     if not ranges or None in ranges:
-        # What cannot be read is the injector's to say.
+        # The checks of the injector report an entry that cannot be read.
         return
     known = [(entry, low, high) for entry, (low, high) in zip(entries, filter(None, ranges), strict=True)]
     hits = {
@@ -77,7 +77,7 @@ def _check_opaque_ports(annotations: Mapping[str, Any], spec: Any) -> Iterator[F
 
 
 def _port_range(entry: str, ports: Sequence[ServicePort]) -> tuple[int, int] | None:
-    """The ports of an entry: of a number, a range, or a Service port's name."""
+    """The first and last port of an entry, which is a number, a range or a Service port's name; None for any other."""
     for service_port in ports:
         if service_port.name == entry:
             return service_port.port, service_port.port

@@ -1,6 +1,6 @@
-"""Kinds and groups that nobody serves: objects that are meant to be Linkerd's, and whose type is misspelt.
+"""Misspelt apiVersions and kinds of objects that are meant to be Linkerd's.
 
-The API server refuses these, so that no webhook sees them: only `validate` has something to say.
+The API server refuses these objects, so that no webhook receives them: only `validate` reports them.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ _VERSIONS: Final = {**{(kind.group, kind.kind): kind.versions[-1] for kind in KI
 _OURS: Final = {pair: version for pair, version in _VERSIONS.items() if pair[0] != GATEWAY}
 _GROUPS: Final = tuple(dict.fromkeys(group for group, _ in _OURS))
 _KINDS: Final = {fold(kind): (group, kind) for group, kind in reversed(_OURS)}
-# How alike two words are to be, and how long one may be.
+# How similar two words have to be (1 is equal), and how long a word may be.
 _CLOSE: Final = 0.75
 _CLOSE_GROUP: Final = 0.85
 _LONGEST: Final = 100
-# Groups all of whose kinds are known here; the others are extensions'.
+# Groups all of whose kinds are known here. The other groups belong to extensions, which may add kinds.
 _COMPLETE: Final = (POLICY, LINKERD)
 
 
 @lru_cache(256)
 def check(api_version: str, kind: str) -> Finding | None:
-    """What is wrong with an object's type, None where it is right, or is not Linkerd's at all."""
+    """The finding about a misspelt apiVersion or kind; None where both are right, or are not meant to be Linkerd's."""
     if len(api_version) > _LONGEST or len(kind) > _LONGEST:
         return None
     group, slash, _ = api_version.rpartition("/")
     if (group, kind) in _VERSIONS:
         return None
     if not slash and api_version in _GROUPS:
-        # Without a version it is a version of the core group.
+        # An apiVersion without a slash is a version of the core group.
         group = api_version
     if group not in _GROUPS:
         if group == GATEWAY:
@@ -75,7 +75,7 @@ def _check_case(group: str, kind: str) -> Finding | None:
 
 
 def _check_group(group: str, api_version: str, kind: str) -> Finding | None:
-    """A group that is almost one of Linkerd's, with a kind that is almost one of them too."""
+    """The finding about a group that is almost one of Linkerd's, if the kind is almost one of Linkerd's too."""
     if not (group.endswith(LINKERD) or _closest(group, _GROUPS, _CLOSE_GROUP)):
         return None
     closest = _KINDS.get(fold(_closest(kind, [name for _, name in _OURS], _CLOSE) or ""))

@@ -284,7 +284,7 @@ class TestServerPort:
             (finding,) = shared(one, two)
             assert (finding.field, finding.rule.id) == ("spec.port", "server-port-shared")
             assert finding.message == (
-                'Server "other" selects this port of the same workloads, and each workload goes by the oldest Server '
+                'Server "other" selects this port of the same workloads, and the proxies apply the oldest Server '
                 "alone: write another port, or labels that those workloads do not have"
             )
 

@@ -1,1 +1,1 @@
-"""Findings as people, CI and other programs want them: one module a form, each with `write(result) -> str`."""
+"""The output formats of `validate`: one module for each format, with `write(result) -> str`."""

@@ -1,4 +1,4 @@
-"""For GitHub Actions: workflow commands, which become annotations on the changed lines.
+"""Writes findings as GitHub Actions workflow commands, which GitHub shows as annotations on the changed lines.
 
 https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
 """
@@ -15,7 +15,7 @@ _PROPERTY = str.maketrans({**_IN_MESSAGE, ":": "%3A", ",": "%2C"})
 
 
 def write(result: Result) -> str:
-    """A command a finding."""
+    """One workflow command for each finding, each on a line of its own."""
     return "".join(f"{_command(one)}\n" for one in result.findings)
 
 

@@ -1,4 +1,4 @@
-"""For programs: a JSON array with an object a finding.
+"""Writes findings as a JSON array with one object for each finding.
 
     {"file": "a.yaml", "line": 7, "column": 3, "severity": "error", "rule": "…", "field": "spec.port", "message": "…",
      "help": "docs/rules.md#…", "object": {"apiVersion": "…", "kind": "Server", "namespace": "shop", "name": "cart"}}
@@ -19,7 +19,7 @@ from webhook.lint.reports.addresses import PAGE, address
 
 
 def write(result: Result, page: str = PAGE) -> str:
-    """The array, indented. `page` is the address of the page of rules."""
+    """The indented JSON array. `page` is the address of the page of rules."""
     entries = [_entry(one, page) for one in result.findings]
     return orjson.dumps(entries, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
 

@@ -1,4 +1,4 @@
-"""Files as a repository's own tools call them: from its root, with `/`."""
+"""Paths of files relative to the root of a repository, with `/`, as code hosts expect them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from pathlib import Path
 
 
 def relative(file: str) -> str:
-    """A file from the current folder, which in CI is the repository's root; as it is where it lies elsewhere."""
+    """The path of a file relative to the current folder, in CI the root of the repository. A file outside of it keeps
+    its path."""
     path = Path(file)
     here = Path.cwd()
     if path.is_absolute() and path.is_relative_to(here):

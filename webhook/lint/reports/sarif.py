@@ -1,4 +1,4 @@
-"""For code scanning: a SARIF 2.1.0 log.
+"""Writes findings as a SARIF 2.1.0 log, for code scanning.
 
 https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
 """
@@ -26,7 +26,7 @@ JSON = dict[str, Any]
 
 
 def write(result: Result, page: str = PAGE) -> str:
-    """The log, with a run in it that has all rules. `page` is the address of the page of rules."""
+    """The log: one run, which lists all rules. `page` is the address of the page of rules."""
     rules = sorted(load_all().values(), key=lambda rule: rule.id)
     index = {rule.id: position for position, rule in enumerate(rules)}
     driver = {"name": NAME, "semanticVersion": __version__, "rules": [_rule(rule, page) for rule in rules]}
@@ -55,7 +55,7 @@ def _rule(rule: Rule, page: str) -> JSON:
 
 def _help(rule: Rule) -> str:
     if rule is UNREADABLE:
-        return "Everything else is checked nevertheless."
+        return "All other documents are checked."
     if rule.severity is Severity.ERROR:
         return "Such an object is refused."
     if rule.severity is Severity.SCHEMA:

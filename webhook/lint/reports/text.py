@@ -1,4 +1,4 @@
-"""For people: a line a finding, which editors and terminals can follow to its place."""
+"""Writes findings for people: one line for each, with a place that editors and terminals can open."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
 
 
 def write(result: Result, *, colour: bool = False) -> str:
-    """`file:line:column: error rule Kind/namespace/name field: message`, a line each."""
+    """One line for each finding: `file:line:column: error rule Kind/namespace/name field: message`."""
     return "".join(f"{_line(one, colour=colour)}\n" for one in result.findings)
 
 
@@ -17,7 +17,7 @@ def _line(one: Reported, *, colour: bool) -> str:
     place = f"{one.file}:{one.line}:{one.column}:" if one.line else f"{one.file}:"
     subject = " ".join(filter(None, (str(one.object or ""), one.field)))
     words = place, one.level, one.rule.id, f"{subject}:" if subject else "", one.message
-    # Manifests must not steer the terminal.
+    # Control characters in a manifest must not reach the terminal.
     place, level, rule, subject, message = (word.translate(_CONTROLS) for word in words)
     if colour:
         place, rule = f"{_BOLD}{place}{_END}", f"{_DIM}{rule}{_END}"
@@ -26,7 +26,7 @@ def _line(one: Reported, *, colour: bool) -> str:
 
 
 def summary(result: Result) -> str:
-    """What it comes to, in one line."""
+    """One line with the numbers of errors, warnings and objects."""
     parts = [_count(result.errors, "error"), _count(result.warnings, "warning")]
     if result.unreadable:
         parts.append(f"{result.unreadable} unreadable")

@@ -1,4 +1,4 @@
-"""What says whether a regular expression is valid, and remembers it."""
+"""Judges whether a regular expression is valid, and caches the verdicts."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Generic, TypeVar
 
 from webhook.mesh.releases import Line
 
-# From a pattern to what is wrong with it: "" for nothing, None while that is not known yet, as the pattern has to be
-# compiled to find out.
+# Takes a pattern and returns what is wrong with it: "" for a valid one, None while the verdict is not known yet, as the
+# pattern has to be compiled first.
 Judge = Callable[[str], str | None]
 
-# The row of a release line: whether its policy controller has today's engine, which takes more than the one before.
+# The row of `webhook.mesh.releases` that says whether the policy controller of a release line has the newer engine.
 ROW = "rule/regex-1.9"
 
-# How many verdicts are remembered, and from which length on a pattern is remembered by its hash.
+# How many verdicts are cached, and the length in characters above which the hash of a pattern is the key.
 REMEMBERED = 4096
 _HASHED = 256
 
@@ -30,7 +30,7 @@ _PLAIN = re.compile(rf"\^?(?:{_ATOM}|{_GROUP})+\$?", re.ASCII)
 
 
 def is_plain(pattern: str) -> bool:
-    r"""Whether a pattern is so simple that every engine takes it for certain, so that it need not be compiled.
+    r"""Whether a pattern is so simple that it is certainly valid, so that it need not be compiled.
 
     Most patterns in routes are: letters, digits, `.`, `\d`, simple classes and groups, and `*`, `+` and `?`. Compiling
     takes longer than all other checks of a route together, and the engine takes a while to import.
@@ -42,7 +42,9 @@ V = TypeVar("V")
 
 
 class Remembered(Generic[V]):
-    """A bounded memory of what is known about patterns; the least recently used entry goes first."""
+    """A cache of what is known about patterns, of `capacity` entries; the least recently used entry is dropped first.
+
+    `old` in its methods: the entry is about the older engine."""
 
     def __init__(self, capacity: int = REMEMBERED) -> None:
         self._capacity = capacity
@@ -52,7 +54,7 @@ class Remembered(Generic[V]):
         return len(self._known)
 
     def get(self, pattern: str, old: bool = False) -> V | None:
-        """What is known, or None."""
+        """The value of a pattern, or None."""
         key = _key(pattern, old)
         known = self._known.get(key)
         if known is not None:
@@ -60,7 +62,7 @@ class Remembered(Generic[V]):
         return known
 
     def put(self, pattern: str, old: bool, value: V) -> None:
-        """Remember from now on."""
+        """Set the value of a pattern."""
         key = _key(pattern, old)
         self._known[key] = value
         self._known.move_to_end(key)
@@ -68,32 +70,33 @@ class Remembered(Generic[V]):
             self._known.popitem(last=False)
 
     def drop(self, pattern: str, old: bool = False) -> None:
-        """Forget what is known, if anything is."""
+        """Remove the value of a pattern, if it has one."""
         self._known.pop(_key(pattern, old), None)
 
 
 def _key(pattern: str, old: bool) -> object:
     if len(pattern) <= _HASHED:
         return pattern, old
-    import hashlib  # for the few
+    import hashlib  # only long patterns need it
 
     return hashlib.sha256(pattern.encode("utf-8", "surrogatepass")).digest(), old
 
 
 class InlineJudge:
-    """A `Judge` that compiles patterns in the calling thread, so it always knows. For commands, not for the server."""
+    """A `Judge` that compiles patterns in the calling thread, so that it never returns None. For commands, not for the
+    server. `old`: for release lines with the older engine."""
 
     def __init__(self, old: bool = False) -> None:
         self._old = old
         self._known: Remembered[str] = Remembered()
 
     def __call__(self, pattern: str) -> str:
-        """The verdict."""
+        """What is wrong with a pattern, "" for a valid one."""
         if is_plain(pattern):
             return ""
         known = self._known.get(pattern, self._old)
         if known is None:
-            # Only here: it takes longer to import than many a command to run.
+            # Imported here, as the import takes longer than most commands take to run.
             from webhook.policy.regex.verdict import verdict
 
             known = verdict(pattern, old=self._old)
@@ -106,5 +109,5 @@ _judge_inline_old = InlineJudge(old=True)
 
 
 def judge_for(line: Line) -> InlineJudge:
-    """The `Judge` that always knows, as the policy controller of this release line judges."""
+    """The `InlineJudge` for the policy controller of a release line."""
     return judge_inline if line.has(ROW) else _judge_inline_old

@@ -1,4 +1,5 @@
-"""What the `regex` crate of older release lines (1.6) refuses of what today's (1.13) takes."""
+"""Regular expressions that the `regex` crate of older release lines (1.6) refuses and the newer one (1.13) accepts
+(https://github.com/rust-lang/regex/blob/master/CHANGELOG.md)."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from pydantic_core import SchemaError, SchemaValidator, ValidationError, core_sc
 from webhook.policy.regex.size import program_size
 from webhook.policy.regex.tokens import ESCAPE, Flags, Token, TokenKind, Unclear, scan, shown
 
-# Where a backslash before punctuation was allowed.
+# The punctuation that the older engine allows after a backslash.
 _META = frozenset("\\.+*?()|[]{}^$#&-~")
 _NAME = re.compile(r"\(\?P<[A-Za-z_][A-Za-z0-9_.\[\]]*>")
 # 10 MiB, the engine's own limit.
@@ -19,7 +20,7 @@ _LIMIT = 10 * (1 << 20)
 
 
 def refused_before(pattern: str) -> str:
-    """What the older engine refuses in a pattern that the newer one takes, "" for nothing."""
+    """What the older engine refuses in a pattern that the newer one accepts; "" if it accepts the pattern too."""
     try:
         for token in scan(pattern):
             refused = _why_refused(token)
@@ -57,7 +58,7 @@ def _why_refused(token: Token) -> str:
 
 
 def _why_escape_refused(text: str, flags: Flags) -> str:
-    """One escape, within a class or outside."""
+    """Why the older engine refuses an escape, inside or outside of a class."""
     if text[1] in "pP":
         return _why_property_refused(text)
     if text[1] in "xuU":
@@ -77,7 +78,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# Names and values of Unicode's properties that came after Unicode 14, normalized.
+# Names and values of properties that were added after Unicode 14, normalized.
 _NEWER_PROPERTIES = _words(
     """
     sc lc idcompatmathcontinue idcompatmathstart idsu idsunaryoperator incb indicconjunctbreak mcm
@@ -88,12 +89,12 @@ _NEWER_PROPERTIES = _words(
 
 
 def _why_property_refused(text: str) -> str:
-    # With a value, the name before it is of a property, and `sc` is one.
+    # `sc` is in the list as a value, and is also the name of a property: only the last part counts.
     return f"{shown(text)} is not known" if _property_names(text)[-1] in _NEWER_PROPERTIES else ""
 
 
 def _property_names(text: str) -> list[str]:
-    r"""The property of `\p{…}`, and the value if there is one, in the spelling in which they are compared."""
+    r"""The normalized name of the property in `\p{…}`, and its value if it has one."""
     return [_normalized(part) for part in re.split(r"!?=|:", text[2:].strip("{}").lstrip("^"))]
 
 
@@ -102,8 +103,8 @@ def _normalized(name: str) -> str:
     return folded[2:] if folded.startswith("is") and folded != "isc" else folded
 
 
-# Only what has one of these may stand for no character at all: a negation of more than literals and their ranges, an
-# operation on two classes, a property negated.
+# A class can only be empty if it has one of these: a negation of more than literals and their ranges, an operation on
+# two classes, a negated property.
 _PERHAPS_EMPTY = re.compile(r"^\[\^.*[\\\[\U0010FFFF]|.\[\^|&&|--|~~|\\P|\\p\{\^", re.DOTALL)
 
 
@@ -122,7 +123,7 @@ def _why_class_refused(text: str, flags: Flags) -> str:
 
 
 def _matches_no_character(pattern: str) -> bool:
-    """Whether a class has no character at all, by showing it all that there are."""
+    """Whether a class matches no character, found out by matching it against all characters."""
     try:
         SchemaValidator(core_schema.str_schema(pattern=pattern, regex_engine="rust-regex")).validate_python(
             _every_character()

@@ -1,7 +1,7 @@
-"""How large a regular expression becomes when compiled, estimated from its text.
+"""Estimates the size of a compiled regular expression from its text.
 
-Counted repetitions are what makes it explode: the engine writes out what is repeated, as often as it is at most, and
-a class that stands for much of Unicode is a program of its own each time.
+Counted repetitions make it large: the engine copies the repeated part as often as it may occur, and every copy of a
+class with many Unicode characters is a large program.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from collections.abc import Callable
 
 from webhook.policy.regex.tokens import Token, TokenKind, Unclear, literal, scan
 
-# The effort for longer patterns goes by their length alone.
+# The effort for longer patterns is estimated from their length alone (characters).
 _LONG = 128
 
 
 def program_size(pattern: str) -> float:
-    """The bytes of the program that `regex` 1.6 makes of a pattern. Raises `Unclear`."""
+    """The estimated size in bytes of the program that `regex` 1.6 compiles a pattern to. Raises `Unclear`."""
     return _total(pattern, _size)
 
 
 def effort(pattern: str) -> float:
-    """A number without a unit that grows with the time that compiling takes, by which the worker judges cheap patterns
-    first. Large where the text is not understood."""
+    """A number without a unit that grows with the time that compiling a pattern takes. The worker judges patterns in
+    the order of this number. It is large for a text that is not understood."""
     if len(pattern) <= _LONG:
         with contextlib.suppress(Unclear):
             return _total(pattern, _effort) + 100 * len(pattern)
@@ -36,8 +36,8 @@ def _effort(token: Token) -> float:
 
 
 def _total(pattern: str, weigh: Callable[[Token], float]) -> float:
-    """The sum over all tokens, each as often as repetitions write it out. Raises `Unclear`."""
-    # Of each group that is open: the sum without its last item, and the last item, which may yet be repeated.
+    """The sum of `weigh` over all tokens, multiplied by their repetitions. Raises `Unclear`."""
+    # For each open group: the sum without its last item, and the last item, which a repetition may follow.
     sums = [0.0]
     lasts = [0.0]
     for token in scan(pattern):
@@ -57,13 +57,13 @@ def _total(pattern: str, weigh: Callable[[Token], float]) -> float:
 
 
 def _times(token: Token) -> int:
-    """How often a repetition writes out what is repeated."""
+    """How often the engine copies the repeated part."""
     if token.text[0] != "{":
         return 1
     return max(1, token.low + 1 if token.high is None else token.high)
 
 
-# Bytes of an instruction, and of what a class of Unicode is made of, by experiment.
+# The sizes of an instruction and of Unicode classes in bytes, measured.
 _INSTRUCTION = 32
 _UTF8 = 1187
 _CLASSES = {"w": 117_800, "W": 108_101, "d": 6_687, "D": 19_490, "s": 1_024, "S": 2_530}
@@ -101,7 +101,7 @@ def _class_size(text: str, flags: frozenset[str]) -> float:
         return _BYTES.get(text[1], _INSTRUCTION)
     if text.strip("\\{}") in ("pL", "PL", "p{L", "P{L"):
         return _LETTERS
-    # Of the other properties nothing is known: they are not to be called too large.
+    # The sizes of other properties are not known, and must not make a pattern count as too large.
     return _CLASSES.get(text[1], _INSTRUCTION)
 
 
@@ -109,7 +109,8 @@ _RANGE = re.compile(r"(\\?[^\\])(?:-(\\?[^\\\]]))?", re.DOTALL)
 
 
 def _ranges_size(text: str) -> float:
-    """Of a class of literals and their ranges: an instruction for each range of it, and for each choice between two."""
+    """The size of a class of literals and ranges: an instruction for each range, and one for each choice between
+    two."""
     members: set[int] = set()
     for first, last in _RANGE.findall(text[1:-1]):
         low = ord(literal(first))

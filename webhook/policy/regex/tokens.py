@@ -1,7 +1,8 @@
-"""The text of a regular expression as a row of tokens, in the syntax of Rust's `regex`.
+"""Splits a regular expression into tokens, in the syntax of Rust's `regex`
+(https://docs.rs/regex/latest/regex/#syntax).
 
-Not a parser: whether an expression is legal is the engine's to say. What is read here is right for a legal one, and
-whoever reads on meets `Unclear` where it cannot be.
+This is not a parser: only the engine can say whether an expression is valid. The tokens of a valid one are right;
+`Unclear` is raised where they might not be.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from typing import NamedTuple
 
 
 class Unclear(ValueError):
-    """Something that is not surely understood."""
+    """A pattern, or a part of one, that is not understood for certain."""
 
 
 class TokenKind(Enum):
-    """What a token is."""
+    """The kind of a token."""
 
     LITERAL = auto()
     ANY = auto()
@@ -38,13 +39,13 @@ class TokenKind(Enum):
 
 Flags = frozenset[str]
 
-# How much of a pattern a message shows.
+# How many characters of a pattern a message shows.
 _SHOWN = 72
 
 
 class Token(NamedTuple):
-    """A piece of the text, under the flags that are set there. `low` and `high` are a repetition's; a `high` of None
-    is no bound."""
+    """A part of a pattern. `at` is its index in the pattern, and `flags` are those set there. `low` and `high` are the
+    bounds of a repetition; a `high` of None is no bound."""
 
     kind: TokenKind
     text: str
@@ -92,13 +93,13 @@ def literal(text: str) -> str:
 
 
 def scan(pattern: str) -> Iterator[Token]:
-    """The tokens from left to right. Raises `Unclear` on the way."""
+    """The tokens of a pattern from left to right. Raises `Unclear` at the first one that is not understood."""
     flags: Flags = frozenset("u")
     outer: list[Flags] = []
     at = 0
     while at < len(pattern):
         if pattern[at] not in _SPECIAL and "x" not in flags:
-            # Most are literals, and this costs a third.
+            # Most tokens are literals, and this path takes a third of the time.
             yield Token(TokenKind.LITERAL, pattern[at], at, flags)
             at += 1
             continue
@@ -123,7 +124,8 @@ def scan(pattern: str) -> Iterator[Token]:
 
 
 def _token(pattern: str, at: int, flags: Flags) -> Token | None:
-    """The token that begins here; an opening one bears the flags that are set within."""
+    """The token at an index, None for a blank or a comment. The flags of an opening one are those inside of the
+    group."""
     first = pattern[at]
     if first == "\\":
         return _escape(pattern, at, flags)
@@ -189,7 +191,7 @@ def _counted(pattern: str, at: int, flags: Flags) -> Token:
 
 
 def bracket_end(pattern: str, at: int, blanks: bool = False) -> int:
-    """Where the bracketed class that begins here ends. `blanks`: they and comments mean nothing in it (the flag x).
+    """The index after the bracketed class that begins at `at`. `blanks`: the flag x is set, so that blanks are ignored.
 
     Raises `Unclear`.
     """
@@ -223,13 +225,14 @@ _START = re.compile(r"\[\^?(?:-+|\])?")
 
 
 def _bracket_start(pattern: str, at: int) -> int:
-    """Behind what may only stand at the start of a class: a negation, and dashes or a bracket that mean themselves."""
+    """The index after the start of a class: its bracket, a negation, and dashes or a bracket that are literals
+    there."""
     match = _START.match(pattern, at)
     return match.end() if match else at + 1
 
 
 def shown(text: str) -> str:
-    """A pattern or a part of it for a message: in backticks, on one line, shortened."""
+    """A pattern or a part of it as messages show it: in backticks, on one line, shortened."""
     visible = "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in text[:_SHOWN]

@@ -1,4 +1,4 @@
-"""Whether a valid regular expression can match a value at all, or the path of a request.
+"""Finds valid regular expressions that match no value at all, or no path of a request.
 
 The proxy matches an expression against the whole of a value. An expression is reported only where it certainly matches
 nothing; one whose text is not understood for certain (alternatives, flags that change the syntax) is not.
@@ -12,24 +12,24 @@ from typing import NamedTuple
 from webhook.policy.regex.judge import is_plain
 from webhook.policy.regex.tokens import Token, TokenKind, Unclear, scan, shown
 
-# Longer ones are not looked at.
+# The length in characters above which a pattern is not checked.
 _LONGEST = 1024
 _CONSUMING = frozenset({TokenKind.LITERAL, TokenKind.ANY, TokenKind.CLASS, TokenKind.BRACKET})
 _ASSERTING = frozenset({TokenKind.START, TokenKind.END, TokenKind.BOUNDARY})
-# Under these the signs mean something else.
+# The flags under which `^`, `$` or blanks mean something else.
 _CONFUSING = frozenset("mxR")
 
 
 class _Item(NamedTuple):
-    """One token of an expression's outermost row and how often it comes at least; a token of None is a group, of which
-    nothing is known."""
+    """A token outside of all groups, and how often it occurs at least. A token of None stands for a group, whose
+    contents are not checked."""
 
     token: Token | None
     low: int
 
 
 def cannot_match_anything(pattern: str) -> str:
-    """Why no value at all is matched, "" where one may be."""
+    """Why a pattern matches no value at all; "" where it may match one."""
     try:
         items = _items(pattern)
     except Unclear:
@@ -38,10 +38,10 @@ def cannot_match_anything(pattern: str) -> str:
 
 
 def cannot_match_path(pattern: str) -> str:
-    """Why no path of a request is matched (it begins with `/`, and has no blank, `?` or `#`) and what to write instead,
-    "" where one may be."""
+    """Why a pattern matches no path of a request, and what to write; "" where it may match one. A path begins with `/`,
+    and has no blank, `?` or `#`."""
     if pattern.startswith(("/", "^/")) and " " not in pattern and is_plain(pattern):
-        # Most are: this is several times faster.
+        # True for most patterns, and several times faster.
         return ""
     try:
         items = _items(pattern)
@@ -51,8 +51,8 @@ def cannot_match_path(pattern: str) -> str:
 
 
 def alternatives(pattern: str) -> list[str]:
-    """The parts between those `|` that are not in brackets; the whole pattern where it has none, or flags or errors
-    make that hard to tell."""
+    """The parts of a pattern between the `|` outside of all groups. The whole pattern where there are none, or where
+    flags or errors make them uncertain."""
     starts = [0]
     depth = 0
     try:
@@ -72,7 +72,7 @@ def alternatives(pattern: str) -> list[str]:
 
 
 def _items(pattern: str) -> list[_Item]:
-    """The outermost row of an expression without alternatives. Raises `Unclear`."""
+    """The tokens outside of all groups, of a pattern without alternatives. Raises `Unclear`."""
     if len(pattern) > _LONGEST:
         raise Unclear("long")
     items: list[_Item] = []
@@ -105,7 +105,7 @@ def _apply_repetition(items: list[_Item], token: Token) -> None:
 
 
 def _contradiction(items: list[_Item]) -> str:
-    """A start after something, something after the end, or a class without characters."""
+    """Why the tokens contradict each other: a `^` after a character, a character after a `$`, or an empty class."""
     consumed: Token | None = None
     ended: Token | None = None
     for token, low in items:
@@ -128,12 +128,12 @@ _ALL = re.compile(r"\[\^(?:\\s\\S|\\S\\s|\\w\\W|\\W\\w|\\d\\D|\\D\\d|\\x00-\\x\{
 
 
 def _is_empty_class(token: Token) -> bool:
-    """Whether a class surely has no character."""
+    """Whether a class certainly has no character."""
     return token.kind is TokenKind.BRACKET and "u" in token.flags and (bool(_ALL.fullmatch(token.text)))
 
 
 def _why_not_slash_first(items: list[_Item], pattern: str) -> str:
-    """Why what comes first cannot be a `/`."""
+    """Why the first character cannot be a `/`, "" where it can."""
     for token, low in items:
         if token is not None and token.kind in _ASSERTING:
             continue
@@ -154,7 +154,7 @@ def _may_be_slash(token: Token) -> bool:
     return True
 
 
-# Letters, digits and ranges of them, and some punctuation that means itself.
+# A class of letters, digits, ranges of them, and some literal punctuation, which has no `/`.
 _SAFE = re.compile(r"\[(?:[a-z]-[a-z]|[A-Z]-[A-Z]|[0-9]-[0-9]|[A-Za-z0-9_.,;=@%!*'$+])+\]")
 
 
@@ -162,7 +162,7 @@ _BEHIND_PATH = {"?": "query", "#": "fragment"}
 
 
 def _why_not_in_a_path(items: list[_Item]) -> str:
-    """A character that no path has."""
+    """Why a character of the pattern cannot be in a path, "" where all can."""
     for token, low in items:
         if token is None or not low or token.kind is not TokenKind.LITERAL:
             continue

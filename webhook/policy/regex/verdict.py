@@ -1,7 +1,7 @@
-"""The verdict on a regular expression, by the proxy's own engine: Rust's `regex`, which pydantic's core carries.
+"""The verdict on a regular expression by the proxy's engine, Rust's `regex`, which is part of pydantic's core.
 
 A verdict is a text: empty, or one line that says what is wrong with an expression, where, and what to write instead.
-Imports little: a process of its own does nothing but this.
+This module imports little, as a worker process runs it alone.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from webhook.policy.regex.tokens import shown
 
 
 def verdict(pattern: str, *, old: bool = False) -> str:
-    """What is wrong with a pattern, "" for nothing, however long it takes to find out.
+    """What is wrong with a pattern, "" for a valid one. Compiling it may take seconds.
 
-    `old`: to the engine that release lines without `ROW` have.
+    `old`: for the older engine, of release lines that lack the row `ROW` of `webhook.policy.regex.judge`.
     """
     complaint = _complaint(pattern)
     if complaint:
@@ -31,7 +31,7 @@ def verdict(pattern: str, *, old: bool = False) -> str:
 
 
 def _complaint(pattern: str) -> str:
-    """The engine's own words, which may be many lines."""
+    """The error message of the engine, which may have several lines; "" for a valid pattern."""
     try:
         SchemaValidator(core_schema.str_schema(pattern=pattern, regex_engine="rust-regex"))
     except SchemaError as error:
@@ -39,13 +39,13 @@ def _complaint(pattern: str) -> str:
     return ""
 
 
-# What the engine says below the pattern: carets, and under several lines a rule and what spans lines.
+# The marks that the engine puts below the pattern: carets, and the lines and columns of an error in several lines.
 _CARETS = re.compile(r" +\^[ ^]*")
 _SPAN = re.compile(r"on line (\d+) \(column (\d+)\)")
 
 
 def explain(pattern: str, complaint: str) -> str:
-    """What the engine complains of, in one line: what, where, and a hint."""
+    """The engine's error message about a pattern, in one line: what is wrong, where, and what to write."""
     head, separator, what = complaint.rpartition("error: ")
     if not separator:
         return _unlocated(complaint)
@@ -68,7 +68,7 @@ def _unlocated(complaint: str) -> str:
 
 
 def _place(head: str) -> tuple[int, int, int]:
-    """Line, column and length of the last fault that is marked. The line is 0 where none is."""
+    """The line, column and length of the last error that the engine marks. The line is 0 where it marks none."""
     lines = head.split("\n")
     spans = _SPAN.search(lines[-2]) if len(lines) > 1 else None
     if spans:
@@ -77,7 +77,7 @@ def _place(head: str) -> tuple[int, int, int]:
         if _CARETS.fullmatch(lines[index]):
             last = lines[index].rstrip().rfind(" ") + 1
             number, colon, _ = lines[index - 1].partition(": ")
-            # Where the pattern has several lines, each has its number before it.
+            # If the pattern has several lines, the number of the line comes before each of them.
             if colon and number.strip().isdigit() and "~~~" in head:
                 return int(number), last - len(number) - 1, len(lines[index].rstrip()) - last
             return 1, last - 3, len(lines[index].rstrip()) - last
@@ -95,7 +95,7 @@ _ESCAPES = {
     r"\E": "the engine cannot quote a run of characters: escape each by a backslash",
 }
 
-# In the order in which they are looked for among the words of a complaint.
+# The first of these that occurs in the engine's message gives the hint.
 _HINTS = {
     "look-around": "the proxy matches the whole value: write what must be there, or split the match in two",
     "backreferences": "write out what is to be repeated",
@@ -123,7 +123,7 @@ def _hint(what: str, text: str, at: int, fault: str) -> str:
 
 
 def _brace_hint(text: str, at: int) -> str:
-    """Braces that do not count: what was meant by them is written in another way."""
+    """What to write in place of braces that are not a counted repetition."""
     braces = _BRACES.search(text, text.rfind("{", 0, at + 1) if "{" in text[: at + 1] else 0)
     inner = braces[1].strip() if braces else ""
     if inner[:1] == "," and inner[1:].strip().isdigit():

@@ -1,9 +1,9 @@
-"""JSON as a Go program reads it that takes YAML: `sigs.k8s.io/yaml`'s strict reading into Go structures.
+"""Decodes JSON as a Go program decodes YAML with `sigs.k8s.io/yaml` (`UnmarshalStrict`) into Go structures.
 
-YAML comes first, so what stands where Go wants a string may be a number or a boolean, whole numbers may be written
-`200.0`, and some characters are refused wherever they are. Go's `encoding/json` comes second: names of fields match
-without regard to case, unknown ones are refused, null leaves a value as it is, and where two spellings of one field
-meet, the second (in the order of their bytes) is read on top of the first.
+YAML is read first: a number or a boolean may replace a string, whole numbers may be written `200.0`, and some
+characters are refused everywhere. Then Go's `encoding/json` (https://pkg.go.dev/encoding/json#Unmarshal) matches the
+names of fields without regard to case, refuses unknown ones, and leaves a value unchanged for null. If a field has two
+spellings, it reads the second (in the order of their bytes) on top of the first.
 
 `decode` reads a value by a `GoType` and notes everything that is odd, not only the first thing. Nothing here recurses
 along the value, however deep it is.
@@ -26,12 +26,12 @@ from webhook.findings.finding import Path
 from webhook.grammar import GrammarError, format_number, parse_quantity, parse_uint
 from webhook.policy.schema.reading import Place, path_of
 
-# As many notes of each sort as anybody reads; an object can hold millions.
+# How many notes of one kind are kept: an object may have millions.
 _ENOUGH: Final = 100
 
 
 class _Wrong:
-    """Stands for a value that Go could not read."""
+    """The type of `WRONG`, which replaces a value that Go cannot read."""
 
     def __repr__(self) -> str:
         return "WRONG"
@@ -41,10 +41,10 @@ WRONG: Final = _Wrong()
 
 
 class Oddity(Enum):
-    """What there is to note. Go refuses the first three, and takes the others."""
+    """What may be odd about a value. Go refuses the first three, and accepts the others."""
 
     TYPE = "type"
-    """A value of another type; `detail` says what is wanted."""
+    """A value of the wrong type; `detail` says what is allowed."""
     UNKNOWN = "unknown"
     """A field that the structure does not have; `kind` is the structure."""
     UNREADABLE = "unreadable"
@@ -61,7 +61,7 @@ REFUSED: Final = frozenset({Oddity.TYPE, Oddity.UNKNOWN, Oddity.UNREADABLE})
 
 
 class Note(NamedTuple):
-    """One odd thing. `value` is what stands at `path`."""
+    """Something odd about the `value` at `path`. The comments of `Oddity` say what `detail` and `kind` are."""
 
     oddity: Oddity
     path: Path
@@ -71,9 +71,9 @@ class Note(NamedTuple):
 
 
 class Notes(list[Note]):
-    """The notes of one reading. Those that Go refuses are never crowded out by those that it takes.
+    """The notes about one value, at most `_ENOUGH` of each kind.
 
-    `level` counts the readings around this one, which wait for its result.
+    `level` is the number of calls of `decode` that wait for this one.
     """
 
     def __init__(self, level: int = 0) -> None:
@@ -82,28 +82,29 @@ class Notes(list[Note]):
         self._room = dict.fromkeys(Oddity, _ENOUGH)
 
     def note(self, oddity: Oddity, place: Place, value: Any, detail: str = "", kind: GoType | None = None) -> None:
-        """Note one thing, unless there are enough of its sort."""
+        """Add a note, unless there are `_ENOUGH` of its kind."""
         if self._room[oddity]:
             self._room[oddity] -= 1
             self.append(Note(oddity, path_of(place), value, detail, kind))
 
 
 Task = tuple[Any, "GoType", Place, Any, Any]
-"""What is yet to be read: the value, its kind, its place, and the container and key that the result goes to."""
+"""A value that is not read yet: the value, its type, its place, and the container and key for the result."""
 
 
 class GoType:
-    """A Go type. `wanted` says in a message what values it takes; `keeps` whether a null leaves what was there."""
+    """A Go type. `wanted` names the allowed values in messages; `keeps` says whether null leaves the value
+    unchanged."""
 
     wanted = "any value"
     keeps = True
 
     def read(self, value: Any, place: Place, notes: Notes, todo: list[Task]) -> Any:
-        """What Go makes of the value, `WRONG` if nothing. Puts what is inside it on `todo`. Null is not passed in."""
+        """The value as Go reads it, or `WRONG`. Adds the values inside of it to `todo`. `value` is not None."""
         raise NotImplementedError
 
     def merge(self, old: Any, new: Any, depth: int) -> Any:
-        """One value for two that are read one on top of the other. Neither is null."""
+        """The value that results if `new` is read on top of `old`. Neither is None."""
         return new
 
 
@@ -124,9 +125,10 @@ class ScalarType(GoType):
 
 
 class StructType(GoType):
-    """A structure with its fields by name; `pointer` where Go holds a pointer to it, which a null takes away.
+    """A Go structure. `fields` are the types of its fields by name; `pointer` says whether Go holds a pointer to it,
+    which null sets to nil.
 
-    `fields` may be filled later, with the structure itself among them.
+    `fields` may be filled later, and may contain the structure itself.
     """
 
     wanted = "an object"
@@ -165,7 +167,7 @@ class StructType(GoType):
         return merged
 
     def _in_order(self, value: dict[str, Any]) -> Iterable[tuple[str, Any]]:
-        """The fields in the object's order; in the order of bytes where that may matter."""
+        """The fields in the order of the object; in that of their bytes if there may be two spellings of one."""
         if value.keys() <= self.fields.keys():
             return value.items()
         return sorted(value.items(), key=itemgetter(0))
@@ -179,7 +181,7 @@ class StructType(GoType):
 
 
 class SliceType(GoType):
-    """A slice."""
+    """A Go slice. `element` is the type of its items."""
 
     wanted = "a list"
     keeps = False
@@ -206,7 +208,7 @@ class SliceType(GoType):
 
 
 class MapType(GoType):
-    """A map; its keys are strings, or where it is `numbered` numbers of 32 bits in digits."""
+    """A Go map. `element` is the type of its values; the keys are strings, or unsigned 32-bit numbers if `numbered`."""
 
     wanted = "an object"
     keeps = False
@@ -236,8 +238,11 @@ class _AnyType(GoType):
 
 
 def decode(value: Any, kind: GoType, level: int = 0) -> tuple[Any, Notes]:
-    """What Go reads `value` as, and what is odd about it. Fields go by their proper names, coerced values are strings,
-    nulls stay, and `WRONG` stands where Go reads nothing."""
+    """Decode a JSON value as Go does. Returns the value that Go reads, and the notes about what is odd.
+
+    In the result, fields have their declared names, coerced values are strings, nulls are kept, and `WRONG` replaces
+    what Go cannot read. `level` is the number of calls of `decode` that wait for this one.
+    """
     notes = Notes(level)
     for place, character in _unreadable_characters(value):
         notes.note(Oddity.UNREADABLE, place, None, character)
@@ -257,13 +262,13 @@ def fold(name: str) -> str:
     return name.lower().replace("ſ", "s")
 
 
-# Two spellings of one field are nobody's intention: inside of as many others, they are not looked at closely.
+# How deeply fields with two spellings are checked and merged: nobody writes them on purpose.
 _CHECKED: Final = 8
 _MERGED: Final = 64
 
 
 def _read_on_top(kind: GoType, old: Any, new: Any, level: int) -> Any:
-    """What is read when `new` follows `old`; an error in the first remains one."""
+    """The value that results if Go reads `old` and then `new`. An error in `old` remains an error."""
     if level < _CHECKED and any(note.oddity in REFUSED for note in decode(old, kind, level + 1)[1]):
         return old
     return _merge(kind, old, new)
@@ -282,7 +287,7 @@ _UNREADABLE_BYTES: Final = re.compile(rb"\x7f|\xc2[\x80-\x84\x86-\x9f]|\xef\xbf[
 
 
 def is_readable(value: Any) -> bool:
-    """Whether YAML's reader takes every character in a value; False also where that takes a closer look to say."""
+    """Whether the YAML reader certainly accepts every character of a value."""
     try:
         data = orjson.dumps(value)
     except (TypeError, RecursionError):
@@ -320,7 +325,7 @@ def _convert_string(value: Any) -> Any:
 
 
 def text_of(value: float) -> str:
-    """A number or a boolean as the string that it becomes."""
+    """The string that the YAML reader makes of a number or a boolean."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
@@ -334,7 +339,7 @@ def text_of(value: float) -> str:
 
 
 def _shortest_float32(value: float) -> str:
-    """The fewest digits that 32 bits hold as the same number."""
+    """The shortest decimal text that is the same 32-bit float."""
     packed = _packed_in_32_bits(value)
     if packed is None:
         return "+Inf" if value > 0 else "-Inf"
@@ -345,7 +350,7 @@ def _shortest_float32(value: float) -> str:
 
 
 def _packed_in_32_bits(value: float) -> bytes | None:
-    """A number in 32 bits, None where it is too large for them."""
+    """The bytes of a 32-bit float; None for a number that is too large for one."""
     try:
         return struct.pack("<f", value)
     except OverflowError:
@@ -361,7 +366,7 @@ def _convert_bool(value: Any) -> Any:
 
 
 def integer(low: int, high: int) -> ScalarType:
-    """A whole number between two others, which may be written with a fraction of zero."""
+    """The type of whole numbers from `low` to `high`, which may be written with a fraction of zero (`200.0`)."""
 
     def convert(value: Any) -> Any:
         if isinstance(value, float) and value.is_integer():
@@ -371,14 +376,14 @@ def integer(low: int, high: int) -> ScalarType:
     return ScalarType(f"a whole number from {low} to {high}", convert)
 
 
-# Halfway between the greatest number that 32 bits hold and the next that they would.
+# Halfway between the largest 32-bit float and the next number: smaller numbers are rounded down to it.
 _FLOAT32_LIMIT: Final = 2**128 - 2**103
 
 
 def _convert_float32(value: Any) -> Any:
     if type(value) not in (int, float) or not -_FLOAT32_LIMIT <= value <= _FLOAT32_LIMIT:
         return WRONG
-    # What is too small for 32 bits becomes zero, and is not negative any more.
+    # A number that is too small for a 32-bit float becomes zero, without a sign.
     return 0.0 if abs(value) <= 2.0**-150 else float(value)
 
 
@@ -391,7 +396,7 @@ _DAYS: Final = (0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 def _convert_time(value: Any) -> Any:
-    """Go's `time.Parse` with RFC 3339, which takes an hour of one digit and offsets a little too far."""
+    """A time as Go's `time.Parse` reads RFC 3339, which also accepts hours of one digit and offsets up to 24:60."""
     match = _TIME.fullmatch(value) if type(value) is str else None
     if match is None:
         return WRONG
@@ -401,14 +406,15 @@ def _convert_time(value: Any) -> Any:
     return value if fits and hour < 24 and minute < 60 and second < 60 and east <= 24 and south <= 60 else WRONG
 
 
-# What Go's `strings.TrimSpace` takes away of those that JSON writes as they are.
+# The white space that Go's `strings.TrimSpace` removes, as far as JSON writes it unescaped.
 _SPACES: Final = " \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 _GREAT_EXPONENT: Final = re.compile(r"[+-]?[0-9]*(?:\.[0-9]*)?[eE]([+-]?[0-9]+)", re.ASCII)
 _NO_DIGITS: Final = re.compile(r"[+-]?\.?[PE]i")
 
 
 def _convert_quantity(value: Any) -> Any:
-    """Kubernetes' `resource.Quantity`, out of a string or a number."""
+    """Kubernetes' `resource.Quantity`, from a string or a number
+    (https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/)."""
     if type(value) is int or (type(value) is float and math.isfinite(value)):
         return value
     if type(value) is not str:
@@ -424,7 +430,7 @@ def _convert_quantity(value: Any) -> Any:
 
 STRING: Final = ScalarType("a string", _convert_string)
 PLAIN_STRING: Final = ScalarType("a string", _convert_plain_string)
-"""A string of a structure that is embedded: no number is made one there."""
+"""A string in an embedded structure, where no number is converted to a string."""
 BOOL: Final = ScalarType("true or false", _convert_bool)
 INT64: Final = integer(-(2**63), 2**63 - 1)
 UINT32: Final = integer(0, 2**32 - 1)
@@ -435,7 +441,7 @@ ANYTHING: Final = _AnyType()
 
 
 def object_meta(*, cluster_name: bool) -> StructType:
-    """meta/v1 `ObjectMeta`; `clusterName` was a field of it until Kubernetes 1.25."""
+    """The type meta/v1 `ObjectMeta`. `cluster_name`: it has the field `clusterName`, as until Kubernetes 1.24."""
     owner = StructType(
         {
             **dict.fromkeys(("apiVersion", "kind", "name", "uid"), STRING),

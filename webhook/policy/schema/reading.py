@@ -1,6 +1,6 @@
-"""An object while it is being checked: its findings so far, and the structures that were read.
+"""The state of checking one object: its findings so far, and the structures that were read.
 
-What serde refuses is an error (`field-*`), what only the CRD's schema forbids has the severity `schema`.
+A value that serde refuses is an error (`field-*`); one that only the CRD's schema forbids has the severity `schema`.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ SCHEMA_UNKNOWN = declare(
 
 
 Place = tuple[Any, str | int] | None
-"""A place in a value: the place around it and the key; None is the root. Other than with a path, a step further down
-costs the same at every depth."""
+"""A place in a value: the place of the container and the key in it; None is the root. Unlike a path, it takes constant
+time to extend at any depth."""
 
 
 def path_of(place: Place) -> Path:
@@ -68,13 +68,16 @@ def path_of(place: Place) -> Path:
     return tuple(reversed(parts))
 
 
-# As many errors, and as many other findings, as anybody reads: an object of some megabytes can hold thousands.
+# How many errors, and how many other findings, are kept: an object of some megabytes may have thousands.
 ENOUGH: Final = 200
 
 
 @dataclass(slots=True)
 class Reading:
-    """One object being read: what its checks may ask, and what they have found so far."""
+    """An object that is being read: what its checks need to know, and their findings.
+
+    `line` is the release line, and `judge` checks regular expressions. `namespace` and `annotations` are the object's.
+    `errors` and `others` count the findings, including those that were not kept."""
 
     line: Line
     judge: Judge
@@ -82,39 +85,39 @@ class Reading:
     annotations: Mapping[str, Any] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     broken: bool = False
-    """Whether something could not be decoded."""
+    """Whether Linkerd could not decode a value."""
     aside: bool = False
-    """Whether this is about a field that Linkerd passes over, so that the CRD's schema alone counts."""
+    """Whether Linkerd does not read the field that is being read, so that only the CRD's schema applies."""
 
     errors: int = 0
     others: int = 0
 
     @property
     def full(self) -> bool:
-        """Whether there are so many errors that it is not worth looking for more."""
+        """Whether there are `ENOUGH` errors, so that looking for more is useless."""
         return self.errors >= ENOUGH
 
     def refuse(self, rule: Rule, path: Path, message: str) -> None:
-        """Note that a value cannot be decoded."""
+        """Add a finding about a value that Linkerd cannot decode."""
         self.broken = True
         self.note(rule, path, message)
 
     def note(self, rule: Rule, path: Path, message: str) -> None:
-        """Note whatever else a rule has to say."""
+        """Add a finding about a value that Linkerd can decode."""
         self.add(rule.at(path, message))
 
     def note_at(self, rule: Rule, place: Place, message: str) -> None:
-        """As `note`, for a place whose path is only spelled out if the finding is kept."""
+        """As `note`, with a place, whose path is computed only if the finding is kept."""
         if self._keeps(rule.severity):
             self.findings.append(rule.at(path_of(place), message))
 
     def add(self, finding: Finding) -> None:
-        """Keep a finding, unless there are `ENOUGH` already."""
+        """Add a finding, unless there are `ENOUGH` already."""
         if self._keeps(finding.severity):
             self.findings.append(finding)
 
     def _keeps(self, severity: Severity) -> bool:
-        """Count one more finding of this severity. Errors are never crowded out by the rest."""
+        """Count a finding of this severity, and return whether to keep it. Errors are counted apart from the others."""
         if severity is Severity.ERROR:
             self.errors += 1
             return self.errors <= ENOUGH
@@ -123,7 +126,8 @@ class Reading:
 
 
 class Node(dict[str, Any]):
-    """A structure that was read: its fields that read well, and the path to it. `bad` names those that did not."""
+    """A structure that was read: the fields that could be read, and its path. `bad` are the names of the other
+    fields."""
 
     __slots__ = ("bad", "path")
 
@@ -133,11 +137,11 @@ class Node(dict[str, Any]):
         self.bad: tuple[str, ...] = ()
 
     def lacks(self, name: str) -> bool:
-        """Whether a field is absent (or null), rather than there and broken."""
+        """Whether a field is absent or null. False for a field that could not be read."""
         return self.get(name) is None and name not in self.bad
 
     def nodes(self, name: str) -> Sequence[Node]:
-        """The items of a list of structures, none where it is absent or broken."""
+        """The items of a list of structures; empty where the list is absent or could not be read."""
         return self.get(name) or ()
 
 

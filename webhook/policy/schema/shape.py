@@ -1,12 +1,12 @@
-"""What an object has to look like for Linkerd to read it at all, and for its CRD to let it in.
+"""The form of a value that Linkerd can read and that its CRD allows.
 
-Linkerd's policy controller decodes a `spec` with Rust's serde, which has manners of its own: unknown fields are passed
-over, null stands for an absent optional field, an array may stand for a structure (its elements are the fields in their
-order), 1.0 is no integer. The CRD's schema, which the API server applies, is another judge: it knows patterns, lengths
-and required fields. A `Shape` says both about one value; reading by it yields everything that is wrong, not the first.
+Linkerd's policy controller decodes a `spec` with Rust's serde (https://serde.rs), which ignores unknown fields, reads
+null as an absent optional field, accepts an array in place of a structure (its items are the fields in their order),
+and does not accept 1.0 as an integer. The API server also applies the CRD's schema, which has patterns, lengths and
+required fields. A `Shape` checks a value for both, and reports all that is wrong, not only the first error.
 
-What serde refuses is an error (`field-*`), what only the schema forbids has the severity `schema`. Rules about values
-that read well follow in the same walk: a `Struct` calls its `check` with the `Node` that came out.
+A value that serde refuses is an error (`field-*`); one that only the schema forbids has the severity `schema`. Rules
+about values that could be read run at the same time: a `Struct` calls its `check` with the `Node` that it has read.
 """
 
 from __future__ import annotations
@@ -38,9 +38,10 @@ from webhook.policy.schema.reading import (
 
 
 class Shape:
-    """What a value has to look like.
+    """The form of a value. `wanted` names it in messages.
 
-    `plain` is a type of which every value is right, or only those in `choices`: then nobody needs to call `read`.
+    Every value of the type `plain` (only those in `choices`, if that is set) is valid, so that `read` need not be
+    called.
     """
 
     wanted = "a value"
@@ -48,18 +49,18 @@ class Shape:
     choices: frozenset[str] | None = None
 
     def read(self, value: Any, path: Path, reading: Reading) -> Any:
-        """The value as rules want it, or `BAD` once it has been told what is wrong."""
+        """Read a JSON value at a path. Returns it in the form that rules use; or `BAD`, after a finding was added."""
         raise NotImplementedError
 
     def wrong_type(self, value: Any, path: Path, reading: Reading) -> Bad:
-        """Tell that the value has another type, and how it might be written."""
+        """Report that a value has the wrong type, and what to write."""
         remedy = self.remedy(value)
         fix = f", not {self.wanted}{remedy}" if remedy else f": write {self.wanted}"
         reading.refuse(TYPE, path, f"{show(value)} is {kind_of(value)}{fix}")
         return BAD
 
     def remedy(self, value: Any) -> str:
-        """How a value of another type may be mended; an empty string where it cannot be guessed."""
+        """The end of the message about a value of the wrong type: how to correct it. Empty where that is not known."""
         return ""
 
 
@@ -75,7 +76,7 @@ _KINDS: dict[type, str] = {
 
 
 def kind_of(value: Any) -> str:
-    """A JSON value's type, with its article."""
+    """The type of a JSON value with its article, such as `a string`."""
     return _KINDS.get(type(value), "a value")
 
 
@@ -88,7 +89,8 @@ class Anything(Shape):
 
 
 class String(Shape):
-    """A string. The schema may want all of it to match a pattern (`like` says so in words), or to have some length."""
+    """A string. The schema may require all of it to match `pattern` (`like` describes it in words), a length from
+    `least` to `most` characters, or one of `choices`."""
 
     wanted = "a string"
 
@@ -135,7 +137,7 @@ class String(Shape):
 
 
 def not_allowed(value: Any, choices: Sequence[str], called: Mapping[str, str] | None = None) -> str:
-    """The message for a value that is not one of these. `called` are other names for some of them, in lower case."""
+    """The message about a value that is not one of `choices`. `called` maps other names, in lower case, to choices."""
     meant = (called or {}).get(value.strip().lower()) if isinstance(value, str) else None
     hint = f' (did you mean "{meant}"?)' if meant else suggest(value, choices)
     return f"{show(value)} is not allowed: write {either(choices)}{hint}"
@@ -163,7 +165,8 @@ class Boolean(Shape):
 
 
 class Integer(Shape):
-    """An integer of some width; the schema may have narrower bounds. A fraction, even .0, is none."""
+    """An integer from `low` to `high`, without a fraction (1.0 is not one). The schema may require one from `least` to
+    `most`, or one of `among`."""
 
     def __init__(
         self, low: int, high: int, least: int | None = None, most: int | None = None, among: Sequence[int] = ()
@@ -199,10 +202,10 @@ class Integer(Shape):
 
 
 class Choice(Shape):
-    """One of some strings. serde takes {"Name": null} for "Name" as well, and {"Name": {}} inside of flattened data.
+    """One of some strings. serde also reads {"Name": null} as "Name", and {"Name": {}} in a `flattened` structure.
 
-    `allowed` are those of them that the CRD's schema takes, where it takes fewer; `called` are other names that people
-    have for some, in lower case.
+    `allowed` are the choices that the CRD's schema allows, if not all; `called` maps other names that users write, in
+    lower case, to choices.
     """
 
     plain = str
@@ -243,7 +246,7 @@ class Choice(Shape):
 
 
 class Map(Shape):
-    """An object of strings."""
+    """An object with any keys, whose values have one shape (`item`)."""
 
     wanted = "an object of strings"
 
@@ -251,7 +254,7 @@ class Map(Shape):
         self._item = item
 
     def read(self, value: Any, path: Path, reading: Reading) -> Any:
-        """The object with what read well."""
+        """The object with the values that could be read."""
         if type(value) is not dict:
             return self.wrong_type(value, path, reading)
         read, plain, result = self._item.read, self._item.plain, {}
@@ -268,9 +271,10 @@ class Map(Shape):
 
 
 class Array(Shape):
-    """An array. What does not read is told and left out.
+    """An array whose items have one shape (`item`). Items that cannot be read are reported and left out.
 
-    `least` and `most` are the schema's bounds. It may want the items to be `distinct`, or their fields called `key`.
+    `least` and `most` are the bounds of the schema. It may require `distinct` items, or items that differ in the field
+    `key`.
     """
 
     wanted = "an array"
@@ -284,7 +288,7 @@ class Array(Shape):
         self._distinct = distinct or bool(key)
 
     def read(self, value: Any, path: Path, reading: Reading) -> Any:
-        """The items that read well, each of which knows its path where a rule may need it."""
+        """The items that could be read."""
         if type(value) is not list:
             return self.wrong_type(value, path, reading)
         if not self._least <= len(value) <= self._most:
@@ -332,17 +336,16 @@ class Array(Shape):
             seen.add(name)
 
     def remedy(self, value: Any) -> str:
-        """A list of one."""
+        """Write a list of one item."""
         return f": write [{show(value)}]" if isinstance(value, str | dict) else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of a `Struct`: what it holds, and whether it may be absent.
+    """A field of a `Struct`: the shape of its value, and whether it may be absent.
 
-    An optional one may be null as well, which the API server takes for absent. `defaulted` ones, which an array that
-    stands for the structure may lack, are optional or, with `nullable` off, refuse null. `schema` ones are required by
-    the CRD alone.
+    `nullable` fields may be null, which the API server treats as absent. An array that replaces the structure may leave
+    out `defaulted` fields. `schema` fields are required by the CRD alone.
     """
 
     shape: Shape
@@ -358,12 +361,12 @@ def required(shape: Shape) -> Field:
 
 
 def optional(shape: Shape, schema: bool = False) -> Field:
-    """An optional field; null is as good as absent. `schema`: the CRD requires it."""
+    """An optional field, which may be null. `schema`: the CRD requires it."""
     return Field(shape, required=False, nullable=True, schema=schema)
 
 
 def omittable(shape: Shape, schema: bool = False) -> Field:
-    """An optional field that a shorter array may leave out as well."""
+    """An optional field that an array in place of the structure may leave out too. `schema`: the CRD requires it."""
     return Field(shape, required=False, defaulted=True, nullable=True, schema=schema)
 
 
@@ -373,11 +376,11 @@ def defaulted_field(shape: Shape) -> Field:
 
 
 class Struct(Shape):
-    """A structure of known fields, in the order in which an array may stand for it.
+    """A structure with these fields, in the order in which an array may replace it.
 
-    `check` is called with the `Node` that was read, for what the reference's rules say about it. `flattened` structures
-    cannot be written as arrays. `schema` off: nothing is said about unknown fields. `aside` are fields that Linkerd
-    does not read, while the CRD's schema knows them.
+    `check` is called with the `Node` that was read, and adds findings about it. An array cannot replace a `flattened`
+    structure. With `schema` off, unknown fields are not reported. `aside` are fields that the CRD's schema has and
+    Linkerd does not read.
     """
 
     wanted = "an object"
@@ -399,7 +402,7 @@ class Struct(Shape):
         self._count = len(fields)
 
     def read(self, value: Any, path: Path, reading: Reading) -> Any:
-        """A `Node` of the fields that read well."""
+        """A `Node` with the fields that could be read."""
         if type(value) is not dict:
             if type(value) is not list or self._flattened:
                 return self.wrong_type(value, path, reading)
@@ -475,9 +478,9 @@ class Struct(Shape):
 
 
 class Tagged(Shape):
-    """One of several structures, told apart by a field (which is left out of them).
+    """One of several structures (`variants`), by the value of the field `tag`, which is not one of their fields.
 
-    `allowed` are the field's values that the CRD's schema takes, where it takes fewer.
+    `allowed` are the values of the field that the CRD's schema allows, if not all.
     """
 
     wanted = "an object"
@@ -488,10 +491,10 @@ class Tagged(Shape):
         self._choice = Choice(*variants, allowed=allowed)
 
     def read(self, value: Any, path: Path, reading: Reading) -> Any:
-        """The variant's `Node`, the tag among its fields."""
+        """The `Node` of the variant, with the tag as one of its fields."""
         rest: Any
         if type(value) is list and value:
-            # The tag comes first, then the structure's fields.
+            # The first item is the tag, and the others are the fields of the structure.
             tag, rest = value[0], value[1:]
         elif type(value) is dict:
             if self._tag not in value:
@@ -513,14 +516,14 @@ class Tagged(Shape):
 
 
 class Pruned(Shape):
-    """What Linkerd would read, but that the CRD's schema does not know (at this API version)."""
+    """A field that Linkerd can read, and that the CRD's schema does not have at this API version."""
 
     def __init__(self, shape: Shape) -> None:
         self._shape = shape
         self.wanted = shape.wanted
 
     def read(self, value: Any, path: Path, reading: Reading) -> Any:
-        """What the shape makes of it. The schema has nothing to say but that it drops it."""
+        """The value as the shape reads it. The only finding of the schema is that the API server drops the field."""
         before = len(reading.findings)
         entry = self._shape.read(value, path, reading)
         added = reading.findings[before:]
@@ -534,12 +537,12 @@ class Pruned(Shape):
         return entry
 
 
-# What refuses a value that Linkerd reads is the schema's business where Linkerd does not.
+# The schema rules that replace the rules of serde, for a field that Linkerd does not read.
 _ASIDE: Final = {MISSING: SCHEMA_MISSING, TYPE: SCHEMA_TYPE, ALLOWED: SCHEMA_VALUE, RANGE: SCHEMA_VALUE}
 
 
 def read_aside(shape: Shape, value: Any, path: Path, reading: Reading) -> None:
-    """Say what the CRD's schema has against a value that Linkerd passes over. null is as good as absent."""
+    """Report what the CRD's schema forbids in a value that Linkerd does not read. null is treated as absent."""
     if value is None:
         return
     apart = Reading(reading.line, reading.judge, aside=True)
@@ -551,7 +554,7 @@ def read_aside(shape: Shape, value: Any, path: Path, reading: Reading) -> None:
 
 
 def too_deep(body: Any, limit: int) -> Path | None:
-    """The path to a container that is nested `limit` deep or deeper, if there is one. Never recurses."""
+    """The path to an object or array that is nested `limit` levels deep; None if there is none. Does not recurse."""
     level: list[Any] = [body] if type(body) is dict or type(body) is list else []
     for _ in range(limit - 1):
         level = [

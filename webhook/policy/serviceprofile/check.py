@@ -1,8 +1,8 @@
-"""ServiceProfiles: what Linkerd's own validator refuses, and what the proxy would quietly leave aside.
+"""Checks ServiceProfiles (linkerd.io): what Linkerd's validator refuses, and what the proxy ignores without a message.
 
-Linkerd's validator (linkerd2, `pkg/profiles/profiles.go`) stops at the first error; `check` tells all of them. What the
-warnings say of the proxy is in linkerd2-proxy, `linkerd/service-profiles/src/proto.rs`, and of the control plane in
-linkerd2, `controller/api/destination/profile_translator.go`.
+Linkerd's validator (linkerd2, `pkg/profiles/profiles.go`) stops at the first error; `check` reports all. The sources of
+the warnings are linkerd2-proxy, `linkerd/service-profiles/src/proto.rs`, and linkerd2,
+`controller/api/destination/profile_translator.go`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,10 @@ NAME_TWICE: Final = declare(
     "sp-route-name-twice", _W, "FieldValueDuplicate", "Two routes of a ServiceProfile have the same name."
 )
 TIMEOUT_IGNORED: Final = declare(
-    "sp-timeout-ignored", _W, "FieldValueInvalid", "The proxy takes a timeout of a ServiceProfile's route for none."
+    "sp-timeout-ignored",
+    _W,
+    "FieldValueInvalid",
+    "The proxy ignores the timeout of a ServiceProfile's route, as it is not above zero.",
 )
 RETRIES_OFF: Final = declare(
     "sp-retries-off", _W, "FieldValueInvalid", "With this retryBudget the proxy retries no request."
@@ -67,8 +70,11 @@ SERVICE_ABSENT: Final = declare(
 
 
 def check(body: Any, *, line: Line, catalog: Catalog, judge: Judge, cluster_domain: str = "") -> list[Finding]:
-    """Everything there is to say about a ServiceProfile, errors first. `body` is its JSON, None where there is none;
-    `cluster_domain` what Services' names end in, empty where that is not known."""
+    """All findings about a ServiceProfile, errors first.
+
+    `body` is any JSON value, None for no object. `line` is the release line to check for, `catalog` has the Services of
+    the cluster, and `judge` checks regular expressions. `cluster_domain` is the domain that the names of Services end
+    in, empty where it is not known."""
     if body is None:
         return [REQUIRED.at((), "the request holds no object, and Linkerd refuses that: send the ServiceProfile")]
     profile, findings = read(body, line)
@@ -90,7 +96,7 @@ def check(body: Any, *, line: Line, catalog: Catalog, judge: Judge, cluster_doma
 
 
 def _sorted(findings: list[Finding]) -> list[Finding]:
-    """Errors first; where there is one, the schema has nothing to add about the field."""
+    """The findings with errors first, without those of the schema about a field that has an error."""
     refused = {finding.path for finding in findings if finding.rule.severity is Severity.ERROR}
     kept = [one for one in findings if one.rule.severity is not Severity.SCHEMA or one.path not in refused]
     return errors_first(kept)
@@ -102,7 +108,7 @@ _NAMES: Final = "write the Service's full name, such as web.emojivoto.svc.cluste
 
 
 def _check_name(metadata: Any, catalog: Catalog, cluster_domain: str, reading: Reading) -> None:
-    """The name is a DNS name (RFC 1123), and mostly that of a Service."""
+    """Check that the name is a DNS name (https://www.rfc-editor.org/rfc/rfc1123), and the full name of a Service."""
     name = metadata.get("name") if isinstance(metadata, dict) else metadata
     place = _at(None, "metadata", "name")
     if name is None or name == "":
@@ -147,7 +153,7 @@ def _warn_of_name(
 
 
 def _full_name(labels: list[str], namespace: Any, domain: str) -> str:
-    """The name that is most likely meant."""
+    """The full name of a Service that is most likely meant, for the end of a message."""
     if len(labels) == 1 and isinstance(namespace, str) and namespace:
         return f"{labels[0]}.{namespace}.svc.{domain}"
     if len(labels) == 2 or labels[2:3] == ["svc"]:
@@ -167,7 +173,7 @@ _ROUTES: Final = _at(None, "spec", "routes")
 
 
 def _check_routes(routes: list[Any], reading: Reading) -> bool:
-    """Check the routes, each for itself and beside the others. Says whether one of them is retryable."""
+    """Check the routes, and compare them with each other. Returns whether one of them is retryable."""
     retryable = False
     names: dict[str, int] = {}
     shadows = _Shadows(reading)
@@ -207,7 +213,7 @@ def _check_route(route: dict[str, Any], place: Place, reading: Reading) -> None:
     if timeout and isinstance(timeout, str):
         duration = _read_duration(timeout, (place, "timeout"), reading)
         if duration is not None and duration <= 0:
-            message = f"the proxy takes the timeout {show(timeout)} for none: write one above zero, or leave it out"
+            message = f"the proxy ignores the timeout {show(timeout)}: write one above zero, or leave it out"
             reading.note_at(TIMEOUT_IGNORED, (place, "timeout"), message)
     condition = route.get("condition")
     if condition is None:
@@ -244,7 +250,7 @@ def _check_response_classes(classes: list[Any], place: Place, reading: Reading) 
 
 
 class _Shadows:
-    """The conditions so far: whoever comes after an equal one, or after one that all meet, is never asked."""
+    """Finds routes that never apply, as an earlier route has the same condition, or one that every request meets."""
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
@@ -252,7 +258,7 @@ class _Shadows:
         self._all: int | None = None
 
     def add(self, index: int, condition: Any) -> None:
-        """The condition of the next route."""
+        """Add the condition of the next route, and warn if it never applies."""
         key = condition_key(condition)
         if self._all is not None:
             self._note_shadowed(index, f"route {self._all} before it takes every request")
@@ -274,7 +280,7 @@ _SECOND: Final = 1_000_000_000
 
 
 def _check_retry_budget(budget: dict[str, Any], retryable: bool, reading: Reading) -> None:
-    """The retryBudget: what it must hold, and what makes the proxy retry nothing."""
+    """Check that the retryBudget is complete, and that the proxy retries requests with it."""
     place = _at(None, "spec", "retryBudget")
     ttl, ratio, least = budget.get("ttl"), budget.get("retryRatio"), budget.get("minRetriesPerSecond")
     if isinstance(ratio, float | int) and ratio < 0:
@@ -321,7 +327,7 @@ def _why_no_retries(ttl: int | None, ratio: Any, least: Any) -> Iterator[tuple[s
             yield "", "retryRatio and minRetriesPerSecond are both 0", "raise one of them"
 
 
-# Weights count in ten-thousandths of 32 bits.
+# The proxy counts weights in ten-thousandths, as unsigned 32-bit numbers.
 _WEIGHT_LIMIT: Final = (2**32 - 1) // 10_000
 
 
@@ -353,7 +359,7 @@ def _weight_value(weight: str | float) -> float:
 
 
 def _read_duration(text: str, place: Place, reading: Reading) -> int | None:
-    """A duration in nanoseconds; None for what is none, which is refused."""
+    """The nanoseconds of a duration; None, after a finding was added, for a text that is not one."""
     duration = _parse_duration_cached(text) if len(text) < 32 else _parse_duration(text)
     if isinstance(duration, str):
         reading.note_at(DURATION, place, f"{show(text)} is not a duration: write {duration}")

@@ -1,6 +1,6 @@
-"""The conditions of a ServiceProfile: by what a route knows its requests, and a response class its responses.
+"""Checks the conditions of a ServiceProfile, by which a route matches requests and a response class responses.
 
-Both are trees of `all`, `any` and `not` with the actual matches as their leaves.
+Both are trees of `all`, `any` and `not`, whose leaves match a path and a method, or a status.
 """
 
 from __future__ import annotations
@@ -33,20 +33,23 @@ PATTERN_LOOSE: Final = declare(
     "sp-path-loose", _W, "FieldValueInvalid", "A pathRegex has alternatives that match parts of paths."
 )
 MATCH_IGNORED: Final = declare(
-    "sp-match-ignored", _W, "FieldValueInvalid", "The proxy ignores a match, or no request meets it."
+    "sp-match-ignored",
+    _W,
+    "FieldValueInvalid",
+    "The proxy ignores a match of a ServiceProfile, or no request meets it.",
 )
 
-# Checks the leaves of one match, and says whether there are any.
+# Checks the leaves of one match, and returns whether it has any.
 _Leaves = Callable[[dict[str, Any], Place, Reading], bool]
 
 
 def check_request(condition: Any, place: Place, reading: Reading) -> None:
-    """Check the condition of a route. `WRONG` in it has been told already."""
+    """Check the condition of a route. It may contain `WRONG`, which is already reported."""
     _check_matches(condition, place, reading, _check_request_leaves, "pathRegex, method")
 
 
 def check_response(condition: Any, place: Place, reading: Reading) -> None:
-    """Check the condition of a response class. `WRONG` in it has been told already."""
+    """Check the condition of a response class. It may contain `WRONG`, which is already reported."""
     _check_matches(condition, place, reading, _check_response_leaves, "status")
 
 
@@ -58,7 +61,7 @@ def _check_matches(condition: Any, place: Place, reading: Reading, leaves: _Leav
             reading.note_at(MATCH_EMPTY, place, f"null is not a match: take it out, or write a match with {names}")
         elif isinstance(match, dict):
             some = leaves(match, place, reading)
-            # Most matches are leaves alone.
+            # Most matches have only leaves.
             if not match.keys() <= _LEAVES:
                 some |= _add_nested(match, place, todo)
             if not some:
@@ -69,7 +72,7 @@ _LEAVES: Final = frozenset({"pathRegex", "method", "status"})
 
 
 def _add_nested(match: dict[str, Any], place: Place, todo: list[tuple[Any, Place]]) -> bool:
-    """Put the matches inside a match on the list of what is to do, and say whether there may be any."""
+    """Add the matches inside of a match to `todo`. Returns whether there may be any."""
     inner = match.get("not")
     if inner is not None:
         todo.append((inner, (place, "not")))
@@ -83,7 +86,7 @@ def _add_nested(match: dict[str, Any], place: Place, todo: list[tuple[Any, Place
     return some
 
 
-# What HTTP calls a token.
+# A token: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2.
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _ASIDE: Final = "so that the proxy ignores this match"
@@ -115,8 +118,8 @@ def _check_response_leaves(match: dict[str, Any], place: Place, reading: Reading
 
 
 def _check_pattern(pattern: str, place: Place, reading: Reading) -> None:
-    """The proxy takes white space off both ends, puts `^` before and `$` behind a pattern that has none there, and
-    matches it against the path of the request without its query (linkerd2-proxy,
+    """Check a pathRegex. The proxy removes the white space around it, adds a missing `^` at its start and `$` at its
+    end, and matches it against the path of the request without the query (linkerd2-proxy,
     `linkerd/service-profiles/src/proto.rs`)."""
     text = pattern.strip()
     wrong = reading.judge(text)
@@ -147,7 +150,7 @@ _find_pattern_mistakes_cached = lru_cache(maxsize=1024)(_find_pattern_mistakes)
 
 
 def _check_status(status: dict[str, Any], place: Place, reading: Reading) -> None:
-    """A bound of zero is the same as none for Linkerd, and for the proxy no status at all."""
+    """Check a range of statuses. Linkerd treats a bound of zero as missing; to the proxy it is not a status."""
     low, high = status.get("min") or 0, status.get("max") or 0
     if low is WRONG or high is WRONG or 100 <= low <= high <= 599:
         return
@@ -164,7 +167,7 @@ def _check_status(status: dict[str, Any], place: Place, reading: Reading) -> Non
 
 
 def condition_key(condition: Any) -> Any:
-    """What equal conditions of routes have in common; None for those that are broken, or too deep."""
+    """A key that is equal for equal conditions of routes; None for a condition that is not valid or too deep."""
     if not isinstance(condition, dict):
         return None
     pattern, method = condition.get("pathRegex") or "", condition.get("method") or ""

@@ -1,7 +1,7 @@
-"""What a ServiceProfile has to look like: for Linkerd, which decodes it into Go structures, and for its CRD.
+"""The form of a ServiceProfile that Linkerd can decode into its Go structures and that its CRD allows.
 
-The two disagree here and there (`opaquePorts`, `not`), and both are told. Nearly every object suits both, and a
-`msgspec` structure that takes what suits both finds that out at once; whatever it does not take is read with care.
+The two differ in some fields (`opaquePorts`, `not`); objects are checked for both. Nearly every object is valid for
+both, which a `msgspec` structure finds out quickly; `decode` reads the others and finds out what is wrong.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ _SPEC: Final = StructType(
     pointer=False,
 )
 
-# The CRD has a list for the `not` of a response's condition as well.
+# The row of a release line whose CRD has a list for the `not` of a response's condition too.
 _LISTS_OF_NOT: Final = "policy/ServiceProfile.response-not-is-list"
 
 
@@ -238,18 +238,18 @@ class _Spec(_Strict):
 
 
 class _SurelyValidProfile(_Strict):
-    """What Linkerd of every line and every CRD take. It says no to much that they take as well."""
+    """A ServiceProfile that Linkerd and the CRD of every release line accept. They accept many others too."""
 
     metadata: _StrictObjectMeta
-    # The other version has more that its schema requires.
+    # The schema of v1alpha1 requires more fields.
     apiVersion: Literal["linkerd.io/v1alpha2"] = "linkerd.io/v1alpha2"  # noqa: N815
     kind: str = ""
     spec: _Spec | msgspec.UnsetType = msgspec.UNSET
 
 
 def read(body: Any, line: Line) -> tuple[Any, list[Finding]]:
-    """An object as Linkerd of a line decodes it (`godecode.decode`), and what is wrong with its form. `body` is not
-    None."""
+    """Decode a ServiceProfile as Linkerd at a release line does. Returns what `godecode.decode` returns for it, and the
+    findings about its form. `body` is any JSON value but None."""
     try:
         msgspec.convert(body, _SurelyValidProfile)
         suits = is_readable(body)
@@ -258,7 +258,7 @@ def read(body: Any, line: Line) -> tuple[Any, list[Finding]]:
     return (body, []) if suits else _read_with_findings(body, line)
 
 
-# As many of what the schema forbids as anybody reads.
+# How many findings of the schema are kept.
 _ENOUGH: Final = 100
 
 
@@ -288,7 +288,7 @@ _NOT: Final = 'the CRD requires a list here and Linkerd an object, so that neith
 
 
 def _finding_of(note: Note, line: Line) -> Finding | None:
-    """What one oddity means for a ServiceProfile; None for one that harms nobody or is told otherwise."""
+    """The finding about an oddity of a ServiceProfile; None for one without effect, or that is reported elsewhere."""
     path, value = note.path, note.value
     if path[:2] == _OPAQUE and note.oddity is not Oddity.NULL:
         return None
@@ -318,7 +318,8 @@ def _finding_of(note: Note, line: Line) -> Finding | None:
 
 
 def _in_schema(path: Path) -> bool:
-    """Whether the CRD's schema says anything about a place: about what is inside `all`, `any` and `not` it does not."""
+    """Whether the CRD's schema checks the value at a path. It does not check values inside of `all`, `any` and
+    `not`."""
     if "condition" not in path:
         return True
     deeper = path[path.index("condition") + 1 :]
@@ -326,12 +327,12 @@ def _in_schema(path: Path) -> bool:
 
 
 def _wants_list(path: Path, line: Line) -> bool:
-    """Whether the CRD has a list for the `not` at this place."""
+    """Whether the CRD requires a list for the `not` at a path."""
     return _in_schema(path) and ("responseClasses" not in path or line.has(_LISTS_OF_NOT))
 
 
 def describe(value: Any) -> str:
-    """A value for a message, without what is inside it."""
+    """A value as messages show it, without the contents of objects and lists."""
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, int) and abs(value) >= _HUGE:
@@ -342,13 +343,13 @@ def describe(value: Any) -> str:
 _HUGE: Final = 10**40
 
 
-# The CRD's pattern for quantities, said another way.
+# Matches the same texts as the CRD's pattern for quantities.
 _NUMBER: Final = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)"
 _SCHEMA_QUANTITY: Final = re.compile(rf"[+-]?{_NUMBER}(?:[KMGTPE]i|[numkMGTPE]|[eE][+-]?{_NUMBER})?", re.ASCII)
 
 
 def _check_schema(spec: dict[str, Any], line: Line) -> Iterator[Finding]:
-    """What the CRD forbids of that which Linkerd takes, but for what `decode` has noted."""
+    """What the CRD forbids and Linkerd accepts, except for what `decode` notes."""
     ports = spec.get("opaquePorts")
     if isinstance(ports, dict):
         yield SCHEMA_TYPE.at(_OPAQUE, _NO_OPAQUE_PORTS)
