@@ -104,7 +104,7 @@ def _why_not_a_name(identity: str) -> str:
     )
 
 
-class MeshIdentity(Shape):
+class ClientIdentity(Shape):
     """A mesh identity, for release lines whose policy controller checks identities itself."""
 
     wanted = "an identity"

@@ -6,7 +6,7 @@ from typing import Final
 
 from webhook.findings.finding import Severity, declare, show
 from webhook.mesh.releases import Line
-from webhook.policy.identities import DNS_IDENTITY, MeshIdentity
+from webhook.policy.identities import DNS_IDENTITY, ClientIdentity
 from webhook.policy.objectreferences import NAMESPACE, REFERENCE, SERVICE_ACCOUNT, canonical, targets
 from webhook.policy.schema.reading import Node, Reading
 from webhook.policy.schema.shape import Array, Shape, Struct, optional
@@ -86,7 +86,7 @@ def _spec(identity: Shape, least: int) -> Struct:
     )
 
 
-_EDGE: Final = _spec(MeshIdentity(), least=1)
+_EDGE: Final = _spec(ClientIdentity(), least=1)
 _STABLE: Final = _spec(DNS_IDENTITY, least=0)
 
 
