@@ -2,6 +2,9 @@
 
 One model for all lines: which keys a line knows stands in `releases.ROWS` (`value/…`), and what it does not know is
 taken out before the model sees it. Everything has the zero value that Go gives it: absent sections show as None.
+
+Only what is read here is modelled. Linkerd's own injector decodes all of its values and stops at a wrong type in any of
+them; here a wrong type in a key that has no part in a Pod keeps no Pod from being injected.
 """
 
 from __future__ import annotations
@@ -12,7 +15,6 @@ from pydantic import Field
 
 from webhook.mesh.env import EnvVar
 from webhook.mesh.gostruct import (
-    AnyList,
     AnyObject,
     Boolean,
     GoStruct,
@@ -180,7 +182,6 @@ class Proxy(GoStruct):
     opaque_ports: Text = ""
     await_: Boolean = Field(default=False, alias="await")
     default_inbound_policy: Text = ""
-    outbound_transport_mode: Text = ""
     access_log: Text = ""
     shutdown_grace_period: Text = ""
     native_sidecar: Boolean = False
@@ -205,7 +206,6 @@ class ProxyInit(GoStruct):
     capabilities: Capabilities | None = None
     ignore_inbound_ports: Text = ""
     ignore_outbound_ports: Text = ""
-    kube_api_server_ports: Text = Field(default="", alias="kubeAPIServerPorts")
     skip_subnets: Text = ""
     log_level: Text = ""
     log_format: Text = ""
@@ -238,17 +238,6 @@ class DebugContainer(GoStruct):
     image: Image | None = None
 
 
-class TLS(GoStruct):
-    """Certificate and CA of a webhook."""
-
-    external_secret: Boolean = False
-    key_pem: Text = Field(default="", alias="keyPEM")
-    crt_pem: Text = Field(default="", alias="crtPEM")
-    ca_bundle: Text = ""
-    inject_ca_from: Text = ""
-    inject_ca_from_secret: Text = ""
-
-
 class Requirement(GoStruct):
     """One expression of a label selector."""
 
@@ -264,165 +253,34 @@ class LabelSelector(GoStruct):
     match_expressions: list[Requirement] | None = None
 
 
-class Webhook(TLS):
-    """`proxyInjector`, `profileValidator` and `policyValidator`."""
+class ProxyInjector(GoStruct):
+    """`proxyInjector`."""
 
     namespace_selector: LabelSelector | None = None
-    pod_annotations: TextMap | None = None
-    additional_env: list[EnvVar] | None = None
-    experimental_env: list[EnvVar] | None = None
-
-
-class IssuerTLS(GoStruct):
-    """The issuer's certificate."""
-
-    key_pem: Text = Field(default="", alias="keyPEM")
-    crt_pem: Text = Field(default="", alias="crtPEM")
-
-
-class Issuer(GoStruct):
-    """`identity.issuer`."""
-
-    scheme: Text = ""
-    clock_skew_allowance: Text = ""
-    issuance_lifetime: Text = ""
-    tls: IssuerTLS | None = None
-
-
-class KubeAPI(GoStruct):
-    """`identity.kubeAPI`."""
-
-    client_qps: Number = Field(default=0.0, alias="clientQPS")
-    client_burst: Int64 = 0
 
 
 class Identity(GoStruct):
     """`identity`."""
 
-    external_ca: Boolean = Field(default=False, alias="externalCA")
     service_account_token_projection: Boolean = False
-    issuer: Issuer | None = None
-    kube_api: KubeAPI | None = Field(default=None, alias="kubeAPI")
-    pod_annotations: TextMap | None = None
-    additional_env: list[EnvVar] | None = None
-    experimental_env: list[EnvVar] | None = None
-
-
-class PodDisruptionBudget(GoStruct):
-    """`controller.podDisruptionBudget`."""
-
-    max_unavailable: Text = ""
-
-
-class Controller(GoStruct):
-    """`controller`."""
-
-    pod_disruption_budget: PodDisruptionBudget | None = None
-    tracing: Tracing | None = None
-
-
-class DestinationController(GoStruct):
-    """`destinationController`."""
-
-    meshed_http2_client_protobuf: AnyObject | None = Field(default=None, alias="meshedHttp2ClientProtobuf")
-    pod_annotations: TextMap | None = None
-
-
-class PodMonitorPart(GoStruct):
-    """One of the PodMonitors."""
-
-    enabled: Boolean = False
-    namespace_selector: Text = ""
-    honor_timestamps: Boolean | None = None
-
-
-class PodMonitor(GoStruct):
-    """`podMonitor`."""
-
-    enabled: Boolean = False
-    scrape_interval: Text = ""
-    scrape_timeout: Text = ""
-    controller: PodMonitorPart | None = None
-    service_mirror: PodMonitorPart | None = None
-    proxy: PodMonitorPart | None = None
-
-
-class PolicyController(GoStruct):
-    """`policyController`."""
-
-    image: Image | None = None
-    resources: Resources | None = None
-    log_level: Text = ""
-    probe_networks: TextList | None = None
-
-
-class Egress(GoStruct):
-    """`egress`."""
-
-    global_egress_network_namespace: Text = ""
 
 
 class Values(GoStruct):
     """The values. Not all of them are read here, but a wrong type anywhere refuses them, as in the reference."""
 
-    controller_image: Text = ""
-    controller_replicas: UInt = 0
-    controller_uid: Int64 = Field(default=0, alias="controllerUID")
-    controller_gid: Int64 = Field(default=0, alias="controllerGID")
-    enable_h2_upgrade: Boolean = Field(default=False, alias="enableH2Upgrade")
-    enable_pod_anti_affinity: Boolean = False
-    node_affinity: AnyObject | None = None
-    enable_pod_disruption_budget: Boolean = False
-    controller: Controller | None = None
-    webhook_failure_policy: Text = ""
-    deployment_strategy: AnyObject | None = None
-    disable_heart_beat: Boolean = False
-    heartbeat_schedule: Text = ""
     cluster_domain: Text = ""
     cluster_networks: Text = ""
     image_pull_policy: Text = ""
-    cli_version: Text = ""
-    controller_log_level: Text = ""
-    controller_log_format: Text = ""
-    proxy_container_name: Text = ""
-    high_availability: Boolean = False
     cni_enabled: Boolean = False
-    enable_endpoint_slices: Boolean = False
-    control_plane_tracing: Boolean = False
-    control_plane_tracing_namespace: Text = ""
     disable_ipv6: Boolean = Field(default=False, alias="disableIPv6")
-    identity_trust_anchors_pem: Text = Field(default="", alias="identityTrustAnchorsPEM")
     identity_trust_domain: Text = ""
-    prometheus_url: Text = ""
-    image_pull_secrets: list[TextMap] | None = None
     linkerd_version: Text = ""
-    revision_history_limit: UInt = 0
-    destination_controller: DestinationController | None = None
-    heartbeat: AnyObject | None = None
-    sp_validator: AnyObject | None = None
-    pod_annotations: TextMap | None = None
-    pod_labels: TextMap | None = None
-    priority_class_name: Text = ""
-    pod_monitor: PodMonitor | None = None
-    policy_controller: PolicyController | None = None
     proxy: Proxy | None = None
     proxy_init: ProxyInit | None = None
     network_validator: NetworkValidator | None = None
     identity: Identity | None = None
     debug_container: DebugContainer | None = None
-    proxy_injector: Webhook | None = None
-    profile_validator: Webhook | None = None
-    policy_validator: Webhook | None = None
-    node_selector: TextMap | None = None
-    tolerations: AnyList | None = None
-    destination_resources: Resources | None = None
-    heartbeat_resources: Resources | None = None
-    identity_resources: Resources | None = None
-    proxy_injector_resources: Resources | None = None
-    destination_proxy_resources: Resources | None = None
-    identity_proxy_resources: Resources | None = None
-    proxy_injector_proxy_resources: Resources | None = None
-    egress: Egress | None = None
+    proxy_injector: ProxyInjector | None = None
 
 
 # Sections that have keys of their own in `releases.ROWS`.

@@ -67,8 +67,8 @@ class TestFiles:
         assert values.cluster_domain == "x"
 
     def test_dates_and_numbers_of_base_60_are_text(self) -> None:
-        values = load("podAnnotations: {released: 2026-08-01}\nclusterDomain: 1:30\nproxy: {logLevel: on}").values
-        assert values.pod_annotations == {"released": "2026-08-01"}
+        values = load("clusterNetworks: 2026-08-01\nclusterDomain: 1:30\nproxy: {logLevel: on}").values
+        assert values.cluster_networks == "2026-08-01"
         assert values.cluster_domain == "1:30"
         assert values.proxy is not None
         assert values.proxy.log_level == "true"
