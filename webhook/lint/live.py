@@ -74,21 +74,21 @@ class Overlay:
         return None
 
 
-def with_cluster(kubeconfig: str, work: Callable[[ClusterView], T], say: Callable[[str], None]) -> T:
+def with_cluster(kubeconfig: str, work: Callable[[ClusterView], T], warn: Callable[[str], None]) -> T:
     """Call `work` with the objects of the kubeconfig's cluster, and return its result.
 
-    Kinds that the cluster does not list within `WAIT` seconds count as unknown; `say` is called with a line about them.
-    Raises `ClusterUnreachable`.
+    Kinds that the cluster does not list within `WAIT` seconds count as unknown; `warn` is called with a line about
+    them. Raises `ClusterUnreachable`.
     """
     # Standard output is for the findings.
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    return asyncio.run(_with_cluster(kubeconfig, work, say))
+    return asyncio.run(_with_cluster(kubeconfig, work, warn))
 
 
-async def _with_cluster(kubeconfig: str, work: Callable[[ClusterView], T], say: Callable[[str], None]) -> T:
+async def _with_cluster(kubeconfig: str, work: Callable[[ClusterView], T], warn: Callable[[str], None]) -> T:
     try:
         cluster = await LiveCluster.from_kubeconfig(kubeconfig)
     except ConfigurationError as error:
@@ -103,7 +103,7 @@ async def _with_cluster(kubeconfig: str, work: Callable[[ClusterView], T], say: 
                 f"the cluster of {kubeconfig} does not answer: {cluster.problem or 'no word from it'}"
             )
         if missing:
-            say(f"the cluster does not tell its {', '.join(missing)}: references to these are not checked")
+            warn(f"the cluster does not list its {', '.join(missing)}: references to these are not checked")
         return work(ClusterView(lambda given: Overlay(given, catalog), cluster.known_namespace))
     finally:
         await catalog.stop()

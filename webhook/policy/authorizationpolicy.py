@@ -138,7 +138,7 @@ def _check_authentications(node: Node, reading: Reading) -> None:
         reading.note(
             TOGETHER,
             seen[SERVICE_ACCOUNT].path,
-            "a ServiceAccount stands beside a MeshTLSAuthentication, and one of the two is allowed: leave "
+            "the policy requires a ServiceAccount and a MeshTLSAuthentication, and one of the two is allowed: leave "
             "this out, and name the account in the MeshTLSAuthentication's identityRefs",
         )
 

@@ -128,4 +128,4 @@ def _brace_hint(text: str, at: int) -> str:
     inner = braces[1].strip() if braces else ""
     if inner[:1] == "," and inner[1:].strip().isdigit():
         return f"for at most so many write `{{0,{inner[1:].strip()}}}`"
-    return r"braces are no placeholder: for one segment of a path write `[^/]+`, for a brace itself `\{`"
+    return r"braces are not a placeholder: for one segment of a path write `[^/]+`, for a brace itself `\{`"

@@ -44,7 +44,7 @@ def test_taken(pattern: str) -> None:
         (r"\Qa\E", ["escape each by a backslash"]),
         (r"\y", ["leave the backslash away"]),
         ("a{,3}", ["write `{0,3}`"]),
-        ("/users/{id}/x", ["column 9", "no placeholder", "`[^/]+`", "`\\{`"]),
+        ("/users/{id}/x", ["column 9", "not a placeholder", "`[^/]+`", "`\\{`"]),
         ("*.example.com", ["column 1", "`.*`"]),
         ("/a(b", ["unclosed group", "column 3"]),
         ("/a)b", ["unopened group", r"`\)`"]),
