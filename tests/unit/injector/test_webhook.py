@@ -96,7 +96,7 @@ class TestNamespaces:
         assert (given.allowed, given.patch, given.code, given.status_reason) == (False, None, code, status)
         assert (given.reason, given.message) == (f"namespace_{reason}", f"namespace shop: {reason}")
 
-    @pytest.mark.parametrize(("name", "said"), [("", "the request has no namespace"), ("Not/A/Name", "cannot be the name of")])
+    @pytest.mark.parametrize(("name", "said"), [("", "has no namespace"), ("Not/A/Name", "cannot be the name of")])
     async def test_a_name_that_none_can_have_refuses_it(self, name: str, said: str) -> None:
         given = await answer(owned(), namespace=name)
         assert (given.allowed, given.code) == (False, 404)
