@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from webhook.findings.silence import silenced
+from webhook.findings.suppression import silenced
 from webhook.findings.templates import Template, find
 
 if TYPE_CHECKING:

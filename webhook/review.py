@@ -396,7 +396,7 @@ def fit(text: str, length: int) -> str:
     """A sentence of at most `length` characters. Its longest words lose their middle, so that names stay recognizable
     and the advice at the end stays whole; only where that is not enough, its own middle goes."""
     while len(text) > length:
-        word = max(_WORD.finditer(text), key=lambda found: len(found[0]), default=None)
+        word = max(_WORD.finditer(text), key=lambda match: len(match[0]), default=None)
         if word is None or len(word[0]) <= _SHORTEST_WORD:
             return _without_middle(text, length)
         size = max(_SHORTEST_WORD, len(word[0]) - (len(text) - length))

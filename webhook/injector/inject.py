@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from webhook import __version__
 from webhook.findings.finding import Finding
-from webhook.findings.silence import ANNOTATION as SILENCE
-from webhook.findings.silence import silenced
-from webhook.injector import decision, memo, patch, ports, resources, told
+from webhook.findings.suppression import ANNOTATION as SILENCE
+from webhook.findings.suppression import silenced
+from webhook.injector import decision, memo, patch, ports, resources
+from webhook.injector import workload_events as told
 from webhook.injector.advice import keys, pods, rules, starting
 from webhook.injector.advice.facts import Facts
 from webhook.injector.assembly import Assembly, with_mount

@@ -15,11 +15,11 @@ from typing import Any
 
 import orjson
 
-from webhook.findings.silence import ANNOTATION as SILENCE
+from webhook.findings.suppression import ANNOTATION as SILENCE
 from webhook.injector.advice import keys
 from webhook.injector.advice.commands import ends_proxy, network_client
+from webhook.injector.advice.namespaces import ENFORCE
 from webhook.injector.advice.running import is_for_windows, is_of_job
-from webhook.injector.advice.surroundings import ENFORCE
 from webhook.injector.pod import Container
 from webhook.injector.settings import TRACE_ATTRIBUTE, TRACE_NAMES
 from webhook.injector.subject import Subject
@@ -87,8 +87,8 @@ def key(subject: Subject, namespace: Namespace, workload: tuple[str, str] | None
         [item for item in of_namespace.items() if item[0].startswith(COUNTING)],
         subject.probe_ports,
         subject.init_probe_ports,
-        [_of_container(each) for each in subject.containers],
-        [(_of_container(each), network_client(each)) for each in subject.init_containers],
+        [_of_container(container) for container in subject.containers],
+        [(_of_container(container), network_client(container)) for container in subject.init_containers],
         ends_proxy(subject.containers) if workload is not None and is_of_job(subject, workload) else None,
         (context.run_as_user, context.run_as_group) if context is not None else None,
         is_for_windows(spec) if spec.os is not None or spec.node_selector is not None else "",

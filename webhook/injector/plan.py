@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from webhook.findings.finding import Finding
-from webhook.findings.silence import silenced
+from webhook.findings.suppression import silenced
 from webhook.injector.decision import INGRESS, INJECT, Decision
 from webhook.injector.effective import IN_VALUES, Settings
 from webhook.injector.refusal import Refusal

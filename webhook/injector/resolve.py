@@ -111,10 +111,10 @@ class Resolver:
         settings = self.defaults.copy()
         out = Resolved(settings, inherited, namespace=namespace.name)
         rows = self._rows
-        found = [rows[key] for key in annotations if key in rows]
-        if len(found) > 1:
-            found.sort(key=lambda row: self._order[row.annotation])
-        for row in found:
+        settling = [rows[key] for key in annotations if key in rows]
+        if len(settling) > 1:
+            settling.sort(key=lambda row: self._order[row.annotation])
+        for row in settling:
             self._apply(row, annotations, subject, out)
         if (
             (settings.cpu_limit and settings.cpu_request)
@@ -140,10 +140,10 @@ class Resolver:
         settings = out.settings
         for pair in resources.PAIRS:
             request, limit = getattr(settings, pair.request), getattr(settings, pair.limit)
-            present = [each for each in (pair.for_request, pair.for_limit) if each in out.sources]
+            present = [annotation for annotation in (pair.for_request, pair.for_limit) if annotation in out.sources]
             if present and is_above(request, limit):
                 # The Pod's own annotation is nearer to whoever is told than its Namespace's.
-                annotation = min(present, key=lambda each: out.sources[each][1] != "pod")
+                annotation = min(present, key=lambda key: out.sources[key][1] != "pod")
                 self._tell_of_pair(annotation, pair, out)
 
     def _tell_of_pair(self, annotation: str, pair: resources.Pair, out: Resolved) -> None:

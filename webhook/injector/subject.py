@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 import orjson
 
-from webhook.injector.lenient import put_right
+from webhook.injector.go_values import put_right
 from webhook.injector.pod import Container, ObjectMeta, OwnerReference, Pod, PodSpec, Service, ServicePort, VolumeMount
 from webhook.injector.refusal import Refusal
 from webhook.review import JSON, AdmissionRequest, ReviewError

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from webhook import advice
 from webhook.findings.finding import Finding, Path, Rule, Severity, declare, render_path
-from webhook.findings.silence import silenced
+from webhook.findings.suppression import silenced
 from webhook.findings.templates import Template
 from webhook.kube.objects import Namespace, namespace_of
 from webhook.manifest import files, positions

@@ -109,16 +109,16 @@ def _resource_warnings(values: Values, line: releases.Line) -> list[str]:
     if not line.has("rule/init-in-proxy-image"):
         sections.append(("proxyInit", values.proxy_init.resources if values.proxy_init else None))
     return [
-        f"values: {section}.resources.{kind}.request is {each.request}, above the limit {each.limit}, so the API "
-        f"server refuses every injected Pod: write {each.limit} or less, or raise the limit"
+        f"values: {section}.resources.{kind}.request is {amounts.request}, above the limit {amounts.limit}, so the API "
+        f"server refuses every injected Pod: write {amounts.limit} or less, or raise the limit"
         for section, resources in sections
         if resources is not None
-        for kind, each in (
+        for kind, amounts in (
             ("cpu", resources.cpu),
             ("memory", resources.memory),
             ("ephemeral-storage", resources.ephemeral_storage),
         )
-        if is_above(each.request, each.limit)
+        if is_above(amounts.request, amounts.limit)
     ]
 
 

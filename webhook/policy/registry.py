@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 
 from webhook.cluster.interface import Catalog
 from webhook.findings.finding import Finding, Severity, declare, errors_first, show
-from webhook.findings.silence import ANNOTATION, all_are_declared, silenced
+from webhook.findings.suppression import ANNOTATION, all_are_declared, silenced
 from webhook.mesh.releases import Line
 from webhook.policy import missingreferences
 from webhook.policy.metadata import read_metadata

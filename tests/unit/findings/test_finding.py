@@ -8,6 +8,7 @@ import pytest
 
 from tests.unit.policy.builders import SERVICE, say
 from webhook.findings.finding import RULES, Severity, declare, render_path, show, suggest
+from webhook.policy import registry
 
 
 class TestPath:
@@ -87,6 +88,7 @@ class TestRule:
         assert RULES["field-type"].severity is Severity.ERROR
 
     def test_gives_its_severity_to_its_findings(self) -> None:
+        registry.load_all()
         finding = RULES["server-port-empty"].at(("spec", "port"), "no name")
         assert (finding.severity, finding.field, finding.text) == (Severity.WARNING, "spec.port", "spec.port: no name")
 

@@ -27,10 +27,10 @@ def _text(container: Container) -> str:
 
 def network_client(container: Container) -> str:
     """The program by which a container goes to the network, empty for none that can be seen."""
-    found = _CALL.search(_text(container))
-    if found is None and container.command is None:
-        found = _IMAGE.search((container.image or "")[:_LONGEST])
-    return " ".join(found[1].split()) if found is not None else ""
+    call = _CALL.search(_text(container))
+    if call is None and container.command is None:
+        call = _IMAGE.search((container.image or "")[:_LONGEST])
+    return " ".join(call[1].split()) if call is not None else ""
 
 
 def ends_proxy(containers: Iterable[Container]) -> bool:

@@ -44,14 +44,14 @@ class Facts:
     def lasting(self) -> Iterable[tuple[Path, int, Container]]:
         """The containers that run beside the proxy, each with the list it is in and its index: with them sidecars
         among the init containers, and where the proxy is one of these, every init container."""
-        beside = [(CONTAINERS, index, each) for index, each in enumerate(self.subject.containers)]
+        beside = [(CONTAINERS, index, container) for index, container in enumerate(self.subject.containers)]
         if not self.subject.init_containers:
             return beside
         native = self.settings.native_sidecar
         first = [
-            (INIT_CONTAINERS, index, each)
-            for index, each in enumerate(self.subject.init_containers)
-            if native or each.restart_policy == ALWAYS
+            (INIT_CONTAINERS, index, container)
+            for index, container in enumerate(self.subject.init_containers)
+            if native or container.restart_policy == ALWAYS
         ]
         return [*first, *beside]
 

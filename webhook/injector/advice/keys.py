@@ -87,7 +87,7 @@ def unknown(key: str, known: frozenset[str], line: str) -> str:
 def _suggest(key: str) -> str:
     _, _, name = key.partition("/")
     by_name: dict[str, str] = {}
-    for annotation in sorted(_ANNOTATIONS, key=lambda each: PREFIXES.index(_prefix(each)) if each != INJECT else -1):
+    for annotation in sorted(_ANNOTATIONS, key=lambda name: PREFIXES.index(_prefix(name)) if name != INJECT else -1):
         by_name.setdefault(annotation.partition("/")[2], annotation)
     close = get_close_matches(name.strip().casefold(), by_name, n=1, cutoff=_ALIKE)
     return by_name[close[0]] if close else ""

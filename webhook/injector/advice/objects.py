@@ -13,9 +13,10 @@ from typing import Any, Final
 import orjson
 
 from webhook.findings.finding import Finding, Path, render_path, show
-from webhook.findings.silence import silenced
+from webhook.findings.suppression import silenced
 from webhook.injector import decision, ports
-from webhook.injector.advice import keys, pods, rules, surroundings
+from webhook.injector.advice import keys, pods, rules
+from webhook.injector.advice import namespaces as surroundings
 from webhook.injector.decision import INJECT
 from webhook.injector.inject import Injector
 from webhook.injector.refusal import Refusal
@@ -36,8 +37,8 @@ class Advisor:
 
     def namespace(self, body: Mapping[str, Any]) -> list[Finding]:
         """What there is to say about a Namespace itself."""
-        found = [*_not_texts(body, ()), *self._of_namespace(body), *_labels(body, ())]
-        return silenced(found, _entries(body))
+        findings = [*_not_texts(body, ()), *self._of_namespace(body), *_labels(body, ())]
+        return silenced(findings, _entries(body))
 
     def service(self, body: Mapping[str, Any]) -> list[Finding]:
         """What there is to say about a Service's annotations that the injector reads, or that were meant for it.
@@ -58,14 +59,14 @@ class Advisor:
         belongs to; None for a Pod that stands for itself.
         """
         pod = _at(body, at)
-        found = [*_not_texts(pod, ()), *self._of_pod(pod, namespace, workload, template=bool(at))]
+        findings = [*_not_texts(pod, ()), *self._of_pod(pod, namespace, workload, template=bool(at))]
         if namespace is None and _entries(pod).get(INJECT) in (decision.ENABLED, decision.INGRESS):
-            found += self._left_out_by_name(body)
-        found = [each._replace(path=(*at, *each.path)) for each in silenced(found, _entries(pod))]
+            findings += self._left_out_by_name(body)
+        findings = [finding._replace(path=(*at, *finding.path)) for finding in silenced(findings, _entries(pod))]
         if not at:
-            return found
-        found += self._of_workload(body, pod, at)
-        return silenced(found, _entries(body))
+            return findings
+        findings += self._of_workload(body, pod, at)
+        return silenced(findings, _entries(body))
 
     def _left_out_by_name(self, body: Mapping[str, Any]) -> Iterator[Finding]:
         """Of a Namespace that is not known, its name may be enough."""

@@ -7,7 +7,8 @@ from typing import Final
 
 from webhook.findings.finding import Finding, Path
 from webhook.injector import decision
-from webhook.injector.advice import keys, rules, running, starting, surroundings, traffic
+from webhook.injector.advice import keys, rules, running, starting, traffic
+from webhook.injector.advice import namespaces as surroundings
 from webhook.injector.advice.facts import ANNOTATIONS as ANNOTATIONS
 from webhook.injector.advice.facts import Facts
 from webhook.injector.decision import INJECT, Decision

@@ -38,7 +38,7 @@ def _entries(text: str) -> list[str]:
     """The entries of a list as `linkerd-init` gets it: one record of comma-separated values."""
     line = next((line for line in text.splitlines() if line), "")
     entries = line.split(",") if line else []
-    return [each[1:-1] if len(each) > 1 and each[0] == each[-1] == '"' else each for each in entries]
+    return [entry[1:-1] if len(entry) > 1 and entry[0] == entry[-1] == '"' else entry for entry in entries]
 
 
 def _redirect(facts: Facts) -> str:
@@ -141,7 +141,7 @@ def _log_level(facts: Facts, annotation: str, text: str) -> Iterator[Finding]:
 @lru_cache(maxsize=256)
 def _bad_directive(text: str) -> str:
     """The first part of a log level that the proxy cannot read; empty for none."""
-    return next((each for each in text.split(",") if each and _is_bad_directive(each)), "")
+    return next((directive for directive in text.split(",") if directive and _is_bad_directive(directive)), "")
 
 
 def _is_bad_directive(text: str) -> bool:

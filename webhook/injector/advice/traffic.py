@@ -42,10 +42,10 @@ def _runs_as_proxy(
     """A container with the proxy's uid or gid: `linkerd-init` lets the traffic of these pass by the proxy."""
     uid, gid = facts.settings.uid, facts.settings.gid
     own = container.security_context
-    if uid > 0 and (found := _identity(own, of_pod, "run_as_user", uid)):
-        yield _past(at, found, container, f"uid {uid}", "runAsUser", "uid")
-    elif gid > 0 and (found := _identity(own, of_pod, "run_as_group", gid)):
-        yield _past(at, found, container, f"gid {gid}", "runAsGroup", "gid")
+    if uid > 0 and (set_at := _identity(own, of_pod, "run_as_user", uid)):
+        yield _past(at, set_at, container, f"uid {uid}", "runAsUser", "uid")
+    elif gid > 0 and (set_at := _identity(own, of_pod, "run_as_group", gid)):
+        yield _past(at, set_at, container, f"gid {gid}", "runAsGroup", "gid")
 
 
 def _identity(own: object, of_pod: object, name: str, taken: int) -> str:
@@ -56,8 +56,8 @@ def _identity(own: object, of_pod: object, name: str, taken: int) -> str:
     return "pod" if getattr(of_pod, name, None) == taken else ""
 
 
-def _past(at: Path, found: str, container: Container, identity: str, field: str, kind: str) -> Finding:
-    path = (*(at if found == "own" else ("spec",)), "securityContext", field)
+def _past(at: Path, set_at: str, container: Container, identity: str, field: str, kind: str) -> Finding:
+    path = (*(at if set_at == "own" else ("spec",)), "securityContext", field)
     return rules.PROXY_UID.at(
         path,
         f"container {container.name} has the proxy's {identity}, so its traffic bypasses the proxy, in plain text: "
@@ -93,7 +93,7 @@ def _number(container: Container, port: int | str | None) -> int:
     """A port by its number or its name; 0 for one that the container does not have."""
     if isinstance(port, int) or port is None:
         return port or 0
-    return next((each.container_port or 0 for each in container.ports or () if each.name == port), 0)
+    return next((declared.container_port or 0 for declared in container.ports or () if declared.name == port), 0)
 
 
 def _is_skipped(facts: Facts, port: int) -> bool:
@@ -102,4 +102,4 @@ def _is_skipped(facts: Facts, port: int) -> bool:
     if port in (settings.control_port, settings.admin_port):
         return True
     bounds = (ports.parse_range(entry) for entry in settings.skip_inbound_ports.split(","))
-    return any(each is not None and each[0] <= port <= each[1] for each in bounds)
+    return any(bound is not None and bound[0] <= port <= bound[1] for bound in bounds)

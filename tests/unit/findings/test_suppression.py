@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.policy.builders import JSON, Said, gateway, say
 from webhook.findings.finding import RULES
-from webhook.findings.silence import ANNOTATION
+from webhook.findings.suppression import ANNOTATION
 
 UNKNOWN = f"metadata.annotations[{ANNOTATION}]: ignore-unknown-rule"
 # A Server with an error and two warnings, and something that only the CRD forbids.

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.injector.builders import INJECT, container, pod, request
-from webhook.injector import decision, told
+from webhook.injector import decision
+from webhook.injector import workload_events as told
 from webhook.injector.decision import SENTENCES, Decision
 from webhook.injector.subject import Subject, read
 from webhook.review import EVENT_LENGTH

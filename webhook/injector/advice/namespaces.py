@@ -60,12 +60,12 @@ def _left_out_by_values(mesh: Mesh) -> tuple[frozenset[str], bool]:
         return _BY_DEFAULT, True
     names: frozenset[str] = frozenset()
     label = False
-    for each in selector.match_expressions:
-        values = each.values or []
-        if each.key == NAMESPACE_NAME and each.operator == "NotIn":
+    for requirement in selector.match_expressions:
+        values = requirement.values or []
+        if requirement.key == NAMESPACE_NAME and requirement.operator == "NotIn":
             names |= frozenset(values)
-        elif each.key == ADMISSION:
-            label = label or (each.operator == "NotIn") == ("disabled" in values)
+        elif requirement.key == ADMISSION:
+            label = label or (requirement.operator == "NotIn") == ("disabled" in values)
     return names & frozenset(SPARED), label
 
 
