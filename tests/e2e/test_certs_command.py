@@ -296,7 +296,7 @@ class TestRotate:
         done = site.certs("rotate", "--ca", "--timeout=1s")
         assert done.returncode == 1
         assert "waiting for this: the next CA is stored" in done.stderr
-        assert f"Lease {site.service.namespace}/{NAME} is not there" in done.stderr
+        assert f"Lease {site.service.namespace}/{NAME} does not exist" in done.stderr
         body = site.api.request("GET", f"/api/v1/namespaces/{site.service.namespace}/secrets/{NAME}-ca").ok()
         what, _, when = body["metadata"]["annotations"]["linkerd-webhook/rotate"].partition("@")
         assert what == "ca"
