@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode, b64encode
-from binascii import b2a_base64
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -130,20 +129,20 @@ class Patch(Sequence[JSON]):
 
     __slots__ = ("_base64", "_operations")
 
-    def __init__(self, operations: Sequence[JSON] | None = None, base64: str = "") -> None:
+    def __init__(self, operations: Sequence[JSON] | None = None, base64: bytes = b"") -> None:
         self._operations = operations
         self._base64 = base64
 
     @classmethod
-    def of(cls, text: bytes) -> Patch:
-        """The operations that a JSON text has."""
-        return cls(base64=b2a_base64(text, newline=False).decode("ascii"))
+    def of(cls, base64: bytes) -> Patch:
+        """The operations that a JSON text in Base64 has."""
+        return cls(base64=base64)
 
     @property
-    def base64(self) -> str:
+    def base64(self) -> bytes:
         """The operations as JSON in Base64, as a response carries them."""
         if not self._base64:
-            self._base64 = b64encode(orjson.dumps(self._operations)).decode("ascii")
+            self._base64 = b64encode(orjson.dumps(self._operations))
         return self._base64
 
     def _read(self) -> Sequence[JSON]:
@@ -370,7 +369,9 @@ def render(uid: str, api_version: str, answer: Answer) -> bytes:
         response["status"] = status
     elif answer.patch:
         response["patchType"] = "JSONPatch"
-        response["patch"] = (answer.patch if isinstance(answer.patch, Patch) else Patch(answer.patch)).base64
+        patch = answer.patch if isinstance(answer.patch, Patch) else Patch(answer.patch)
+        # In quotes as it is: Base64 has nothing to escape.
+        response["patch"] = orjson.Fragment(b'"%b"' % patch.base64)
     if answer.warnings:
         response["warnings"] = shorten(answer.warnings)
         answer.audit["warnings"] = "; ".join(answer.warnings)

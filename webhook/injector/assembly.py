@@ -6,6 +6,7 @@ import orjson
 
 from webhook.injector import debug, patch, volumes
 from webhook.injector.effective import Settings
+from webhook.injector.encoded import encode
 from webhook.injector.init import InitBuilder
 from webhook.injector.mesh_facts import MeshFacts
 from webhook.injector.pod import PodSpec
@@ -14,24 +15,6 @@ from webhook.injector.refusal import Refusal
 from webhook.injector.subject import Subject
 from webhook.injector.validator import ValidatorBuilder
 from webhook.mesh.config import Mesh
-from webhook.review import JSON
-
-# Stands for the mount of the service account in the text of a patch: no other object there has such a key, and in a
-# string its quotes would be escaped.
-_PLACEHOLDER: JSON = {"\0": 0}
-_PLACEHOLDER_TEXT = orjson.dumps(_PLACEHOLDER)
-
-
-def with_mount(text: bytes, subject: Subject) -> bytes:
-    """The patch for this Pod, of the text that Pods have in common which differ in the mount of their service account.
-
-    The API server gives the volume of the token another name in every Pod (`kube-api-access-` and five letters).
-    """
-    mount = subject.service_account_mount
-    if mount is None:
-        return text
-    own = {"mountPath": mount.mount_path, "name": mount.name, "readOnly": bool(mount.read_only)}
-    return text.replace(_PLACEHOLDER_TEXT, orjson.dumps(own))
 
 
 class Assembly:
@@ -46,10 +29,11 @@ class Assembly:
         self._proxy = ProxyBuilder(facts, defaults)
         self._first: InitBuilder | ValidatorBuilder = (ValidatorBuilder if cni else InitBuilder)(facts, defaults)
         built = volumes.build(cni=cni, traces=self._proxy.traces, token_projection=facts.token_projection)
-        self._volumes = [orjson.dumps(volume) for volume in built]
+        self._volumes = [encode(orjson.dumps(volume)) for volume in built]
 
     def patch(self, subject: Subject, settings: Settings, annotations: dict[str, str], labels: dict[str, str]) -> bytes:
-        """The patch for a Pod (template) that gets these settings, annotations and labels, as JSON for `with_mount`.
+        """The patch for a Pod (template) that gets these settings, annotations and labels: JSON in Base64, to be given
+        the Pod's own mount (`encoded.with_mount`).
 
         What the settings take over from the Pod's first container is filled in here. Raises `Refusal`.
         """
@@ -61,30 +45,30 @@ class Assembly:
         else:
             operations += patch.add_entries_text(f"{at}/annotations", subject.pod_annotations, annotations)
             operations += patch.add_entries_text(f"{at}/labels", subject.pod_labels, labels)
-        operations += self._spec(subject, settings)
-        return b"[" + b",".join(operations) + b"]"
+        return b"".join((patch.begin(operations), *self._spec(subject, settings), patch.END))
 
     def _spec(self, subject: Subject, settings: Settings) -> list[bytes]:
+        """The operations below `spec`, in pieces."""
         spec = subject.spec or PodSpec()
         at = f"{subject.prefix}/spec"
         first = self._first.text(settings)
         proxy = self._proxy.text(settings)
-        operations = patch.append_items(f"{at}/volumes", spec.volumes, self._volumes)
+        pieces = patch.append_items(f"{at}/volumes", spec.volumes, self._volumes)
         init_path, containers_path = f"{at}/initContainers", f"{at}/containers"
         if settings.native_sidecar:
             # First of all, so that the init containers behind it have a network.
-            operations += patch.prepend_items(init_path, subject.init_containers, [first, proxy])
+            pieces += patch.prepend_items(init_path, subject.init_containers, [first, proxy])
         else:
-            operations += patch.append_items(init_path, subject.init_containers, [first])
+            pieces += patch.append_items(init_path, subject.init_containers, [first])
         present = bool(subject.containers)
         if settings.debug:
-            container = orjson.dumps(debug.build(self._facts, settings))
-            operations += patch.append_items(containers_path, present, [container])
+            container = encode(orjson.dumps(debug.build(self._facts, settings)))
+            pieces += patch.append_items(containers_path, present, [container])
             present = True
         if not settings.native_sidecar:
             place = patch.prepend_items if settings.await_proxy else patch.append_items
-            operations += place(containers_path, present, [proxy])
-        return operations
+            pieces += place(containers_path, present, [proxy])
+        return pieces
 
 
 def _take_over(settings: Settings, subject: Subject) -> None:
@@ -96,7 +80,6 @@ def _take_over(settings: Settings, subject: Subject) -> None:
     context = subject.containers[0].security_context if subject.containers else None
     if context is not None and context.capabilities is not None:
         given = context.capabilities
-        settings.capabilities = {"add": given.add or [], "drop": given.drop or []}
-    mount = subject.service_account_mount
-    if mount is not None:
-        settings.service_account = _PLACEHOLDER
+        settings.capabilities = (tuple(given.add or ()), tuple(given.drop or ()))
+    if subject.service_account_mount is not None:
+        settings.own_mount = True

@@ -15,8 +15,8 @@ from webhook.review import JSON
 class Settings:
     """What annotations may change, and what the injected containers take over from the Pod's first one.
 
-    Times are as the proxy reads them (`1000ms`), quantities as Kubernetes does. `capabilities` and `service_account`
-    are those of the first container: of its security context, and its mount of the service account.
+    Times are as the proxy reads them (`1000ms`), quantities as Kubernetes does. `capabilities` are those that the first
+    container adds and drops, and `own_mount` is whether it has a mount of the service account.
     """
 
     proxy_image: str
@@ -74,8 +74,8 @@ class Settings:
     init_pull_policy: str
     trace_labels: dict[str, str] | None
     additional_env: list[JSON]
-    capabilities: JSON | None = None
-    service_account: JSON | None = None
+    capabilities: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+    own_mount: bool = False
     # The fields that a copy was given another value for; only copies have it.
     changed: set[str] = field(init=False, repr=False, compare=False)
 

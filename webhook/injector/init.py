@@ -138,10 +138,11 @@ class InitBuilder:
             context["seccompProfile"] = {"type": "RuntimeDefault"}
         return context
 
-    def _capabilities(self, given: JSON | None) -> JSON:
+    def _capabilities(self, given: tuple[tuple[str, ...], tuple[str, ...]] | None) -> JSON:
         """The Pod's, but what the init program needs is never dropped."""
-        out: JSON = {"add": [*NEEDED, *(given or {}).get("add", ())]}
-        drop = [name for name in (given or {}).get("drop", ()) if name not in NEEDED]
+        added, dropped = given or ((), ())
+        out: JSON = {"add": [*NEEDED, *added]}
+        drop = [name for name in dropped if name not in NEEDED]
         if drop:
             out["drop"] = drop
         return out

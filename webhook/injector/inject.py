@@ -12,8 +12,9 @@ from webhook.injector import decision, memo, patch, ports, resources
 from webhook.injector import workload_events as told
 from webhook.injector.advice import keys, pods, rules, starting
 from webhook.injector.advice.facts import Facts
-from webhook.injector.assembly import Assembly, with_mount
+from webhook.injector.assembly import Assembly
 from webhook.injector.decision import Decision
+from webhook.injector.encoded import with_mount
 from webhook.injector.memo import Injection, Memo
 from webhook.injector.plan import Plan, settings_of
 from webhook.injector.pod import ObjectMeta, PodSpec
@@ -270,7 +271,7 @@ class Injector:
             injection = self._work_out(subject, namespace, workload, verdict)
             self._memo.put(key, injection)
         return Answer(
-            patch=Patch.of(with_mount(injection.text, subject)),
+            patch=Patch.of(with_mount(injection.patch, subject.service_account_mount)),
             decision="injected",
             message=told.INJECTED.message,
             warnings=list(injection.warnings),
@@ -289,7 +290,7 @@ class Injector:
             raise self.refusal or Refusal("the configuration can inject nothing", code=500)
         inherited = self._resolver.inherit(subject, namespace.annotations)
         resolved = self._resolve(subject, namespace, inherited)
-        text = self._assembly.patch(
+        encoded = self._assembly.patch(
             subject,
             resolved.settings,
             self._annotations(resolved, inherited),
@@ -299,7 +300,7 @@ class Injector:
         if resolved.sources:
             audit["settings"] = "; ".join(f"{key}={value} ({at})" for key, (value, at) in resolved.sources.items())
         warnings = _texts(self._about_injected(subject, namespace, workload, resolved), subject)
-        return Injection(text, tuple(warnings), audit, (told.INJECTED, *told.warned(warnings)))
+        return Injection(encoded, tuple(warnings), audit, (told.INJECTED, *told.warned(warnings)))
 
     def _resolve(self, subject: Subject, namespace: Namespace, inherited: dict[str, str]) -> Resolved:
         """The settings of a Pod that is injected. Its default opaque ports become part of what it inherits."""

@@ -31,17 +31,17 @@ COUNTING = (*keys.OURS, TRACE_ATTRIBUTE, SILENCE)
 
 _LABELS = (*keys.OURS, ENFORCE)
 
-# The text of a patch is some 12 KiB; what is much larger is not kept.
+# A patch is some 12 KiB; what is much larger is not kept.
 CAPACITY = 256
 LARGEST = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Injection:
-    """What a Pod is answered with: the patch's text (for `assembly.with_mount`), warnings, audit annotations; and what
-    its workload is told. Never changed once it is made."""
+    """What a Pod is answered with: the patch in Base64 (for `encoded.with_mount`), warnings, audit annotations; and
+    what its workload is told. Never changed once it is made."""
 
-    text: bytes
+    patch: bytes
     warnings: tuple[str, ...]
     audit: Mapping[str, str]
     events: tuple[Event, ...] = ()
@@ -63,7 +63,7 @@ class Memo:
 
     def put(self, key: Hashable | None, injection: Injection) -> None:
         """Keep an injection, in place of the one that was not asked for the longest."""
-        if key is None or len(injection.text) > LARGEST:
+        if key is None or len(injection.patch) > LARGEST:
             return
         self._kept[key] = injection
         if len(self._kept) > self._capacity:

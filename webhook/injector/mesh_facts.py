@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from webhook.injector.effective import Settings
+from webhook.injector.encoded import MOUNT
 from webhook.injector.refusal import Refusal
 from webhook.mesh.config import Mesh
 from webhook.mesh.releases import Line
@@ -65,8 +66,8 @@ class MeshFacts:
 
     def token_mount(self, s: Settings) -> list[JSON]:
         """The mount of the service account: as the Pod's first container has it, else as the values have it."""
-        if s.service_account is not None:
-            return [s.service_account]
+        if s.own_mount:
+            return [MOUNT]
         mount = self.proxy.sa_mount_path
         if mount is None:
             return []
@@ -81,9 +82,9 @@ class MeshFacts:
         return need(self.proxy.resources, "proxy.resources")
 
 
-def capabilities(given: Capabilities | None) -> JSON | None:
+def capabilities(given: Capabilities | None) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
     """Capabilities of the values, in the shape of `Settings.capabilities`."""
-    return None if given is None else {"add": list(given.add), "drop": list(given.drop)}
+    return None if given is None else (tuple(given.add), tuple(given.drop))
 
 
 def need(section: T | None, name: str) -> T:

@@ -1,4 +1,4 @@
-"""RFC 6902 operations: as objects, and as JSON text made of text that is there already.
+"""RFC 6902 operations: as objects, and as pieces of a patch's text, which are made of text that is there already.
 
 Only `add`, only our own: nothing of the user's is rewritten. A list or map that is absent, null or empty is added
 whole.
@@ -8,31 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
+from webhook.injector.encoded import encode
 from webhook.review import JSON
 
 
 def add(path: str, value: Any) -> JSON:
     """One operation."""
     return {"op": "add", "path": path, "value": value}
-
-
-def add_text(path: str, value: bytes) -> bytes:
-    """One operation as text, with a value that is JSON text."""
-    return _head(path) + value + b"}"
-
-
-@lru_cache(maxsize=256)
-def _head(path: str) -> bytes:
-    return b'{"op":"add","path":' + orjson.dumps(path) + b',"value":'
-
-
-@lru_cache(maxsize=512)
-def _entry_head(path: str, key: str) -> bytes:
-    return b'{"op":"add","path":' + orjson.dumps(f"{path}/{escape(key)}") + b',"value":'
 
 
 def escape(key: str) -> str:
@@ -49,25 +35,64 @@ def add_entries(path: str, present: Any, entries: Mapping[str, str]) -> list[JSO
     return [add(f"{path}/{escape(key)}", value) for key, value in entries.items()]
 
 
+def begin(operations: Sequence[bytes]) -> bytes:
+    """The beginning of a patch's text, in Base64: its first operations, of which there must be one."""
+    return encode(b"[" + b",".join(operations))
+
+
+# The end of a patch's text, in Base64.
+END: Final = encode(b"]")
+
+
+def add_text(path: str, value: bytes) -> bytes:
+    """One operation as text, with a value that is JSON text."""
+    return _head(path) + value + b"}"
+
+
 def add_entries_text(path: str, present: Any, entries: Mapping[str, str]) -> list[bytes]:
     """The operations of `add_entries` as text. For keys that come again and again: they are remembered."""
-    if not present:
-        return [add_text(path, orjson.dumps(entries))] if entries else []
     dumps = orjson.dumps
+    if not present:
+        return [add_text(path, dumps(entries))] if entries else []
     return [_entry_head(path, key) + dumps(value) + b"}" for key, value in entries.items()]
 
 
 def append_items(path: str, present: Any, items: Sequence[bytes]) -> list[bytes]:
-    """Put items, each JSON text, behind those of a list."""
+    """Put items behind those of a list. The items and what is returned are pieces in Base64, to follow `begin`."""
     if not items:
         return []
     if not present:
-        return [add_text(path, b"[" + b",".join(items) + b"]")]
-    return [add_text(f"{path}/-", item) for item in items]
+        pieces = [_before(path, b"[")]
+        for item in items:
+            pieces += (item, _COMMA)
+        pieces[-1] = _AFTER_LIST
+        return pieces
+    before = _before(f"{path}/-")
+    return [piece for item in items for piece in (before, item, _AFTER)]
 
 
 def prepend_items(path: str, present: Any, items: Sequence[bytes]) -> list[bytes]:
-    """Put items, each JSON text, in their order before those of a list."""
+    """Put items in their order before those of a list. The items and what is returned are as for `append_items`."""
     if not present:
         return append_items(path, present, items)
-    return [add_text(f"{path}/{index}", item) for index, item in enumerate(items)]
+    return [piece for index, item in enumerate(items) for piece in (_before(f"{path}/{index}"), item, _AFTER)]
+
+
+@lru_cache(maxsize=256)
+def _before(path: str, opening: bytes = b"") -> bytes:
+    return encode(b"," + _head(path) + opening)
+
+
+_COMMA: Final = encode(b",")
+_AFTER: Final = encode(b"}")
+_AFTER_LIST: Final = encode(b"]}")
+
+
+@lru_cache(maxsize=256)
+def _head(path: str) -> bytes:
+    return b'{"op":"add","path":' + orjson.dumps(path) + b',"value":'
+
+
+@lru_cache(maxsize=512)
+def _entry_head(path: str, key: str) -> bytes:
+    return _head(f"{path}/{escape(key)}")

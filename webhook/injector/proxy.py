@@ -85,7 +85,9 @@ class ProxyBuilder:
             context["runAsGroup"] = format_field(s.gid)
         given = s.capabilities or self._capabilities
         if given is not None:
-            context["capabilities"] = {key: value for key, value in given.items() if value} or None
+            context["capabilities"] = {
+                key: names for key, names in zip(("add", "drop"), given, strict=True) if names
+            } or None
         return context
 
     def _lifecycle(self, s: Settings) -> JSON:

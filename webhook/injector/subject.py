@@ -44,7 +44,7 @@ class Subject:
     `prefix` is the JSON pointer of the Pod (template), and `absent` are the pointers of the objects on the way to its
     spec that are not there. `spec` is None for kinds without a Pod. `metadata` is the object's own and `pod_metadata`
     the Pod's (the same for a Pod; None where there is none). The ports are the containers', in order, and those that
-    HTTP readiness and liveness probes name by number.
+    HTTP readiness and liveness probes name by number. `service_account_mount` is the first container's.
     """
 
     kind: str
@@ -64,6 +64,7 @@ class Subject:
     probe_ports: list[int] = field(default_factory=list)
     init_probe_ports: list[int] = field(default_factory=list)
     service_ports: list[ServicePort] = field(default_factory=list)
+    service_account_mount: VolumeMount | None = None
 
     @classmethod
     def of(cls, kind: str, object: Any) -> Subject:
@@ -96,15 +97,6 @@ class Subject:
     def owners(self) -> list[OwnerReference]:
         """Its ownerReferences."""
         return self.metadata.owner_references or []
-
-    @property
-    def service_account_mount(self) -> VolumeMount | None:
-        """The first container's mount of the service account, if it has one."""
-        if self.containers:
-            for mount in self.containers[0].volume_mounts or ():
-                if mount.mount_path == SERVICE_ACCOUNT_PATH:
-                    return mount
-        return None
 
 
 def read(request: AdmissionRequest) -> Subject:
@@ -194,9 +186,18 @@ def _with_pod(subject: Subject, pod: Pod) -> Subject:
     subject.spec = spec
     subject.containers = spec.containers or _NO_CONTAINERS
     subject.init_containers = spec.init_containers or _NO_CONTAINERS
+    if subject.containers:
+        subject.service_account_mount = _mount_of_service_account(subject.containers[0])
     _collect_ports(subject.containers, subject.ports, subject.probe_ports)
     _collect_ports(subject.init_containers, subject.init_ports, subject.init_probe_ports)
     return subject
+
+
+def _mount_of_service_account(container: Container) -> VolumeMount | None:
+    for mount in container.volume_mounts or ():
+        if mount.mount_path == SERVICE_ACCOUNT_PATH:
+            return mount
+    return None
 
 
 def _collect_ports(containers: list[Container], ports: list[int], probes: list[int]) -> None:

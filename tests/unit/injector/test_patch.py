@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from copy import deepcopy
 from typing import Any
 
@@ -24,18 +25,26 @@ from tests.unit.injector.builders import (
     pod_of,
 )
 from webhook.injector import patch
+from webhook.injector.encoded import encode
 from webhook.review import JSON
 
 WORKLOADS = ["Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "ReplicationController"]
 ADDED_LABELS = {"linkerd.io/control-plane-ns": "linkerd", "linkerd.io/workload-ns": "shop"}
 
 
-ITEMS = [b'{"a":1}', b'{"b":2}']
+ITEMS = [encode(b'{"a":1}'), encode(b'{"b":2}')]
+FIRST = b'{"op":"add","path":"/first","value":{}}'
 
 
 def parsed(operations: list[bytes]) -> list[JSON]:
     """Operations that are text, as objects."""
     return [orjson.loads(operation) for operation in operations]
+
+
+def decoded(pieces: list[bytes]) -> list[JSON]:
+    """The operations behind the first one, of pieces in Base64."""
+    text = b64decode(b"".join((patch.begin([FIRST]), *pieces, patch.END)), validate=True)
+    return orjson.loads(text)[1:]  # type: ignore[no-any-return]
 
 
 def workload(kind: str, template: Any, **metadata: Any) -> JSON:
@@ -83,15 +92,15 @@ class TestOperations:
     @pytest.mark.parametrize("present", [None, []])
     def test_where_there_is_no_list_one_is_added_whole(self, present: Any) -> None:
         whole = [{"op": "add", "path": "/l", "value": [{"a": 1}, {"b": 2}]}]
-        assert parsed(patch.append_items("/l", present, ITEMS)) == whole
-        assert parsed(patch.prepend_items("/l", present, ITEMS)) == whole
+        assert decoded(patch.append_items("/l", present, ITEMS)) == whole
+        assert decoded(patch.prepend_items("/l", present, ITEMS)) == whole
 
     def test_items_go_behind_those_of_a_list(self) -> None:
-        operations = parsed(patch.append_items("/l", [0], ITEMS))
+        operations = decoded(patch.append_items("/l", [0], ITEMS))
         assert jsonpatch.apply_patch({"l": [0]}, operations) == {"l": [0, {"a": 1}, {"b": 2}]}
 
     def test_items_go_before_those_of_a_list_in_their_order(self) -> None:
-        operations = parsed(patch.prepend_items("/l", [0], ITEMS))
+        operations = decoded(patch.prepend_items("/l", [0], ITEMS))
         assert jsonpatch.apply_patch({"l": [0]}, operations) == {"l": [{"a": 1}, {"b": 2}, 0]}
 
     def test_nothing_to_add_is_no_operation(self) -> None:
