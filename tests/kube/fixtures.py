@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
-from kubernetes.aio.client.configuration import Configuration
 
 from tests import waiting
 from tests.kube.http import FakeApiServer
 from webhook.cluster.live import LiveCluster
 from webhook.kube import watch
 from webhook.kube.api import ApiServer
+from webhook.kube.client import Configuration
 
 Until = Callable[[Callable[..., Any]], Awaitable[None]]
 

@@ -18,17 +18,18 @@ import aiohttp
 import orjson
 import structlog
 import yaml
-from kubernetes.aio.client.configuration import Configuration
-from kubernetes.aio.config import ConfigException, load_kube_config
-from kubernetes.aio.config.incluster_config import (
+
+from webhook.kube.cache import SingleFlight
+from webhook.kube.client import (
     SERVICE_CERT_FILENAME,
     SERVICE_HOST_ENV_NAME,
     SERVICE_PORT_ENV_NAME,
     SERVICE_TOKEN_FILENAME,
+    ConfigException,
+    Configuration,
     InClusterConfigLoader,
+    load_kube_config,
 )
-
-from webhook.kube.cache import SingleFlight
 from webhook.kube.errors import ApiError, ApiServerUnreachable, NotFound
 from webhook.kube.interface import JSON
 from webhook.kube.keepalive import Client

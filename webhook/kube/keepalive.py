@@ -11,7 +11,8 @@ import socket
 from typing import Any, Final
 
 import aiohttp
-from kubernetes.aio.client.rest import RESTClientObject
+
+from webhook.kube.client import RESTClientObject
 
 # Seconds without a byte until the first probe, seconds between probes, and failed probes until the connection closes.
 IDLE: Final = 15

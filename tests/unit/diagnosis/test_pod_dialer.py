@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 from aiohttp import WSMsgType, web
-from kubernetes.aio.client.configuration import Configuration
 
 from certs.handshake import ProbeError
 from tests.unit.certs.test_handshake import CA, LEAF, NAME, OTHER, server
 from webhook.diagnosis import pod_dialer
 from webhook.diagnosis.pod_dialer import PodDialer, PortForwardForbidden
 from webhook.kube.api import ApiServer
+from webhook.kube.client import Configuration
 from webhook.kube.endpoints import Endpoint
 
 PATH = "/api/v1/namespaces/linkerd/pods/webhook-1/portforward"

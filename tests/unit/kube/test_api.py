@@ -17,11 +17,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from kubernetes.aio.config import incluster_config
 
 from tests.kube.fixtures import Until
 from webhook.kube import api as api_module
 from webhook.kube.api import ApiServer, ConfigurationError
+from webhook.kube.client import InClusterConfigLoader
 from webhook.kube.errors import ApiError
 
 
@@ -89,9 +89,9 @@ class TestInCluster:
         token.write_text("second\n")
         later = datetime.datetime.now() + datetime.timedelta(seconds=61)
         shifted = SimpleNamespace(now=lambda: later)
-        monkeypatch.setattr(
-            incluster_config, "datetime", SimpleNamespace(datetime=shifted, timedelta=datetime.timedelta)
-        )
+        # The client's loader looks at the clock by this name of its module.
+        clock = SimpleNamespace(datetime=shifted, timedelta=datetime.timedelta)
+        monkeypatch.setitem(InClusterConfigLoader.load_and_set.__globals__, "datetime", clock)
         await api.get("/x")
         token.unlink()
         later += datetime.timedelta(seconds=61)

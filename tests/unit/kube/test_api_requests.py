@@ -9,10 +9,10 @@ from typing import Any
 import aiohttp
 import orjson
 import pytest
-from kubernetes.aio.client.configuration import Configuration
 
 from webhook.kube import api as api_module
 from webhook.kube.api import LIST, OBJECT, PLAIN, ApiServer, ConfigurationError
+from webhook.kube.client import Configuration
 from webhook.kube.errors import ApiError, NotFound
 
 

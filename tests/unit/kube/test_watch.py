@@ -11,7 +11,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from kubernetes.aio.client.configuration import Configuration
 
 from tests.kube.fixtures import Clock, Until
 from tests.kube.http import FakeApiServer
@@ -20,6 +19,7 @@ from tests.unit.certs.virtual import run
 from webhook.kube import api as api_module
 from webhook.kube import keepalive, watch
 from webhook.kube.api import ApiServer
+from webhook.kube.client import Configuration
 from webhook.kube.errors import ApiError
 from webhook.kube.watch import NamespaceWatch
 
