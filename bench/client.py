@@ -179,9 +179,9 @@ def load(
 
 def answers(target: Target, requests: Iterable[bytes], connections: int = 4) -> list[tuple[int, bytes]]:
     """Send each once and return status and body of all, in the order in which they came back."""
-    found: list[tuple[int, bytes]] = []
-    run(each(target, requests, connections, lambda _, status, body: found.append((status, body))))
-    return found
+    answered: list[tuple[int, bytes]] = []
+    run(each(target, requests, connections, lambda _, status, body: answered.append((status, body))))
+    return answered
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -36,8 +36,8 @@ def target(kubeconfig: Path) -> Target:
     config = yaml.safe_load(kubeconfig.read_text())
 
     def named(kind: str, name: str) -> JSON:
-        found: JSON = next(item for item in config[f"{kind}s"] if item["name"] == name)[kind]
-        return found
+        entry: JSON = next(item for item in config[f"{kind}s"] if item["name"] == name)[kind]
+        return entry
 
     context = named("context", config["current-context"])
     cluster, user = named("cluster", context["cluster"]), named("user", context["user"])

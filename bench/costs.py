@@ -65,8 +65,8 @@ def patch(setting: Setting, namespace: str) -> str:
     """The patch for the sample Pod in this Namespace, as an answer carries it."""
     injector = Injector(Mesh.load(setting.values.read_bytes(), setting.ca.read_bytes()))
     request = review.parse(reviews.review(0, namespace))
-    found = injector.decide(read(request), namespace_of_pods(), OWNER).patch
-    return base64.b64encode(orjson.dumps(list(found or ()))).decode()
+    patch = injector.decide(read(request), namespace_of_pods(), OWNER).patch
+    return base64.b64encode(orjson.dumps(list(patch or ()))).decode()
 
 
 def namespace_of_pods() -> Namespace:

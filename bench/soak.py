@@ -57,7 +57,7 @@ def _soak(installation: Installation, room: Room, seconds: float, rate: float) -
         begun = time.monotonic()
         while time.monotonic() - begun < seconds:
             load.run(seconds / LOOKS)
-            look = [(_mib(each), _descriptors(each)) for each in installation.replicas]
+            look = [(_mib(replica), _descriptors(replica)) for replica in installation.replicas]
             looks.append(look)
             print(f"{time.monotonic() - begun:5.0f} s, {load.created:6d} Pods:", end="")
             print("".join(f"  {mib:6.1f} MiB {count:3d} fds" for mib, count in look), flush=True)

@@ -239,14 +239,14 @@ def _has(values: JSON, path: str) -> bool:
 
 def _checked(values: JSON, rendered: Rendered, namespace: str, kubeconfig: Path | None) -> list[str]:
     """Check the cluster; returns notes. Raises `CommandError` if the installation would not work there."""
-    from webhook.diagnosis.finding import Finding, errors, lines, notes
+    from webhook.diagnosis.finding import CheckFinding, errors, lines, notes
     from webhook.diagnosis.installation.checks import check
     from webhook.diagnosis.installation.gather import gather
     from webhook.diagnosis.installation.request import InstallRequest
 
     request = InstallRequest.of(values, namespace, rendered.needs)
 
-    async def checked(api: ApiServer) -> list[Finding]:
+    async def checked(api: ApiServer) -> list[CheckFinding]:
         return check(request, await gather(api, request))
 
     findings = _with_cluster(kubeconfig, checked, "; pass --ignore-cluster to install without checking it")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, Generic, TypeVar
 
-from webhook.cluster.interface import Presence, ServicePort, Workload
+from webhook.cluster.interface import CatalogPort, Presence, Workload
 from webhook.cluster.offline import flatten
 from webhook.cluster.selection import Selection
 from webhook.cluster.services import ports_of
@@ -79,7 +79,7 @@ def servers() -> Objects[Selection]:
     return Objects(lambda body: Selection(body.get("spec")))
 
 
-def services() -> Objects[tuple[ServicePort, ...] | None]:
+def services() -> Objects[tuple[CatalogPort, ...] | None]:
     """An index of Services that keeps their ports."""
     return Objects(lambda body: ports_of(body.get("spec")))
 
@@ -176,7 +176,7 @@ class OfflineCatalog:
         """The Servers of a Namespace in the manifests, by name: what they select, and their port."""
         return self._servers.within(namespace)
 
-    def ports(self, namespace: str, service: str) -> Sequence[ServicePort] | None:
+    def ports(self, namespace: str, service: str) -> Sequence[CatalogPort] | None:
         """The ports of a Service, None if it is not in the manifests."""
         return self._services.within(namespace).get(service)
 

@@ -53,7 +53,7 @@ class Presence(Enum):
     UNKNOWN = "unknown"
 
 
-class ServicePort(NamedTuple):
+class CatalogPort(NamedTuple):
     """A port of a Service: its number, its name ("" for none), and the number or name of the Pods' port behind it."""
 
     port: int
@@ -96,7 +96,7 @@ class Catalog(Protocol):
         A spec holds at least `podSelector`, `externalWorkloadSelector` and `port`.
         """
 
-    def ports(self, namespace: str, service: str) -> Sequence[ServicePort] | None:
+    def ports(self, namespace: str, service: str) -> Sequence[CatalogPort] | None:
         """The ports of a Service; None where the Service, or what it has, is not known."""
 
     def rate_limits(self, namespace: str, server: str) -> Collection[str] | None:
@@ -121,7 +121,7 @@ class NothingKnown:
         """Always unknown."""
         return None
 
-    def ports(self, namespace: str, service: str) -> Sequence[ServicePort] | None:
+    def ports(self, namespace: str, service: str) -> Sequence[CatalogPort] | None:
         """Always unknown."""
         return None
 

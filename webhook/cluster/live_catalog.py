@@ -26,7 +26,7 @@ from webhook.cluster.catalog import (
     servers,
     services,
 )
-from webhook.cluster.interface import Presence, ServicePort, Workload
+from webhook.cluster.interface import CatalogPort, Presence, Workload
 from webhook.cluster.selection import Selection
 from webhook.kube import discovery
 from webhook.kube.api import PLAIN, ApiServer
@@ -56,7 +56,7 @@ LOOK = (45.0, 75.0)
 # The shortest pause in seconds: the next search is earlier if a missing kind is referred to, or was just removed.
 SOON = 5.0
 
-Services = Watch[Objects[tuple[ServicePort, ...] | None]]
+Services = Watch[Objects[tuple[CatalogPort, ...] | None]]
 Watched = Watch[Objects[None]] | Watch[Objects[Selection]] | Watch[Objects[str]] | Services
 
 log = structlog.get_logger(__name__)
@@ -133,7 +133,7 @@ class LiveCatalog:
             return None
         return self._servers.store.within(namespace)
 
-    def ports(self, namespace: str, service: str) -> Sequence[ServicePort] | None:
+    def ports(self, namespace: str, service: str) -> Sequence[CatalogPort] | None:
         """The ports of a Service, None if they are not known."""
         if self._fresh(SERVICE) is None or self._services is None:
             return None

@@ -22,7 +22,7 @@ class CheckSeverity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckFinding:
     """One thing that a check reports about one object.
 
     `code` names the check (kebab-case) and never changes. `object` is `Kind NAMESPACE/NAME`, or `Kind NAME` where it
@@ -67,29 +67,29 @@ class Check:
     code: str
     passes: str
 
-    def error(self, where: str, field: str, message: str, fix: str = "", value: str = "") -> Finding:
+    def error(self, where: str, field: str, message: str, fix: str = "", value: str = "") -> CheckFinding:
         """A finding about something that does not work."""
-        return Finding(self.code, CheckSeverity.ERROR, where, field, message, fix, value)
+        return CheckFinding(self.code, CheckSeverity.ERROR, where, field, message, fix, value)
 
-    def warning(self, where: str, field: str, message: str, fix: str = "", value: str = "") -> Finding:
+    def warning(self, where: str, field: str, message: str, fix: str = "", value: str = "") -> CheckFinding:
         """A finding about something that will not work for long, or works in part."""
-        return Finding(self.code, CheckSeverity.WARNING, where, field, message, fix, value)
+        return CheckFinding(self.code, CheckSeverity.WARNING, where, field, message, fix, value)
 
-    def note(self, where: str, field: str, message: str, fix: str = "", value: str = "") -> Finding:
+    def note(self, where: str, field: str, message: str, fix: str = "", value: str = "") -> CheckFinding:
         """A finding that is only worth knowing."""
-        return Finding(self.code, CheckSeverity.NOTE, where, field, message, fix, value)
+        return CheckFinding(self.code, CheckSeverity.NOTE, where, field, message, fix, value)
 
 
-def lines(findings: Iterable[Finding]) -> list[str]:
+def lines(findings: Iterable[CheckFinding]) -> list[str]:
     """A line for each finding; those that say the same of several objects share one, which names all of them."""
-    alike: dict[tuple[str, str, str, str, str], list[Finding]] = {}
+    alike: dict[tuple[str, str, str, str, str], list[CheckFinding]] = {}
     for finding in findings:
         key = (finding.code, finding.field, finding.value, finding.message, finding.fix)
         alike.setdefault(key, []).append(finding)
     return [replace(same[0], object=_objects(same)).line() for same in alike.values()]
 
 
-def _objects(findings: list[Finding]) -> str:
+def _objects(findings: list[CheckFinding]) -> str:
     """The objects, with each kind named once where several of it follow each other."""
     named: list[str] = []
     last = ""
@@ -100,11 +100,11 @@ def _objects(findings: list[Finding]) -> str:
     return ", ".join(named)
 
 
-def errors(findings: Iterable[Finding]) -> list[Finding]:
+def errors(findings: Iterable[CheckFinding]) -> list[CheckFinding]:
     """Those that are errors, in their order."""
     return [finding for finding in findings if finding.severity is CheckSeverity.ERROR]
 
 
-def notes(findings: Iterable[Finding]) -> list[Finding]:
+def notes(findings: Iterable[CheckFinding]) -> list[CheckFinding]:
     """Those that are not errors, in their order."""
     return [finding for finding in findings if finding.severity is not CheckSeverity.ERROR]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from webhook.diagnosis.finding import Check, Finding
+from webhook.diagnosis.finding import Check, CheckFinding
 from webhook.install.configurations import SELF_TEST as CONFIG_MAP
 from webhook.install.configurations import SELF_TEST_LABEL as LABEL
 from webhook.kube.api import ApiServer
@@ -34,7 +34,7 @@ class SelfTestResult:
     """The replica that answered, or the finding about why none did."""
 
     answered_by: str = ""
-    finding: Finding | None = None
+    finding: CheckFinding | None = None
 
     @property
     def problem(self) -> str:
@@ -65,7 +65,7 @@ def not_ready(service: ServiceReference) -> SelfTestResult:
     return SelfTestResult(finding=REACHED.error(where, "endpoints", "no replica is ready"))
 
 
-def failed(error: ApiError | TimeoutError, service: ServiceReference) -> Finding:
+def failed(error: ApiError | TimeoutError, service: ServiceReference) -> CheckFinding:
     """What the API server's refusal of the self-test means. Pure."""
     where = f"ConfigMap {service.namespace}/{CONFIG_MAP}"
     if not isinstance(error, ApiError):

@@ -19,8 +19,6 @@ NAME: Final = "linkerd-webhook-guard"
 # The binding that warns until the one that refuses takes effect.
 WAITING: Final = f"{NAME}-waiting"
 
-# The first version with ValidatingAdmissionPolicies in v1; optional fields in CEL are older.
-KUBERNETES: Final = "1.30"
 
 _API_VERSION: Final = "admissionregistration.k8s.io/v1"
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
-from webhook.cluster.interface import Catalog, Presence, ServicePort, Workload
+from webhook.cluster.interface import Catalog, CatalogPort, Presence, Workload
 from webhook.cluster.live import LiveCluster
 from webhook.cluster.live_catalog import CORE, CUSTOM, LiveCatalog
 from webhook.kube.api import ConfigurationError
@@ -59,7 +59,7 @@ class Overlay:
         there = self._there.servers(namespace)
         return None if there is None else {**there, **(self._given.servers(namespace) or {})}
 
-    def ports(self, namespace: str, service: str) -> Sequence[ServicePort] | None:
+    def ports(self, namespace: str, service: str) -> Sequence[CatalogPort] | None:
         """The ports of a Service, from the manifests or else from the cluster."""
         given = self._given.ports(namespace, service)
         return self._there.ports(namespace, service) if given is None else given

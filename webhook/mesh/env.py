@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from webhook.grammar import GrammarError, parse_quantity
 from webhook.mesh.gostruct import Boolean, GoStruct, Text, describe
@@ -95,7 +95,6 @@ def _present(kind: str, source: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in source.items() if value != "" or key in _ALWAYS[kind]}
 
 
-EnvVars = Annotated[list[EnvVar], Field(default_factory=list)]
 _ADAPTER: TypeAdapter[list[EnvVar]] = TypeAdapter(list[EnvVar])
 
 

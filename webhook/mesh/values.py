@@ -76,7 +76,7 @@ class VolumeMountPath(GoStruct):
     read_only: Boolean = False
 
 
-class Probe(GoStruct):
+class ProbeTiming(GoStruct):
     """Timing of a liveness or readiness probe, in seconds."""
 
     initial_delay_seconds: UInt = 0
@@ -186,8 +186,8 @@ class Proxy(GoStruct):
     shutdown_grace_period: Text = ""
     native_sidecar: Boolean = False
     startup_probe: StartupProbe | None = None
-    readiness_probe: Probe | None = None
-    liveness_probe: Probe | None = None
+    readiness_probe: ProbeTiming | None = None
+    liveness_probe: ProbeTiming | None = None
     control: ProxyControl | None = None
     metrics: ProxyMetrics | None = None
     tracing: Tracing | None = None
@@ -253,7 +253,7 @@ class LabelSelector(GoStruct):
     match_expressions: list[Requirement] | None = None
 
 
-class ProxyInjector(GoStruct):
+class ProxyInjectorValues(GoStruct):
     """`proxyInjector`."""
 
     namespace_selector: LabelSelector | None = None
@@ -280,7 +280,7 @@ class Values(GoStruct):
     network_validator: NetworkValidator | None = None
     identity: Identity | None = None
     debug_container: DebugContainer | None = None
-    proxy_injector: ProxyInjector | None = None
+    proxy_injector: ProxyInjectorValues | None = None
 
 
 # Sections that have keys of their own in `releases.ROWS`.

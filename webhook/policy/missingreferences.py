@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
-from webhook.cluster.interface import Catalog, Presence, ServicePort
+from webhook.cluster.interface import Catalog, CatalogPort, Presence
 from webhook.cluster.selection import sharing
 from webhook.findings.finding import Finding, Path, Rule, Severity, declare, show, suggest
 from webhook.kube.object_names import is_label
@@ -218,7 +218,7 @@ def _target(reference: Mapping[str, Any], targets: Targets, group: str, kind: st
     return targets.get(("" if folded == "core" else folded, fold(written_kind)))
 
 
-def _missing_port_message(service: str, port: int, ports: Sequence[ServicePort]) -> str:
+def _missing_port_message(service: str, port: int, ports: Sequence[CatalogPort]) -> str:
     listed = ", ".join(str(service_port.port) for service_port in ports[:_LISTED])
     listed += " and others" if len(ports) > _LISTED else ""
     behind = [service_port.port for service_port in ports if service_port.target == port]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from webhook.cluster.interface import ServicePort
+from webhook.cluster.interface import CatalogPort
 from webhook.cluster.services import ports_of
 from webhook.findings.finding import Finding, Severity, declare
 from webhook.policy import circuitbreaking, routeannotations
@@ -76,7 +76,7 @@ def _check_opaque_ports(annotations: Mapping[str, Any], spec: Any) -> Iterator[F
         yield OPAQUE_PORT.at(("metadata", "annotations", _OPAQUE_PORTS), text)
 
 
-def _port_range(entry: str, ports: Sequence[ServicePort]) -> tuple[int, int] | None:
+def _port_range(entry: str, ports: Sequence[CatalogPort]) -> tuple[int, int] | None:
     """The first and last port of an entry, which is a number, a range or a Service port's name; None for any other."""
     for service_port in ports:
         if service_port.name == entry:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from certs.handshake import trusted
 from certs.tls import ServedCertificate, server_context
 from webhook.diagnosis.certificates import ca_bundles
-from webhook.diagnosis.finding import Finding
+from webhook.diagnosis.finding import CheckFinding
 from webhook.kube.webhookconfigurations import ConfigurationName, Entry, pointing
 from webhook.upkeep.watched_configurations import Configurations
 
@@ -89,7 +89,7 @@ class Trust:
         service = self._configurations.service
         return [entry for body in self._configurations.all() for entry in pointing(body, service)]
 
-    def _finding(self, entry: Entry, why: str) -> Finding:
+    def _finding(self, entry: Entry, why: str) -> CheckFinding:
         if not entry.bundle:
             return ca_bundles.empty(entry.where, entry.path, (entry.junk,) if entry.junk else ())
         name = self._configurations.service.dns_name

@@ -9,7 +9,7 @@ import pytest
 from webhook.diagnosis import selftest
 from webhook.diagnosis.certificates import ca_bundles
 from webhook.diagnosis.certificates import checks as certificates
-from webhook.diagnosis.finding import Check, CheckSeverity, Finding, errors, lines, notes
+from webhook.diagnosis.finding import Check, CheckFinding, CheckSeverity, errors, lines, notes
 from webhook.diagnosis.installation import checks as installation
 from webhook.diagnosis.installation import prerequisites
 
@@ -30,7 +30,7 @@ class TestFinding:
             (CHECK.note("", "", "nothing to adopt"), "nothing to adopt"),
         ],
     )
-    def test_its_text_names_object_field_and_value_where_it_has_them(self, finding: Finding, text: str) -> None:
+    def test_its_text_names_object_field_and_value_where_it_has_them(self, finding: CheckFinding, text: str) -> None:
         assert finding.text() == text
         assert finding.line() == text
 

@@ -17,7 +17,7 @@ from webhook.diagnosis.certificates.facts import (
     Replica,
     serial,
 )
-from webhook.diagnosis.finding import Check, Finding
+from webhook.diagnosis.finding import Check, CheckFinding
 from webhook.diagnosis.unseen import NotSeen
 from webhook.kube.webhookconfigurations import ServiceReference
 
@@ -31,7 +31,7 @@ NAMES: Final = Check("certificate-names", "the certificate has all names of the 
 DEPLOYMENT: Final = Check("deployment-seen", "the Deployment behind the Service is known")
 
 
-def check(facts: CertificateFacts) -> list[Finding]:
+def check(facts: CertificateFacts) -> list[CheckFinding]:
     """The errors; none if every caBundle trusts the served certificates, as far as these could be read."""
     findings = [*_serving(facts), *_stored(facts), *_called(facts)]
     for ca_bundle in facts.ca_bundles:
@@ -43,7 +43,7 @@ def check(facts: CertificateFacts) -> list[Finding]:
     return findings
 
 
-def remarks(facts: CertificateFacts) -> list[Finding]:
+def remarks(facts: CertificateFacts) -> list[CheckFinding]:
     """Notes about what does no harm: junk and expired CAs in a caBundle, replicas that could not be reached."""
     notes = [note for ca_bundle in facts.ca_bundles for note in _junk(ca_bundle, facts.at)]
     leaf = facts.kept_as("leaf")
@@ -64,7 +64,7 @@ def remarks(facts: CertificateFacts) -> list[Finding]:
     return notes
 
 
-def _junk(ca_bundle: CaBundle, now: datetime) -> Iterator[Finding]:
+def _junk(ca_bundle: CaBundle, now: datetime) -> Iterator[CheckFinding]:
     for junk in ca_bundle.junk:
         yield CLEAN.note(ca_bundle.where, ca_bundle.field, f"{junk}, ignored")
     for anchor in ca_bundle.anchors:
@@ -77,7 +77,7 @@ def _nothing_serves(facts: CertificateFacts) -> bool:
     return facts.replicas == () and not facts.files
 
 
-def _serving(facts: CertificateFacts) -> Iterator[Finding]:
+def _serving(facts: CertificateFacts) -> Iterator[CheckFinding]:
     """The error if no replica is ready: then no certificate is served, whatever is stored."""
     if not _nothing_serves(facts):
         return
@@ -102,7 +102,7 @@ def _serving(facts: CertificateFacts) -> Iterator[Finding]:
     )
 
 
-def _no_deployment(facts: CertificateFacts) -> Finding:
+def _no_deployment(facts: CertificateFacts) -> CheckFinding:
     """The error if no replica is ready and the Deployment is not known."""
     namespace, where = facts.service.namespace, f"Service {facts.service.namespace}/{facts.service.name}"
     if isinstance(facts.deployment, NotSeen):
@@ -117,7 +117,7 @@ def _awaited(facts: CertificateFacts) -> bool:
     return facts.self_managed and _nothing_serves(facts)
 
 
-def _stored(facts: CertificateFacts) -> Iterator[Finding]:
+def _stored(facts: CertificateFacts) -> Iterator[CheckFinding]:
     for kept in facts.certificates:
         if kept.why_not and (kept.exists or not _missing_is_fine(facts, kept)):
             value = "" if kept.certificate is None else _named(kept.certificate)
@@ -140,7 +140,7 @@ def _mounted(facts: CertificateFacts) -> bool:
     return facts.server is not None and bool(facts.server.secret)
 
 
-def _called(facts: CertificateFacts) -> Iterator[Finding]:
+def _called(facts: CertificateFacts) -> Iterator[CheckFinding]:
     if facts.ca_bundles or not facts.configurations_seen:
         return
     if facts.files:
@@ -156,13 +156,13 @@ def _called(facts: CertificateFacts) -> Iterator[Finding]:
     )
 
 
-def _filled(facts: CertificateFacts, ca_bundle: CaBundle) -> Iterator[Finding]:
+def _filled(facts: CertificateFacts, ca_bundle: CaBundle) -> Iterator[CheckFinding]:
     if ca_bundle.anchors or (_awaited(facts) and not ca_bundle.junk):
         return
     yield ca_bundles.empty(ca_bundle.where, ca_bundle.field, ca_bundle.junk, _fix_ca_bundle(facts, ca_bundle))
 
 
-def _trusted(facts: CertificateFacts, server: Replica | KeptCertificate) -> Iterator[Finding]:
+def _trusted(facts: CertificateFacts, server: Replica | KeptCertificate) -> Iterator[CheckFinding]:
     """The errors about one served certificate: one if it is not valid, else one for each caBundle that does not trust
     it."""
     leaf = server.leaf if isinstance(server, Replica) else server.certificate

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from webhook.diagnosis.finding import Check, Finding
+from webhook.diagnosis.finding import Check, CheckFinding
 from webhook.diagnosis.installation import prerequisites
 from webhook.diagnosis.installation.facts import CONFIG_MAPS, JSON, LINKERD_CRDS, InstallationFacts
 from webhook.diagnosis.installation.request import InstallRequest
@@ -27,7 +27,7 @@ ADOPTION: Final = Check("linkerd-webhooks-adopted", "Linkerd's webhook configura
 OWN: Final = Check("own-webhooks-beside-adopted", "there are no webhook configurations of our own beside adopted ones")
 
 
-def check(request: InstallRequest, facts: InstallationFacts) -> list[Finding]:
+def check(request: InstallRequest, facts: InstallationFacts) -> list[CheckFinding]:
     """What prevents the installation from working (errors), and further information (notes)."""
     return [
         *_version(request, facts),
@@ -42,7 +42,7 @@ def check(request: InstallRequest, facts: InstallationFacts) -> list[Finding]:
     ]
 
 
-def _version(request: InstallRequest, facts: InstallationFacts) -> Iterator[Finding]:
+def _version(request: InstallRequest, facts: InstallationFacts) -> Iterator[CheckFinding]:
     matches = [re.match(r"\d+", str(facts.version.get(key, ""))) for key in ("major", "minor")]
     numbers = [int(match[0]) for match in matches if match]
     if len(numbers) < len(matches):
@@ -60,14 +60,14 @@ def _version(request: InstallRequest, facts: InstallationFacts) -> Iterator[Find
         )
 
 
-def _crds(facts: InstallationFacts) -> Iterator[Finding]:
+def _crds(facts: InstallationFacts) -> Iterator[CheckFinding]:
     for name in LINKERD_CRDS:
         if name not in facts.crds:
             fix = "run linkerd install --crds | kubectl apply -f -"
             yield CRDS.error(f"CustomResourceDefinition {name}", "", "not found", fix)
 
 
-def _control_plane(request: InstallRequest, facts: InstallationFacts) -> Iterator[Finding]:
+def _control_plane(request: InstallRequest, facts: InstallationFacts) -> Iterator[CheckFinding]:
     elsewhere = [namespace for namespace in facts.linkerd_namespaces if namespace != request.namespace]
     fix = (
         f"Linkerd is in namespace {', '.join(elsewhere)}: pass --linkerd-namespace {elsewhere[0]}"
@@ -87,7 +87,7 @@ def _here(request: InstallRequest, facts: InstallationFacts) -> list[JSON]:
     return [deployment for deployment in _ours(facts) if deployment["metadata"]["namespace"] == request.namespace]
 
 
-def _other_installations(request: InstallRequest, facts: InstallationFacts) -> Iterator[Finding]:
+def _other_installations(request: InstallRequest, facts: InstallationFacts) -> Iterator[CheckFinding]:
     for deployment in _ours(facts):
         namespace = deployment["metadata"]["namespace"]
         if namespace != request.namespace:
@@ -100,7 +100,7 @@ def _other_installations(request: InstallRequest, facts: InstallationFacts) -> I
             )
 
 
-def _certificate_mode(request: InstallRequest, facts: InstallationFacts) -> Iterator[Finding]:
+def _certificate_mode(request: InstallRequest, facts: InstallationFacts) -> Iterator[CheckFinding]:
     """The error if the source of the certificate changes. A new replica becomes ready once the caBundles trust its
     certificate, but the leader, an old replica, writes caBundles for the old one: the rollout would never end."""
     now = server_deployment(_here(request, facts), None, request.service)
@@ -121,7 +121,7 @@ def _certificate_mode(request: InstallRequest, facts: InstallationFacts) -> Iter
     )
 
 
-def _helm(request: InstallRequest, facts: InstallationFacts) -> Iterator[Finding]:
+def _helm(request: InstallRequest, facts: InstallationFacts) -> Iterator[CheckFinding]:
     """A release of our name is found by Helm's own Secrets, one of another name by the Deployment."""
     where = f"Namespace {request.namespace}"
     releases = [helm_release(deployment) for deployment in _here(request, facts)]
@@ -139,7 +139,7 @@ def _helm(request: InstallRequest, facts: InstallationFacts) -> Iterator[Finding
         yield HELM.note(where, "", f"whether Helm has a release {NAME} here is not known", fix)
 
 
-def _beside_linkerds(facts: InstallationFacts) -> Iterator[Finding]:
+def _beside_linkerds(facts: InstallationFacts) -> Iterator[CheckFinding]:
     """Without --adopt: Linkerd's own configurations stay, so they must not point at our server."""
     adopted = [
         name
@@ -154,7 +154,7 @@ def _beside_linkerds(facts: InstallationFacts) -> Iterator[Finding]:
         yield ADOPTION.note(f"{kind} {name}", "", "is Linkerd's own, and still calls Linkerd's webhook", fix)
 
 
-def _to_adopt(facts: InstallationFacts) -> Iterator[Finding]:
+def _to_adopt(facts: InstallationFacts) -> Iterator[CheckFinding]:
     """With --adopt: the errors if there is nothing to adopt, or if cert-manager writes a configuration."""
     if not facts.linkerds_configurations:
         names = ", ".join(name for _, name in LINKERD_CONFIGURATIONS)
@@ -171,7 +171,7 @@ def _to_adopt(facts: InstallationFacts) -> Iterator[Finding]:
             )
 
 
-def _own_configurations(facts: InstallationFacts) -> Iterator[Finding]:
+def _own_configurations(facts: InstallationFacts) -> Iterator[CheckFinding]:
     names = " ".join(f"{kind.lower()}/{name}" for kind, name in facts.own_configurations)
     for kind, name in facts.own_configurations:
         message = "is of an installation without --adopt, and stays"

@@ -8,7 +8,7 @@ from typing import Final
 from certs.secrets import CA, Stored, read_leaf
 from certs.tls import verdicts
 from webhook.diagnosis import fixes
-from webhook.diagnosis.finding import Check, Finding
+from webhook.diagnosis.finding import Check, CheckFinding
 from webhook.diagnosis.installation.facts import CERTIFICATES, JSON, POD_MONITORS, InstallationFacts
 from webhook.diagnosis.installation.request import InstallRequest
 from webhook.kube.base64_fields import DataError, decode
@@ -30,7 +30,7 @@ _ENFORCE: Final = "pod-security.kubernetes.io/enforce"
 _NO_HOST_NETWORK: Final = ("baseline", "restricted")
 
 
-def check(request: InstallRequest, facts: InstallationFacts) -> Iterator[Finding]:
+def check(request: InstallRequest, facts: InstallationFacts) -> Iterator[CheckFinding]:
     """What these settings need and the cluster lacks (errors), and what may be created later (notes)."""
     if request.existing_secret:
         yield from _existing_secret(request, facts)
@@ -40,7 +40,7 @@ def check(request: InstallRequest, facts: InstallationFacts) -> Iterator[Finding
     yield from _pods(request, facts)
 
 
-def _existing_secret(request: InstallRequest, facts: InstallationFacts) -> Iterator[Finding]:
+def _existing_secret(request: InstallRequest, facts: InstallationFacts) -> Iterator[CheckFinding]:
     where = f"Secret {request.namespace}/{request.existing_secret}"
     body = facts.existing_secret
     told = bool(request.ca_bundle or request.inject_ca_from)
@@ -68,7 +68,7 @@ def _existing_secret(request: InstallRequest, facts: InstallationFacts) -> Itera
         yield from _trusted(request, where, stored, _ca(body))
 
 
-def _trusted(request: InstallRequest, where: str, stored: Stored, ca: bytes) -> Iterator[Finding]:
+def _trusted(request: InstallRequest, where: str, stored: Stored, ca: bytes) -> Iterator[CheckFinding]:
     if stored.held is None:
         return
     source, bundle = ("--ca-bundle", request.ca_bundle.encode()) if request.ca_bundle else (CA, ca)
@@ -90,7 +90,7 @@ def _ca(body: JSON) -> bytes:
         return b""
 
 
-def _cert_manager(request: InstallRequest, facts: InstallationFacts) -> Iterator[Finding]:
+def _cert_manager(request: InstallRequest, facts: InstallationFacts) -> Iterator[CheckFinding]:
     if CERTIFICATES not in facts.crds:
         yield CERT_MANAGER.note(
             f"CustomResourceDefinition {CERTIFICATES}",
@@ -118,7 +118,7 @@ def _cert_manager(request: InstallRequest, facts: InstallationFacts) -> Iterator
         yield CERT_MANAGER.error(where, "spec.dnsNames", f"lacks {name}", "add that name")
 
 
-def _resources(request: InstallRequest, facts: InstallationFacts) -> Iterator[Finding]:
+def _resources(request: InstallRequest, facts: InstallationFacts) -> Iterator[CheckFinding]:
     """Kinds that another program brings."""
     if request.pod_monitor and POD_MONITORS not in facts.crds:
         yield POD_MONITOR.error(
@@ -136,7 +136,7 @@ def _resources(request: InstallRequest, facts: InstallationFacts) -> Iterator[Fi
         )
 
 
-def _pods(request: InstallRequest, facts: InstallationFacts) -> Iterator[Finding]:
+def _pods(request: InstallRequest, facts: InstallationFacts) -> Iterator[CheckFinding]:
     """What keeps Pods from being created or from starting."""
     name = request.priority_class
     if name and name not in _SYSTEM_CLASSES and not facts.priority_class:

@@ -19,12 +19,12 @@ from tests.unit.diagnosis.certificates.site import (
     new_leaf,
 )
 from webhook.diagnosis.certificates.checks import check, remarks
-from webhook.diagnosis.finding import Finding
+from webhook.diagnosis.finding import CheckFinding
 
 MINE = f"{SECRETS}/mine"
 
 
-async def found(site: Site, **more: object) -> list[Finding]:
+async def found(site: Site, **more: object) -> list[CheckFinding]:
     """What does not fit."""
     return check(await site.look(**more))  # type: ignore[arg-type]
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from tests.kube.store import Store
-from webhook.diagnosis.finding import Finding, errors, lines, notes
+from webhook.diagnosis.finding import CheckFinding, errors, lines, notes
 from webhook.diagnosis.installation.checks import check
 from webhook.diagnosis.installation.facts import LINKERD_CRDS, InstallationFacts
 from webhook.diagnosis.installation.gather import gather
@@ -72,7 +72,7 @@ def request(**settings: Any) -> InstallRequest:
     return InstallRequest(**{"namespace": "linkerd", "adopt": False, "needs": (1, 30), **settings})
 
 
-async def checked(cluster: Cluster, **settings: Any) -> list[Finding]:
+async def checked(cluster: Cluster, **settings: Any) -> list[CheckFinding]:
     """All findings."""
     return check(request(**settings), await gather(cluster.api, request(**settings)))
 
