@@ -17,7 +17,8 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from certs.tls import ServedCertificate
 from webhook import __version__
-from webhook.diagnosis.condition import Condition, condition
+from webhook.diagnosis import condition
+from webhook.diagnosis.condition import SERVING, Condition
 from webhook.server.metrics import Metrics
 from webhook.server.reload import Group
 
@@ -74,38 +75,18 @@ class Status:
         """All conditions, as `/ready` lists them."""
         cache = self.cache()
         leaf = self.certificate.leaf
-        expiry = f"{leaf.not_after:%Y-%m-%dT%H:%M:%SZ}" if leaf else "never loaded"
-        conditions = [
-            condition("namespaces", cache.synced, True, _cache_text(cache)),
-            condition(SERVING, not self.draining, True, "shutting down" if self.draining else "requests are answered"),
-            condition("cache", not cache.problem, False, cache.problem or "up to date"),
-            condition("certificate", leaf is not None and not self.certificate.expired, False, f"expires {expiry}"),
+        return [
+            condition.namespaces(cache.synced, cache.namespaces, cache.source, cache.problem),
+            condition.serving(self.draining),
+            condition.cache(cache.problem),
+            condition.certificate(leaf.not_after if leaf else None, self.certificate.expired),
+            *(condition.files(group.name, group.error) for group in self.groups),
+            *self.more(),
         ]
-        conditions.extend(
-            condition(
-                f"{group.name} files",
-                not group.error,
-                False,
-                f"refused, so the earlier contents stay in effect: {group.error}" if group.error else "in effect",
-            )
-            for group in self.groups
-        )
-        return conditions + self.more()
-
-
-# The condition that fails while the server shuts down.
-SERVING = "serving"
 
 
 def _failing(conditions: list[Condition]) -> list[Condition]:
-    return [condition for condition in conditions if condition["required"] and not condition["ok"]]
-
-
-def _cache_text(cache: Cache) -> str:
-    if not cache.synced:
-        why = f": {cache.problem}" if cache.problem else ""
-        return f"the first list of Namespaces is not complete ({cache.source}){why}"
-    return f"{cache.namespaces} Namespaces known from {cache.source}"
+    return [one for one in conditions if one["required"] and not one["ok"]]
 
 
 def create(status: Status, metrics: Metrics) -> FastAPI:
@@ -137,7 +118,7 @@ def create(status: Status, metrics: Metrics) -> FastAPI:
         no requests in any case, and the kubelet would record an Event for each failed probe.
         """
         conditions = status.conditions()
-        failing = [condition for condition in _failing(conditions) if draining != "ok" or condition["name"] != SERVING]
+        failing = [one for one in _failing(conditions) if draining != "ok" or one["name"] != SERVING]
         body = {
             "ready": not failing,
             "conditions": conditions,
@@ -181,10 +162,7 @@ def render_page(status: Status, metrics: Metrics) -> str:
         ),
         ("In flight", str(metrics.admissions.in_flight)),
     ]
-    states = [
-        ("ok" if condition["ok"] else "bad", condition["name"], condition["message"])
-        for condition in status.conditions()
-    ]
+    states = [("ok" if one["ok"] else "bad", one["name"], one["message"]) for one in status.conditions()]
     ready = status.ready
     decisions = sorted(metrics.admissions.decisions.items())
     return _PAGE.format(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from certs.tls import ServedCertificate
-from webhook.diagnosis.condition import Condition, condition
+from webhook.diagnosis.condition import Condition
 from webhook.server import admin, readiness
 from webhook.server.readiness import Readiness
 
@@ -27,8 +27,10 @@ class Watched:
         self.readiness = Readiness(self.status)
 
     def _conditions(self) -> list[Condition]:
-        found = [condition(name, False, True, why) for name, why in self.missing.items()]
-        return [*found, condition("adoption", False, False, "not required")]
+        missing: list[Condition] = [
+            {"name": name, "ok": False, "required": True, "message": why} for name, why in self.missing.items()
+        ]
+        return [*missing, {"name": "adoption", "ok": False, "required": False, "message": "not required"}]
 
     def look(self, *times: float) -> list[tuple[str, str, dict[str, Any]]]:
         """What was logged at these looks."""
