@@ -27,7 +27,8 @@ from webhook.cluster.offline import OfflineCluster
 from webhook.injector.inject import Injector
 from webhook.mesh.config import ConfigError, Mesh
 from webhook.review import parse, render
-from webhook.webhooks.registry import Current, ProxyInjector
+from webhook.webhooks.interface import Current
+from webhook.webhooks.proxy_injector import ProxyInjector
 
 JSON = dict[str, Any]
 

@@ -24,7 +24,8 @@ from webhook.kube.objects import Namespace
 from webhook.lint.check import check
 from webhook.policy.registry import load_all
 from webhook.review import AdmissionRequest, GroupVersionKind
-from webhook.webhooks.registry import Current, ProxyInjector
+from webhook.webhooks.interface import Current
+from webhook.webhooks.proxy_injector import ProxyInjector
 from webhook.webhooks.workload_advisor import WorkloadAdvisor
 
 VALUES = st.sampled_from(

@@ -22,7 +22,9 @@ from webhook.mesh.config import ConfigError, Mesh
 from webhook.mesh.defaults import default_trust_anchors, default_values
 from webhook.mesh.releases import choose
 from webhook.review import JSON, AdmissionRequest, ReviewError
-from webhook.webhooks.registry import AdmissionWebhook, Current, ProxyInjector, Registry
+from webhook.webhooks.interface import AdmissionWebhook, Current
+from webhook.webhooks.proxy_injector import ProxyInjector
+from webhook.webhooks.registry import Registry
 from webhook.webhooks.validators import VALIDATORS, Validator
 from webhook.webhooks.workload_advisor import WorkloadAdvisor
 from webhook.yaml.objects import Build, Loader

@@ -12,7 +12,7 @@ from webhook.cluster.interface import Catalog, Cluster, Events, NothingKnown
 from webhook.server import admin
 from webhook.server.metrics import Metrics
 from webhook.server.options import Options, StartError
-from webhook.webhooks.registry import ProxyInjector
+from webhook.webhooks.proxy_injector import ProxyInjector
 from webhook.webhooks.validators import VALIDATORS
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from webhook.injector.inject import Injector
 from webhook.mesh.config import ConfigError, Mesh
 from webhook.mesh.releases import LINES, Line, choose, line
 from webhook.server.reload import Contents, FilesRefused, Group
-from webhook.webhooks.registry import Current
+from webhook.webhooks.interface import Current
 
 log = structlog.get_logger(__name__)
 

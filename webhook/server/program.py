@@ -30,8 +30,10 @@ from webhook.server.readiness import Readiness
 from webhook.server.reload import FilesRefused, Group, Reloader
 from webhook.server.run import Server, Signals, serve_until
 from webhook.server.upkeep import upkeep_of
+from webhook.webhooks.interface import AdmissionWebhook
 from webhook.webhooks.pattern_worker.judge import PatternJudge
-from webhook.webhooks.registry import AdmissionWebhook, ProxyInjector, Registry
+from webhook.webhooks.proxy_injector import ProxyInjector
+from webhook.webhooks.registry import Registry
 from webhook.webhooks.validators import VALIDATORS, Validator
 from webhook.webhooks.workload_advisor import WorkloadAdvisor
 

@@ -16,7 +16,9 @@ from webhook.findings.finding import Finding, Path
 from webhook.injector.advice.objects import Advisor
 from webhook.injector.inject import Injector
 from webhook.review import AdmissionRequest, Answer, ReviewError
-from webhook.webhooks.registry import WORKLOAD_ADVISOR, Current
+from webhook.webhooks.interface import Current
+
+WORKLOAD_ADVISOR: Final = "workload-advisor"
 
 # Kinds that controllers create from a template, about which the warnings were returned when that was applied.
 _CREATED: Final = frozenset({"ReplicaSet", "Job"})

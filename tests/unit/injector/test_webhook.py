@@ -11,7 +11,8 @@ from webhook.cluster.interface import Cluster, ClusterError
 from webhook.cluster.offline import OfflineCluster
 from webhook.kube.objects import Namespace, ObjectReference
 from webhook.review import JSON, Answer
-from webhook.webhooks.registry import Current, ProxyInjector
+from webhook.webhooks.interface import Current
+from webhook.webhooks.proxy_injector import ProxyInjector
 
 SHOP: JSON = {"kind": "Namespace", "metadata": {"name": "shop", "annotations": ENABLED}}
 PLAIN: JSON = {"kind": "Namespace", "metadata": {"name": "plain"}}

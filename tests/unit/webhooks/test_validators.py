@@ -17,7 +17,9 @@ from webhook.policy.objectreferences import GATEWAY, POLICY
 from webhook.policy.regex.judge import judge_for
 from webhook.policy.registry import KINDS
 from webhook.review import JSON, AdmissionRequest, Answer, parse, render, shorten
-from webhook.webhooks.registry import Current, ProxyInjector, Registry
+from webhook.webhooks.interface import Current
+from webhook.webhooks.proxy_injector import ProxyInjector
+from webhook.webhooks.registry import Registry
 from webhook.webhooks.validators import POLICY_VALIDATOR, SP_VALIDATOR, RequestJudge, Validator, judging_at_once
 
 UID = "0b6d3e52-8e1f-4f0c-9d52-000000000001"

@@ -12,7 +12,9 @@ from tests.unit.injector.builders import injector, pod
 from tests.unit.injector.test_webhook import BrokenCluster
 from webhook.cluster.offline import OfflineCluster
 from webhook.review import JSON, AdmissionRequest, Answer, GroupVersionKind
-from webhook.webhooks.registry import Current, ProxyInjector, Registry
+from webhook.webhooks.interface import Current
+from webhook.webhooks.proxy_injector import ProxyInjector
+from webhook.webhooks.registry import Registry
 from webhook.webhooks.workload_advisor import WorkloadAdvisor
 
 SHOP: JSON = {"kind": "Namespace", "metadata": {"name": "shop", "annotations": {"linkerd.io/inject": "enabled"}}}

@@ -1,0 +1,93 @@
+"""The proxy injector's webhook. `linkerd-webhook review` uses it, too, so it does not depend on HTTP."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from webhook.advice import about, is_concerned
+from webhook.cluster import owners
+from webhook.cluster.interface import Cluster, ClusterError, Events
+from webhook.injector.advice.objects import Advisor
+from webhook.injector.advice.rules import OWNER_UNKNOWN
+from webhook.injector.inject import Injector, read_or_answer
+from webhook.injector.subject import Subject
+from webhook.kube.objects import Namespace, ObjectReference
+from webhook.review import AdmissionRequest, Answer, deny
+from webhook.webhooks.interface import Current
+
+
+class ProxyInjector:
+    """The webhook of the proxy injector, for Pods and Services: reads of the cluster what the injector needs."""
+
+    name = "proxy-injector"
+    path = "/proxy-injector"
+
+    def __init__(self, injector: Current[Injector], cluster: Cluster, events: Events | None = None) -> None:
+        self._injector = injector
+        self._cluster = cluster
+        self._events = events
+
+    async def answer(self, request: AdmissionRequest) -> Answer:
+        """Decide about one request. Waits only to read a Namespace or an owner that is not in memory."""
+        namespace = self._cluster.known_namespace(request.namespace)
+        if namespace is None:
+            try:
+                namespace = await self._cluster.find_namespace(request.namespace)
+            except ClusterError as error:
+                code, reason = _STATUS[error.reason]
+                return deny(error.message, code=code, status_reason=reason, reason=f"namespace_{error.reason}")
+        subject = read_or_answer(request)
+        if isinstance(subject, Answer):
+            return subject
+        owner, problem = await self._workload(subject, request.namespace)
+        return self._decide(request, subject, namespace, owner, problem)
+
+    async def _workload(self, subject: Subject, namespace: str) -> tuple[ObjectReference | None, str]:
+        """The workload that a Pod belongs to, None for no workload; and why it could not be read, "" if it could."""
+        if not subject.is_pod or not subject.owners:
+            return None, ""
+        direct = [
+            ObjectReference(o.api_version or "", o.kind or "", namespace, o.name or "", o.uid or "")
+            for o in subject.owners
+        ]
+        owner, settled = owners.known_workload(self._cluster, direct)
+        if settled or owner is None:
+            return owner, ""
+        return await owners.find_workload(self._cluster, owner)
+
+    def _decide(
+        self,
+        request: AdmissionRequest,
+        subject: Subject,
+        namespace: Namespace,
+        owner: ObjectReference | None,
+        problem: str,
+    ) -> Answer:
+        workload = (owner.kind.lower(), owner.name) if owner is not None else None
+        injector = self._injector.value
+        answer = injector.decide(subject, namespace, workload)
+        answer.name = subject.name
+        if owner is not None:
+            answer.workload = f"{owner.kind}/{owner.name}"
+        if problem:
+            answer.warnings.append(OWNER_UNKNOWN.at((), problem).warning)
+        if subject.kind == "service":
+            answer.warnings += _about_service(injector, request, namespace)
+        if owner is not None and self._events is not None and not request.dry_run:
+            answer.effects += [partial(self._events.record, owner, *event) for event in answer.events]
+        return answer
+
+
+def _about_service(injector: Injector, request: AdmissionRequest, namespace: Namespace) -> list[str]:
+    """The warnings about a Service. Most Services have no annotation or label of Linkerd's, and get none."""
+    if not is_concerned(request.object, (), None):
+        return []
+    return [finding.warning for finding in about(Advisor(injector), "service", request.object, (), namespace)]
+
+
+_STATUS = {
+    "not_found": (404, "NotFound"),
+    "forbidden": (403, "Forbidden"),
+    "timed_out": (504, "Timeout"),
+    "unavailable": (503, "ServiceUnavailable"),
+}
