@@ -13,7 +13,7 @@ from webhook.injector.pod import PodSpec
 from webhook.injector.proxy import ProxyBuilder
 from webhook.injector.refusal import Refusal
 from webhook.injector.subject import Subject
-from webhook.injector.validator import ValidatorBuilder
+from webhook.injector.validator import under_cni
 from webhook.mesh.config import Mesh
 
 
@@ -27,7 +27,7 @@ class Assembly:
         facts = self._facts = MeshFacts.of(mesh)
         cni = mesh.values.cni_enabled
         self._proxy = ProxyBuilder(facts, defaults)
-        self._first: InitBuilder | ValidatorBuilder = (ValidatorBuilder if cni else InitBuilder)(facts, defaults)
+        self._first = (under_cni if cni else InitBuilder)(facts, defaults)
         built = volumes.build(cni=cni, traces=self._proxy.traces, token_projection=facts.token_projection)
         self._volumes = [encode(orjson.dumps(volume)) for volume in built]
 
@@ -51,15 +51,15 @@ class Assembly:
         """The operations below `spec`, in pieces."""
         spec = subject.spec or PodSpec()
         at = f"{subject.prefix}/spec"
-        first = self._first.text(settings)
+        first = [self._first.text(settings)] if self._first is not None else []
         proxy = self._proxy.text(settings)
         pieces = patch.append_items(f"{at}/volumes", spec.volumes, self._volumes)
         init_path, containers_path = f"{at}/initContainers", f"{at}/containers"
         if settings.native_sidecar:
             # First of all, so that the init containers behind it have a network.
-            pieces += patch.prepend_items(init_path, subject.init_containers, [first, proxy])
+            pieces += patch.prepend_items(init_path, subject.init_containers, [*first, proxy])
         else:
-            pieces += patch.append_items(init_path, subject.init_containers, [first])
+            pieces += patch.append_items(init_path, subject.init_containers, first)
         present = bool(subject.containers)
         if settings.debug:
             container = encode(orjson.dumps(debug.build(self._facts, settings)))

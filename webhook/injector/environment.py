@@ -12,6 +12,7 @@ from webhook.injector.fragments import Part, fixed, items
 from webhook.injector.mesh_facts import MeshFacts, need
 from webhook.injector.refusal import Refusal
 from webhook.injector.settings import LOG_HTTP_HEADERS
+from webhook.mesh.values import MeshIdentity
 from webhook.review import JSON
 
 PROXY = "linkerd-proxy"
@@ -48,17 +49,16 @@ class Environment:
         domain, namespace, networks = facts.cluster_domain, facts.namespace, facts.values.cluster_networks
         self._has = here
         self._internal = f"svc.{domain}."
-        self._any = "0.0.0.0" if facts.values.disable_ipv6 or not here("value/disableIPv6") else "[::]"
+        ipv6 = not facts.values.disable_ipv6 or not here("rule/disable-ipv6-for-listeners")
+        self._any = "[::]" if ipv6 and here("rule/listens-on-ipv6") else "0.0.0.0"
+        self._outbound_ipv6 = not (facts.values.disable_ipv6 and here("rule/disable-ipv6-for-outbound"))
+        self._log_http_headers = HTTP_HEADERS if here("rule/empty-log-http-headers") else HTTP_HEADERS[:2]
         self._who = _who_am_i(line.knows)
-        in_json = line.has("rule/json-workload-names")
         self._destination = [
             variable("LINKERD2_PROXY_DESTINATION_SVC_ADDR", f"linkerd-dst-headless.{namespace}.svc.{domain}.:8086"),
             variable("LINKERD2_PROXY_DESTINATION_PROFILE_NETWORKS", networks),
             variable("LINKERD2_PROXY_POLICY_SVC_ADDR", f"linkerd-policy.{namespace}.svc.{domain}.:8090"),
-            variable(
-                "LINKERD2_PROXY_POLICY_WORKLOAD",
-                '{"ns":"$(_pod_ns)", "pod":"$(_pod_name)"}\n' if in_json else "$(_pod_ns):$(_pod_name)",
-            ),
+            variable("LINKERD2_PROXY_POLICY_WORKLOAD", _IN_JSON if here("rule/json-policy-workload") else _IN_TEXT),
         ]
         self._networks = [variable("LINKERD2_PROXY_POLICY_CLUSTER_NETWORKS", networks), *_streams(facts)]
         self._inbound_ips = _field("LINKERD2_PROXY_INBOUND_IPS", "status.podIPs")
@@ -68,7 +68,9 @@ class Environment:
         self._experimental = [v.render() for v in facts.proxy.experimental_env or ()]
         if here("value/proxy.metrics"):
             need(facts.proxy.metrics, "proxy.metrics")
-        self.trace = _Trace(facts) if facts.proxy.tracing is not None and facts.proxy.tracing.enabled else None
+        if here("rule/tracing-must-be-there"):
+            need(facts.proxy.tracing, "proxy.tracing")
+        self.trace = _Trace(facts) if facts.traces("rule/tracing-enabled") else None
 
     def parts(self) -> list[Part]:
         """The text of the array that holds the variables, but for its brackets."""
@@ -119,7 +121,7 @@ class Environment:
         if self._has("env/LINKERD2_PROXY_SHUTDOWN_ENDPOINT_ENABLED"):
             env.append(variable("LINKERD2_PROXY_SHUTDOWN_ENDPOINT_ENABLED", _switch(s.shutdown_endpoint)))
         if self._has("value/proxy.logHTTPHeaders"):
-            if s.log_http_headers not in HTTP_HEADERS:
+            if s.log_http_headers not in self._log_http_headers:
                 shown = s.log_http_headers[:60]
                 raise Refusal(
                     f'{LOG_HTTP_HEADERS} is "{shown}", and must be insecure or off: correct the '
@@ -128,7 +130,7 @@ class Environment:
                     annotation=LOG_HTTP_HEADERS,
                 )
             if s.log_http_headers != "insecure":
-                level += ",[{headers}]=off,[{request}]=off"
+                level += _CLIENTS_HIDE if self._has("rule/only-clients-hide-headers") else _ALL_HIDE
         return [*env, variable("LINKERD2_PROXY_LOG", level), variable("LINKERD2_PROXY_LOG_FORMAT", s.log_format)]
 
     def _timeouts(self, s: Settings) -> list[JSON]:
@@ -155,7 +157,7 @@ class Environment:
             variable("LINKERD2_PROXY_OUTBOUND_LISTEN_ADDR", outbound),
         ]
         if self._has("env/LINKERD2_PROXY_OUTBOUND_LISTEN_ADDRS"):
-            both = outbound if self._any == "0.0.0.0" else f"{outbound},[::1]:{format_number(s.outbound_port)}"
+            both = f"{outbound},[::1]:{format_number(s.outbound_port)}" if self._outbound_ipv6 else outbound
             env.append(variable("LINKERD2_PROXY_OUTBOUND_LISTEN_ADDRS", both))
         env.append(variable("LINKERD2_PROXY_INBOUND_LISTEN_ADDR", f"{self._any}:{format_number(s.inbound_port)}"))
         return [*env, self._inbound_ips]
@@ -174,6 +176,12 @@ class Environment:
         return [variable(name, _switch(s.hostname_labels))] if self._has(f"env/{name}") else []
 
 
+# Who asks the policy controller.
+_IN_JSON = '{"ns":"$(_pod_ns)", "pod":"$(_pod_name)"}\n'
+_IN_TEXT = "$(_pod_ns):$(_pod_name)"
+# What keeps headers of requests out of the proxy's log.
+_CLIENTS_HIDE = ",linkerd_proxy_http::client[{headers}]=off"
+_ALL_HIDE = ",[{headers}]=off,[{request}]=off"
 _OUTBOUND_DETECT = variable("LINKERD2_PROXY_OUTBOUND_DETECT_TIMEOUT", "365d")
 _INBOUND_DETECT = variable("LINKERD2_PROXY_INBOUND_DETECT_TIMEOUT", "365d")
 _INGRESS = variable("LINKERD2_PROXY_INGRESS_MODE", "true")
@@ -240,7 +248,7 @@ def _param(value: Any) -> str | None:
 
 def _identity(facts: MeshFacts) -> list[JSON]:
     context = '{"ns":"$(_pod_ns)", "nodeName":"$(_pod_nodeName)"'
-    context += ', "pod":"$(_pod_name)"}\n' if facts.line.has("rule/json-workload-names") else "}\n"
+    context += ', "pod":"$(_pod_name)"}\n' if facts.line.has("rule/pod-in-destination-context") else "}\n"
     anchors = facts.mesh.trust_anchors
     if not anchors:
         raise Refusal(facts.mesh.problems[-1], "no_trust_anchors", code=500)
@@ -249,11 +257,11 @@ def _identity(facts: MeshFacts) -> list[JSON]:
         if facts.token_projection
         else "/var/run/secrets/kubernetes.io/serviceaccount/token"
     )
+    where = [variable("_l5d_ns", facts.namespace), unquoted("_l5d_trustdomain", facts.trust_domain)]
     return [
         variable("LINKERD2_PROXY_DESTINATION_CONTEXT", context),
         _field("_pod_sa", "spec.serviceAccountName"),
-        variable("_l5d_ns", facts.namespace),
-        unquoted("_l5d_trustdomain", facts.trust_domain),
+        *(entry for entry in where if facts.line.has(f"env/{entry['name']}")),
         variable("LINKERD2_PROXY_IDENTITY_DIR", "/var/run/linkerd/identity/end-entity"),
         variable("LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS", _block(anchors)),
         variable("LINKERD2_PROXY_IDENTITY_TOKEN_FILE", token),
@@ -282,36 +290,52 @@ class _Trace:
     """The proxy's trace settings. Tracing without a collector, or without its identity, refuses the Pod."""
 
     def __init__(self, facts: MeshFacts) -> None:
-        tracing = need(facts.proxy.tracing, "proxy.tracing")
-        collector, identity = tracing.collector, tracing.collector.mesh_identity if tracing.collector else None
-        endpoint = collector.endpoint if collector else ""
-        account = identity.service_account_name if identity else ""
-        namespace = identity.namespace if identity else ""
-        for value, path in (
-            (endpoint, "endpoint"),
-            (account, "meshIdentity.serviceAccountName"),
-            (namespace, "meshIdentity.namespace"),
-        ):
-            if not value:
-                raise Refusal(
-                    f"values: proxy.tracing.collector.{path} is empty, and tracing is enabled: set it, or set "
-                    "proxy.tracing.enabled to false",
-                    "tracing_incomplete",
-                    code=500,
-                )
+        tracing, has = need(facts.proxy.tracing, "proxy.tracing"), facts.line.has
+        self._from_labels = has("rule/trace-labels")
+        collector = tracing.collector
+        endpoint = _wanted(collector.endpoint if collector else "", "endpoint")
         self._head = [
             variable("LINKERD2_PROXY_TRACE_ATTRIBUTES_PATH", "/var/run/linkerd/podinfo/labels"),
             variable("LINKERD2_PROXY_TRACE_ANNOTATIONS_PATH", "/var/run/linkerd/podinfo/annotations"),
             variable("LINKERD2_PROXY_TRACE_PROTOCOL", tracing.protocol or "opentelemetry"),
             unquoted("LINKERD2_PROXY_TRACE_SERVICE_NAME", tracing.trace_service_name),
             variable("LINKERD2_PROXY_TRACE_COLLECTOR_SVC_ADDR", endpoint),
-            variable(
-                "LINKERD2_PROXY_TRACE_COLLECTOR_SVC_NAME",
-                f"{account}.{namespace}.serviceaccount.identity.{facts.namespace}.{facts.trust_domain}",
-            ),
         ]
+        if not has("env/LINKERD2_PROXY_TRACE_ANNOTATIONS_PATH"):
+            del self._head[1]
+        name = _collector_name(facts, collector.mesh_identity if collector else None)
+        if name:
+            self._head.append(variable("LINKERD2_PROXY_TRACE_COLLECTOR_SVC_NAME", name))
 
     def env(self, s: Settings) -> list[JSON]:
         """The variables, with the Pod's own attributes, a line each."""
-        lines = [f"{key}={value}\n" for key, value in sorted((s.trace_labels or {}).items())]
-        return [*self._head, variable("LINKERD2_PROXY_TRACE_EXTRA_ATTRIBUTES", "".join(lines))]
+        lines = _OF_POD
+        if self._from_labels:
+            lines = "".join(f"{key}={value}\n" for key, value in sorted((s.trace_labels or {}).items()))
+        return [*self._head, variable("LINKERD2_PROXY_TRACE_EXTRA_ATTRIBUTES", lines)]
+
+
+_OF_POD = "k8s.pod.ip=$(_pod_ip)\nk8s.pod.uid=$(_pod_uid)\nk8s.container.name=$(_pod_containerName)\n"
+
+
+def _collector_name(facts: MeshFacts, identity: MeshIdentity | None) -> str:
+    """The name that the collector's identity has; empty where a release can do without."""
+    account = identity.service_account_name if identity else ""
+    has = facts.line.has
+    owner = account
+    if has("rule/trace-collector-namespace"):
+        _wanted(account, "meshIdentity.serviceAccountName")
+        owner += "." + _wanted(identity.namespace if identity else "", "meshIdentity.namespace")
+    domain = facts.trust_domain if has("rule/trace-collector-in-trust-domain") else facts.cluster_domain
+    return f"{owner}.serviceaccount.identity.{facts.namespace}.{domain}" if account else ""
+
+
+def _wanted(value: str, path: str) -> str:
+    if not value:
+        raise Refusal(
+            f"values: proxy.tracing.collector.{path} is empty, and tracing is enabled: set it, or set "
+            "proxy.tracing.enabled to false",
+            "tracing_incomplete",
+            code=500,
+        )
+    return value

@@ -33,7 +33,8 @@ class InitBuilder:
         self._head = [*_iptables(init.iptables_mode), *self._ipv6()]
         lock = need(init.xt_mount_path, "proxyInit.xtMountPath")
         self._mounts: list[JSON] = [{"mountPath": lock.mount_path, "name": lock.name}]
-        own = facts.proxy_resources() if self._in_proxy_image else need(init.resources, "proxyInit.resources")
+        self._has_proxy_resources = self._has("rule/init-has-proxy-resources")
+        own = facts.proxy_resources() if self._has_proxy_resources else need(init.resources, "proxyInit.resources")
         self._resources = resources.from_values(own)
         if not self._in_proxy_image:
             need(init.image, "proxyInit.image")
@@ -75,7 +76,7 @@ class InitBuilder:
         }
 
     def _resources_of(self, s: Settings) -> JSON | None:
-        return resources.from_settings(s) if self._in_proxy_image else self._resources
+        return resources.from_settings(s) if self._has_proxy_resources else self._resources
 
     def _ports_and_user(self, s: Settings) -> list[str]:
         args = [
@@ -129,14 +130,17 @@ class InitBuilder:
             "capabilities": self._capabilities(s.capabilities or self._given),
             "privileged": privileged,
             "runAsNonRoot": not root,
-            "runAsUser": 0 if root else _not_root(init.run_as_user),
+            "runAsUser": 0 if root else self._user(init.run_as_user),
             "readOnlyRootFilesystem": True,
         }
         if self._has("field/init.runAsGroup"):
-            context["runAsGroup"] = 0 if root else _not_root(init.run_as_group)
+            context["runAsGroup"] = 0 if root else not_root(init.run_as_group)
         if self._has("field/init.seccompProfile"):
             context["seccompProfile"] = {"type": "RuntimeDefault"}
         return context
+
+    def _user(self, uid: int) -> int:
+        return not_root(uid) if self._has("rule/init-never-user-0") else format_field(uid)
 
     def _capabilities(self, given: tuple[tuple[str, ...], tuple[str, ...]] | None) -> JSON:
         """The Pod's, but what the init program needs is never dropped."""
@@ -148,7 +152,8 @@ class InitBuilder:
         return out
 
 
-def _not_root(identifier: int) -> int:
+def not_root(identifier: int) -> int:
+    """A uid or gid, and nobody's in place of root's."""
     return format_field(identifier) if identifier else NOBODY
 
 

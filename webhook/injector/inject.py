@@ -49,6 +49,7 @@ class Injector:
         self._assembly: Assembly | None = None
         self._memo = Memo()
         has, values = mesh.line.has, mesh.values
+        self._has = has
         self._projection = bool(values.identity and values.identity.service_account_token_projection)
         self._native_names = has("rule/sidecars-among-init-containers")
         self._init_ports = has("rule/init-container-ports")
@@ -323,13 +324,13 @@ class Injector:
         return bool(defaults)
 
     def _annotations(self, resolved: Resolved, inherited: dict[str, str]) -> dict[str, str]:
-        version = resolved.settings.proxy_version or self.mesh.values.linkerd_version
-        return {
-            **inherited,
-            CREATED_BY: PROGRAM,
-            PROXY_VERSION: version,
-            TRUST_ROOT: self.mesh.trust_anchors_sha256,
-        }
+        version = resolved.settings.proxy_version
+        if not version and self._has("rule/proxy-version-falls-back"):
+            version = self.mesh.values.linkerd_version
+        annotations = {**inherited, CREATED_BY: PROGRAM, PROXY_VERSION: version}
+        if self._has("rule/trust-root-annotation"):
+            annotations[TRUST_ROOT] = self.mesh.trust_anchors_sha256
+        return annotations
 
     def _labels(self, subject: Subject, namespace: str, workload: tuple[str, str] | None) -> dict[str, str]:
         labels = {CONTROL_PLANE: self.mesh.linkerd_namespace}

@@ -57,6 +57,13 @@ class MeshFacts:
             token_projection=identity.service_account_token_projection,
         )
 
+    def traces(self, rule: str) -> bool:
+        """Whether tracing is on. The key of the values that says so was renamed: `rule` has the new one's releases."""
+        tracing = self.proxy.tracing
+        if tracing is None:
+            return False
+        return tracing.enabled if self.line.has(rule) else tracing.enable
+
     def proxy_image(self, s: Settings) -> JSON:
         """The fields of a container that name the proxy's image."""
         return {

@@ -9,6 +9,8 @@ from webhook.injector.environment import PROXY as NAME
 from webhook.injector.environment import Environment
 from webhook.injector.fragments import Fragments, Part, fixed, members
 from webhook.injector.mesh_facts import MeshFacts, capabilities, need
+from webhook.injector.refusal import Refusal
+from webhook.injector.settings import NATIVE, WAIT_BEFORE_EXIT
 from webhook.review import JSON
 
 POD_INFO = "linkerd-podinfo"
@@ -39,7 +41,7 @@ class ProxyBuilder:
     @property
     def traces(self) -> bool:
         """Whether the proxy reports traces, and so reads the Pod's labels from a volume."""
-        return self._environment.trace is not None
+        return self._facts.traces("rule/tracing-mount-enabled")
 
     def text(self, settings: Settings) -> bytes:
         """The container for these settings, as JSON. Raises `Refusal`."""
@@ -72,6 +74,13 @@ class ProxyBuilder:
 
     def _life(self, s: Settings) -> JSON:
         if s.native_sidecar:
+            if s.wait_before_exit and self._line.has("rule/native-sidecar-without-wait"):
+                raise Refusal(
+                    f"{WAIT_BEFORE_EXIT} (or proxy.waitBeforeExitSeconds) has no place beside a native sidecar in "
+                    f"{self._line.name}: remove it, or set {NATIVE[-1]} to false",
+                    "wait_beside_native_sidecar",
+                    annotation=WAIT_BEFORE_EXIT,
+                )
             return {"restartPolicy": "Always"}
         lifecycle = self._lifecycle(s)
         return {"lifecycle": lifecycle} if lifecycle else {}
@@ -104,7 +113,7 @@ class ProxyBuilder:
 
 def _mounts(facts: MeshFacts) -> list[JSON]:
     mounts: list[JSON] = [{"mountPath": "/var/run/linkerd/identity/end-entity", "name": IDENTITY}]
-    if facts.proxy.tracing is not None and facts.proxy.tracing.enabled:
+    if facts.traces("rule/tracing-mount-enabled"):
         mounts.append({"mountPath": "/var/run/linkerd/podinfo", "name": POD_INFO})
     if facts.token_projection:
         mounts.append({"mountPath": "/var/run/secrets/tokens", "name": TOKEN})

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -21,6 +21,7 @@ from webhook.injector.decision import INGRESS, INJECT
 from webhook.injector.effective import Settings, from_mesh
 from webhook.injector.settings import (
     ADDITIONAL_ENV,
+    ALPHA,
     CLOSE_WAIT,
     DEBUG,
     OTHERS,
@@ -35,6 +36,7 @@ from webhook.injector.subject import Subject
 from webhook.kube.objects import Namespace
 from webhook.mesh.config import Mesh
 from webhook.mesh.env import merge_env_vars, read_env_vars
+from webhook.mesh.releases import Line
 from webhook.review import JSON
 
 
@@ -68,7 +70,7 @@ class Resolver:
         self._rows = {row.annotation: row for row in SETTINGS if mesh.line.knows(f"annotation/{row.annotation}")}
         self._known = frozenset(self._rows)
         self._order = {row.annotation: index for index, row in enumerate(SETTINGS)}
-        self._inherited = frozenset({row.annotation for row in self._rows.values() if row.inherited} | {INJECT})
+        self._inherited = frozenset(_inherited(self._rows.values(), mesh.line))
         if not mesh.line.has("rule/audit-policy"):
             annotation = f"{PREFIX}default-inbound-policy"
             self._rows[annotation] = Setting(annotation, "default_inbound_policy", read_policy_before_audit)
@@ -77,7 +79,7 @@ class Resolver:
         self._request_sets_workers = mesh.line.has("rule/cpu-request-sets-workers")
         self._template_is_own = mesh.line.has("rule/template-annotations-are-own")
         tracing = mesh.values.proxy.tracing if mesh.values.proxy is not None else None
-        self._traces = tracing is not None and tracing.enabled
+        self._traces = tracing is not None and tracing.enabled and mesh.line.has("rule/trace-annotations")
         self.defaults = from_mesh(mesh)
 
     def inherit(self, subject: Subject, namespace: Mapping[str, str]) -> dict[str, str]:
@@ -178,7 +180,7 @@ class Resolver:
     def _apply(self, row: Setting, annotations: Mapping[str, str], subject: Subject, out: Resolved) -> None:
         text = annotations[row.annotation]
         inherited = row.annotation in out.inherited
-        if row.annotation == ADDITIONAL_ENV or any(key in annotations for key in row.hidden_by):
+        if row.annotation == ADDITIONAL_ENV or any(key in annotations and key in self._rows for key in row.hidden_by):
             return
         if row.effect and not self._line.has(row.effect):
             out.tell(row.annotation, inherited, f"has no effect in {self._line.name}: remove it")
@@ -243,6 +245,17 @@ class Resolver:
             else:
                 out.settings.additional_env = merge_env_vars(out.settings.additional_env, variables)
                 out.sources[ADDITIONAL_ENV] = (text, source)
+
+
+def _inherited(rows: Iterable[Setting], line: Line) -> Iterator[str]:
+    """The annotations that Pods take over from their Namespace in a line."""
+    if line.has("rule/inject-and-alpha-inherited"):
+        yield INJECT
+    for row in rows:
+        if row.annotation.startswith(ALPHA) and not line.has("rule/inject-and-alpha-inherited"):
+            continue
+        if line.has(row.inherited) if isinstance(row.inherited, str) else row.inherited:
+            yield row.annotation
 
 
 @lru_cache(maxsize=256)

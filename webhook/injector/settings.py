@@ -149,18 +149,19 @@ def _never_odd(_value: Any) -> str:
 class Setting:
     """One annotation. `read` raises `GrammarError`; `also` are further fields that take the same value; `hidden_by` are
     annotations whose presence alone makes this one count for nothing; `odd` answers what a value that is taken should
-    have been."""
+    have been. `inherited` is whether Pods take it over from their Namespace, or the rule of the line that says so."""
 
     annotation: str
     field: str
     read: Callable[[str], Any] = _plain
-    inherited: bool = True
+    inherited: bool | str = True
     odd: Callable[[Any], str] = _never_odd
     also: tuple[str, ...] = ()
     hidden_by: tuple[str, ...] = ()
     effect: str = ""
 
 
+WAIT_BEFORE_EXIT = f"{ALPHA}proxy-wait-before-exit-seconds"
 NATIVE = tuple(f"{prefix}proxy-enable-native-sidecar" for prefix in (PREFIX, BETA, ALPHA))
 
 # Row order is the order of warnings. `effect` names a rule of the line without which the annotation is read in vain.
@@ -203,9 +204,11 @@ SETTINGS = (
     Setting(f"{PREFIX}proxy-disable-inbound-protocol-detect-timeout", "disable_inbound_detect_timeout", parse_bool),
     Setting(f"{PREFIX}shutdown-grace-period", "shutdown_grace_period", _milliseconds, odd=_odd_time),
     Setting(f"{PREFIX}enable-gateway", "is_gateway", parse_bool, inherited=False),
-    Setting(f"{ALPHA}proxy-wait-before-exit-seconds", "wait_before_exit", parse_uint),
+    Setting(WAIT_BEFORE_EXIT, "wait_before_exit", parse_uint),
     Setting(NATIVE[0], "native_sidecar", parse_bool),
-    Setting(NATIVE[1], "native_sidecar", parse_bool, inherited=False, hidden_by=NATIVE[:1]),
+    Setting(
+        NATIVE[1], "native_sidecar", parse_bool, inherited="rule/beta-native-sidecar-inherited", hidden_by=NATIVE[:1]
+    ),
     Setting(NATIVE[2], "native_sidecar", parse_bool, hidden_by=NATIVE[:2]),
     Setting(f"{PREFIX}proxy-cpu-request", "cpu_request", parse_quantity, odd=_odd_quantity),
     Setting(f"{PREFIX}proxy-cpu-limit", "cpu_limit", parse_quantity, odd=_odd_quantity),

@@ -47,7 +47,12 @@ class Mesh:
         with (an unknown iptables mode, no trust anchors) is in `problems`.
         """
         raw = _read_yaml(values)
-        detected = releases.choose(release_line) if release_line else releases.detect(raw)
+        try:
+            detected = releases.choose(release_line, raw) if release_line else releases.detect(raw)
+        except releases.TooOld as error:
+            if release_line:
+                raise
+            raise ConfigError([f"values: {error}"]) from None
         try:
             model = Values.model_validate(known_to(detected.line, raw), context=YAML)
         except ValidationError as error:
@@ -106,7 +111,7 @@ def _timeout_warnings(values: Values) -> list[str]:
 def _resource_warnings(values: Values, line: releases.Line) -> list[str]:
     """Requests above limits: no Pod that has a proxy with these gets into the cluster, unless annotations mend it."""
     sections = [("proxy", values.proxy.resources if values.proxy else None)]
-    if not line.has("rule/init-in-proxy-image"):
+    if not line.has("rule/init-has-proxy-resources"):
         sections.append(("proxyInit", values.proxy_init.resources if values.proxy_init else None))
     return [
         f"values: {section}.resources.{kind}.request is {amounts.request}, above the limit {amounts.limit}, so the API "

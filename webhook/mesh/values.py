@@ -126,8 +126,9 @@ class TracingCollector(GoStruct):
 
 
 class Tracing(GoStruct):
-    """`proxy.tracing` and `controller.tracing`."""
+    """`proxy.tracing`; `enable` is what `enabled` was called first."""
 
+    enable: Boolean = False
     enabled: Boolean = False
     protocol: Text = ""
     labels: TextMap | None = None
@@ -229,6 +230,7 @@ class NetworkValidator(GoStruct):
     connect_addr: Text = ""
     listen_addr: Text = ""
     timeout: Text = ""
+    enable_security_context: Boolean = False
     security_context: AnyObject | None = None
 
 
@@ -283,8 +285,15 @@ class Values(GoStruct):
     proxy_injector: ProxyInjectorValues | None = None
 
 
+def _sections(path: str) -> list[str]:
+    parts = path.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts))]
+
+
 # Sections that have keys of their own in `releases.ROWS`.
-SECTIONS = frozenset(row.split("/")[1].split(".")[0].lower() for row in ROWS if row.startswith("value/") and "." in row)
+SECTIONS = frozenset(
+    path.lower() for row in ROWS if row.startswith("value/") for path in _sections(row.removeprefix("value/"))
+)
 
 
 def known_to(line: Line, values: dict[str, Any]) -> dict[str, Any]:
