@@ -32,7 +32,7 @@ SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 ANCHORS = b"-----BEGIN CERTIFICATE-----\nbm90IGEgcmVhbCBvbmU=\n-----END CERTIFICATE-----\n"
 
 _STABLE_VALUES = """
-linkerdVersion: stable-2.12.9
+linkerdVersion: stable-2.12.2
 clusterDomain: cluster.local
 clusterNetworks: 10.0.0.0/8
 identityTrustDomain: trust.example
