@@ -194,7 +194,7 @@ class TestProxy:
         del proxy["env"]
         assert proxy == {
             "name": "linkerd-proxy",
-            "image": "example.org/proxy:stable-2.12.9",
+            "image": "example.org/proxy:stable-2.12.2",
             "imagePullPolicy": "IfNotPresent",
             "ports": [
                 {"name": "linkerd-proxy", "containerPort": 4143},
