@@ -20,7 +20,6 @@ from webhook.injector.inject import Injector
 from webhook.manifest import files, load
 from webhook.mesh.config import ConfigError, Mesh
 from webhook.mesh.defaults import default_trust_anchors, default_values
-from webhook.mesh.releases import choose
 from webhook.review import JSON, AdmissionRequest, ReviewError
 from webhook.webhooks.interface import AdmissionWebhook, Current
 from webhook.webhooks.proxy_injector import ProxyInjector
@@ -115,7 +114,7 @@ def _injector(values: str | None, trust_anchors: str | None, namespace: str, lin
 
 def _defaults(line: str | None) -> bytes:
     """The values of a control plane of this line without any setting of its own."""
-    return default_values(choose(line).line.name) if line else default_values()
+    return default_values(line) if line else default_values()
 
 
 def _read(path: str, what: str) -> bytes:

@@ -10,19 +10,39 @@ import json
 from importlib import resources
 from typing import Any
 
-from webhook.mesh.releases import LINES
+from webhook.mesh.releases import LINES, Release, choose, line
+from webhook.mesh.values import known_to
 from webhook.yaml import objects
 
 
-def default_values(line: str = LINES[-1]) -> bytes:
-    """The values that `linkerd install` of a release line makes without any flag, as far as they matter here."""
-    newest = _file(f"{LINES[-1]}.yaml")
-    if line == LINES[-1]:
-        return newest
-    values = objects.read(newest.decode())
-    for name in reversed(LINES[LINES.index(line) : -1]):
-        values = _patched(values, objects.read(_file(f"{name}.yaml").decode()))
+def default_values(name: str = LINES[-1]) -> bytes:
+    """The values that `linkerd install` of a release makes without any flag, as far as they matter here.
+
+    `name` is a release line, or the version of a release: that has the values of the first line which is not older, as
+    far as it knows them. Raises `ValueError` as `releases.choose` does.
+    """
+    if name == LINES[-1]:
+        return _file(f"{name}.yaml")
+    release = choose(name).line
+    nearest = name if name in LINES else _line_after(release.release)
+    values = objects.read(_file(f"{LINES[-1]}.yaml").decode())
+    for older in reversed(LINES[LINES.index(nearest) : -1]):
+        values = _patched(values, objects.read(_file(f"{older}.yaml").decode()))
+    if name not in LINES:
+        values = {**known_to(release, values), "linkerdVersion": name}
     return json.dumps(values, indent=1).encode()
+
+
+def _line_after(release: Release) -> str:
+    """The line that a release belongs to or leads to."""
+    lines = {name: line(name).release for name in LINES}
+    return next((name for name, other in lines.items() if _leads_to(release, other)), LINES[-1])
+
+
+def _leads_to(release: Release, line_release: Release) -> bool:
+    if release.branch:
+        return release.branch == line_release.branch
+    return release.edge <= line_release.edge
 
 
 def default_trust_anchors() -> bytes:

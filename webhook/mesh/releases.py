@@ -357,6 +357,8 @@ def _parse(text: object) -> _Named | None:
         return _numbered(second, patch)
     if first >= _FIRST_YEAR:
         return _dated((first, second, patch if patch is not None else 99))
+    if first == 1:
+        return _Named(None)
     return _Named(_LINES[EDGE_26_8], is_newer=True) if first > 2 else None
 
 

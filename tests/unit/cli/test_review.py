@@ -273,13 +273,13 @@ class TestConfiguration:
         result = run("--values", values, given=json.dumps(asked("a")))
         assert result.exit_code == 0
         assert result.stderr.startswith(
-            'linkerd-webhook: linkerdVersion "edge-99.1.1" is not one of the known release lines'
+            'linkerd-webhook: linkerdVersion "edge-99.1.1" is newer than edge-26.8, the newest that is known'
         )
         assert run("--values", values, "--release-line", "edge-26.8", given=json.dumps(asked("a"))).stderr == ""
 
     @pytest.mark.parametrize(
         ("option", "said"),
-        [("--webhook", 'unknown webhook "nobody": write one of'), ("--release-line", 'unknown release line "nobody"')],
+        [("--webhook", 'unknown webhook "nobody": write one of'), ("--release-line", '"nobody" is not a release line')],
     )
     def test_a_name_that_nobody_has_is_a_wrong_use(self, run: Run, option: str, said: str) -> None:
         result = run(option, "nobody", given=json.dumps(asked("a")))
@@ -292,10 +292,15 @@ class TestConfiguration:
             ("stable-2.12", ""),
             ("stable-2.12.3", ""),
             ("edge-26.8", ""),
-            ("stable-2.14", 'linkerd-webhook: --release-line: "stable-2.14" is not one of the known release lines'),
+            ("stable-2.14", ""),
+            ("edge-24.7.5", ""),
+            (
+                "edge-99.1",
+                'linkerd-webhook: --release-line: "edge-99.1" is newer than edge-26.8, the newest that is known',
+            ),
         ],
     )
-    def test_a_release_line_brings_its_own_defaults_and_the_nearest_stands_in(
+    def test_a_release_line_brings_its_own_defaults_and_the_newest_stands_in_for_a_newer_one(
         self, run: Run, line: str, told: str
     ) -> None:
         result = run("--release-line", line, given=json.dumps(asked("a")))

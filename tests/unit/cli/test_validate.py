@@ -244,16 +244,20 @@ spec:
 
 
 class TestOptions:
-    def test_an_unknown_line_means_the_nearest_and_is_told(self, run: Run) -> None:
-        result = run("--release-line", "stable-2.11", a=ODD)
+    def test_an_newer_line_means_the_newest_and_is_told(self, run: Run) -> None:
+        result = run("--release-line", "edge-99.1", a=ODD)
         assert result.exit_code == 0
-        assert '--release-line: "stable-2.11" is not one of the known release lines' in result.stderr
-        assert "going on as stable-2.12" in result.stderr
+        assert '--release-line: "edge-99.1" is newer than edge-26.8, the newest that is known' in result.stderr
+
+    def test_a_release_of_before_2_12_is_a_wrong_use(self, run: Run) -> None:
+        result = run("--release-line", "stable-2.11", a=ODD)
+        assert result.exit_code == 2
+        assert '"stable-2.11" is older than stable-2.12' in result.stderr
 
     def test_what_is_not_a_version_is_a_wrong_use(self, run: Run) -> None:
         result = run("--release-line", "nobody", a=ODD)
         assert result.exit_code == 2
-        assert 'unknown release line "nobody": write stable-2.12 or edge-26.8' in result.stderr
+        assert '"nobody" is not a release line: write stable-2.12, ' in result.stderr
 
     def test_values_choose_the_line(self, run: Run, folder: Path) -> None:
         (folder / "values").write_text("linkerdVersion: stable-2.12.0\n")

@@ -125,7 +125,7 @@ class TestLinkerd:
     @pytest.mark.parametrize(
         ("version", "said"),
         [
-            ("stable-2.12.4", "stable-2.12.4 (release line stable-2.12)"),
+            ("stable-2.12.4", "stable-2.12.4 (release line stable-2.12.4)"),
             ("edge-26.8.2", "edge-26.8.2 (release line edge-26.8)"),
             ("edge-99.1.1", "edge-99.1.1 (taken for release line edge-26.8)"),
         ],
