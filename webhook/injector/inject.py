@@ -49,7 +49,8 @@ class Injector:
         self._assembly: Assembly | None = None
         self._memo = Memo()
         has, values = mesh.line.has, mesh.values
-        self._has = has
+        self._falls_back = has("rule/proxy-version-falls-back")
+        self._names_trust_root = has("rule/trust-root-annotation")
         self._projection = bool(values.identity and values.identity.service_account_token_projection)
         self._native_names = has("rule/sidecars-among-init-containers")
         self._init_ports = has("rule/init-container-ports")
@@ -93,7 +94,7 @@ class Injector:
 
     def unknown(self, key: str) -> str:
         """What is wrong with an annotation's key, as a sentence; empty where nothing is."""
-        return keys.unknown(key, self._resolver.known, self.mesh.line.name)
+        return keys.unknown(key, self._resolver.known, self.mesh.line)
 
     def plan(
         self,
@@ -177,7 +178,7 @@ class Injector:
     ) -> list[Finding]:
         facts = Facts(self.mesh, subject, namespace, workload, resolved.settings, resolved.sources)
         return [
-            *pods.about_keys(subject, namespace, self._resolver.known, self.mesh.line.name),
+            *pods.about_keys(subject, namespace, self._resolver.known, self.mesh.line),
             *resolved.findings,
             *pods.about_injected(facts),
         ]
@@ -188,7 +189,7 @@ class Injector:
             return []
         findings = [
             *pods.about_skipped(subject, namespace, verdict),
-            *pods.about_keys(subject, namespace, self._resolver.known, self.mesh.line.name),
+            *pods.about_keys(subject, namespace, self._resolver.known, self.mesh.line),
         ]
         if not self._resolver.known.isdisjoint(subject.pod_annotations):
             findings += self._resolver.resolve(subject, _UNKNOWN, {}).findings
@@ -325,10 +326,10 @@ class Injector:
 
     def _annotations(self, resolved: Resolved, inherited: dict[str, str]) -> dict[str, str]:
         version = resolved.settings.proxy_version
-        if not version and self._has("rule/proxy-version-falls-back"):
+        if not version and self._falls_back:
             version = self.mesh.values.linkerd_version
         annotations = {**inherited, CREATED_BY: PROGRAM, PROXY_VERSION: version}
-        if self._has("rule/trust-root-annotation"):
+        if self._names_trust_root:
             annotations[TRUST_ROOT] = self.mesh.trust_anchors_sha256
         return annotations
 

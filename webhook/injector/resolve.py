@@ -36,7 +36,7 @@ from webhook.injector.subject import Subject
 from webhook.kube.objects import Namespace
 from webhook.mesh.config import Mesh
 from webhook.mesh.env import merge_env_vars, read_env_vars
-from webhook.mesh.releases import Line
+from webhook.mesh.releases import Line, why_not
 from webhook.review import JSON
 
 
@@ -66,10 +66,15 @@ class Resolver:
     """Settles the settings of Pods in one mesh. What depends on the mesh alone is worked out once."""
 
     def __init__(self, mesh: Mesh) -> None:
-        self._line = mesh.line
         self._rows = {row.annotation: row for row in SETTINGS if mesh.line.knows(f"annotation/{row.annotation}")}
         self._known = frozenset(self._rows)
         self._order = {row.annotation: index for index, row in enumerate(SETTINGS)}
+        # The annotations that this line reads in vain, and the end of a sentence that says so.
+        self._vain = {
+            row.annotation: f"{why_not(row.effect, mesh.line)}, so it has no effect in {mesh.line.name}: remove it"
+            for row in SETTINGS
+            if row.effect and not mesh.line.has(row.effect)
+        }
         self._inherited = frozenset(_inherited(self._rows.values(), mesh.line))
         if not mesh.line.has("rule/audit-policy"):
             annotation = f"{PREFIX}default-inbound-policy"
@@ -182,8 +187,8 @@ class Resolver:
         inherited = row.annotation in out.inherited
         if row.annotation == ADDITIONAL_ENV or any(key in annotations and key in self._rows for key in row.hidden_by):
             return
-        if row.effect and not self._line.has(row.effect):
-            out.tell(row.annotation, inherited, f"has no effect in {self._line.name}: remove it")
+        if row.annotation in self._vain:
+            out.tell(row.annotation, inherited, self._vain[row.annotation])
             return
         # An empty value is no value for these two, in the reference as here.
         if not text and row.annotation in (DEBUG, CLOSE_WAIT):

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from webhook.grammar import GrammarError, is_above, is_cidr, parse_duration
 from webhook.mesh import releases
 from webhook.mesh.gostruct import YAML, describe
-from webhook.mesh.values import Values, known_to
+from webhook.mesh.values import Values, known_to, unknown_to
 from webhook.yaml import objects
 
 
@@ -25,7 +25,8 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True)
 class Mesh:
-    """The configuration that every injection starts from. `problems` are why an injection would be refused."""
+    """The configuration that every injection starts from. `problems` are why an injection would be refused, `why` is
+    the fact that decided about `line`."""
 
     line: releases.Line
     values: Values
@@ -35,6 +36,7 @@ class Mesh:
     warnings: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     unknown_version: bool = False
+    why: str = ""
 
     @classmethod
     def load(
@@ -66,11 +68,13 @@ class Mesh:
             linkerd_namespace=linkerd_namespace,
             warnings=[
                 *([detected.warning] if detected.warning else []),
+                *_unknown_warnings(raw, detected.line),
                 *_timeout_warnings(model),
                 *_resource_warnings(model, detected.line),
             ],
             problems=[*_network_problems(model.cluster_networks), *_anchor_problems(anchors)],
             unknown_version=detected.unknown,
+            why=detected.why,
         )
 
 
@@ -94,6 +98,18 @@ def _explain(location: tuple[int | str, ...], message: str, value: Any) -> str:
     path = ".".join(str(part) for part in location)
     text = message.removeprefix("Value error, ")
     return f"values: {path}: {text}" if "got" in text else f"values: {path}: {text}, got {describe(value)}"
+
+
+def _unknown_warnings(raw: dict[str, Any], line: releases.Line) -> list[str]:
+    """Keys of another line, as in values that name an older Linkerd than they are written for."""
+    match unknown_to(line, raw):
+        case []:
+            return []
+        case [sentence]:
+            key, _, came = sentence.partition(" ")
+            return [f"values: {key} has no effect in {line.name}: it {came}"]
+        case sentences:
+            return [f"values: {len(sentences)} keys have no effect in {line.name}: {', '.join(sentences)}"]
 
 
 def _timeout_warnings(values: Values) -> list[str]:

@@ -32,6 +32,13 @@ class Release(NamedTuple):
     branch: int = 0
     patch: int = 0
 
+    @property
+    def name(self) -> str:
+        """What Linkerd calls it: `edge-24.8.2`, `stable-2.12.3`."""
+        if self.branch:
+            return f"stable-2.{self.branch}.{self.patch}"
+        return "edge-" + ".".join(map(str, self.edge))
+
 
 # Where the stable branches were cut.
 _BRANCHES: Final = {12: (22, 8, 3), 13: (23, 4, 1), 14: (23, 8, 3)}
@@ -74,8 +81,11 @@ class Span:
     def covers(self, release: Release) -> bool:
         """Whether a release lies within."""
         begun = not self.since or release.edge >= _numbers(self.since) or _is_patched(release, self.stable_since)
-        ended = self.until and (release.edge >= _numbers(self.until) or _is_patched(release, self.stable_until))
-        return bool(begun and not ended)
+        return begun and not self.ended(release)
+
+    def ended(self, release: Release) -> bool:
+        """Whether a release comes after it."""
+        return bool(self.until) and (release.edge >= _numbers(self.until) or _is_patched(release, self.stable_until))
 
 
 @lru_cache(maxsize=1024)
@@ -289,18 +299,46 @@ class Line:
         return name in self._rows or name not in ROWS
 
 
+@lru_cache(maxsize=512)
+def came_with(row: str) -> str:
+    """The first edge release that has the thing of a row, and the first stable release or line: `edge-24.5.4
+    (version-2.16)`; empty for what every release had first. Raises `KeyError` for a name that is not a row's."""
+    span = ROWS[row]
+    return _edge_and_line(span.since, span.stable_since, row, exists=True)
+
+
+@lru_cache(maxsize=512)
+def went_with(row: str) -> str:
+    """The first edge release that has the thing of a row no more, and the first stable release or line: as
+    `came_with`; empty for what every later release has."""
+    span = ROWS[row]
+    return _edge_and_line(span.until, span.stable_until, row, exists=False)
+
+
+def _edge_and_line(edge: str, patch: str, row: str, *, exists: bool) -> str:
+    if not edge:
+        return ""
+    if patch:
+        return f"edge-{edge} (stable-{patch})"
+    reached = (name for name in LINES if _LINES[name].edge >= _numbers(edge) and line(name).has(row) is exists)
+    first = next(reached, "")
+    return f"edge-{edge} ({first})" if first else f"edge-{edge}"
+
+
+def why_not(row: str, absent_from: Line) -> str:
+    """Why a line does not have the thing of a row: what follows its name in a sentence, `came with edge-24.5.4
+    (version-2.16)` or `was removed with edge-25.11.3 (version-2.20)`."""
+    if ROWS[row].ended(absent_from.release):
+        return f"was removed with {went_with(row)}"
+    return f"came with {came_with(row)}"
+
+
 @lru_cache(maxsize=64)
 def at(release: Release) -> Line:
     """What exists in a release."""
     rows = frozenset(row for row, span in ROWS.items() if span.covers(release))
     alike = (name for name, other in _LINES.items() if other == release or at(other)._rows == rows)
-    return Line(next(alike, "") or _name(release), release, rows)
-
-
-def _name(release: Release) -> str:
-    if release.branch:
-        return f"stable-2.{release.branch}.{release.patch}"
-    return "edge-" + ".".join(map(str, release.edge))
+    return Line(next(alike, "") or release.name, release, rows)
 
 
 def line(name: str) -> Line:

@@ -9,6 +9,7 @@ them; here a wrong type in a key that has no part in a Pod keeps no Pod from bei
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import Field
@@ -26,7 +27,7 @@ from webhook.mesh.gostruct import (
     TextMap,
     UInt,
 )
-from webhook.mesh.releases import ROWS, Line
+from webhook.mesh.releases import ROWS, Line, why_not
 
 
 class Image(GoStruct):
@@ -296,9 +297,14 @@ SECTIONS = frozenset(
 )
 
 
+def _hidden_in(line: Line) -> dict[str, str]:
+    """The rows of the keys that a line does not know, by the keys' paths in lower case, as Go reads them."""
+    return {row.removeprefix("value/").lower(): row for row in ROWS if row.startswith("value/") and not line.has(row)}
+
+
 def known_to(line: Line, values: dict[str, Any]) -> dict[str, Any]:
     """The values without the keys that this line does not know: as Go ignores them, whatever they hold."""
-    hidden = {row.removeprefix("value/").lower() for row in ROWS if row.startswith("value/") and not line.has(row)}
+    hidden = _hidden_in(line)
 
     def keep(section: dict[str, Any], prefix: str) -> dict[str, Any]:
         kept = {}
@@ -310,3 +316,30 @@ def known_to(line: Line, values: dict[str, Any]) -> dict[str, Any]:
         return kept
 
     return keep(values, "")
+
+
+def unknown_to(line: Line, values: dict[str, Any]) -> list[str]:
+    """The keys that hold something and that this line does not know: each with the release that it came with, or was
+    removed with, as `proxy.gid came with edge-24.5.4 (version-2.16)`."""
+    hidden = _hidden_in(line)
+
+    def look(section: dict[str, Any], prefix: str) -> Iterator[str]:
+        for key, value in section.items():
+            path = f"{prefix}{key}"
+            if (row := hidden.get(path.lower())) is not None:
+                if not _says_nothing(value, path):
+                    yield f"{path} {why_not(row, line)}"
+            elif isinstance(value, dict) and path.lower() in SECTIONS:
+                yield from look(value, f"{path}.")
+
+    return [*look(values, "")]
+
+
+def _says_nothing(value: Any, path: str) -> bool:
+    """Whether a value is what the chart means by "not set": nothing, false, 0, or -1 for a group."""
+    if isinstance(value, dict):
+        return all(_says_nothing(each, path) for each in value.values())
+    return not value or (value == -1 and path.lower() in _GROUPS)
+
+
+_GROUPS = ("proxy.gid", "proxyinit.runasgroup")

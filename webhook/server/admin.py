@@ -19,6 +19,7 @@ from certs.tls import ServedCertificate
 from webhook import __version__
 from webhook.diagnosis import condition
 from webhook.diagnosis.condition import SERVING, Condition
+from webhook.mesh.releases import Detected
 from webhook.server.metrics import Metrics
 from webhook.server.reload import Group
 
@@ -48,7 +49,7 @@ class Status:
     certificate: ServedCertificate
     groups: list[Group]
     cache: Callable[[], Cache]
-    release_line: Callable[[], str]
+    release_line: Callable[[], Detected]
     more: Callable[[], list[Condition]] = list
     draining: bool = False
     started: float = field(default_factory=time.monotonic)
@@ -122,6 +123,7 @@ def create(status: Status, metrics: Metrics) -> FastAPI:
         body = {
             "ready": not failing,
             "conditions": conditions,
+            "releaseLine": _release_line(status.release_line()),
             "cacheAgeSeconds": round(status.cache().age, 1),
             "certificateExpiry": _time(status.certificate.not_after),
         }
@@ -141,16 +143,20 @@ def create(status: Status, metrics: Metrics) -> FastAPI:
     return app
 
 
+def _release_line(detected: Detected) -> JSON:
+    return {"name": detected.line.name, "release": detected.line.release.name, "why": detected.why}
+
+
 def _time(seconds: float) -> str | None:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}" if seconds else None
 
 
 def render_page(status: Status, metrics: Metrics) -> str:
     """The status page: HTML that loads nothing, with every value escaped."""
-    cache, leaf = status.cache(), status.certificate.leaf
+    cache, leaf, detected = status.cache(), status.certificate.leaf, status.release_line()
     facts = [
         ("Version", __version__),
-        ("Release line", status.release_line()),
+        ("Release line", f"{detected.line.name}: {detected.why}"),
         ("Uptime", _duration(status.uptime)),
         (
             "Cluster",

@@ -11,7 +11,7 @@ import structlog
 from certs.bundle import salvage
 from webhook.injector.inject import Injector
 from webhook.mesh.config import ConfigError, Mesh
-from webhook.mesh.releases import LINES, Line, choose, line
+from webhook.mesh.releases import LINES, Detected, choose, line
 from webhook.server.reload import Contents, FilesRefused, Group
 from webhook.webhooks.interface import Current
 
@@ -34,9 +34,10 @@ class Configuration:
         self.group = Group("configuration", {VALUES: values, TRUST_ANCHORS: trust_anchors}, self._prepare)
 
     @property
-    def line(self) -> Line:
-        """The release line of the configuration."""
-        return self.mesh.line
+    def line(self) -> Detected:
+        """The release line of the configuration, and why it is that one."""
+        mesh = self.mesh
+        return Detected(mesh.line, mesh.why)
 
     def _prepare(self, contents: Contents) -> Callable[[], None]:
         """Build everything that depends on the files alone. Runs in a thread, as it takes a while."""
@@ -61,16 +62,21 @@ class Configuration:
         return lambda: self._apply(mesh, injector)
 
     def _apply(self, mesh: Mesh, injector: Injector) -> None:
+        before = self.mesh.line if hasattr(self, "mesh") else None
         self.mesh = mesh
         if hasattr(self, "injector"):
             self.injector.value = injector
         else:
             self.injector = Current(injector)
+        if before is None:
+            log.info("release line", line=mesh.line.name, why=mesh.why)
+        elif before != mesh.line:
+            log.info("the release line has changed", before=before.name, line=mesh.line.name, why=mesh.why)
         for warning in mesh.warnings:
             log.warning("values", problem=warning)
 
 
-def only_line(release_line: str | None) -> Line:
+def only_line(release_line: str | None) -> Detected:
     """The release line for a server of validators without values, which Linkerd's own Deployments do not mount for it.
 
     Raises `ValueError` if `release_line` is not a version.
@@ -79,11 +85,11 @@ def only_line(release_line: str | None) -> Line:
         chosen = choose(release_line)
         if chosen.warning:
             log.warning("release line", problem=chosen.warning)
-        return chosen.line
-    newest = line(LINES[-1])
+        return chosen
+    newest = Detected(line(LINES[-1]), "no values are mounted and there is no --release-line, so it is the newest")
     log.info(
         "no values are mounted, so the newest release line is used: pass --release-line or --values to choose another",
-        line=newest.name,
+        line=newest.line.name,
     )
     return newest
 

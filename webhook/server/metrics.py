@@ -144,6 +144,19 @@ def counter(name: str, text: str, labels: tuple[str, ...], values: Mapping[Any, 
     return family
 
 
+class _Info(Collector):
+    """A gauge that is 1: what it tells stands in its labels, which may change."""
+
+    def __init__(self, name: str, text: str, labels: tuple[str, ...], read: Callable[[], tuple[str, ...]]) -> None:
+        self._name, self._text, self._labels, self._read = name, text, labels, read
+
+    def collect(self) -> Iterator[Metric]:
+        """The sample."""
+        family = GaugeMetricFamily(self._name, self._text, labels=self._labels)
+        family.add_metric(self._read(), 1)
+        yield family
+
+
 class Metrics:
     """All metrics of `/metrics`. A process has one instance; tests create their own."""
 
@@ -202,6 +215,10 @@ class Metrics:
     def watch(self, name: str, text: str, read: Callable[[], float]) -> None:
         """Add a gauge whose value `read` returns on each scrape."""
         Gauge(name, text, registry=self.registry).set_function(read)
+
+    def describe(self, name: str, text: str, labels: tuple[str, ...], read: Callable[[], tuple[str, ...]]) -> None:
+        """Add a gauge that is 1, whose labels' values `read` returns on each scrape."""
+        self.registry.register(_Info(name, text, labels, read))
 
     def render(self) -> bytes:
         """The metrics in Prometheus' text format. Call it in a thread: with many Namespaces it takes a while."""

@@ -14,7 +14,7 @@ import uvloop
 
 from certs.tls import ServedCertificate
 from webhook import __version__, advice
-from webhook.mesh.releases import Line
+from webhook.mesh.releases import Detected, Line
 from webhook.policy.registry import load_all
 from webhook.server import admin, listen
 from webhook.server import log as logs
@@ -95,16 +95,22 @@ async def serve(
     if _needs_values(options):
         groups.append(configuration.group)
     _load(groups)
-    line = _line(options, configuration)
+    detected = _line(options, configuration)
     async with AsyncExitStack() as stack:
         view = await stack.enter_async_context(cluster_access(options, metrics))
         patterns = PatternJudge()
         stack.push_async_callback(patterns.close)
         upkeep = upkeep_of(options, view.api, certificate, metrics)
-        registry = _registry(options, configuration, line, view, patterns)
+        registry = _registry(options, configuration, lambda: detected().line, view, patterns)
         metrics.expect(registry.names)
-        status = admin.Status(certificate, groups, view.cache, release_line=lambda: line().name)
+        status = admin.Status(certificate, groups, view.cache, release_line=detected)
         _watch(metrics, certificate, configuration, lines)
+        metrics.describe(
+            "linkerd_webhook_release_line_info",
+            "Linkerd's release line that is in force, and the release in it.",
+            ("line", "release"),
+            lambda: (detected().line.name, detected().line.release.name),
+        )
         admissions, operators = _servers(options, lines, registry, metrics, status, certificate)
         reloader = Reloader(
             groups,
@@ -128,7 +134,7 @@ async def serve(
         log.info(
             "serving",
             version=__version__,
-            release_line=line().name,
+            release_line=detected().line.name,
             address=options.addr,
             admin_address=options.admin_addr,
             certificate_expiry=f"{certificate.leaf.not_after:%Y-%m-%dT%H:%M:%SZ}" if certificate.leaf else "",
@@ -171,7 +177,7 @@ def _needs_values(options: Options) -> bool:
     return options.webhook not in VALIDATORS or options.values.exists()
 
 
-def _line(options: Options, configuration: Configuration) -> Callable[[], Line]:
+def _line(options: Options, configuration: Configuration) -> Callable[[], Detected]:
     if _needs_values(options):
         return lambda: configuration.line
     try:

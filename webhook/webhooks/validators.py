@@ -83,7 +83,8 @@ class Validator:
 
     async def answer(self, request: AdmissionRequest) -> Answer:
         """Decide about one request. Waits only for regular expressions that take long to judge."""
-        line = self._line()
+        # Both once: after the wait for a verdict they may be another mesh's.
+        line, cluster_domain = self._line(), self._cluster_domain()
         group, kind = self._kind(request.kind)
         if registry.find(group, kind, line) is None or (group == registry.LINKERD) != self._profiles:
             return self._unsupported(request.kind, line)
@@ -95,10 +96,10 @@ class Validator:
         except ReviewError as error:
             return deny(error.message, reason="bad_object")
         judge = self._judge(line)
-        findings = self._check(group, kind, body, line, judge, others)
+        findings = self._check(group, kind, body, line, judge, others, cluster_domain)
         if judge.unknown:
             await judge.settle()
-            findings = self._check(group, kind, body, line, judge, others)
+            findings = self._check(group, kind, body, line, judge, others, cluster_domain)
         if is_foreign(group, body):
             # The API server has checked it by the schema of its CRD, which may be another version than ours.
             findings = [finding for finding in findings if finding.severity is Severity.ERROR]
@@ -107,7 +108,14 @@ class Validator:
         return _answer(request, findings + late + _compare(request, body))
 
     def _check(
-        self, group: str, kind: str, body: Any, line: Line, judge: RequestJudge, others: tuple[Any, ...]
+        self,
+        group: str,
+        kind: str,
+        body: Any,
+        line: Line,
+        judge: RequestJudge,
+        others: tuple[Any, ...],
+        cluster_domain: str,
     ) -> list[Finding]:
         return registry.check(
             group,
@@ -117,7 +125,7 @@ class Validator:
             catalog=self._catalog,
             judge=judge,
             others=others,
-            cluster_domain=self._cluster_domain(),
+            cluster_domain=cluster_domain,
         )
 
     def _kind(self, kind: GroupVersionKind) -> tuple[str, str]:

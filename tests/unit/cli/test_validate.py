@@ -262,7 +262,7 @@ class TestOptions:
     def test_values_choose_the_line(self, run: Run, folder: Path) -> None:
         (folder / "values").write_text("linkerdVersion: stable-2.12.0\n")
         body = ODD.replace("linkerd.io/inject: enable", 'config.linkerd.io/proxy-gid: "1"')
-        assert "unknown to stable-2.12" in run("--values", "values", a=body).stdout
+        assert "so it has no effect in stable-2.12" in run("--values", "values", a=body).stdout
         assert run(a=body).stdout == ""
 
     def test_values_that_cannot_be_read_are_told(self, run: Run) -> None:

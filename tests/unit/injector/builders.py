@@ -104,6 +104,12 @@ def injector(line: str = EDGE, **options: Any) -> Injector:
     return Injector(mesh(line, **options)) if options else _plain(line)
 
 
+@lru_cache(maxsize=512)
+def release(name: str) -> Injector:
+    """An injector of a release line, or of any release, with its chart's values."""
+    return Injector(Mesh.load(default_values(name), ANCHORS, release_line=name))
+
+
 def container(name: str = "app", **fields: Any) -> JSON:
     """A container that has no more than it must."""
     return {"name": name, "image": f"example.org/{name}:1", **fields}

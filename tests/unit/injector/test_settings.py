@@ -22,6 +22,7 @@ from tests.unit.injector.builders import (
     patched,
     pod,
     proxy_of,
+    release,
 )
 from webhook.injector.settings import SETTINGS
 from webhook.review import shorten
@@ -263,25 +264,46 @@ class TestLines:
     )
     def test_what_only_another_line_knows_is_said_to_have_no_effect(self, line: str, annotation: str) -> None:
         answer = decide(pod({annotation: "1"}), injector(line))
-        assert answer.warnings == [
-            f"{annotation} is unknown to {line}, so it has no effect: remove it (inject-unknown-annotation)"
-        ]
+        (warning,) = answer.warnings
+        when = "came with edge-2" if line == STABLE else "was removed with edge-25.11.3 (version-2.20)"
+        assert warning.startswith(f"{annotation} {when}")
+        assert warning.endswith(f", so it has no effect in {line}: remove it (inject-unknown-annotation)")
         assert patched(pod({annotation: "1"}), answer)["spec"] == inject(pod(), injector(line))["spec"]
 
     @pytest.mark.parametrize(
-        ("line", "name"),
+        ("line", "annotation", "says"),
         [
-            (STABLE, "debug-image"),
-            (STABLE, "debug-image-version"),
-            (STABLE, "debug-image-pull-policy"),
-            (EDGE, "pod-inbound-ports"),
+            ("stable-2.13.2", f"{CONFIG}proxy-inbound-discovery-cache-unused-timeout",
+             "came with edge-23.5.1 (stable-2.13.4), so it has no effect in stable-2.13.2: remove it"),
+            ("version-2.15", f"{CONFIG}proxy-gid",
+             "came with edge-24.5.4 (version-2.16), so it has no effect in version-2.15: remove it"),
+            ("version-2.16", f"{CONFIG}proxy-enable-native-sidecar",
+             "came with edge-26.5.2 (version-2.20), so it has no effect in version-2.16: "
+             "write config.alpha.linkerd.io/proxy-enable-native-sidecar"),
+            ("version-2.20", f"{CONFIG}init-image-version",
+             "was removed with edge-25.11.3 (version-2.20), so it has no effect in version-2.20: remove it"),
+        ],
+    )  # fmt: skip
+    def test_the_release_that_an_annotation_came_or_went_with_is_named(
+        self, line: str, annotation: str, says: str
+    ) -> None:
+        answer = decide(pod({annotation: "1"}), release(line))
+        assert answer.warnings == [f"{annotation} {says} (inject-unknown-annotation)"]
+
+    @pytest.mark.parametrize(
+        ("line", "name", "when"),
+        [
+            (STABLE, "debug-image", "came with edge-25.3.3 (version-2.18)"),
+            (STABLE, "debug-image-version", "came with edge-25.3.3 (version-2.18)"),
+            (STABLE, "debug-image-pull-policy", "came with edge-25.3.3 (version-2.18)"),
+            (EDGE, "pod-inbound-ports", "was removed with edge-24.4.2 (version-2.16)"),
         ],
     )
-    def test_what_a_line_reads_in_vain_is_said_too(self, line: str, name: str) -> None:
+    def test_what_a_line_reads_in_vain_is_said_too(self, line: str, name: str, when: str) -> None:
         annotations = {f"{CONFIG}{name}": "Always", f"{CONFIG}enable-debug-sidecar": "true"}
         without = {f"{CONFIG}enable-debug-sidecar": "true"}
         answer = decide(pod(annotations), injector(line))
-        assert answer.warnings == [f"{CONFIG}{name} has no effect in {line}: remove it (inject-setting)"]
+        assert answer.warnings == [f"{CONFIG}{name} {when}, so it has no effect in {line}: remove it (inject-setting)"]
         assert patched(pod(annotations), answer)["spec"] == inject(pod(without), injector(line))["spec"]
 
     def test_the_audit_policy_is_known_to_edge_alone(self) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from webhook.mesh.config import ConfigError, Mesh
 from webhook.mesh.defaults import default_trust_anchors, default_values
+from webhook.mesh.releases import LINES
 
 ANCHORS = b"-----BEGIN CERTIFICATE-----\r\nAAAA\r\n-----END CERTIFICATE-----\r\n"
 
@@ -179,3 +180,48 @@ class TestNetworkValidatorTimeout:
     @pytest.mark.parametrize(("cni", "timeout"), [("true", "10s"), ("false", "5")])
     def test_one_that_can_or_that_nobody_uses_is_not(self, cni: str, timeout: str) -> None:
         assert load(self.TEXT.format(cni=cni, timeout=timeout)).warnings == []
+
+
+class TestKeysOfAnotherLine:
+    """Values name one release, and have keys of another: the name decides."""
+
+    def told(self, values: str) -> list[str]:
+        """The warnings about keys without effect."""
+        return [warning for warning in load(values).warnings if "no effect" in warning]
+
+    def test_one_key_is_named_with_the_release_that_it_came_with(self) -> None:
+        values = "linkerdVersion: stable-2.12.2\nproxy: {nativeSidecar: true}"
+        mesh = load(values)
+        assert mesh.line.name == "stable-2.12"
+        assert mesh.values.proxy is not None
+        assert not mesh.values.proxy.native_sidecar
+        assert self.told(values) == [
+            "values: proxy.nativeSidecar has no effect in stable-2.12: it came with edge-23.11.4 (version-2.15)"
+        ]
+
+    def test_one_that_is_gone_is_named_with_the_release_that_removed_it(self) -> None:
+        assert self.told("linkerdVersion: edge-26.8.3\nproxyInit: {image: {name: a}}") == [
+            "values: proxyInit.image has no effect in edge-26.8: it was removed with edge-25.11.3 (version-2.20)"
+        ]
+
+    def test_several_are_named_in_one_warning(self) -> None:
+        values = "linkerdVersion: version-2.15\nproxy: {GID: 7, metrics: {hostnameLabels: true}}\ndisableIPv6: true"
+        (warning,) = self.told(values)
+        assert warning == (
+            "values: 3 keys have no effect in version-2.15: proxy.GID came with edge-24.5.4 (version-2.16), "
+            "proxy.metrics came with edge-25.3.4 (version-2.18), disableIPv6 came with edge-24.4.1 (version-2.16)"
+        )
+
+    @pytest.mark.parametrize(
+        "proxy", ["{}", "{nativeSidecar: false}", "{gid: -1}", "{metrics: {}}", "{metrics: {hostnameLabels: false}}"]
+    )
+    def test_one_that_sets_nothing_is_not_worth_a_warning(self, proxy: str) -> None:
+        assert self.told(f"linkerdVersion: stable-2.12.2\nproxy: {proxy}\nproxyInit: {{runAsGroup: -1}}") == []
+
+    @pytest.mark.parametrize("name", LINES)
+    def test_a_line_s_own_values_have_none(self, name: str) -> None:
+        assert load(default_values(name), default_trust_anchors()).warnings == []
+
+    @pytest.mark.parametrize("name", LINES)
+    def test_the_fact_that_decided_is_kept(self, name: str) -> None:
+        assert load(default_values(name)).why.startswith("linkerdVersion is ")

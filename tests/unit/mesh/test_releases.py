@@ -7,7 +7,20 @@ from typing import Any
 import pytest
 
 from webhook.mesh.defaults import default_values
-from webhook.mesh.releases import LINES, ROWS, Release, Span, TooOld, at, choose, detect, line
+from webhook.mesh.releases import (
+    LINES,
+    ROWS,
+    Release,
+    Span,
+    TooOld,
+    at,
+    came_with,
+    choose,
+    detect,
+    line,
+    went_with,
+    why_not,
+)
 from webhook.yaml.objects import read
 
 OLD_SHAPE: dict[str, Any] = {"proxy": {}, "proxyInit": {"image": {}}, "podMonitor": {}}
@@ -221,6 +234,28 @@ class TestRows:
                 of_branch = line(f"stable-2.{branch}").release
                 assert at(of_branch._replace(patch=patch)).has(row) is begins
                 assert at(of_branch._replace(patch=patch - 1)).has(row) is not begins
+
+    @pytest.mark.parametrize(
+        ("row", "came", "went"),
+        [
+            ("annotation/config.linkerd.io/proxy-gid", "edge-24.5.4 (version-2.16)", ""),
+            ("annotation/config.linkerd.io/init-image", "", "edge-25.11.3 (version-2.20)"),
+            ("field/await.port", "edge-23.6.3 (stable-2.14)", ""),
+            ("env/_l5d_ns", "edge-22.9.2 (stable-2.12.1)", ""),
+            ("rule/opaque-port-ranges-expand", "", "edge-23.4.3 (stable-2.13.3)"),
+            ("value/networkValidator.enableSecurityContext", "edge-23.7.3 (stable-2.14)", "edge-25.8.4 (version-2.19)"),
+            ("rule/trace-collector-in-trust-domain", "edge-26.7.1 (edge-26.8)", ""),
+        ],
+    )
+    def test_a_row_names_the_release_that_it_came_with_and_the_one_it_went_with(
+        self, row: str, came: str, went: str
+    ) -> None:
+        assert (came_with(row), went_with(row)) == (came, went)
+
+    def test_what_a_line_does_not_have_either_came_later_or_is_gone(self) -> None:
+        row = "value/networkValidator.enableSecurityContext"
+        assert why_not(row, line("stable-2.13")) == "came with edge-23.7.3 (stable-2.14)"
+        assert why_not(row, line("version-2.20")) == "was removed with edge-25.8.4 (version-2.19)"
 
     def test_an_unknown_line_is_refused_with_the_known_ones(self) -> None:
         with pytest.raises(ValueError, match=r'unknown release line "edge-1\.1": write stable-2\.12, '):

@@ -12,6 +12,7 @@ import pytest
 from certs.issue import CertificateAndKey
 from certs.tls import ServedCertificate
 from tests.waiting import until
+from webhook.mesh.releases import choose, detect
 from webhook.review import Answer
 from webhook.server import admin
 from webhook.server.metrics import Metrics
@@ -28,7 +29,8 @@ class Port:
         self.cache = admin.Cache(synced=True, age=12.34, namespaces=3, owners=2)
         self.group = Group("configuration", {"values": Path("/values")}, lambda _: lambda: None)
         self.looks = 0
-        self.status = admin.Status(certificate, [self.group], self._look, lambda: "edge-26.8")
+        self.detected = choose("edge-26.8.1")
+        self.status = admin.Status(certificate, [self.group], self._look, lambda: self.detected)
         transport = httpx.ASGITransport(admin.create(self.status, self.metrics))
         self.client = httpx.AsyncClient(transport=transport, base_url="http://admin")
 
@@ -109,6 +111,14 @@ class TestProbes:
             False,
             "refused, so the earlier contents stay in effect: /values: not YAML",
         )
+
+    async def test_the_release_line_in_force_is_told_with_the_fact_that_decided(self, port: Port) -> None:
+        """By programs and on the page, and anew after each change."""
+        for version, line in (("edge-26.8.1", "edge-26.8"), ("stable-2.12.3", "stable-2.12.3")):
+            port.detected = detect({"linkerdVersion": version, "proxy": {}, "proxyInit": {}})
+            body = (await port.client.get("/ready")).json()
+            assert body["releaseLine"] == {"name": line, "release": version, "why": f"linkerdVersion is {version}"}
+            assert f"<td>{line}: linkerdVersion is {version}" in (await port.client.get("/")).text
 
     async def test_the_certificate_s_expiry_is_told(self, port: Port) -> None:
         """As a time that people and programs can read."""
@@ -248,3 +258,15 @@ class TestMetrics:
         assert value("linkerd_webhook_received_bytes_total", webhook) == 400
         assert value("linkerd_webhook_sent_bytes_total", webhook) == 800
         assert value("linkerd_webhook_decisions_total", webhook | {"decision": "injected"}) == 4
+
+    async def test_a_gauge_of_1_tells_by_its_labels_what_is_in_force(self, port: Port) -> None:
+        """And no longer what was."""
+        labels = ("line", "release")
+        port.metrics.describe("line_info", "The line.", labels, lambda: (port.detected.line.name, "edge-26.8.1"))
+        before = port.metrics.render().decode()
+        port.detected = choose("stable-2.14")
+        after = port.metrics.render().decode()
+        assert 'line_info{line="edge-26.8",release="edge-26.8.1"} 1.0' in before
+        assert [line for line in after.splitlines() if line.startswith("line_info")] == [
+            'line_info{line="stable-2.14",release="edge-26.8.1"} 1.0'
+        ]

@@ -8,6 +8,7 @@ import pytest
 
 from certs.tls import ServedCertificate
 from webhook.diagnosis.condition import Condition
+from webhook.mesh.releases import choose
 from webhook.server import admin, readiness
 from webhook.server.readiness import Readiness
 
@@ -23,7 +24,9 @@ class Watched:
                 readiness.log, level, lambda text, level=level, **more: self.said.append((level, text, more))
             )
         cache = admin.Cache(synced=True)
-        self.status = admin.Status(ServedCertificate(), [], lambda: cache, lambda: "edge-26.8", self._conditions)
+        self.status = admin.Status(
+            ServedCertificate(), [], lambda: cache, lambda: choose("edge-26.8"), self._conditions
+        )
         self.readiness = Readiness(self.status)
 
     def _conditions(self) -> list[Condition]:

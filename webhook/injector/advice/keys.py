@@ -8,7 +8,8 @@ from functools import lru_cache
 from typing import Final
 
 from webhook.injector.decision import INJECT
-from webhook.injector.settings import OTHERS, PREFIXES, SETTINGS
+from webhook.injector.settings import NATIVE, OTHERS, PREFIXES, SETTINGS
+from webhook.mesh.releases import Line, why_not
 
 DOMAIN: Final = "linkerd.io/"
 # What a key begins with that the injector may be meant to read.
@@ -66,7 +67,7 @@ def is_read(key: str, known: Iterable[str]) -> bool:
     return key in known or key in OTHERS or key == INJECT
 
 
-def unknown(key: str, known: frozenset[str], line: str) -> str:
+def unknown(key: str, known: frozenset[str], line: Line) -> str:
     """What is wrong with an annotation's key, as a sentence; empty where nothing is, or where it is none of ours.
 
     `known` are the settings of the release line `line`.
@@ -74,13 +75,19 @@ def unknown(key: str, known: frozenset[str], line: str) -> str:
     if is_read(key, known) or key in _OF_LINKERD:
         return ""
     if key in _ANNOTATIONS:
-        return f"{key} is unknown to {line}, so it has no effect: remove it"
+        return f"{key} {why_not(f'annotation/{key}', line)}, so it has no effect in {line.name}: {_instead(key, known)}"
     meant = suggestion(key)
     if meant:
         return f"Linkerd does not read {key}: did you mean {meant}?"
     if key.startswith(PREFIXES):
         return f"Linkerd does not read {key}: unknown annotation, remove it"
     return ""
+
+
+def _instead(key: str, known: frozenset[str]) -> str:
+    """What to do about an annotation of another release line: one has had several names."""
+    names = [name for name in NATIVE if name in known] if key in NATIVE else []
+    return f"write {names[0]}" if names else "remove it"
 
 
 @lru_cache(maxsize=256)

@@ -14,6 +14,7 @@ from webhook.injector.advice.facts import Facts
 from webhook.injector.decision import INJECT, Decision
 from webhook.injector.subject import Subject
 from webhook.kube.objects import Namespace
+from webhook.mesh.releases import Line
 
 Check = Callable[[Facts], Iterable[Finding]]
 
@@ -55,7 +56,7 @@ _VALUES: Final = (decision.INVALID_AT_WORKLOAD, decision.INVALID_AT_NAMESPACE)
 OF_SKIPPED: Final = (rules.VALUE, rules.SKIPPED)
 
 
-def about_keys(subject: Subject, namespace: Namespace | None, known: frozenset[str], line: str) -> Iterator[Finding]:
+def about_keys(subject: Subject, namespace: Namespace | None, known: frozenset[str], line: Line) -> Iterator[Finding]:
     """Annotations and labels that look like Linkerd's and do nothing. `known` are the settings of the release line."""
     for key in keys.ours(subject.pod_annotations):
         if sentence := keys.unknown(key, known, line):
@@ -67,7 +68,7 @@ def about_keys(subject: Subject, namespace: Namespace | None, known: frozenset[s
         yield from _about_namespace(namespace, subject, known, line)
 
 
-def _about_namespace(namespace: Namespace, subject: Subject, known: frozenset[str], line: str) -> Iterator[Finding]:
+def _about_namespace(namespace: Namespace, subject: Subject, known: frozenset[str], line: Line) -> Iterator[Finding]:
     """What was meant for the Pods of the Namespace and does not reach them."""
     at = f"Namespace {namespace.name}"
     for key in keys.ours(namespace.annotations):
