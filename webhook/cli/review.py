@@ -59,7 +59,8 @@ def review(
     """Answer AdmissionReviews as the server would, each in a line of JSON, in their order.
 
     FILE has JSON, JSON Lines or YAML; `-`, or no FILE, is standard input. Without --values and --trust-anchors, the
-    defaults of Linkerd's release line stand in for the mesh's configuration.
+    defaults of Linkerd's release line stand in for the mesh's configuration. With --release-line, kinds that this line
+    does not validate are refused, as its own validator does; the server allows them with a warning.
 
     Exit code: 0 all were allowed, 1 some were denied, 2 some input was not an AdmissionReview (the others are
     answered), a path of --manifests cannot be read, or there was no AdmissionReview at all and --allow-empty is not
@@ -74,19 +75,19 @@ def review(
         print_line(f"{problem.file}:{problem.line}: {problem.message}; going on without it")
     try:
         domain = injector.mesh.values.cluster_domain if values else ""
-        registry = Registry(_webhooks(injector, objects, domain), webhook)
+        registry = Registry(_webhooks(injector, objects, domain, release_line is not None), webhook)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     sys.exit(asyncio.run(_answer_all(registry, files or (load.STDIN,), allow_empty=allow_empty)))
 
 
-def _webhooks(injector: Injector, objects: list[JSON], domain: str) -> list[AdmissionWebhook]:
+def _webhooks(injector: Injector, objects: list[JSON], domain: str, strict: bool) -> list[AdmissionWebhook]:
     catalog, cluster = OfflineCatalog(objects), OfflineCluster(objects)
     return [
         ProxyInjector(Current(injector), cluster),
         WorkloadAdvisor(Current(injector), cluster),
         *(
-            Validator(validator, lambda: injector.mesh.line, catalog, cluster_domain=lambda: domain)
+            Validator(validator, lambda: injector.mesh.line, catalog, cluster_domain=lambda: domain, strict=strict)
             for validator in VALIDATORS
         ),
     ]

@@ -253,28 +253,45 @@ _ANNOTATIONS: Final = {
     **_all(Span("25.10.2"), "rule", "trace-annotations"),
 }
 
-_LATEST: Final = Span("26.7.1")
-_FIRST: Final = Span(until="22.9.1")
-
-# What the validators know, see `webhook.policy`.
+# What the validators know, see `webhook.policy`: kinds, API versions that the CRDs serve, fields that are read, rules.
 _POLICIES: Final = {
-    **_all(
-        _LATEST,
-        "policy",
-        """
-        Server.accessPolicy AuthorizationPolicy.targetRef.gateway MeshTLSAuthentication.identities HTTPRoute.timeouts
-        EgressNetwork HTTPLocalRateLimitPolicy gateway empty-group-is-core iso-8601-times
-        Server.v1beta2 Server.v1beta3 HTTPRoute.v1beta2 HTTPRoute.v1beta3
-        """,
-    ),
-    **_all(
-        _FIRST,
-        "policy",
-        """
-        namespace-in-object server-overlap metadata.clusterName ServiceProfile.response-not-is-list quote-in-header-name
-        """,
-    ),
-    "rule/regex-1.9": _LATEST,
+    **_all(Span("23.9.4"), "policy", "gateway.HTTPRoute"),
+    **_all(Span("24.6.4"), "policy", "gateway.GRPCRoute"),
+    **_all(Span("24.10.4"), "policy", "EgressNetwork gateway.TLSRoute gateway.TCPRoute"),
+    **_all(Span("24.11.3"), "policy", "HTTPLocalRateLimitPolicy"),
+    **_all(Span("23.1.2"), "policy", "HTTPRoute.v1beta2"),
+    **_all(Span("23.6.1"), "policy", "HTTPRoute.v1beta3"),
+    **_all(Span("24.1.1"), "policy", "Server.v1beta2"),
+    **_all(Span("24.7.4"), "policy", "Server.v1beta3"),
+    # HTTPRoutes of Linkerd's own group: the parents that are refused, and what is read.
+    **_all(Span(until="23.1.2"), "policy", "HTTPRoute.servers-only"),
+    **_all(Span(until="23.3.3"), "policy", "HTTPRoute.servers-and-services-only"),
+    **_all(Span("23.2.2"), "policy", "HTTPRoute.query-regex"),
+    **_all(Span("23.3.1"), "policy", "HTTPRoute.redirect-path"),
+    **_all(Span("23.3.2"), "policy", "HTTPRoute.backendRefs"),
+    **_all(Span("23.6.1"), "policy", "HTTPRoute.timeouts"),
+    **_all(Span("23.7.3"), "policy", "HTTPRoute.response-header-modifier"),
+    # Servers: up to then, two that select the same port of the same workloads are refused.
+    **_all(Span(until="25.2.2"), "policy", "server-overlap"),
+    **_all(Span("24.1.1"), "policy", "Server.externalWorkloadSelector MeshTLSAuthentication.identities"),
+    **_all(Span("24.7.5"), "policy", "Server.accessPolicy"),
+    **_all(Span("24.7.1"), "policy", "AuthorizationPolicy.targetRef.GRPCRoute"),
+    **_all(Span("25.5.1"), "policy", "AuthorizationPolicy.targetRef.gateway-HTTPRoute"),
+    # Annotations of routes to a Service or an EgressNetwork.
+    **_all(Span("24.7.5"), "policy", "route-annotations"),
+    **_all(Span("24.7.5", "26.6.2"), "policy", "route-balancer-annotations"),
+    **_all(Span("24.11.4"), "policy", "backend-port"),
+    # The structures of the Gateway API: a library of other ones, that of newer ones, and newer ones still.
+    **_all(Span("25.2.3"), "policy", "gateway-structures"),
+    **_all(Span("26.8.2"), "policy", "gateway-filters"),
+    **_all(Span("26.4.4"), "policy", "gateway-lenient"),
+    **_all(Span(until="25.2.2"), "policy", "method-is-token quote-in-header-name"),
+    **_all(Span(until="24.7.5"), "policy", "namespace-in-object"),
+    **_all(Span("23.3.4"), "policy", "empty-group-is-core"),
+    **_all(Span("26.8.2"), "policy", "iso-8601-times"),
+    **_all(Span(until="22.10.3", stable_until="2.12.6"), "policy", "metadata.clusterName"),
+    **_all(Span(until="23.10.4"), "policy", "ServiceProfile.response-not-is-list"),
+    **_all(Span("23.12.3"), "rule", "regex-1.9"),
 }
 
 ROWS: Final[Mapping[str, Span]] = {**_VALUES, **_PROXY, **_INIT, **_ANNOTATIONS, **_POLICIES}

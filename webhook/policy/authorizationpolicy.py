@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 from webhook.findings.finding import Severity, declare, show, suggest
@@ -61,8 +62,14 @@ NONE = declare(
     "An AuthorizationPolicy requires no authentication, so that every client may use its target.",
 )
 
-_EDGE_TARGETS: Final = (SERVER, NAMESPACE, HTTP_ROUTE, GATEWAY_HTTP_ROUTE, GATEWAY_GRPC_ROUTE)
-_STABLE_TARGETS: Final = (SERVER, NAMESPACE, HTTP_ROUTE)
+# The kinds that a policy can target, with the row that says from which release on.
+_TARGETS: Final = (
+    (SERVER, ""),
+    (NAMESPACE, ""),
+    (HTTP_ROUTE, ""),
+    (GATEWAY_HTTP_ROUTE, "policy/AuthorizationPolicy.targetRef.gateway-HTTPRoute"),
+    (GATEWAY_GRPC_ROUTE, "policy/AuthorizationPolicy.targetRef.GRPCRoute"),
+)
 _AUTHENTICATIONS: Final = (MESH_TLS, SERVICE_ACCOUNT, NETWORK)
 
 
@@ -151,6 +158,7 @@ def _replacement_for(kind: GroupKind) -> str:
     return "one MeshTLSAuthentication with the identities of both"
 
 
+@cache
 def _spec(allowed: tuple[GroupKind, ...]) -> Struct:
     return Struct(
         {"targetRef": required(LOCAL_REFERENCE), "requiredAuthenticationRefs": required(Array(REFERENCE))},
@@ -158,10 +166,6 @@ def _spec(allowed: tuple[GroupKind, ...]) -> Struct:
     )
 
 
-_EDGE: Final = _spec(_EDGE_TARGETS)
-_STABLE: Final = _spec(_STABLE_TARGETS)
-
-
 def spec(line: Line, version: str) -> Shape:
-    """The shape of an AuthorizationPolicy's spec at a release line. After 2.12 it can target Gateway API routes."""
-    return _EDGE if line.has("policy/AuthorizationPolicy.targetRef.gateway") else _STABLE
+    """The shape of an AuthorizationPolicy's spec at a release line, which says what it can target."""
+    return _spec(tuple(kind for kind, row in _TARGETS if not row or line.has(row)))

@@ -32,6 +32,12 @@ UNKNOWN = declare(
     "FieldValueNotSupported",
     "Linkerd does not read an annotation under balancer.linkerd.io or balancer.alpha.linkerd.io.",
 )
+ON_ROUTE = declare(
+    "route-balancer-invalid",
+    Severity.ERROR,
+    "FieldValueInvalid",
+    "Linkerd 2.16 to 2.19 cannot read an annotation for circuit breaking of a route to a Service or an EgressNetwork.",
+)
 
 _STABLE: Final = "balancer.linkerd.io/"
 _ALPHA: Final = "balancer.alpha.linkerd.io/"
@@ -134,6 +140,39 @@ def check(annotations: Mapping[str, Any]) -> list[Finding]:
         if key not in findings:
             findings[key] = rule.at(_path_of(key), message)
     return list(findings.values())
+
+
+def check_route(annotations: Mapping[str, Any]) -> list[Finding]:
+    """The findings about the circuit breaking annotations of a route, for lines that refuse a route whose annotations
+    they cannot read (2.16 to 2.19), although the proxy goes by those of the Service. They know one mode."""
+    mode = annotations.get(MODE)
+    if not isinstance(mode, str):
+        return []
+    if mode != _ONLY_MODE:
+        return [ON_ROUTE.at(_path_of(MODE), f"Linkerd cannot read {show(mode)}: write {_ONLY_MODE}")]
+    texts = {key: value for key in _ROUTE_CHECKS if isinstance(value := annotations.get(key), str)}
+    wrong = {key: message for key, text in texts.items() if (message := _ROUTE_CHECKS[key](text))}
+    findings = [
+        ON_ROUTE.at(_path_of(key), f"Linkerd cannot read {show(texts[key])}: {message}")
+        for key, message in wrong.items()
+    ]
+    if wrong:
+        return findings
+    most, least = (_milliseconds(texts, key) or 0 for key in (_MAX_PENALTY, _MIN_PENALTY))
+    if most == 0:
+        findings.append(ON_ROUTE.at(_path_of(_MAX_PENALTY), "the longest penalty is zero: write one such as 60s"))
+    elif least > most:
+        key = _MAX_PENALTY if _MAX_PENALTY in texts else _MIN_PENALTY
+        low, high = texts.get(_MIN_PENALTY, "1s (the default)"), texts.get(_MAX_PENALTY, "60s (the default)")
+        text = f"the shortest penalty, {low}, exceeds the longest, {high}: change one of them"
+        findings.append(ON_ROUTE.at(_path_of(key), text))
+    return findings
+
+
+_ONLY_MODE: Final = "consecutive"
+_ROUTE_CHECKS: Final[Mapping[str, Callable[[str], str]]] = {
+    key: check for key, check in _CHECKS.items() if key.startswith(_CONSECUTIVE)
+}
 
 
 def _path_of(key: str) -> Path:

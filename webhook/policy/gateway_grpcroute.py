@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 from webhook.findings.finding import Severity, declare
 from webhook.mesh.releases import Line
+from webhook.policy import olderroutes
 from webhook.policy.gateway_rules import (
     check_filters,
     check_match_count,
@@ -14,8 +16,15 @@ from webhook.policy.gateway_rules import (
     check_session,
 )
 from webhook.policy.objectreferences import GATEWAY, SUBDOMAIN
-from webhook.policy.routeannotations import READ_BY_GRPC, check_annotations
-from webhook.policy.routes import check_backends, check_filter, check_header_match, check_parents, warn_of_shadows
+from webhook.policy.routeannotations import READ_BY_GRPC
+from webhook.policy.routes import (
+    check_backends,
+    check_filter,
+    check_header_match,
+    check_parents,
+    check_settings,
+    warn_of_shadows,
+)
 from webhook.policy.routeshapes import (
     DEFAULT_GATEWAYS,
     EXTENSION,
@@ -27,9 +36,10 @@ from webhook.policy.routeshapes import (
     PARENTS,
     SESSION_PERSISTENCE,
     WEIGHTED_TARGET,
+    spec_struct,
 )
 from webhook.policy.schema.reading import Node, Reading
-from webhook.policy.schema.shape import Array, Choice, Shape, String, Struct, omittable, required
+from webhook.policy.schema.shape import Array, Choice, Shape, String, Struct, omittable, optional, required
 
 METHOD_PATTERN = declare(
     "grpcroute-method-regex",
@@ -41,8 +51,7 @@ METHOD_PATTERN = declare(
 
 def _check(spec: Node, reading: Reading) -> None:
     effect = check_parents(spec, reading, GATEWAY)
-    for finding in check_annotations(reading.annotations, READ_BY_GRPC, effect):
-        reading.add(finding)
+    check_settings(reading, READ_BY_GRPC, effect)
     for rule in spec.nodes("rules"):
         for match in rule.nodes("matches"):
             _check_match(match, reading)
@@ -64,7 +73,8 @@ def _check_match(match: Node, reading: Reading) -> None:
         check_header_match(header, reading)
     method = match.get("method")
     check_method(method, reading)
-    if method is not None and method.get("type") == "RegularExpression":
+    refused = reading.line.has("policy/gateway-structures")
+    if refused and method is not None and method.get("type") == "RegularExpression":
         reading.note(
             METHOD_PATTERN,
             (*method.path, "type"),
@@ -106,17 +116,41 @@ _RULE: Final = Struct(
         "sessionPersistence": omittable(SESSION_PERSISTENCE),
     }
 )
-_SPEC: Final = Struct(
-    {
+
+
+@cache
+def _newer(newest: bool) -> Struct:
+    fields = {
         "hostnames": omittable(HOST_NAMES),
         "parentRefs": omittable(PARENTS),
         "rules": omittable(Array(_RULE, most=16)),
-        "useDefaultGateways": omittable(DEFAULT_GATEWAYS),
+    }
+    return spec_struct(fields, _check, newest)
+
+
+_OLDER_MATCH: Final = Struct(
+    {"method": optional(Struct(olderroutes.GRPC_METHOD)), "headers": optional(olderroutes.header_matches())}
+)
+_OLDER_RULE: Final = Struct(
+    {
+        "filters": optional(olderroutes.GRPC_FILTERS),
+        "matches": optional(Array(_OLDER_MATCH, most=64)),
+        "backendRefs": optional(olderroutes.GRPC_BACKENDS),
+    },
+    aside={"name": SUBDOMAIN, "sessionPersistence": SESSION_PERSISTENCE},
+)
+_OLDER: Final = Struct(
+    {
+        "parentRefs": optional(olderroutes.PARENTS),
+        "hostnames": optional(HOST_NAMES),
+        "rules": optional(Array(_OLDER_RULE, most=16)),
     },
     check=_check,
+    flattened=True,
+    aside={"useDefaultGateways": DEFAULT_GATEWAYS},
 )
 
 
 def spec(line: Line, version: str) -> Shape:
-    """The shape of a GRPCRoute's spec: the same in every API version."""
-    return _SPEC
+    """The shape of a GRPCRoute's spec at a release line: the same in every API version."""
+    return _newer(line.has("policy/gateway-filters")) if line.has("policy/gateway-structures") else _OLDER

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 from webhook.mesh.releases import Line
+from webhook.policy import olderroutes
 from webhook.policy.gateway_rules import (
     check_filters,
     check_match_count,
@@ -15,12 +17,13 @@ from webhook.policy.gateway_rules import (
     check_timeouts,
 )
 from webhook.policy.objectreferences import GATEWAY, SUBDOMAIN
-from webhook.policy.routeannotations import READ_BY_HTTP, check_annotations
+from webhook.policy.routeannotations import READ_BY_HTTP
 from webhook.policy.routes import (
     check_backends,
     check_filter,
     check_match,
     check_parents,
+    check_settings,
     warn_of_shadows,
 )
 from webhook.policy.routeshapes import (
@@ -34,15 +37,15 @@ from webhook.policy.routeshapes import (
     SESSION_PERSISTENCE,
     WEIGHTED_TARGET,
     http_filter,
+    spec_struct,
 )
 from webhook.policy.schema.reading import Node, Reading
-from webhook.policy.schema.shape import Array, Integer, Shape, Struct, omittable
+from webhook.policy.schema.shape import Array, Integer, Shape, Struct, omittable, optional
 
 
 def _check(spec: Node, reading: Reading) -> None:
     effect = check_parents(spec, reading, GATEWAY)
-    for finding in check_annotations(reading.annotations, READ_BY_HTTP, effect):
-        reading.add(finding)
+    check_settings(reading, READ_BY_HTTP, effect)
     for rule in spec.nodes("rules"):
         for match in rule.nodes("matches"):
             check_match(match, reading)
@@ -70,9 +73,6 @@ def _check_schema(rule: Node, reading: Reading) -> None:
         check_session(rule["sessionPersistence"], reading)
 
 
-_BACKEND: Final = Struct(
-    {"filters": omittable(Array(http_filter(GATEWAY_BACKEND_MODIFIER), most=16)), **WEIGHTED_TARGET}
-)
 _RETRY: Final = Struct(
     {
         "attempts": omittable(Integer(-(2**63), 2**63 - 1, least=1)),
@@ -80,28 +80,59 @@ _RETRY: Final = Struct(
         "codes": omittable(Array(Integer(-(2**63), 2**63 - 1, least=400, most=599), distinct=True)),
     }
 )
-_RULE: Final = Struct(
+# The fields of a rule that came later: older releases leave them to the CRD's schema.
+_LATER: Final = {
+    "name": SUBDOMAIN,
+    "retry": _RETRY,
+    "sessionPersistence": SESSION_PERSISTENCE,
+    "timeouts": Struct({"backendRequest": omittable(DURATION), "request": omittable(DURATION)}),
+}
+
+
+@cache
+def _newer(newest: bool) -> Struct:
+    backend = Struct(
+        {"filters": omittable(Array(http_filter(GATEWAY_BACKEND_MODIFIER, newest), most=16)), **WEIGHTED_TARGET}
+    )
+    rule = Struct(
+        {
+            "backendRefs": omittable(Array(backend, most=16)),
+            "filters": omittable(Array(http_filter(GATEWAY_MODIFIER, newest), most=16)),
+            "matches": omittable(GATEWAY_MATCHES),
+            **{name: omittable(shape) for name, shape in _LATER.items()},
+        }
+    )
+    return spec_struct(
+        {
+            "hostnames": omittable(HOST_NAMES),
+            "parentRefs": omittable(PARENTS),
+            "rules": omittable(Array(rule, least=1, most=16)),
+        },
+        _check,
+        newest,
+    )
+
+
+_OLDER_RULE: Final = Struct(
     {
-        "backendRefs": omittable(Array(_BACKEND, most=16)),
-        "filters": omittable(Array(http_filter(GATEWAY_MODIFIER), most=16)),
-        "matches": omittable(GATEWAY_MATCHES),
-        "name": omittable(SUBDOMAIN),
-        "retry": omittable(_RETRY),
-        "sessionPersistence": omittable(SESSION_PERSISTENCE),
-        "timeouts": omittable(Struct({"backendRequest": omittable(DURATION), "request": omittable(DURATION)})),
-    }
+        "matches": optional(olderroutes.http_matches(64)),
+        "filters": optional(olderroutes.gateway_filters()),
+        "backendRefs": optional(olderroutes.HTTP_BACKENDS),
+    },
+    aside=_LATER,
 )
-_SPEC: Final = Struct(
+_OLDER: Final = Struct(
     {
-        "hostnames": omittable(HOST_NAMES),
-        "parentRefs": omittable(PARENTS),
-        "rules": omittable(Array(_RULE, least=1, most=16)),
-        "useDefaultGateways": omittable(DEFAULT_GATEWAYS),
+        "parentRefs": optional(olderroutes.PARENTS),
+        "hostnames": optional(HOST_NAMES),
+        "rules": optional(Array(_OLDER_RULE, least=1, most=16)),
     },
     check=_check,
+    flattened=True,
+    aside={"useDefaultGateways": DEFAULT_GATEWAYS},
 )
 
 
 def spec(line: Line, version: str) -> Shape:
-    """The shape of a Gateway API HTTPRoute's spec: the same in every API version."""
-    return _SPEC
+    """The shape of a Gateway API HTTPRoute's spec at a release line: the same in every API version."""
+    return _newer(line.has("policy/gateway-filters")) if line.has("policy/gateway-structures") else _OLDER

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from webhook.mesh.releases import Line
-from webhook.policy.gateway_l4routes import FIELDS, check
-from webhook.policy.schema.shape import Shape, Struct
-
-_SPEC: Final = Struct(FIELDS, check=check)
+from webhook.policy.gateway_l4routes import check, shape_for
+from webhook.policy.schema.shape import Shape
 
 
 def spec(line: Line, version: str) -> Shape:
-    """The shape of a TCPRoute's spec: the same in every API version."""
-    return _SPEC
+    """The shape of a TCPRoute's spec at a release line: the same in every API version."""
+    return shape_for(line, {}, check)

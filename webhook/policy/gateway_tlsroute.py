@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from webhook.mesh.releases import Line
-from webhook.policy.gateway_l4routes import FIELDS, check
+from webhook.policy.gateway_l4routes import check, shape_for
 from webhook.policy.gateway_rules import check_hosts
 from webhook.policy.objectreferences import HOST_NAME
 from webhook.policy.schema.reading import Node, Reading
-from webhook.policy.schema.shape import Array, Shape, Struct, required
+from webhook.policy.schema.shape import Array, Shape, omittable, required
 
 
 def _check(spec: Node, reading: Reading) -> None:
@@ -17,10 +15,11 @@ def _check(spec: Node, reading: Reading) -> None:
     check_hosts(spec, reading)
 
 
-_SPEC: Final = Struct({"hostnames": required(Array(HOST_NAME, least=1, most=1024)), **FIELDS}, check=_check)
-_OLD: Final = Struct({"hostnames": required(Array(HOST_NAME, most=1024)), **FIELDS}, check=check)
-
-
 def spec(line: Line, version: str) -> Shape:
-    """The shape of a TLSRoute's spec. v1alpha2 allows an empty list of host names, and addresses in it."""
-    return _OLD if version == "v1alpha2" else _SPEC
+    """The shape of a TLSRoute's spec. The CRD of v1alpha2 allows an empty list of host names, and addresses in it, and
+    only the newest releases require a list."""
+    is_old = version == "v1alpha2"
+    hosts = Array(HOST_NAME, least=0 if is_old else 1, most=1024)
+    newest = line.has("policy/gateway-filters")
+    field = required(hosts) if newest else omittable(hosts, schema=not is_old)
+    return shape_for(line, {"hostnames": field}, check if is_old else _check)

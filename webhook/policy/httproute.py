@@ -1,59 +1,51 @@
 """HTTPRoute (policy.linkerd.io): routes of HTTP requests to a Server, a Service or an EgressNetwork.
 
 It has the same name as the Gateway API's HTTPRoute, and after 2.12 the same matches. Linkerd refuses what it cannot
-read in it, it has fewer filters, and its timeouts have a grammar of their own. Linkerd 2.12 has an older model.
+read in it, it has fewer filters, and its timeouts have a grammar of their own. `olderroutes` has the structures that
+Linkerd up to 2.17 reads.
 """
 
 from __future__ import annotations
 
-import re
-from typing import Any, Final
+from functools import cache
+from typing import Final
 
-from webhook.findings.finding import Path, Severity, declare, show
+from webhook.findings.finding import Severity, declare, show
 from webhook.mesh.releases import Line
+from webhook.policy import olderroutes
 from webhook.policy.durations import Timeout
-from webhook.policy.objectreferences import (
-    GROUP_NAME,
-    KIND_NAME,
-    NAME,
-    NAMESPACE_NAME,
-    POLICY,
-    SERVER,
-    SUBDOMAIN,
-    targets,
-)
-from webhook.policy.routeannotations import READ_BY_HTTP, check_annotations
+from webhook.policy.objectreferences import POLICY, SERVER, SERVICE, targets
+from webhook.policy.routeannotations import READ_BY_HTTP
 from webhook.policy.routes import (
     check_filter,
     check_match,
     check_parents,
+    check_settings,
     warn_of_filters,
     warn_of_parents,
     warn_of_shadows,
 )
 from webhook.policy.routeshapes import (
     HOST_NAMES,
-    METHODS,
     MODIFIER,
-    OLD_POLICY_BACKENDS,
-    POLICY_BACKENDS,
     POLICY_MATCHES,
     PORT,
     REDIRECT,
     WHOLE_MODIFIER,
+    old_policy_backends,
     parent_shape,
+    policy_backends,
 )
-from webhook.policy.schema.reading import BAD, Node, Reading
+from webhook.policy.schema.reading import Node, Reading
 from webhook.policy.schema.shape import (
     I32,
-    STRING,
     Array,
     Integer,
     Pruned,
     Shape,
-    String,
     Struct,
     Tagged,
+    either,
     omittable,
     optional,
     required,
@@ -74,18 +66,6 @@ PARENT_KIND = declare(
     "FieldValueNotSupported",
     "A parent of an HTTPRoute is not a Server, and 2.12 knows no other parents.",
 )
-METHOD = declare(
-    "httproute-method", Severity.ERROR, "FieldValueInvalid", "An HTTPRoute matches a method that HTTP does not allow."
-)
-SCHEME = declare(
-    "httproute-scheme", Severity.ERROR, "FieldValueInvalid", "A redirect has a scheme that no URI can have."
-)
-REDIRECT_PATH = declare(
-    "httproute-redirect-path",
-    Severity.ERROR,
-    "FieldValueNotSupported",
-    "A redirect has a path, and 2.12 cannot read a path of any form.",
-)
 
 
 def _check_timeouts(node: Node, reading: Reading) -> None:
@@ -101,22 +81,35 @@ def _check_timeouts(node: Node, reading: Reading) -> None:
         )
 
 
-def _check_rules(spec: Node, reading: Reading, query_patterns: bool) -> None:
+def _check(spec: Node, reading: Reading) -> None:
+    if reading.line.has("policy/HTTPRoute.servers-and-services-only"):
+        _check_parent_kinds(spec, reading)
+    else:
+        effect = check_parents(spec, reading, POLICY)
+        warn_of_parents(spec, reading)
+        check_settings(reading, READ_BY_HTTP, effect)
     for rule in spec.nodes("rules"):
         for match in rule.nodes("matches"):
-            check_match(match, reading, query_patterns)
+            check_match(match, reading)
         for entry in rule.nodes("filters"):
             check_filter(entry, reading)
         warn_of_filters(rule.nodes("filters"), reading)
     warn_of_shadows(spec, reading)
 
 
-def _check_edge(spec: Node, reading: Reading) -> None:
-    effect = check_parents(spec, reading, POLICY)
-    warn_of_parents(spec, reading)
-    for finding in check_annotations(reading.annotations, READ_BY_HTTP, effect):
-        reading.add(finding)
-    _check_rules(spec, reading, query_patterns=True)
+def _check_parent_kinds(spec: Node, reading: Reading) -> None:
+    """Refuse parents of other kinds than Server, as 2.12 does; edge-23.1.2 to 23.3.2 know Services, too."""
+    kinds = (SERVER,) if reading.line.has("policy/HTTPRoute.servers-only") else (SERVER, SERVICE)
+    for parent in spec.nodes("parentRefs"):
+        kind = parent.get("kind")
+        if parent.bad or (kind is not None and any(targets(parent, known, reading.line) for known in kinds)):
+            continue
+        reading.note(
+            PARENT_KIND,
+            parent.path,
+            f"a parent of kind {show(kind)} is not a {either([name for _, name in kinds])}, and this Linkerd version "
+            "knows no other parents: write group: policy.linkerd.io and kind: Server",
+        )
 
 
 _FILTER: Final = Tagged(
@@ -138,153 +131,75 @@ _FILTER: Final = Tagged(
 )
 
 
-def _edge(port: Shape, backends: Shape, timeouts: Shape) -> Struct:
+_TIMEOUTS: Final = Struct(
+    {"request": optional(Timeout()), "backendRequest": optional(Timeout())}, check=_check_timeouts
+)
+# The API versions whose CRD has few fields of parents and backends, and those before timeouts.
+_EARLY: Final = ("v1alpha1", "v1beta1")
+_BEFORE_TIMEOUTS: Final = (*_EARLY, "v1beta2")
+
+
+def _timeouts(version: str) -> Shape:
+    return Pruned(_TIMEOUTS) if version in _BEFORE_TIMEOUTS else _TIMEOUTS
+
+
+@cache
+def _newer(version: str, newest: bool) -> Struct:
+    """The spec in an API version, as releases since edge-25.2.3 read it; `newest` is whether the filters of backends
+    have the newest types."""
+    early = version in _EARLY
     rule = Struct(
         {
             "matches": optional(POLICY_MATCHES),
             "filters": optional(Array(_FILTER, most=16)),
-            "backendRefs": optional(backends),
-            "timeouts": optional(timeouts),
+            "backendRefs": optional(old_policy_backends(newest) if early else policy_backends(newest)),
+            "timeouts": optional(_timeouts(version)),
         }
     )
     return Struct(
         {
-            "parentRefs": omittable(Array(parent_shape(port), most=32)),
+            "parentRefs": omittable(Array(parent_shape(I32 if early else PORT), most=32)),
             "hostnames": optional(HOST_NAMES),
             "rules": optional(Array(rule, most=16)),
         },
-        check=_check_edge,
+        check=_check,
     )
 
 
-_TIMEOUTS: Final = Struct(
-    {"request": optional(Timeout()), "backendRequest": optional(Timeout())}, check=_check_timeouts
-)
-_NEWEST: Final = _edge(PORT, POLICY_BACKENDS, _TIMEOUTS)
-_OLDEST: Final = _edge(I32, OLD_POLICY_BACKENDS, Pruned(_TIMEOUTS))
-_EDGE: Final = {
-    "v1alpha1": _OLDEST,
-    "v1beta1": _OLDEST,
-    "v1beta2": _edge(PORT, POLICY_BACKENDS, Pruned(_TIMEOUTS)),
-}
-
-
-# --- 2.12: the structures are those of an older release of the Gateway API ---
-
-_METHOD = re.compile(r"[!*+.^_`|~0-9A-Za-z-]+")
-_SCHEME = re.compile(r"[0-9A-Za-z+.~-]{0,64}")
-
-
-class _NoPath(Shape):
-    """The path of a redirect: Linkerd 2.12 cannot read a path in any form."""
-
-    def read(self, value: Any, path: Path, reading: Reading) -> Any:
-        reading.refuse(REDIRECT_PATH, path, "this Linkerd version cannot read the path of a redirect: leave it out")
-        return BAD
-
-
-def _check_stable(spec: Node, reading: Reading) -> None:
-    for parent in spec.nodes("parentRefs"):
-        if parent.bad or (parent.get("kind") is not None and targets(parent, SERVER, reading.line)):
-            continue
-        reading.note(
-            PARENT_KIND,
-            parent.path,
-            f"a parent of kind {show(parent.get('kind'))} is not a Server, and this Linkerd version knows no "
-            "other parents: write group: policy.linkerd.io and kind: Server",
-        )
-    for rule in spec.nodes("rules"):
-        for match in rule.nodes("matches"):
-            method = match.get("method")
-            if method is not None and _METHOD.fullmatch(method) is None:
-                reading.note(
-                    METHOD, (*match.path, "method"), f"{show(method)} is not an HTTP method: write one such as GET"
-                )
-        for entry in rule.nodes("filters"):
-            redirect: Node | None = entry.get("requestRedirect")
-            scheme = None if redirect is None else redirect.get("scheme")
-            if redirect is not None and scheme is not None and _SCHEME.fullmatch(scheme) is None:
-                reading.note(SCHEME, (*redirect.path, "scheme"), f"{show(scheme)} is not a scheme: write http or https")
-    _check_rules(spec, reading, query_patterns=False)
-
-
-_PORT: Final = Integer(0, 65535)
-
-
-def _typed(names: tuple[str, ...], **fields: Shape) -> Tagged:
-    return Tagged("type", {name: Struct({field: required(shape) for field, shape in fields.items()}) for name in names})
-
-
-def _stable_matches() -> Array:
-    two, value = ("Exact", "RegularExpression"), String(least=1, most=4096)
-    # `check_match` checks the characters of a header's name.
-    headers = _typed(two, name=String(most=256), value=value)
-    query = _typed(two, name=String(least=1, most=256), value=String(least=1, most=1024))
-    return Array(
-        Struct(
-            {
-                "path": optional(_typed(("Exact", "PathPrefix", "RegularExpression"), value=String(most=1024))),
-                "headers": optional(Array(headers, most=16, key="name")),
-                "queryParams": optional(Array(query, most=16, key="name")),
-                "method": optional(String(choices=METHODS)),
-            }
-        ),
-        most=8,
-    )
-
-
-def _stable_modifier(name: String) -> Struct:
-    headers = Array(
-        Struct({"name": required(name), "value": required(String(least=1, most=4096))}), most=16, key="name"
-    )
-    return Struct({"set": optional(headers), "add": optional(headers), "remove": optional(Array(STRING, most=16))})
-
-
-_STABLE_PARENT: Final = Struct(
-    {
-        "group": optional(GROUP_NAME),
-        "kind": optional(KIND_NAME),
-        "namespace": optional(NAMESPACE_NAME),
-        "name": required(NAME),
-        "sectionName": optional(SUBDOMAIN),
-        "port": optional(Pruned(_PORT)),
+@cache
+def _older(version: str, port: bool, redirect_path: bool, responses: bool, backends: bool, timeouts: bool) -> Struct:
+    """The spec in an API version, as releases up to edge-25.2.2 read it. The others are what they can read."""
+    rule = {
+        "matches": optional(olderroutes.http_matches(8)),
+        "filters": optional(Array(olderroutes.policy_filter(redirect_path, responses), most=16)),
     }
-)
-_STABLE_REDIRECT: Final = Struct(
-    {
-        "scheme": optional(String(choices=("http", "https"))),
-        "hostname": optional(SUBDOMAIN),
-        "path": optional(_NoPath()),
-        "port": optional(Integer(0, 65535, least=1)),
-        "statusCode": optional(Integer(0, 65535, among=(301, 302))),
-    }
-)
-_STABLE_FILTER: Final = Tagged(
-    "type",
-    {
-        "RequestHeaderModifier": Struct(
-            {"requestHeaderModifier": required(_stable_modifier(String(most=256)))},
-            aside={"requestRedirect": _STABLE_REDIRECT},
-        ),
-        "RequestRedirect": Struct(
-            {"requestRedirect": required(_STABLE_REDIRECT)}, aside={"requestHeaderModifier": WHOLE_MODIFIER}
-        ),
-    },
-)
-_STABLE_RULE: Final = Struct(
-    {"matches": optional(_stable_matches()), "filters": optional(Array(_STABLE_FILTER, most=16))}
-)
-_STABLE: Final = Struct(
-    {
-        "parentRefs": optional(Array(_STABLE_PARENT, most=32)),
-        "hostnames": optional(HOST_NAMES),
-        "rules": optional(Array(_STABLE_RULE, most=16)),
-    },
-    check=_check_stable,
-    flattened=True,
-)
+    if backends:
+        rule["backendRefs"] = optional(olderroutes.HTTP_BACKENDS)
+    if timeouts:
+        rule["timeouts"] = optional(_timeouts(version))
+    # The API server drops the port of a parent where the CRD has none, although Linkerd could read it.
+    parent_port: Shape = Integer(0, 65535, least=0 if version in _EARLY else 1) if port else Pruned(Integer(0, 65535))
+    return Struct(
+        {
+            "parentRefs": optional(Array(olderroutes.parent_shape(parent_port), most=32)),
+            "hostnames": optional(HOST_NAMES),
+            "rules": optional(Array(Struct(rule), most=16)),
+        },
+        check=_check,
+        flattened=True,
+    )
 
 
 def spec(line: Line, version: str) -> Shape:
     """The shape of a policy HTTPRoute's spec at a release line and in an API version such as `v1beta2`."""
-    return _EDGE.get(version, _NEWEST) if line.has("policy/HTTPRoute.timeouts") else _STABLE
+    version = version if version in _BEFORE_TIMEOUTS else ""
+    if line.has("policy/gateway-structures"):
+        return _newer(version, line.has("policy/gateway-filters"))
+    return _older(
+        version,
+        line.has("policy/HTTPRoute.v1beta2"),
+        line.has("policy/HTTPRoute.redirect-path"),
+        line.has("policy/HTTPRoute.response-header-modifier"),
+        line.has("policy/HTTPRoute.backendRefs"),
+        line.has("policy/HTTPRoute.timeouts"),
+    )

@@ -91,5 +91,6 @@ _STABLE: Final = _spec(DNS_IDENTITY, least=0)
 
 
 def spec(line: Line, version: str) -> Shape:
-    """The shape of a MeshTLSAuthentication's spec. At 2.12 only the CRD's schema checks the identities."""
+    """The shape of a MeshTLSAuthentication's spec. Up to 2.14 only the CRD's schema checks the
+    identities."""
     return _EDGE if line.has("policy/MeshTLSAuthentication.identities") else _STABLE

@@ -16,7 +16,7 @@ from typing import Any, Final, cast
 from webhook.cluster.interface import Catalog
 from webhook.findings.finding import Finding, Severity, declare, errors_first, show
 from webhook.findings.suppression import ANNOTATION, all_are_declared, silenced
-from webhook.mesh.releases import Line
+from webhook.mesh.releases import ROWS, Line
 from webhook.policy import missingreferences
 from webhook.policy.metadata import read_metadata
 from webhook.policy.objectreferences import GATEWAY, POLICY, fold, is_foreign
@@ -44,7 +44,13 @@ LENIENT = declare(
     "gateway-not-read",
     Severity.SCHEMA,
     "FieldValueInvalid",
-    "Linkerd cannot read a Gateway API route: the API server stores it, and Linkerd passes it over.",
+    "Linkerd cannot read a Gateway API route: from 2.20 on the API server stores it, and Linkerd passes it over.",
+)
+LATER = declare(
+    "kind-not-validated",
+    Severity.WARNING,
+    "FieldValueNotSupported",
+    "Linkerd's release does not validate a kind that later releases do, and the object is let in unchecked.",
 )
 DEPRECATED = declare(
     "api-version-deprecated",
@@ -78,8 +84,8 @@ class CheckedKind:
     `module` is the module in `webhook.policy` with its rules. It is imported with the first object of the kind, so that
     a command that checks a Server does not import those of routes; a server imports all of them by `load_all`.
     `versions` are its API versions, the newest last; `deprecated` are deprecated where a newer one is served. Objects
-    of a `lenient` kind are stored even if Linkerd cannot read them. `row` is the row of `webhook.mesh.releases` that
-    says which release lines have the kind, empty for all of them.
+    of a `lenient` kind are stored even if Linkerd cannot read them, from 2.20 on. `row` is the row of
+    `webhook.mesh.releases` that says which releases validate the kind, empty for all of them.
     """
 
     group: str
@@ -93,6 +99,10 @@ class CheckedKind:
     def served(self, line: Line) -> list[str]:
         """The API versions that the CRD of a release line serves, the newest last."""
         return [version for version in self.versions if line.knows(f"policy/{self.kind}.{version}")]
+
+
+def _gateway(kind: str, module: str, *versions: str) -> CheckedKind:
+    return CheckedKind(GATEWAY, kind, module, versions, lenient=True, row=f"policy/gateway.{kind}")
 
 
 KINDS: Final = (
@@ -110,17 +120,10 @@ KINDS: Final = (
         ("v1alpha1",),
         row="policy/HTTPLocalRateLimitPolicy",
     ),
-    CheckedKind(GATEWAY, "HTTPRoute", "gateway_httproute", ("v1beta1", "v1"), lenient=True, row="policy/gateway"),
-    CheckedKind(GATEWAY, "GRPCRoute", "gateway_grpcroute", ("v1alpha2", "v1"), lenient=True, row="policy/gateway"),
-    CheckedKind(
-        GATEWAY,
-        "TLSRoute",
-        "gateway_tlsroute",
-        ("v1alpha2", "v1alpha3", "v1"),
-        lenient=True,
-        row="policy/gateway",
-    ),
-    CheckedKind(GATEWAY, "TCPRoute", "gateway_tcproute", ("v1alpha2", "v1"), lenient=True, row="policy/gateway"),
+    _gateway("HTTPRoute", "gateway_httproute", "v1beta1", "v1"),
+    _gateway("GRPCRoute", "gateway_grpcroute", "v1alpha2", "v1"),
+    _gateway("TLSRoute", "gateway_tlsroute", "v1alpha2", "v1alpha3", "v1"),
+    _gateway("TCPRoute", "gateway_tcproute", "v1alpha2", "v1"),
     # Decoded as Go does, unlike the kinds above.
     CheckedKind(LINKERD, "ServiceProfile", "serviceprofile.check", ("v1alpha1", "v1alpha2"), ("v1alpha1",)),
 )
@@ -181,10 +184,10 @@ def check(
     """All findings about an object, errors first.
 
     `group` and `kind` name a kind that `knows` accepts; `ValueError` is raised for another. `body` is any JSON value,
-    None for no object; it never raises an exception. `line` is the release line to check for, `catalog` has the other
-    objects of the cluster, and `judge` checks regular expressions. `others` are further objects of the request (its
-    `oldObject`), of which only the metadata has to be readable. `cluster_domain` is the domain that the names of
-    Services end in, empty where it is not known.
+    None for no object; it never raises an exception. `line` is the release line to check for: an object of a kind that
+    it does not validate has a warning alone. `catalog` has the other objects of the cluster, and `judge` checks regular
+    expressions. `others` are further objects of the request (its `oldObject`), of which only the metadata has to be
+    readable. `cluster_domain` is the domain that the names of Services end in, empty where it is not known.
     """
     checked = find(group, kind)
     if checked is None:
@@ -199,6 +202,8 @@ def check(
                     "it less deeply",
                 )
             ]
+    if checked.row and not line.has(checked.row):
+        return [] if is_foreign(checked.group, body) else [_not_validated(checked, line)]
     if checked.group == LINKERD:
         findings = _imported(checked.module).check(
             body, line=line, catalog=catalog, judge=judge, cluster_domain=cluster_domain
@@ -223,10 +228,19 @@ def check(
     return errors_first(findings)
 
 
+def _not_validated(kind: CheckedKind, line: Line) -> Finding:
+    return LATER.at(
+        ("kind",),
+        f"{line.name} does not validate {kind.kind}.{kind.group}, as Linkerd does from edge-{ROWS[kind.row].since} on: "
+        "the object is let in unchecked; upgrade Linkerd, or check it with the --release-line of a later one",
+    )
+
+
 def _check_policy(
     kind: CheckedKind, body: Any, line: Line, catalog: Catalog, judge: Judge, others: Iterable[Any]
 ) -> list[Finding]:
     frame = Reading(line, judge)
+    lenient = kind.lenient and line.has("policy/gateway-lenient")
     for other in others:
         _check_old_object(other, frame)
     if body is None:
@@ -235,7 +249,7 @@ def _check_policy(
             (),
             "the request holds no object, and Linkerd checks objects: send requests to CREATE and UPDATE only",
         )
-        return _as_passed_over(frame.findings) if kind.lenient else frame.findings
+        return _as_passed_over(frame.findings) if lenient else frame.findings
     if type(body) is not dict:
         frame.refuse(TYPE, (), f"the object is {kind_of(body)}: write an object")
         return frame.findings
@@ -244,15 +258,15 @@ def _check_policy(
         frame.refuse(
             MISSING,
             ("metadata", "namespace"),
-            "metadata.namespace is missing, and Linkerd 2.12 requires it in the object itself: add it",
+            "metadata.namespace is missing, and Linkerd up to 2.15 requires it in the object itself: add it",
         )
     if "spec" not in body:
         missing = Reading(line, judge)
         missing.refuse(MISSING, ("spec",), "the field spec is missing: add it, with an object")
-        return frame.findings + (_as_passed_over(missing.findings) if kind.lenient else missing.findings)
+        return frame.findings + (_as_passed_over(missing.findings) if lenient else missing.findings)
     reading = Reading(line, judge, str(metadata.get("namespace") or ""), metadata.get("annotations") or {})
     spec = _spec(kind, line, _version(body)).read(body["spec"], ("spec",), reading)
-    if kind.lenient and reading.broken:
+    if lenient and reading.broken:
         return frame.findings + _as_passed_over(reading.findings)
     name = str(metadata.get("name") or metadata.get("generateName") or "")
     missed = missingreferences.check(kind.group, kind.kind, reading.namespace, name, body["spec"], catalog)

@@ -9,9 +9,10 @@ from typing import Final
 import orjson
 
 from webhook.findings.finding import Path, Severity, declare, show
+from webhook.policy import circuitbreaking
 from webhook.policy.objectreferences import EGRESS_NETWORK, GATEWAY, SERVICE, GroupKind, canonical, read_parent
 from webhook.policy.regex.unmatchable import cannot_match_anything, cannot_match_path
-from webhook.policy.routeannotations import Effect
+from webhook.policy.routeannotations import Effect, Readers, check_annotations
 from webhook.policy.routeshapes import TOKEN
 from webhook.policy.schema.reading import Node, Reading
 
@@ -83,6 +84,15 @@ PARENT_TWICE = declare(
     "route-parent-twice", Severity.WARNING, "FieldValueDuplicate", "A route has the same parent twice."
 )
 
+METHOD = declare(
+    "httproute-method", Severity.ERROR, "FieldValueInvalid", "An HTTPRoute matches a method that HTTP does not allow."
+)
+SCHEME = declare(
+    "httproute-scheme", Severity.ERROR, "FieldValueInvalid", "A redirect has a scheme that no URI can have."
+)
+
+_METHOD: Final = re.compile(r"[!*+.^_`|~0-9A-Za-z-]+")
+_SCHEME: Final = re.compile(r"[0-9A-Za-z+.~-]{0,64}")
 _NAME_OF: Final = "write letters, digits and any of !#$%&'*+-.^_`|~"
 _VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 # Text that no path has once clients and proxies have normalized it, and why.
@@ -99,8 +109,9 @@ _UNREACHABLE: Final = (
 def check_parents(spec: Node, reading: Reading, own: str) -> Effect:
     """Check the parents of a route. `own` is the route's API group. Returns what Linkerd does with its annotations."""
     parents = [(parent, read_parent(parent, own)) for parent in spec.nodes("parentRefs")]
+    egress = reading.line.has("policy/EgressNetwork")
     for parent, kinds in parents:
-        if kinds.sent == EGRESS_NETWORK and parent.lacks("port"):
+        if egress and kinds.sent == EGRESS_NETWORK and parent.lacks("port"):
             reading.note(
                 EGRESS_PORT,
                 (*parent.path, "port"),
@@ -108,14 +119,23 @@ def check_parents(spec: Node, reading: Reading, own: str) -> Effect:
             )
         elif kinds.target is None and not parent.bad:
             _warn_of_parent(parent, kinds.meant, own, reading)
-    if any(kinds.sent in _OUTBOUND for _, kinds in parents):
+    outbound = (SERVICE, EGRESS_NETWORK) if egress else (SERVICE,)
+    if any(kinds.sent in outbound for _, kinds in parents):
         return Effect.READ
-    if any(kinds.meant in _OUTBOUND for _, kinds in parents):
+    if any(kinds.meant in outbound for _, kinds in parents):
         return Effect.UNCERTAIN
     return Effect.NONE
 
 
-_OUTBOUND: Final = (SERVICE, EGRESS_NETWORK)
+def check_settings(reading: Reading, readers: Readers, effect: Effect) -> None:
+    """Check the annotations of a route for retries, timeouts and circuit breaking, as far as the release line reads
+    them. `readers` are the checks of those that its kind can have, `effect` is the result of `check_parents`."""
+    if reading.line.has("policy/route-annotations"):
+        for finding in check_annotations(reading.annotations, readers, effect):
+            reading.add(finding)
+    if effect is Effect.READ and reading.line.has("policy/route-balancer-annotations"):
+        for finding in circuitbreaking.check_route(reading.annotations):
+            reading.add(finding)
 
 
 def _warn_of_parent(parent: Node, meant: GroupKind | None, own: str, reading: Reading) -> None:
@@ -160,6 +180,8 @@ def warn_of_parents(spec: Node, reading: Reading) -> None:
 
 def check_backends(rule: Node, reading: Reading) -> None:
     """Check that every backend that is a Service has a port. Group and kind are compared with regard to case here."""
+    if not reading.line.has("policy/backend-port"):
+        return
     for backend in rule.nodes("backendRefs"):
         if backend.get("group", "") not in ("", "core") or backend.get("kind", "Service") != "Service":
             continue
@@ -172,15 +194,18 @@ def check_backends(rule: Node, reading: Reading) -> None:
             )
 
 
-def check_match(match: Node, reading: Reading, query_patterns: bool = True) -> None:
-    """Check one match of an HTTP route. With `query_patterns`, the regular expressions of query parameters too."""
+def check_match(match: Node, reading: Reading) -> None:
+    """Check one match of an HTTP route."""
+    tokens = reading.line.has("policy/method-is-token")
+    if tokens and (method := match.get("method")) is not None and _METHOD.fullmatch(method) is None:
+        reading.note(METHOD, (*match.path, "method"), f"{show(method)} is not an HTTP method: write one such as GET")
     path = match.get("path")
     if path is not None and not path.bad:
         _check_path(path, reading)
     for header in match.nodes("headers"):
         check_header_match(header, reading)
-    for parameter in match.nodes("queryParams"):
-        if query_patterns and parameter.get("type") == "RegularExpression" and not parameter.bad:
+    for parameter in match.nodes("queryParams") if reading.line.has("policy/HTTPRoute.query-regex") else ():
+        if parameter.get("type") == "RegularExpression" and not parameter.bad:
             check_pattern(parameter["value"], (*parameter.path, "value"), reading)
 
 
@@ -273,6 +298,9 @@ def _check_modifier(modifier: Node | None, reading: Reading) -> None:
 def _check_redirect(redirect: Node | None, reading: Reading) -> None:
     if redirect is None:
         return
+    scheme = redirect.get("scheme") if reading.line.has("policy/method-is-token") else None
+    if scheme is not None and _SCHEME.fullmatch(scheme) is None:
+        reading.note(SCHEME, (*redirect.path, "scheme"), f"{show(scheme)} is not a scheme: write http or https")
     path = redirect.get("path")
     if path is not None and not path.bad:
         for name in ("replaceFullPath", "replacePrefixMatch"):

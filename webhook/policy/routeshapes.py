@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from webhook.policy.objectreferences import GROUP_NAME, HOST_NAME, KIND_NAME, NAME, NAMESPACE_NAME, SUBDOMAIN
+from webhook.policy.schema.reading import Check
 from webhook.policy.schema.shape import (
     BOOLEAN,
     I32,
@@ -18,6 +19,7 @@ from webhook.policy.schema.shape import (
     STRING,
     Array,
     Choice,
+    Field,
     Integer,
     Pruned,
     Shape,
@@ -176,59 +178,77 @@ _HTTP_FILTERS: Final = (
 )
 
 
-def http_filter(headers: Struct) -> Struct:
-    """The shape of a filter of the Gateway API's HTTPRoute. `headers` is that of its header modifiers."""
-    return Struct(
-        {
-            "cors": omittable(_CORS),
-            "extensionRef": omittable(EXTENSION),
-            "externalAuth": omittable(_EXTERNAL_AUTH),
-            "requestHeaderModifier": omittable(headers),
-            "requestMirror": omittable(MIRROR),
-            "requestRedirect": omittable(redirect((301, 302, 303, 307, 308))),
-            "responseHeaderModifier": omittable(headers),
-            "type": required(Choice(*_HTTP_FILTERS)),
-            "urlRewrite": omittable(_REWRITE),
-        }
-    )
+def _types(newest: bool) -> tuple[str, ...]:
+    return _HTTP_FILTERS if newest else _HTTP_FILTERS[:-2]
 
 
-def _policy_backend_filter() -> Struct:
+def http_filter(headers: Struct, newest: bool) -> Struct:
+    """The shape of a filter of the Gateway API's HTTPRoute. `headers` is that of its header modifiers; `newest` is
+    whether Linkerd reads the types that came last."""
+    fields = {
+        "extensionRef": omittable(EXTENSION),
+        "requestHeaderModifier": omittable(headers),
+        "requestMirror": omittable(MIRROR),
+        "requestRedirect": omittable(redirect((301, 302, 303, 307, 308))),
+        "responseHeaderModifier": omittable(headers),
+        "type": required(Choice(*_types(newest))),
+        "urlRewrite": omittable(_REWRITE),
+    }
+    if not newest:
+        return Struct(fields, aside={"cors": _CORS, "externalAuth": _EXTERNAL_AUTH})
+    return _sorted({**fields, "cors": omittable(_CORS), "externalAuth": omittable(_EXTERNAL_AUTH)})
+
+
+def _sorted(fields: dict[str, Field]) -> Struct:
+    """A structure with its fields in the order of their names, in which an array may replace it."""
+    return Struct(dict(sorted(fields.items())))
+
+
+def _policy_backend_filter(newest: bool) -> Struct:
     """The shape of a filter of a policy HTTPRoute's backend. Linkerd reads all types, and the CRD allows three."""
     headers = WHOLE_MODIFIER
-    return Struct(
-        {
-            "cors": omittable(Pruned(_CORS)),
-            "extensionRef": omittable(Pruned(EXTENSION)),
-            "externalAuth": omittable(Pruned(_EXTERNAL_AUTH)),
-            "requestHeaderModifier": omittable(headers),
-            "requestMirror": omittable(Pruned(MIRROR)),
-            "requestRedirect": omittable(REDIRECT),
-            "responseHeaderModifier": omittable(headers),
-            "type": required(
-                Choice(*_HTTP_FILTERS, allowed=("RequestHeaderModifier", "ResponseHeaderModifier", "RequestRedirect"))
-            ),
-            "urlRewrite": omittable(Pruned(_REWRITE)),
-        }
+    fields = {
+        "extensionRef": omittable(Pruned(EXTENSION)),
+        "requestHeaderModifier": omittable(headers),
+        "requestMirror": omittable(Pruned(MIRROR)),
+        "requestRedirect": omittable(REDIRECT),
+        "responseHeaderModifier": omittable(headers),
+        "type": required(
+            Choice(*_types(newest), allowed=("RequestHeaderModifier", "ResponseHeaderModifier", "RequestRedirect"))
+        ),
+        "urlRewrite": omittable(Pruned(_REWRITE)),
+    }
+    if not newest:
+        return Struct(fields)
+    return _sorted({**fields, "cors": omittable(Pruned(_CORS)), "externalAuth": omittable(Pruned(_EXTERNAL_AUTH))})
+
+
+def _policy_backend_filters(newest: bool) -> Field:
+    return omittable(Array(_policy_backend_filter(newest), most=16))
+
+
+def policy_backends(newest: bool) -> Array:
+    """The shape of the backends of a policy HTTPRoute. `newest` is whether Linkerd reads the filters that came last."""
+    return Array(Struct({"filters": _policy_backend_filters(newest), **WEIGHTED_TARGET}), most=16)
+
+
+def old_policy_backends(newest: bool) -> Array:
+    """The same for the first API versions, whose CRD has few fields of backends."""
+    return Array(
+        Struct(
+            {
+                "filters": _policy_backend_filters(newest),
+                "group": omittable(Pruned(STRING)),
+                "kind": omittable(Pruned(STRING)),
+                "name": required(STRING),
+                "namespace": omittable(STRING),
+                "port": omittable(I32),
+                "weight": omittable(Pruned(I32)),
+            }
+        )
     )
 
 
-_POLICY_BACKEND_FILTERS: Final = omittable(Array(_policy_backend_filter(), most=16))
-POLICY_BACKENDS: Final = Array(Struct({"filters": _POLICY_BACKEND_FILTERS, **WEIGHTED_TARGET}), most=16)
-# The first API versions, whose CRD has few fields of backends.
-OLD_POLICY_BACKENDS: Final = Array(
-    Struct(
-        {
-            "filters": _POLICY_BACKEND_FILTERS,
-            "group": omittable(Pruned(STRING)),
-            "kind": omittable(Pruned(STRING)),
-            "name": required(STRING),
-            "namespace": omittable(STRING),
-            "port": omittable(I32),
-            "weight": omittable(Pruned(I32)),
-        }
-    )
-)
 _TWO_TYPES: Final = Choice("Exact", "RegularExpression")
 HEADER_MATCHES: Final = Array(
     Struct({"name": required(_CHECKED_NAME), "type": omittable(_TWO_TYPES), "value": required(_HEADER_VALUE)}),
@@ -276,3 +296,11 @@ SESSION_PERSISTENCE: Final = Struct(
     }
 )
 DEFAULT_GATEWAYS: Final = Choice("All", "None")
+
+
+def spec_struct(fields: dict[str, Field], check: Check, newest: bool) -> Struct:
+    """The shape of a Gateway API route's spec. `newest` is whether Linkerd reads useDefaultGateways; if not, only the
+    CRD's schema checks it."""
+    if newest:
+        return Struct({**fields, "useDefaultGateways": omittable(DEFAULT_GATEWAYS)}, check=check)
+    return Struct(fields, check=check, aside={"useDefaultGateways": DEFAULT_GATEWAYS})

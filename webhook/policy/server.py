@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 
 from webhook.cluster.interface import Catalog
@@ -63,7 +65,7 @@ OVERLAP = declare(
     "server-overlap",
     Severity.ERROR,
     "FieldValueDuplicate",
-    "Two Servers select the same port of the same Pods, which Linkerd up to 2.12 refuses.",
+    "Two Servers select the same port of the same Pods, which Linkerd up to 2.17 refuses.",
 )
 
 PROTOCOLS: Final = ("unknown", "HTTP/1", "HTTP/2", "gRPC", "opaque", "TLS")
@@ -198,49 +200,70 @@ def _check(node: Node, reading: Reading) -> None:
 
 
 def check_overlap(name: str, spec: Any, catalog: Catalog, reading: Reading) -> bool:
-    """Refuse a Server that selects a port of Pods which another Server selects, as Linkerd up to 2.12 does.
+    """Refuse a Server that selects a port of workloads which another Server selects, as Linkerd up to 2.17 does.
 
-    `name` is the Server's, `spec` its spec as it was read. Selectors are compared as they are written, and a port's
-    number is never equal to a name. Returns whether there is such a Server in `catalog`.
+    `name` is the Server's, `spec` its spec as it was read. Selectors of Pods, and from 2.15 on those of
+    ExternalWorkloads, are compared among themselves, as they are written; a port's number is never equal to a name.
+    Returns whether there is such a Server in `catalog`.
     """
     if reading.broken or spec is BAD:
         return False
     overlaps = False
-    others = catalog.servers(reading.namespace)
-    for other, theirs in sorted((others or {}).items()):
-        port, selector = theirs.get("port"), theirs.get("podSelector")
-        if other == name or type(port) is not type(spec["port"]) or port != spec["port"] or type(selector) is not dict:
+    kind, ours = _selector(spec, reading.line)
+    for other, theirs in sorted((catalog.servers(reading.namespace) or {}).items()):
+        port = theirs.get("port")
+        if other == name or type(port) is not type(spec["port"]) or port != spec["port"]:
             continue
-        ours = spec["podSelector"]
+        other_kind, selector = _selector(theirs, reading.line)
+        if not kind or other_kind != kind:
+            continue
         if selects_all(selector) or selects_all(ours) or same_selector(selector, ours):
             overlaps = True
+            workloads = "Pods" if kind == "podSelector" else "ExternalWorkloads"
             reading.note(
                 OVERLAP,
                 (*spec.path, "port"),
-                f"Server {show(other)} selects the port {show(port)} of these Pods already: write another "
+                f"Server {show(other)} selects the port {show(port)} of these {workloads} already: write another "
                 "port, or another selector",
             )
     return overlaps
+
+
+def _selector(spec: Mapping[str, Any], line: Line) -> tuple[str, Mapping[str, Any]]:
+    """The field of the selector that Linkerd reads, and the selector; an empty name where there is none."""
+    for name in _SELECTORS if line.has(_EXTERNAL) else ("podSelector",):
+        if isinstance(selector := spec.get(name), dict):
+            return name, selector
+    return "", {}
+
+
+_EXTERNAL: Final = "policy/Server.externalWorkloadSelector"
 
 
 def _stable(selector: Struct) -> Struct:
     return Struct({"podSelector": required(selector), "port": required(_Port()), "proxyProtocol": optional(_PROTOCOL)})
 
 
-_ACCESS: Final = {"accessPolicy": optional(STRING)}
-_NO_ACCESS: Final = {"accessPolicy": optional(Pruned(STRING))}
-_NEWEST: Final = _ServerSpec(_ACCESS, FLATTENED_SELECTOR, external=True)
-_EDGE: Final = {
-    "v1alpha1": _ServerSpec(_NO_ACCESS, FLATTENED_LONE_SELECTOR, external=False),
-    "v1beta1": _ServerSpec(_NO_ACCESS, FLATTENED_SELECTOR, external=False),
-    "v1beta2": _ServerSpec(_NO_ACCESS, FLATTENED_SELECTOR, external=True),
-}
 _STABLE_NEWEST: Final = _stable(SELECTOR)
 _STABLE: Final = {"v1alpha1": _stable(LONE_SELECTOR)}
+# The API versions before accessPolicy, and those before externalWorkloadSelector.
+_BEFORE_ACCESS: Final = ("v1alpha1", "v1beta1", "v1beta2")
+_BEFORE_EXTERNAL: Final = ("v1alpha1", "v1beta1")
+
+
+@cache
+def _flattened(version: str, access: bool) -> _ServerSpec:
+    """The spec in an API version; `access` is whether Linkerd reads accessPolicy."""
+    policy: Shape = Pruned(STRING) if version in _BEFORE_ACCESS else STRING
+    return _ServerSpec(
+        {"accessPolicy": optional(policy)} if access else {},
+        FLATTENED_LONE_SELECTOR if version == "v1alpha1" else FLATTENED_SELECTOR,
+        external=version not in _BEFORE_EXTERNAL,
+    )
 
 
 def spec(line: Line, version: str) -> Shape:
     """The shape of a Server's spec at a release line and in an API version such as `v1beta3`."""
-    if line.has("policy/Server.accessPolicy"):
-        return _EDGE.get(version, _NEWEST)
-    return _STABLE.get(version, _STABLE_NEWEST)
+    if not line.has(_EXTERNAL):
+        return _STABLE.get(version, _STABLE_NEWEST)
+    return _flattened(version if version in _BEFORE_ACCESS else "", line.has("policy/Server.accessPolicy"))

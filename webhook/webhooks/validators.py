@@ -63,7 +63,11 @@ def judging_at_once(line: Line) -> RequestJudge:
 
 class Validator:
     """A validating webhook. `line`, `judge` and `cluster_domain` (which returns "" if it is not known) are called for
-    each request, as the configuration may change."""
+    each request, as the configuration may change.
+
+    A kind that the release line does not validate, and later ones do, is allowed with a warning, as the line's own
+    webhook configuration would not send it. With `strict` it is refused, as the line's own validator does.
+    """
 
     def __init__(
         self,
@@ -72,6 +76,7 @@ class Validator:
         catalog: Catalog,
         judge: Callable[[Line], RequestJudge] = judging_at_once,
         cluster_domain: Callable[[], str] = lambda: "",
+        strict: bool = False,
     ) -> None:
         self.name = name
         self.path = f"/{name}"
@@ -80,13 +85,17 @@ class Validator:
         self._catalog = catalog
         self._judge = judge
         self._cluster_domain = cluster_domain
+        self._strict = strict
 
     async def answer(self, request: AdmissionRequest) -> Answer:
         """Decide about one request. Waits only for regular expressions that take long to judge."""
         # Both once: after the wait for a verdict they may be another mesh's.
         line, cluster_domain = self._line(), self._cluster_domain()
         group, kind = self._kind(request.kind)
-        if registry.find(group, kind, line) is None or (group == registry.LINKERD) != self._profiles:
+        if (
+            registry.find(group, kind, line if self._strict else None) is None
+            or (group == registry.LINKERD) != self._profiles
+        ):
             return self._unsupported(request.kind, line)
         try:
             body = request.object

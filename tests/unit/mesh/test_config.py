@@ -61,7 +61,7 @@ class TestFiles:
         assert "\n" not in message
 
     def test_the_first_document_counts_and_what_follows_has_no_effect(self) -> None:
-        assert load("linkerdVersion: edge-26.8.1\n---\nb: [\n").line.name == "edge-26.8"
+        assert load("linkerdVersion: edge-26.8.2\n---\nb: [\n").line.name == "edge-26.8"
 
     def test_tags_of_other_programs_have_no_effect(self) -> None:
         values = load("clusterDomain: !!python/object/apply:os.getcwd x\nlinkerdVersion: edge-26.8.1").values

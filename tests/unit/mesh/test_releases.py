@@ -55,7 +55,8 @@ class TestDetectionByVersion:
             ("edge-24.9.3", "version-2.16"),
             ("edge-24.11.7", "version-2.17"),
             ("edge-25.4.3", "version-2.18"),
-            ("edge-26.8.1", "edge-26.8"),
+            ("edge-26.8.1", "edge-26.8.1"),
+            ("edge-26.8.2", "edge-26.8"),
             ("edge-26.8.99", "edge-26.8"),
             ("edge-26.8", "edge-26.8"),
         ],
@@ -90,7 +91,7 @@ class TestDetectionByVersion:
         later = {**NEW_SHAPE, "podMonitor": {"controller": {"honorTimestamps": True}}}
         assert detect({"linkerdVersion": "edge-26.1.1", **later}).line.name == "edge-26.8"
         assert detect({"linkerdVersion": "edge-26.1.1", **NEW_SHAPE}).line.name == "edge-26.1.1"
-        without = {"linkerdVersion": "edge-26.8.1", "proxy": {}, "proxyInit": {}}
+        without = {"linkerdVersion": "edge-26.8.2", "proxy": {}, "proxyInit": {}}
         assert detect(without).line.name == "edge-26.8"
 
 

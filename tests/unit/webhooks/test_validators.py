@@ -304,12 +304,19 @@ class TestKind:
             ("TCPRoute", GATEWAY),
         ],
     )
-    def test_of_later_lines_is_not_validated_by_earlier_ones(self, kind: str, group: str) -> None:
-        assert decide(None, kind=kind, group=group, line=EDGE).reason != "unsupported_kind"
-        answer = decide(None, kind=kind, group=group, line=STABLE)
+    def test_of_later_lines_is_let_in_by_earlier_ones_with_a_warning(self, kind: str, group: str) -> None:
+        assert decide({"spec": 5}, kind=kind, group=group, line=EDGE).reason != "kind-not-validated"
+        answer = decide({"spec": 5}, kind=kind, group=group, line=STABLE)
+        assert (answer.allowed, answer.reason) == (True, "kind-not-validated")
+        (warning,) = answer.warnings
+        assert f"stable-2.12 does not validate {kind}.{group}, as Linkerd does from edge-2" in warning
+
+    def test_of_later_lines_is_refused_by_a_validator_that_is_strict(self) -> None:
+        strict = validator(line=STABLE, strict=True)
+        answer = asyncio.run(strict.answer(request({}, kind="EgressNetwork")))
         assert answer.reason == "unsupported_kind"
         assert "stable-2.12 validates" in answer.message
-        assert f"{kind}.{group}," not in answer.message.partition(": ")[2]
+        assert "EgressNetwork.policy.linkerd.io," not in answer.message.partition(": ")[2]
 
     def test_is_any_to_the_validator_of_profiles(self) -> None:
         assert decide(PROFILE, by=SP_VALIDATOR, kind="Whatever", group="example.org").allowed

@@ -547,6 +547,11 @@ def read_aside(shape: Shape, value: Any, path: Path, reading: Reading) -> None:
         return
     apart = Reading(reading.line, reading.judge, aside=True)
     shape.read(value, path, apart)
+    note_schema(apart, reading)
+
+
+def note_schema(apart: Reading, reading: Reading) -> None:
+    """Add to `reading` what the CRD's schema forbids in a value that was read apart, as Linkerd does not refuse it."""
     for finding in apart.findings:
         rule = _ASIDE.get(finding.rule, finding.rule)
         if rule.severity is Severity.SCHEMA:
