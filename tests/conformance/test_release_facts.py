@@ -1,0 +1,39 @@
+"""Releases that have the same sources make the same Pods.
+
+The facts lie beside the recordings, read from the tags of Linkerd's repository; without them these tests are skipped.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.conformance.test_recordings import FOLDER
+from tests.unit.injector.releases import SHOWN, becomes
+from webhook.mesh.releases import choose
+
+FACTS = FOLDER.parent / "release-facts.md"
+_ROW = re.compile(r"\| (?P<line>[\w.-]+) \| (?P<recorded>[\w.-]+)[^|]*\|[^|]*\| edge-(?P<edges>[^|]+) \|")
+
+
+def alike() -> list[list[str]]:
+    """The releases of each line that have the same sources of the injector."""
+    if not FACTS.is_file():
+        pytest.skip(f"no facts: {FACTS} is not there; set WEBHOOK_CONFORMANCE to the folder that holds it")
+    found = []
+    for row in map(_ROW.match, FACTS.read_text().splitlines()):
+        if row is not None:
+            edges = [f"edge-{edge.strip()}" for edge in re.split(r",| to ", row["edges"])]
+            found.append([row["recorded"], *edges])
+    return found
+
+
+def test_releases_with_the_same_sources_make_the_same_pods() -> None:
+    groups = alike()
+    assert len(groups) >= 7, "the table of the facts cannot be read"
+    for recorded, *edges in groups:
+        for row, shown in SHOWN.items():
+            wanted = becomes(choose(recorded).line, shown)
+            for edge in edges:
+                assert becomes(choose(edge).line, shown) == wanted, (edge, recorded, row)
