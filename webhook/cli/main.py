@@ -21,6 +21,7 @@ COMMANDS = {
         "webhook.cli.validate:validate",
         "Check manifests, and report as text, JSON, GitHub annotations or SARIF.",
     ),
+    "diff-lines": ("webhook.cli.diff_lines:diff_lines", "Show what an upgrade of Linkerd changes in Pods."),
     "install": ("webhook.cli.install:install", "Print the objects to apply to a cluster that has Linkerd."),
     "uninstall": ("webhook.cli.uninstall:uninstall", "Print or delete what an installation has left in the cluster."),
     "certs": ("webhook.cli.certs:certs", "Inspect, issue, rotate and watch the webhook's certificates."),

@@ -350,12 +350,53 @@ def why_not(row: str, absent_from: Line) -> str:
     return f"came with {came_with(row)}"
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def at(release: Release) -> Line:
     """What exists in a release."""
     rows = frozenset(row for row, span in ROWS.items() if span.covers(release))
     alike = (name for name, other in _LINES.items() if other == release or at(other)._rows == rows)
     return Line(next(alike, "") or release.name, release, rows)
+
+
+class Boundary(NamedTuple):
+    """A release with which something begins or ends. `name` is the release's, with the first line that is not older."""
+
+    name: str
+    line: Line
+
+
+def between(older: Release, newer: Release) -> list[Boundary]:
+    """The releases after `older`, up to `newer`, with which something of `ROWS` begins or ends, oldest first.
+
+    What a stable release of `older`'s branch got early stays on the way, so that each thing comes once. What only
+    validators go by is left out.
+    """
+    found: list[Boundary] = []
+    before = at(older)
+    for name, release in _on_the_way(older, newer):
+        there = at(release)
+        if any(not row.startswith("policy/") for row in before._rows ^ there._rows):
+            found.append(Boundary(name, there))
+        before = there
+    return found
+
+
+def _on_the_way(older: Release, newer: Release) -> list[tuple[str, Release]]:
+    spans = ROWS.values()
+    edges = {_numbers(text) for span in spans for text in (span.since, span.until) if text}
+    steps = [(_with_line(edge), older._replace(edge=edge)) for edge in sorted(edges) if older.edge < edge <= newer.edge]
+    patches = {_numbers(text) for span in spans for text in (span.stable_since, span.stable_until) if text}
+    first = older.patch if older.branch == newer.branch else -1
+    return steps + [
+        (f"stable-2.{branch}.{patch}", Release(newer.edge, branch, patch))
+        for _, branch, patch in sorted(patches)
+        if branch == newer.branch and first < patch <= newer.patch
+    ]
+
+
+def _with_line(edge: Edge) -> str:
+    first = next((name for name, other in _LINES.items() if other.edge >= edge), EDGE_26_8)
+    return f"edge-{'.'.join(map(str, edge))} ({first})"
 
 
 def line(name: str) -> Line:

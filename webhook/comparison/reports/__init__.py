@@ -1,0 +1,1 @@
+"""How a comparison is written: a table, a unified diff, JSON."""
