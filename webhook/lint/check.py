@@ -17,6 +17,7 @@ from webhook.manifest import files, positions
 from webhook.manifest.files import Problem
 from webhook.manifest.positions import Located
 from webhook.policy import registry, unknownkinds
+from webhook.policy.routedefaults import with_defaults
 
 if TYPE_CHECKING:
     from webhook.cluster.interface import Catalog
@@ -156,7 +157,7 @@ def check(
                     passed_over += 1
                     others.append(entry.body if isinstance(entry, ManifestObject) else entry)
     known = catalog([*(entry.body for entry in objects), *others])
-    judged = partial(registry.check, line=line, catalog=known, judge=judge, cluster_domain=cluster_domain)
+    judged = partial(_judged, line=line, catalog=known, judge=judge, cluster_domain=cluster_domain)
     namespaces = _namespaces(objects)
     for entry in objects:
         name = entry.identity.namespace or "default"
@@ -236,6 +237,11 @@ def _namespaces(objects: Iterable[ManifestObject]) -> dict[str, Namespace]:
         if (namespace.group, namespace.identity.kind) == ("", "Namespace")
     )
     return {namespace.name: namespace for namespace in given if namespace is not None}
+
+
+def _judged(group: str, kind: str, body: Any, *, line: Line, **known: Any) -> list[Finding]:
+    """The findings about an object that the API server would fill defaults in before it asks the webhook."""
+    return registry.check(group, kind, with_defaults(group, kind, body, line), line=line, **known)
 
 
 def _findings(

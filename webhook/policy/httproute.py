@@ -177,13 +177,15 @@ def _older(version: str, port: bool, redirect_path: bool, responses: bool, backe
         rule["backendRefs"] = optional(olderroutes.HTTP_BACKENDS)
     if timeouts:
         rule["timeouts"] = optional(_timeouts(version))
+    # Releases whose CRD has backends, and which do not read them.
+    aside = {"backendRefs": policy_backends(newest=False)} if port and not backends else {}
     # The API server drops the port of a parent where the CRD has none, although Linkerd could read it.
     parent_port: Shape = Integer(0, 65535, least=0 if version in _EARLY else 1) if port else Pruned(Integer(0, 65535))
     return Struct(
         {
             "parentRefs": optional(Array(olderroutes.parent_shape(parent_port), most=32)),
             "hostnames": optional(HOST_NAMES),
-            "rules": optional(Array(Struct(rule), most=16)),
+            "rules": optional(Array(Struct(rule, aside=aside), most=16)),
         },
         check=_check,
         flattened=True,

@@ -16,7 +16,7 @@ from typing import Any, Final, cast
 from webhook.cluster.interface import Catalog
 from webhook.findings.finding import Finding, Severity, declare, errors_first, show
 from webhook.findings.suppression import ANNOTATION, all_are_declared, silenced
-from webhook.mesh.releases import ROWS, Line
+from webhook.mesh.releases import Line, came_with
 from webhook.policy import missingreferences
 from webhook.policy.metadata import read_metadata
 from webhook.policy.objectreferences import GATEWAY, POLICY, fold, is_foreign
@@ -231,7 +231,7 @@ def check(
 def _not_validated(kind: CheckedKind, line: Line) -> Finding:
     return LATER.at(
         ("kind",),
-        f"{line.name} does not validate {kind.kind}.{kind.group}, as Linkerd does from edge-{ROWS[kind.row].since} on: "
+        f"{line.name} does not validate {kind.kind}.{kind.group}, as Linkerd does from {came_with(kind.row)} on: "
         "the object is let in unchecked; upgrade Linkerd, or check it with the --release-line of a later one",
     )
 

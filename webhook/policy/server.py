@@ -131,11 +131,12 @@ _SELECTORS: Final = ("externalWorkloadSelector", "podSelector")
 class _ServerSpec(Struct):
     """The spec of a Server, whose selector serde flattens into it: Linkerd reads the first of the two that is present.
 
-    `version` are the fields that depend on the API version, and `selector` is the shape of `podSelector`. `external`
-    says whether the CRD has `externalWorkloadSelector`; if not, it requires `podSelector`.
+    `version` are the fields that depend on the API version, `aside` those that only its CRD has, and `selector` is the
+    shape of `podSelector`. `external` says whether the CRD has `externalWorkloadSelector`; if not, it requires
+    `podSelector`.
     """
 
-    def __init__(self, version: dict[str, Field], selector: Struct, external: bool) -> None:
+    def __init__(self, version: dict[str, Field], selector: Struct, external: bool, aside: Mapping[str, Shape]) -> None:
         super().__init__(
             {
                 "podSelector": omittable(Anything()),
@@ -146,6 +147,7 @@ class _ServerSpec(Struct):
             },
             check=_check,
             flattened=True,
+            aside=aside,
         )
         self._external = external
         self._pods = selector
@@ -252,13 +254,14 @@ _BEFORE_EXTERNAL: Final = ("v1alpha1", "v1beta1")
 
 
 @cache
-def _flattened(version: str, access: bool) -> _ServerSpec:
-    """The spec in an API version; `access` is whether Linkerd reads accessPolicy."""
+def _flattened(version: str, access: bool, served: bool) -> _ServerSpec:
+    """The spec in an API version; `access` is whether Linkerd reads accessPolicy, `served` whether a CRD has it."""
     policy: Shape = Pruned(STRING) if version in _BEFORE_ACCESS else STRING
     return _ServerSpec(
         {"accessPolicy": optional(policy)} if access else {},
         FLATTENED_LONE_SELECTOR if version == "v1alpha1" else FLATTENED_SELECTOR,
         external=version not in _BEFORE_EXTERNAL,
+        aside={"accessPolicy": STRING} if served and not access and version not in _BEFORE_ACCESS else {},
     )
 
 
@@ -266,4 +269,5 @@ def spec(line: Line, version: str) -> Shape:
     """The shape of a Server's spec at a release line and in an API version such as `v1beta3`."""
     if not line.has(_EXTERNAL):
         return _STABLE.get(version, _STABLE_NEWEST)
-    return _flattened(version if version in _BEFORE_ACCESS else "", line.has("policy/Server.accessPolicy"))
+    known = version if version in _BEFORE_ACCESS else ""
+    return _flattened(known, line.has("policy/Server.accessPolicy"), line.has("policy/Server.v1beta3"))
