@@ -62,7 +62,7 @@ class Environment:
         ]
         self._networks = [variable("LINKERD2_PROXY_POLICY_CLUSTER_NETWORKS", networks), *_streams(facts)]
         self._inbound_ips = _field("LINKERD2_PROXY_INBOUND_IPS", "status.podIPs")
-        self._keepalive = _keepalive(line.knows)
+        self._sockets = [row for row in _SOCKETS if line.knows(f"env/{row['name']}")]
         self._params = _params(facts)
         self._identity = [*_identity(facts), *_names(facts)]
         self._experimental = [v.render() for v in facts.proxy.experimental_env or ()]
@@ -85,7 +85,7 @@ class Environment:
             self._listen,
             lambda s: [variable("LINKERD2_PROXY_INBOUND_PORTS", s.pod_inbound_ports)],
             self._modes,
-            lambda _: self._keepalive,
+            lambda _: self._sockets,
             self._metrics,
             *([self.trace.env] if self.trace is not None else []),
             lambda _: self._params,
@@ -199,14 +199,13 @@ def _who_am_i(knows: Any) -> list[JSON]:
     return [row for row in rows if knows(f"env/{row['name']}")]
 
 
-def _keepalive(knows: Any) -> list[JSON]:
-    rows = [
-        variable("LINKERD2_PROXY_INBOUND_ACCEPT_KEEPALIVE", "10000ms"),
-        variable("LINKERD2_PROXY_OUTBOUND_CONNECT_KEEPALIVE", "10000ms"),
-        variable("LINKERD2_PROXY_INBOUND_ACCEPT_USER_TIMEOUT", "30s"),
-        variable("LINKERD2_PROXY_OUTBOUND_CONNECT_USER_TIMEOUT", "30s"),
-    ]
-    return [row for row in rows if knows(f"env/{row['name']}")]
+# Variables with the same value in every mesh: of the sockets, and what is like them.
+_SOCKETS = [
+    variable("LINKERD2_PROXY_INBOUND_ACCEPT_KEEPALIVE", "10000ms"),
+    variable("LINKERD2_PROXY_OUTBOUND_CONNECT_KEEPALIVE", "10000ms"),
+    variable("LINKERD2_PROXY_INBOUND_ACCEPT_USER_TIMEOUT", "30s"),
+    variable("LINKERD2_PROXY_OUTBOUND_CONNECT_USER_TIMEOUT", "30s"),
+]
 
 
 def _streams(facts: MeshFacts) -> list[JSON]:

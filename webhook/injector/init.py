@@ -115,7 +115,7 @@ class InitBuilder:
             ("--log-level", init.log_level),
             ("--subnets-to-ignore", s.skip_subnets),
         ):
-            if value:
+            if value and self._facts.line.knows(f"flag/{flag}"):
                 args += [flag, value]
         return args
 

@@ -58,11 +58,12 @@ _LINES: Final = {
 }
 LINES: Final = tuple(_LINES)
 STABLE_2_12: Final = LINES[0]
-EDGE_26_8: Final = LINES[-1]
+EDGE_26_8: Final = "edge-26.8"
+NEWEST: Final = LINES[-1]
 
 _OLDEST_EDGE: Final = (22, 8, 1)
 _OLDEST_BRANCH: Final = 12
-_NEWEST_BRANCH: Final = 20
+_NEWEST_BRANCH: Final = max(int(name.partition(".")[2]) for name in LINES if name.startswith("version-2."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +295,10 @@ _POLICIES: Final = {
     **_all(Span("23.12.3"), "rule", "regex-1.9"),
 }
 
+# Keys of the values that have another name since the release of their row, and the name by which they are read here:
+# the one that they had first.
+RENAMED: Final[Mapping[str, str]] = {}
+
 ROWS: Final[Mapping[str, Span]] = {**_VALUES, **_PROXY, **_INIT, **_ANNOTATIONS, **_POLICIES}
 
 
@@ -455,14 +460,14 @@ def _parse(text: object) -> _Named | None:
         return _dated((first, second, patch if patch is not None else 99))
     if first == 1:
         return _Named(None)
-    return _Named(_LINES[EDGE_26_8], is_newer=True) if first > 2 else None
+    return _Named(_LINES[NEWEST], is_newer=True) if first > 2 else None
 
 
 def _numbered(branch: int, patch: int | None) -> _Named:
     if branch < _OLDEST_BRANCH:
         return _Named(None)
     if branch > _NEWEST_BRANCH:
-        return _Named(_LINES[EDGE_26_8], is_newer=True)
+        return _Named(_LINES[NEWEST], is_newer=True)
     if branch in _BRANCHES:
         stands = _LINES[f"stable-2.{branch}"]
         return _Named(stands._replace(patch=patch) if patch is not None else stands, is_branch=patch is None)
@@ -472,7 +477,7 @@ def _numbered(branch: int, patch: int | None) -> _Named:
 def _dated(edge: Edge) -> _Named:
     if edge < _OLDEST_EDGE:
         return _Named(None)
-    newest = _LINES[EDGE_26_8]
+    newest = _LINES[NEWEST]
     return _Named(newest, is_newer=True) if edge[:2] > newest.edge[:2] else _Named(Release(edge))
 
 
@@ -506,7 +511,7 @@ def _names() -> str:
     return f"{', '.join(LINES[:-1])} or {LINES[-1]}"
 
 
-_NEWEST: Final = f"{EDGE_26_8}, the newest that is known, and taken for it; compare a few Pods before you rely on it"
+_NEWEST: Final = f"{NEWEST}, the newest that is known, and taken for it; compare a few Pods before you rely on it"
 
 
 def detect(values: Mapping[str, Any]) -> Detected:
@@ -585,16 +590,16 @@ def _by_shape(text: object, values: Mapping[str, Any]) -> Detected:
     """By the newest of the keys that came with some release."""
     shown = f'linkerdVersion "{_cut(str(text))}" does not name their release' if text else "linkerdVersion is missing"
     if not isinstance(values.get("proxy"), dict) or not isinstance(init := values.get("proxyInit"), dict):
-        newest = at(_LINES[EDGE_26_8])
+        newest = at(_LINES[NEWEST])
         why = f"{shown}, and the values have no proxy or no proxyInit that would tell"
         return Detected(newest, why, f"{why}: {newest.name} is taken; choose with --release-line")
     if "image" not in init:
-        name, fact = EDGE_26_8, "they have proxyInit without image"
+        name, fact = NEWEST, "they have proxyInit without image"
     else:
         key, name = next(((key, name) for key, name in _SHAPES if _has(values, key)), ("", "stable-2.12.1"))
         fact = f"they have {key}" if key else "they have no key that came later"
     named = _parse(name)
-    chosen = at(named.release) if named is not None and named.release is not None else at(_LINES[EDGE_26_8])
+    chosen = at(named.release) if named is not None and named.release is not None else at(_LINES[NEWEST])
     why = f"{shown}, so the values decide: {fact}, as those of {chosen.name} do"
     return Detected(chosen, why, f"{why}; if Linkerd is another release, choose it with --release-line")
 

@@ -27,7 +27,7 @@ from webhook.mesh.gostruct import (
     TextMap,
     UInt,
 )
-from webhook.mesh.releases import ROWS, Line, why_not
+from webhook.mesh.releases import RENAMED, ROWS, Line, why_not
 
 
 class Image(GoStruct):
@@ -303,7 +303,8 @@ def _hidden_in(line: Line) -> dict[str, str]:
 
 
 def known_to(line: Line, values: dict[str, Any]) -> dict[str, Any]:
-    """The values without the keys that this line does not know: as Go ignores them, whatever they hold."""
+    """The values without the keys that this line does not know: as Go ignores them, whatever they hold. A key that has
+    another name in this line gets the one by which it is read here."""
     hidden = _hidden_in(line)
 
     def keep(section: dict[str, Any], prefix: str) -> dict[str, Any]:
@@ -315,7 +316,26 @@ def known_to(line: Line, values: dict[str, Any]) -> dict[str, Any]:
             kept[key] = keep(value, f"{path}.") if isinstance(value, dict) and path in SECTIONS else value
         return kept
 
-    return keep(values, "")
+    known = keep(values, "")
+    for new, old in RENAMED.items():
+        if line.knows(f"value/{new}"):
+            _rename(known, new.split("."), old.split("."))
+    return known
+
+
+def _rename(values: dict[str, Any], new: list[str], old: list[str]) -> None:
+    """Move what stands at one path to another, if there is something."""
+    source: Any = values
+    for key in new[:-1]:
+        source = source.get(key) if isinstance(source, dict) else None
+    if not isinstance(source, dict) or new[-1] not in source:
+        return
+    target = values
+    for key in old[:-1]:
+        target = target.setdefault(key, {})
+        if not isinstance(target, dict):
+            return
+    target[old[-1]] = source.pop(new[-1])
 
 
 def unknown_to(line: Line, values: dict[str, Any]) -> list[str]:

@@ -29,7 +29,7 @@ class Port:
         self.cache = admin.Cache(synced=True, age=12.34, namespaces=3, owners=2)
         self.group = Group("configuration", {"values": Path("/values")}, lambda _: lambda: None)
         self.looks = 0
-        self.detected = choose("edge-26.8.1")
+        self.detected = choose("edge-26.8.3")
         self.status = admin.Status(certificate, [self.group], self._look, lambda: self.detected)
         transport = httpx.ASGITransport(admin.create(self.status, self.metrics))
         self.client = httpx.AsyncClient(transport=transport, base_url="http://admin")
@@ -114,7 +114,7 @@ class TestProbes:
 
     async def test_the_release_line_in_force_is_told_with_the_fact_that_decided(self, port: Port) -> None:
         """By programs and on the page, and anew after each change."""
-        for version, line in (("edge-26.8.1", "edge-26.8"), ("stable-2.12.3", "stable-2.12.3")):
+        for version, line in (("edge-26.8.3", "edge-26.8"), ("stable-2.12.3", "stable-2.12.3")):
             port.detected = detect({"linkerdVersion": version, "proxy": {}, "proxyInit": {}})
             body = (await port.client.get("/ready")).json()
             assert body["releaseLine"] == {"name": line, "release": version, "why": f"linkerdVersion is {version}"}
