@@ -85,6 +85,7 @@ def only_line(release_line: str | None) -> Detected:
         chosen = choose(release_line)
         if chosen.warning:
             log.warning("release line", problem=chosen.warning)
+        log.info("release line", line=chosen.line.name, why=chosen.why)
         return chosen
     newest = Detected(line(LINES[-1]), "no values are mounted and there is no --release-line, so it is the newest")
     log.info(

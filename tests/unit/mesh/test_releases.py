@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -272,3 +273,14 @@ def test_a_name_that_no_row_declares_is_a_mistake_of_the_program(name: str) -> N
 def test_what_need_not_have_a_row_exists_in_every_line_unless_it_has_one() -> None:
     assert all(line(name).knows("env/_pod_name") for name in LINES)
     assert [line(name).knows("env/_pod_uid") for name in ("stable-2.12", "edge-26.8")] == [False, True]
+
+
+def test_all_lines_together_take_less_than_half_a_megabyte() -> None:
+    at.cache_clear()
+    tracemalloc.start()
+    try:
+        assert all(line(name).has("rule/trust-root-annotation") for name in LINES)
+        size, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert size < 512 * 1024

@@ -559,3 +559,26 @@ class TestRegistry:
         assert answer.allowed
         assert len(answer.warnings) == len(rules)
         assert all(name in warning for name, warning in zip(rules, answer.warnings, strict=True))
+
+
+def test_a_request_goes_by_one_line_and_one_domain_though_the_mesh_changes_while_it_waits() -> None:
+    """The configuration is read once: half of the answer by the old one and half by the new would be neither's."""
+    lines, domains, judged = iter([EDGE, STABLE]), iter(["cluster.local", "other"]), []
+
+    class Slow:
+        unknown: ClassVar[set[str]] = {"a"}
+        late: ClassVar[set[str]] = set()
+
+        def __init__(self, line: Line) -> None:
+            judged.append(line)
+
+        def __call__(self, pattern: str) -> str | None:
+            return ""
+
+        async def settle(self) -> None:
+            """The mesh has changed by then."""
+
+    webhook = Validator(SP_VALIDATOR, lambda: next(lines), NOTHING_KNOWN, Slow, lambda: next(domains))
+    answer = asyncio.run(webhook.answer(request(PROFILE, kind="ServiceProfile", group="linkerd.io")))
+    assert (answer.decision, answer.warnings, judged) == ("allowed", [], [EDGE])
+    assert (next(lines), next(domains)) == (STABLE, "other")
