@@ -7,6 +7,7 @@ becomes an empty one. No API server sends such an object, so this runs only wher
 from __future__ import annotations
 
 import types
+from functools import lru_cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -54,13 +55,18 @@ def _one(value: Any, kind: Any, path: str) -> Any:
 
 
 def _struct(value: JSON, kind: type[msgspec.Struct], path: str) -> JSON:
-    hints = get_type_hints(kind, include_extras=True)
     out = {}
-    for field in msgspec.structs.fields(kind):
-        if value.get(field.encode_name) is not None:
-            at = f"{path}.{field.encode_name}" if path else field.encode_name
-            out[field.encode_name] = put_right(value[field.encode_name], hints[field.name], at)
+    for name, of_field in _fields(kind).items():
+        if value.get(name) is not None:
+            out[name] = put_right(value[name], of_field, f"{path}.{name}" if path else name)
     return out
+
+
+@lru_cache(maxsize=64)
+def _fields(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """The fields of a structure by their JSON names, each with its type."""
+    hints = get_type_hints(kind, include_extras=True)
+    return {field.encode_name: hints[field.name] for field in msgspec.structs.fields(kind)}
 
 
 def _name(key: Any) -> str:
