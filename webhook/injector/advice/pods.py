@@ -7,8 +7,7 @@ from typing import Final
 
 from webhook.findings.finding import Finding, Path
 from webhook.injector import decision
-from webhook.injector.advice import keys, rules, running, starting, traffic
-from webhook.injector.advice import namespaces as surroundings
+from webhook.injector.advice import keys, namespaces, rules, running, starting, traffic
 from webhook.injector.advice.facts import ANNOTATIONS as ANNOTATIONS
 from webhook.injector.advice.facts import Facts
 from webhook.injector.decision import INJECT, Decision
@@ -18,7 +17,7 @@ from webhook.kube.objects import Namespace
 Check = Callable[[Facts], Iterable[Finding]]
 
 # What is looked for in a Pod that is injected, in this order.
-CHECKS: Final[tuple[Check, ...]] = (surroundings.check, starting.check, traffic.check, running.check)
+CHECKS: Final[tuple[Check, ...]] = (namespaces.check, starting.check, traffic.check, running.check)
 
 LABELS: Final[Path] = ("metadata", "labels")
 
