@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from webhook import __version__
 from webhook.findings.finding import Finding
 from webhook.findings.suppression import ANNOTATION as SILENCE
 from webhook.findings.suppression import silenced
@@ -15,6 +14,7 @@ from webhook.injector.advice.facts import Facts
 from webhook.injector.assembly import Assembly
 from webhook.injector.decision import Decision
 from webhook.injector.encoded import with_mount
+from webhook.injector.marks import CONTROL_PLANE
 from webhook.injector.memo import Injection, Memo
 from webhook.injector.plan import Plan, settings_of
 from webhook.injector.pod import ObjectMeta, PodSpec
@@ -26,13 +26,7 @@ from webhook.kube.objects import Namespace
 from webhook.mesh.config import Mesh
 from webhook.review import JSON, AdmissionRequest, Answer, Patch, deny
 
-CREATED_BY = "linkerd.io/created-by"
-PROXY_VERSION = "linkerd.io/proxy-version"
-TRUST_ROOT = "linkerd.io/trust-root-sha256"
-CONTROL_PLANE = "linkerd.io/control-plane-ns"
 WORKLOAD_NAMESPACE = "linkerd.io/workload-ns"
-
-PROGRAM = f"linkerd-webhook/proxy-injector {__version__}"
 
 # Workload kinds that the proxy is labelled with; a CronJob's Pods carry their Job's.
 OWNER_LABELS = frozenset({"deployment", "replicationcontroller", "replicaset", "job", "daemonset", "statefulset"})
@@ -293,7 +287,7 @@ class Injector:
         encoded = self._assembly.patch(
             subject,
             resolved.settings,
-            self._annotations(resolved, inherited),
+            inherited,
             self._labels(subject, namespace.name, workload),
         )
         audit = {"decision": "injected", "reason": verdict.sentence}
@@ -322,17 +316,8 @@ class Injector:
             inherited[key] = ",".join(defaults)
         return bool(defaults)
 
-    def _annotations(self, resolved: Resolved, inherited: dict[str, str]) -> dict[str, str]:
-        version = resolved.settings.proxy_version or self.mesh.values.linkerd_version
-        return {
-            **inherited,
-            CREATED_BY: PROGRAM,
-            PROXY_VERSION: version,
-            TRUST_ROOT: self.mesh.trust_anchors_sha256,
-        }
-
     def _labels(self, subject: Subject, namespace: str, workload: tuple[str, str] | None) -> dict[str, str]:
-        labels = {CONTROL_PLANE: self.mesh.linkerd_namespace}
+        labels = {}
         if not subject.is_pod:
             labels[f"linkerd.io/proxy-{subject.kind}"] = subject.metadata.name or ""
             labels[WORKLOAD_NAMESPACE] = subject.metadata.namespace or ""

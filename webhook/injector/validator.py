@@ -6,11 +6,13 @@ but be there.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import orjson
 
 from webhook.injector import resources
 from webhook.injector.effective import Settings
-from webhook.injector.fragments import Fragments, Part, fixed, members
+from webhook.injector.fragments import Fragments, Part, Piece, Remembered, fixed, members
 from webhook.injector.init import NOBODY
 from webhook.injector.mesh_facts import MeshFacts, need
 from webhook.mesh.values import NetworkValidator
@@ -34,17 +36,17 @@ class ValidatorBuilder:
             self._security = validator.security_context or _DEFAULT_SECURITY
         self._fragments = Fragments(self._parts(), defaults)
 
-    def text(self, settings: Settings) -> bytes:
-        """The container for these settings, as JSON."""
-        return self._fragments.text(settings)
+    def pieces(self, changed: Iterable[str]) -> list[Piece]:
+        """The container as JSON, in the pieces of settings of which these fields are changed."""
+        return self._fragments.pieces(changed)
 
-    def _parts(self) -> list[Part]:
+    def _parts(self) -> list[Part | Remembered]:
         if not self._checks:
             return [fixed(orjson.dumps(_NOOP))]
         return [
             fixed(f'{{"name":"{NAME}","command":["/usr/lib/linkerd/linkerd2-network-validator"]'.encode()),
             members(self._facts.proxy_image),
-            members(lambda s: {"resources": resources.from_settings(s)}),
+            resources.OF_PROXY,
             members(lambda _: {"securityContext": self._security, "args": self._args}),
             fixed(b"}"),
         ]
