@@ -59,9 +59,8 @@ class Assembly:
         """The patch for a Pod (template) that gets these settings, and beside the `Marks` these annotations and labels
         (one at least): JSON in Base64, to be given the Pod's own mount (`encoded.with_mount`).
 
-        What the settings take over from the Pod's first container is filled in here. Raises `Refusal`.
+        Raises `Refusal`.
         """
-        _take_over(settings, subject)
         spec = subject.spec or _EMPTY
         layout = Layout(
             subject.prefix,
@@ -127,17 +126,3 @@ class Assembly:
 
 
 _EMPTY = PodSpec()
-
-
-def _take_over(settings: Settings, subject: Subject) -> None:
-    """What the injected containers have as the Pod's first one has it.
-
-    Its capabilities, so that what a Pod security policy lets through once it lets through again, and its mount of the
-    service account.
-    """
-    context = subject.containers[0].security_context if subject.containers else None
-    if context is not None and context.capabilities is not None:
-        given = context.capabilities
-        settings.capabilities = (tuple(given.add or ()), tuple(given.drop or ()))
-    if subject.service_account_mount is not None:
-        settings.own_mount = True

@@ -20,7 +20,7 @@ from webhook.injector.plan import Plan, settings_of
 from webhook.injector.pod import ObjectMeta, PodSpec
 from webhook.injector.refusal import Refusal
 from webhook.injector.resolve import Resolved, Resolver
-from webhook.injector.settings import CLOSE_WAIT, POD_INBOUND_PORTS
+from webhook.injector.settings import CLOSE_WAIT
 from webhook.injector.subject import Subject, read
 from webhook.kube.objects import Namespace
 from webhook.mesh.config import Mesh
@@ -46,7 +46,7 @@ class Injector:
         self._projection = bool(values.identity and values.identity.service_account_token_projection)
         self._native_names = has("rule/sidecars-among-init-containers")
         self._init_ports = has("rule/init-container-ports")
-        self._default_ports = frozenset((values.proxy.opaque_ports if values.proxy else "").split(","))
+        self._default_ports = ports.single_ports(values.proxy.opaque_ports if values.proxy else "")
         self._resolver = Resolver(mesh)
         try:
             self._assembly = Assembly(mesh, self._resolver.defaults)
@@ -302,8 +302,6 @@ class Injector:
         resolved = self._resolver.resolve(subject, namespace, inherited)
         if by_default:
             resolved.sources.pop(ports.OPAQUE_PORTS, None)
-        if POD_INBOUND_PORTS not in resolved.sources:
-            resolved.settings.pod_inbound_ports = ports.inbound_ports(subject, init_containers=self._init_ports)
         return resolved
 
     def _add_opaque_ports(self, subject: Subject, inherited: dict[str, str]) -> bool:

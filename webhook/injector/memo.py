@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -36,8 +35,7 @@ CAPACITY = 256
 LARGEST = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Injection:
+class Injection(NamedTuple):
     """What a Pod is answered with: the patch in Base64 (for `encoded.with_mount`), warnings, audit annotations; and
     what its workload is told. Never changed once it is made."""
 

@@ -23,10 +23,7 @@ def defaults() -> Settings:
 
 def changed(defaults: Settings, **fields: Any) -> Settings:
     """Settings with these fields changed."""
-    settings = defaults.copy()
-    for name, value in fields.items():
-        setattr(settings, name, value)
-    return settings
+    return defaults.with_changes(fields)
 
 
 def decoded(text: bytes) -> Any:
