@@ -10,7 +10,7 @@ import orjson
 from webhook.injector import debug, patch, volumes
 from webhook.injector.effective import Settings
 from webhook.injector.encoded import encode
-from webhook.injector.fragments import Fragments, Part, Piece, fixed, joined, merged
+from webhook.injector.fragments import Arrangement, Fragments, Part, fixed
 from webhook.injector.init import InitBuilder
 from webhook.injector.marks import Marks
 from webhook.injector.mesh_facts import MeshFacts
@@ -73,8 +73,8 @@ class Assembly:
             settings.await_proxy,
             settings.debug,
         )
-        pieces = self._rest(layout, frozenset(settings.changed))
-        return self._begin(subject, settings, annotations, labels) + joined(pieces, settings)
+        rest = self._rest(layout, frozenset(settings.changed))
+        return self._begin(subject, settings, annotations, labels) + rest.text(settings)
 
     def _begin(
         self, subject: Subject, settings: Settings, annotations: dict[str, str], labels: dict[str, str]
@@ -93,7 +93,7 @@ class Assembly:
             operations += patch.add_entries_text(f"{at}/labels", subject.pod_labels, labels)
         return patch.begin(operations)
 
-    def _arrange(self, layout: Layout, changed: frozenset[str]) -> tuple[Piece, ...]:
+    def _arrange(self, layout: Layout, changed: frozenset[str]) -> Arrangement:
         """The patch behind its beginning, for settings of which these are changed: the same for many Pods."""
         at = f"{layout.prefix}/spec"
         first, proxy = self._first.pieces(changed), self._proxy.pieces(changed)
@@ -112,7 +112,7 @@ class Assembly:
         if not layout.native_sidecar:
             place = patch.prepend_items if layout.await_proxy else patch.append_items
             pieces += place(containers_path, present, [proxy])
-        return merged([*pieces, patch.END])
+        return Arrangement([*pieces, patch.END])
 
     def _mark(self, layout: Layout) -> Fragments:
         """The operations that add the marks to what metadata there is."""

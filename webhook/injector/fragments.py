@@ -44,7 +44,7 @@ class Fragments:
 
     def text(self, settings: Settings) -> bytes:
         """The text for these settings. Raises `Refusal`, the first one if there are several."""
-        return joined(self.pieces(settings.changed), settings)
+        return Arrangement(self.pieces(settings.changed)).text(settings)
 
     def pieces(self, changed: Iterable[str]) -> list[Piece]:
         """The text that stays as it is when these fields are changed, and the parts between that depend on them."""
@@ -61,36 +61,35 @@ class Fragments:
 class Remembered:
     """A part, with the texts that it had last, by the values of the fields that it depends on."""
 
-    __slots__ = ("_texts", "_values", "names")
+    __slots__ = ("names", "texts", "values")
 
     def __init__(self, names: Collection[str]) -> None:
         """`names` are the fields that it depends on."""
-        self._depend_on(names)
+        self.depend_on(names)
 
-    def _depend_on(self, names: Collection[str]) -> None:
+    def depend_on(self, names: Collection[str]) -> None:
+        """Depend on these fields only from now on, and forget all texts."""
         self.names = frozenset(names)
-        self._values: Callable[[Mapping[str, Any]], Any] = itemgetter(*names) if names else _no_values
-        self._texts: dict[Any, bytes] = {}
+        self.values: Callable[[Mapping[str, Any]], Any] = itemgetter(*names) if names else _no_values
+        self.texts: dict[Any, bytes] = {}
 
     def text(self, settings: Settings) -> bytes:
-        """Its text for these settings, in Base64. Raises `Refusal`."""
-        values = self._values(settings.__dict__)
+        """Its text for these settings, in Base64, also where it is not remembered. Raises `Refusal`."""
+        texts, values = self.texts, self.values(settings.__dict__)
+        text = self.write(settings, values)
         try:
-            text = self._texts.get(values)
-        except TypeError:
-            # Lists and maps have no hash: these settings are rare.
-            return self._write(settings, values)
-        if text is None:
-            texts = self._texts
-            text = self._write(settings, values)
             # Other texts since then: it depends on more fields than was known.
-            if self._texts is texts:
+            if self.texts is texts:
                 if len(texts) >= _REMEMBERED:
                     texts.clear()
                 texts[values] = text
+        except TypeError:
+            # Lists and maps have no hash: these settings are rare.
+            return text
         return text
 
-    def _write(self, settings: Settings, values: Any) -> bytes:
+    def write(self, settings: Settings, values: Any) -> bytes:
+        """Its text, written anew; `values` are those of `names`."""
         raise NotImplementedError
 
 
@@ -98,18 +97,30 @@ class Remembered:
 Piece = bytes | Remembered
 
 
-def joined(pieces: Iterable[Piece], settings: Settings) -> bytes:
-    """The text of the pieces for these settings. Raises `Refusal`, the first one if there are several."""
-    return b"".join([piece if type(piece) is bytes else piece.text(settings) for piece in pieces])  # type: ignore[union-attr]
+class Arrangement:
+    """Pieces one after the other, to be joined for many Pods."""
 
+    def __init__(self, pieces: Iterable[Piece]) -> None:
+        self._texts: list[bytes] = []
+        self._dependent: list[tuple[int, Remembered]] = []
+        for is_text, run in groupby(pieces, lambda piece: isinstance(piece, bytes)):
+            if is_text:
+                self._texts.append(b"".join(cast(Iterable[bytes], run)))
+                continue
+            for part in cast(Iterable[Remembered], run):
+                self._dependent.append((len(self._texts), part))
+                self._texts.append(b"")
 
-def merged(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
-    """The same text in as few pieces as there can be."""
-    few: list[Piece] = []
-    for kind, run in groupby(pieces, type):
-        texts = list(run)
-        few += [b"".join(cast(Iterable[bytes], texts))] if kind is bytes else texts
-    return tuple(few)
+    def text(self, settings: Settings) -> bytes:
+        """The text for these settings. Raises `Refusal`, the first one if there are several."""
+        texts, fields = self._texts.copy(), settings.__dict__
+        for index, part in self._dependent:
+            try:
+                text = part.texts.get(part.values(fields))
+            except TypeError:
+                text = None
+            texts[index] = part.text(settings) if text is None else text
+        return b"".join(texts)
 
 
 class OfFields(Remembered):
@@ -122,7 +133,7 @@ class OfFields(Remembered):
         super().__init__(names)
         self._build = build
 
-    def _write(self, settings: Settings, values: Any) -> bytes:
+    def write(self, settings: Settings, values: Any) -> bytes:
         return encode(self._build(*values))
 
 
@@ -139,13 +150,13 @@ class _Watched(Remembered):
         super().__init__(())
         self._part = part
 
-    def _write(self, settings: Settings, values: Any) -> bytes:
+    def write(self, settings: Settings, values: Any) -> bytes:
         reading = _Reading(settings)
         try:
             return encode(self._part(cast(Settings, reading)))
         finally:
             if not reading.names <= self.names:
-                self._depend_on(self.names | reading.names)
+                self.depend_on(self.names | reading.names)
 
 
 _REMEMBERED: Final = 64

@@ -292,7 +292,7 @@ class Injector:
         )
         audit = {"decision": "injected", "reason": verdict.sentence}
         if resolved.sources:
-            audit["settings"] = "; ".join(f"{key}={value} ({at})" for key, (value, at) in resolved.sources.items())
+            audit["settings"] = "; ".join([f"{key}={value} ({at})" for key, (value, at) in resolved.sources.items()])
         warnings = _texts(self._about_injected(subject, namespace, workload, resolved), subject)
         return Injection(encoded, tuple(warnings), audit, (told.INJECTED, *told.warned(warnings)))
 

@@ -114,9 +114,7 @@ class Resolver:
         out = Resolved(self.defaults, inherited, namespace=namespace.name)
         changes = self._of_pod(subject)
         rows = self._rows
-        settling = [key for key in annotations if key in rows]
-        settling.sort(key=self._order.__getitem__)
-        for key in settling:
+        for key in sorted(rows.keys() & annotations.keys(), key=self._order.__getitem__):
             self._apply(rows[key], annotations, subject, out, changes)
         if annotations.get(INJECT) == INGRESS:
             changes["is_ingress"] = True

@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.injector.builders import EDGE, injector
 from webhook.injector.effective import Settings
-from webhook.injector.fragments import Fragments, OfFields, Part, fixed, joined, members, merged
+from webhook.injector.fragments import Fragments, OfFields, Part, fixed, members
 from webhook.injector.refusal import Refusal
 
 
@@ -86,7 +86,7 @@ def test_a_part_that_refuses_refuses_each_time_and_writes_for_the_others(default
         assert decoded(fragments.text(changed(defaults, uid=5)))["uid"] == 5
 
 
-def test_texts_that_share_a_part_write_it_once(defaults: Settings) -> None:
+def test_texts_that_share_a_part_write_it_once_for_a_pod(defaults: Settings) -> None:
     calls = []
 
     def counted(uid: int, gid: int) -> bytes:
@@ -98,13 +98,4 @@ def test_texts_that_share_a_part_write_it_once(defaults: Settings) -> None:
     for fragments in both:
         assert decoded(fragments.text(changed(defaults, uid=7)))["uid"] == 7
         assert decoded(fragments.text(changed(defaults, gid=8)))["gid"] == 8
-    assert calls == [defaults.uid, 7, defaults.uid]
-
-
-def test_merged_pieces_are_the_same_text(defaults: Settings) -> None:
-    fragments = Fragments(PARTS, defaults)
-    settings = changed(defaults, debug=True, uid=7)
-    pieces = [*fragments.pieces(settings.changed), *fragments.pieces(settings.changed)]
-    few = merged(pieces)
-    assert joined(few, settings) == joined(pieces, settings)
-    assert len(few) < len(pieces)
+    assert calls == [defaults.uid, defaults.uid, 7, defaults.uid]

@@ -19,6 +19,8 @@ def check(facts: Facts) -> list[Finding]:
     settings, spec = facts.settings, facts.subject.spec
     of_pod = spec.security_context if spec is not None else None
     taken = (settings.control_port, settings.admin_port, settings.inbound_port, settings.outbound_port)
+    if not _is_worth_a_look(facts, of_pod, taken):
+        return []
     for place, index, container in facts.lasting():
         if of_pod is not None or container.security_context is not None:
             findings += _runs_as_proxy(facts, (*place, index), container, of_pod)
@@ -34,6 +36,24 @@ def check(facts: Facts) -> list[Finding]:
             if probe is not None and probe.tcp_socket is not None:
                 findings += _by_tcp(facts, (*place, index, field, "tcpSocket"), container, probe.tcp_socket)
     return findings
+
+
+def _is_worth_a_look(facts: Facts, of_pod: PodSecurityContext | None, taken: tuple[int, ...]) -> bool:
+    """Whether there may be anything to say at all: of most Pods there is not."""
+    subject, settings = facts.subject, facts.settings
+    if subject.has_tcp_probes or not (
+        set(taken).isdisjoint(subject.ports) and set(taken).isdisjoint(subject.init_ports)
+    ):
+        return True
+    uid, gid = settings.uid, settings.gid
+    if of_pod is not None and (of_pod.run_as_user == uid or of_pod.run_as_group == gid):
+        return True
+    for containers in (subject.containers, subject.init_containers):
+        for container in containers:
+            own = container.security_context
+            if own is not None and (own.run_as_user == uid or own.run_as_group == gid):
+                return True
+    return False
 
 
 _TCP: Final = (None, "", "TCP")
