@@ -37,7 +37,7 @@ def installed(api: client.Target, name: str, setting: Setting) -> Iterator[None]
     """A Namespace with owners, and the contestant's server behind a webhook configuration for it."""
     namespace = namespace_of(name)
     with ExitStack() as stack:
-        stack.enter_context(cluster.created(api, reviews.surroundings(namespace)))
+        stack.enter_context(cluster.created(api, reviews.cluster_of(namespace)))
         if name != NONE:
             server = stack.enter_context(running(name, setting))
             objects = cluster.webhook(SERVICE, namespace, server.port, setting.ca.read_bytes())

@@ -71,7 +71,7 @@ def patch(setting: Setting, namespace: str) -> str:
 
 def namespace_of_pods() -> Namespace:
     """The Namespace that the sample Pods are in."""
-    metadata = reviews.surroundings()[0]["metadata"]
+    metadata = reviews.cluster_of()[0]["metadata"]
     return Namespace(metadata["name"], metadata["annotations"], {})
 
 

@@ -72,7 +72,7 @@ def with_pods(setting: Setting, api: client.Target, count: int) -> None:
     pods = [reviews.pod(number, CROWD) for number in range(count)]
     for number, pod in enumerate(pods):
         pod["metadata"]["name"] = f"checkout-{number:06d}"
-    with cluster.created(api, reviews.surroundings(CROWD)), running(OURS, setting) as server:
+    with cluster.created(api, reviews.cluster_of(CROWD)), running(OURS, setting) as server:
         before = settled(server)
         say("in the cluster, few Pods", before)
         with cluster.created(api, pods):
@@ -131,7 +131,7 @@ def main() -> None:
         setting = replace(setting, cluster=("--kubeconfig", str(options.kubeconfig)))
         api = cluster.target(options.kubeconfig)
         if options.reviews:
-            with cluster.created(api, reviews.surroundings()):
+            with cluster.created(api, reviews.cluster_of()):
                 after_reviews(setting, options.reviews)
         if options.pods:
             with_pods(setting, api, options.pods)

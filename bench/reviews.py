@@ -65,7 +65,7 @@ def _vary(body: JSON, number: int, namespace: str) -> None:
                 mount["name"] = token
 
 
-def surroundings(namespace: str = NAMESPACE) -> list[JSON]:
+def cluster_of(namespace: str = NAMESPACE) -> list[JSON]:
     """What the Pod lives in: a Namespace that asks for injection, the ReplicaSet that owns it, and that one's owner."""
     owner = REVIEW["request"]["object"]["metadata"]["ownerReferences"][0]
     template = {"metadata": {"labels": {"app": DEPLOYMENT}}, "spec": {"containers": [{"name": "a", "image": "a"}]}}

@@ -120,7 +120,7 @@ def prepared(options: argparse.Namespace, names: Sequence[str] = ()) -> Iterator
         if not options.values:
             values.write_bytes(default_values())
         manifest = folder / "cluster.yaml"
-        manifest.write_text(yaml.safe_dump_all(reviews.surroundings()))
+        manifest.write_text(yaml.safe_dump_all(reviews.cluster_of()))
         yield Setting(folder, tuple(command), values, tuple(shlex.split(options.serve)), ("--manifests", str(manifest)))
 
 

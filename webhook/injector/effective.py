@@ -79,12 +79,10 @@ class Settings:
     # The fields that a copy was given another value for; only copies have it.
     changed: set[str] = field(init=False, repr=False, compare=False)
 
-    def copy(self) -> Settings:
-        """A copy to change; the values themselves are never changed in place."""
+    def with_changes(self, changes: Mapping[str, Any]) -> Settings:
+        """A copy with other values for some fields; the values themselves are never changed in place."""
         new = object.__new__(Settings)
-        fields = new.__dict__
-        fields.update(self.__dict__)
-        fields["changed"] = set()
+        object.__setattr__(new, "__dict__", {**self.__dict__, **changes, "changed": set(changes)})
         return new
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -7,8 +7,7 @@ none of these is changed, it would take the same way to the same text. What Pods
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final, cast
@@ -26,9 +25,10 @@ Part = Callable[[Settings], bytes]
 class Fragments:
     """A text made of parts, one after the other, in Base64 (`encoded`)."""
 
-    def __init__(self, parts: Iterable[Part], defaults: Settings) -> None:
-        """`defaults` are the settings of a Pod without annotations."""
-        self._parts = tuple(map(_Remembered, parts))
+    def __init__(self, parts: Iterable[Part | Remembered], defaults: Settings) -> None:
+        """`defaults` are the settings of a Pod without annotations. What is `Remembered` may be part of several texts,
+        which then have its memory in common."""
+        self._parts = tuple(part if isinstance(part, Remembered) else _Watched(part) for part in parts)
         self._texts: list[bytes] = []
         self._always: set[int] = set()
         self._readers: dict[str, set[int]] = {}
@@ -41,69 +41,122 @@ class Fragments:
                 self._always.add(index)
             for name in part.names:
                 self._readers.setdefault(name, set()).add(index)
-        # Pods change the same few settings again and again.
-        self._pieces = lru_cache(maxsize=256)(self._divide)
 
     def text(self, settings: Settings) -> bytes:
         """The text for these settings. Raises `Refusal`, the first one if there are several."""
-        pieces = self._pieces(frozenset(settings.changed))
-        return b"".join([piece if isinstance(piece, bytes) else piece.text(settings) for piece in pieces])
+        return Arrangement(self.pieces(settings.changed)).text(settings)
 
-    def _divide(self, changed: frozenset[str]) -> tuple[bytes | _Remembered, ...]:
+    def pieces(self, changed: Iterable[str]) -> list[Piece]:
         """The text that stays as it is when these fields are changed, and the parts between that depend on them."""
         dependent = self._always.union(*(self._readers.get(name, ()) for name in changed))
-        pieces: list[bytes | _Remembered] = []
+        pieces: list[Piece] = []
         for is_dependent, indexes in groupby(range(len(self._parts)), dependent.__contains__):
             if is_dependent:
                 pieces += [self._parts[index] for index in indexes]
             else:
                 pieces.append(b"".join(self._texts[index] for index in indexes))
-        return tuple(pieces)
+        return pieces
 
 
-class _Remembered:
-    """A part, with the texts that it had last.
+class Remembered:
+    """A part, with the texts that it had last, by the values of the fields that it depends on."""
 
-    They are remembered by the values of all fields that the part was ever seen to read. Another text can come of the
-    same values only by way of another field, and whenever one is read for the first time, all texts are forgotten.
-    """
+    __slots__ = ("names", "texts", "values")
 
-    def __init__(self, part: Part) -> None:
-        self._part = part
-        self._names: frozenset[str] = frozenset()
-        self._values: Callable[[Mapping[str, Any]], Any] = _no_values
-        self._texts: dict[Any, bytes] = {}
+    def __init__(self, names: Collection[str]) -> None:
+        """`names` are the fields that it depends on."""
+        self.depend_on(names)
 
-    @property
-    def names(self) -> frozenset[str]:
-        """The fields that it was seen to read."""
-        return self._names
+    def depend_on(self, names: Collection[str]) -> None:
+        """Depend on these fields only from now on, and forget all texts."""
+        self.names = frozenset(names)
+        self.values: Callable[[Mapping[str, Any]], Any] = itemgetter(*names) if names else _no_values
+        self.texts: dict[Any, bytes] = {}
 
     def text(self, settings: Settings) -> bytes:
-        """Its text for these settings, in Base64. Raises `Refusal`."""
-        values, texts = self._values(settings.__dict__), self._texts
+        """Its text for these settings, in Base64, also where it is not remembered. Raises `Refusal`."""
+        texts, values = self.texts, self.values(settings.__dict__)
+        text = self.write(settings, values)
         try:
-            text = texts.get(values)
-        except TypeError:
-            # Lists and maps have no hash: these settings are rare.
-            return encode(self._part(settings))
-        if text is None:
-            reading = _Reading(settings)
-            try:
-                text = encode(self._part(cast(Settings, reading)))
-            finally:
-                if not reading.names <= self._names:
-                    self._read_also(reading.names)
-            if self._texts is texts:
+            # Other texts since then: it depends on more fields than was known.
+            if self.texts is texts:
                 if len(texts) >= _REMEMBERED:
                     texts.clear()
                 texts[values] = text
+        except TypeError:
+            # Lists and maps have no hash: these settings are rare.
+            return text
         return text
 
-    def _read_also(self, names: set[str]) -> None:
-        self._names |= names
-        self._values = itemgetter(*self._names)
-        self._texts = {}
+    def write(self, settings: Settings, values: Any) -> bytes:
+        """Its text, written anew; `values` are those of `names`."""
+        raise NotImplementedError
+
+
+# What a text is put together from: text in Base64 that is there already, and what depends on the settings.
+Piece = bytes | Remembered
+
+
+class Arrangement:
+    """Pieces one after the other, to be joined for many Pods."""
+
+    def __init__(self, pieces: Iterable[Piece]) -> None:
+        self._texts: list[bytes] = []
+        self._dependent: list[tuple[int, Remembered]] = []
+        for is_text, run in groupby(pieces, lambda piece: isinstance(piece, bytes)):
+            if is_text:
+                self._texts.append(b"".join(cast(Iterable[bytes], run)))
+                continue
+            for part in cast(Iterable[Remembered], run):
+                self._dependent.append((len(self._texts), part))
+                self._texts.append(b"")
+
+    def text(self, settings: Settings) -> bytes:
+        """The text for these settings. Raises `Refusal`, the first one if there are several."""
+        texts, fields = self._texts.copy(), settings.__dict__
+        for index, part in self._dependent:
+            try:
+                text = part.texts.get(part.values(fields))
+            except TypeError:
+                text = None
+            texts[index] = part.text(settings) if text is None else text
+        return b"".join(texts)
+
+
+class OfFields(Remembered):
+    """A part that depends on a few fields only: it is a function of their values, and sees nothing else."""
+
+    __slots__ = ("_build",)
+
+    def __init__(self, names: Sequence[str], build: Callable[..., bytes]) -> None:
+        """`names` are two fields or more; `build` gets their values in this order."""
+        super().__init__(names)
+        self._build = build
+
+    def write(self, settings: Settings, values: Any) -> bytes:
+        return encode(self._build(*values))
+
+
+class _Watched(Remembered):
+    """A part that finds out which fields it depends on.
+
+    Its texts are remembered by the values of all fields that it was ever seen to read. Another text can come of the
+    same values only by way of another field, and whenever one is read for the first time, all texts are forgotten.
+    """
+
+    __slots__ = ("_part",)
+
+    def __init__(self, part: Part) -> None:
+        super().__init__(())
+        self._part = part
+
+    def write(self, settings: Settings, values: Any) -> bytes:
+        reading = _Reading(settings)
+        try:
+            return encode(self._part(cast(Settings, reading)))
+        finally:
+            if not reading.names <= self.names:
+                self.depend_on(self.names | reading.names)
 
 
 _REMEMBERED: Final = 64

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import orjson
 
 from webhook.grammar import format_field, format_number
 from webhook.injector import resources
 from webhook.injector.effective import Settings
-from webhook.injector.fragments import Fragments, Part, fixed, items, members
+from webhook.injector.fragments import Fragments, Part, Piece, Remembered, fixed, items, members
 from webhook.injector.mesh_facts import MeshFacts, capabilities, need
 from webhook.injector.proxy import is_group
 from webhook.injector.refusal import Refusal
@@ -45,11 +47,11 @@ class InitBuilder:
     def _ipv6(self) -> list[str]:
         return ["--ipv6=false"] if self._has("flag/--ipv6") and self._facts.values.disable_ipv6 else []
 
-    def text(self, settings: Settings) -> bytes:
-        """The container for these settings, as JSON. Raises `Refusal`."""
-        return self._fragments.text(settings)
+    def pieces(self, changed: Iterable[str]) -> list[Piece]:
+        """The container as JSON, in the pieces of settings of which these fields are changed."""
+        return self._fragments.pieces(changed)
 
-    def _parts(self) -> list[Part]:
+    def _parts(self) -> list[Part | Remembered]:
         command = b',"command":["/usr/lib/linkerd/linkerd2-proxy-init"]' if self._has("field/init.command") else b""
         return [
             fixed(f'{{"name":"{NAME}","terminationMessagePolicy":"FallbackToLogsOnError"'.encode() + command),
@@ -61,9 +63,13 @@ class InitBuilder:
             items(self._others),
             fixed(b"]"),
             members(self._image),
-            members(lambda s: {"resources": self._resources_of(s)}),
-            members(lambda s: {"securityContext": self._security_context(s)}),
-            members(lambda s: {"volumeMounts": [*self._mounts, *self._facts.token_mount(s)]}),
+            resources.OF_PROXY if self._has_proxy_resources else members(lambda _: {"resources": self._resources}),
+            members(
+                lambda s: {
+                    "securityContext": self._security_context(s),
+                    "volumeMounts": [*self._mounts, *self._facts.token_mount(s)],
+                }
+            ),
             fixed(b"}"),
         ]
 
@@ -74,9 +80,6 @@ class InitBuilder:
             "image": f"{s.init_image}:{s.init_version}",
             "imagePullPolicy": s.init_pull_policy or self._facts.pull_policy or None,
         }
-
-    def _resources_of(self, s: Settings) -> JSON | None:
-        return resources.from_settings(s) if self._has_proxy_resources else self._resources
 
     def _ports_and_user(self, s: Settings) -> list[str]:
         args = [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from webhook import __version__
 from webhook.findings.finding import Finding
 from webhook.findings.suppression import ANNOTATION as SILENCE
 from webhook.findings.suppression import silenced
@@ -15,24 +14,19 @@ from webhook.injector.advice.facts import Facts
 from webhook.injector.assembly import Assembly
 from webhook.injector.decision import Decision
 from webhook.injector.encoded import with_mount
+from webhook.injector.marks import CONTROL_PLANE
 from webhook.injector.memo import Injection, Memo
 from webhook.injector.plan import Plan, settings_of
 from webhook.injector.pod import ObjectMeta, PodSpec
 from webhook.injector.refusal import Refusal
 from webhook.injector.resolve import Resolved, Resolver
-from webhook.injector.settings import CLOSE_WAIT, POD_INBOUND_PORTS
+from webhook.injector.settings import CLOSE_WAIT
 from webhook.injector.subject import Subject, read
 from webhook.kube.objects import Namespace
 from webhook.mesh.config import Mesh
 from webhook.review import JSON, AdmissionRequest, Answer, Patch, deny
 
-CREATED_BY = "linkerd.io/created-by"
-PROXY_VERSION = "linkerd.io/proxy-version"
-TRUST_ROOT = "linkerd.io/trust-root-sha256"
-CONTROL_PLANE = "linkerd.io/control-plane-ns"
 WORKLOAD_NAMESPACE = "linkerd.io/workload-ns"
-
-PROGRAM = f"linkerd-webhook/proxy-injector {__version__}"
 
 # Workload kinds that the proxy is labelled with; a CronJob's Pods carry their Job's.
 OWNER_LABELS = frozenset({"deployment", "replicationcontroller", "replicaset", "job", "daemonset", "statefulset"})
@@ -49,12 +43,10 @@ class Injector:
         self._assembly: Assembly | None = None
         self._memo = Memo()
         has, values = mesh.line.has, mesh.values
-        self._falls_back = has("rule/proxy-version-falls-back")
-        self._names_trust_root = has("rule/trust-root-annotation")
         self._projection = bool(values.identity and values.identity.service_account_token_projection)
         self._native_names = has("rule/sidecars-among-init-containers")
         self._init_ports = has("rule/init-container-ports")
-        self._default_ports = frozenset((values.proxy.opaque_ports if values.proxy else "").split(","))
+        self._default_ports = ports.single_ports(values.proxy.opaque_ports if values.proxy else "")
         self._resolver = Resolver(mesh)
         try:
             self._assembly = Assembly(mesh, self._resolver.defaults)
@@ -295,12 +287,12 @@ class Injector:
         encoded = self._assembly.patch(
             subject,
             resolved.settings,
-            self._annotations(resolved, inherited),
+            inherited,
             self._labels(subject, namespace.name, workload),
         )
         audit = {"decision": "injected", "reason": verdict.sentence}
         if resolved.sources:
-            audit["settings"] = "; ".join(f"{key}={value} ({at})" for key, (value, at) in resolved.sources.items())
+            audit["settings"] = "; ".join([f"{key}={value} ({at})" for key, (value, at) in resolved.sources.items()])
         warnings = _texts(self._about_injected(subject, namespace, workload, resolved), subject)
         return Injection(encoded, tuple(warnings), audit, (told.INJECTED, *told.warned(warnings)))
 
@@ -310,8 +302,6 @@ class Injector:
         resolved = self._resolver.resolve(subject, namespace, inherited)
         if by_default:
             resolved.sources.pop(ports.OPAQUE_PORTS, None)
-        if POD_INBOUND_PORTS not in resolved.sources:
-            resolved.settings.pod_inbound_ports = ports.inbound_ports(subject, init_containers=self._init_ports)
         return resolved
 
     def _add_opaque_ports(self, subject: Subject, inherited: dict[str, str]) -> bool:
@@ -324,17 +314,8 @@ class Injector:
             inherited[key] = ",".join(defaults)
         return bool(defaults)
 
-    def _annotations(self, resolved: Resolved, inherited: dict[str, str]) -> dict[str, str]:
-        version = resolved.settings.proxy_version
-        if not version and self._falls_back:
-            version = self.mesh.values.linkerd_version
-        annotations = {**inherited, CREATED_BY: PROGRAM, PROXY_VERSION: version}
-        if self._names_trust_root:
-            annotations[TRUST_ROOT] = self.mesh.trust_anchors_sha256
-        return annotations
-
     def _labels(self, subject: Subject, namespace: str, workload: tuple[str, str] | None) -> dict[str, str]:
-        labels = {CONTROL_PLANE: self.mesh.linkerd_namespace}
+        labels = {}
         if not subject.is_pod:
             labels[f"linkerd.io/proxy-{subject.kind}"] = subject.metadata.name or ""
             labels[WORKLOAD_NAMESPACE] = subject.metadata.namespace or ""

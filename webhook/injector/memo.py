@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -36,8 +35,7 @@ CAPACITY = 256
 LARGEST = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Injection:
+class Injection(NamedTuple):
     """What a Pod is answered with: the patch in Base64 (for `encoded.with_mount`), warnings, audit annotations; and
     what its workload is told. Never changed once it is made."""
 
@@ -89,6 +87,9 @@ def key(subject: Subject, namespace: Namespace, workload: tuple[str, str] | None
         subject.init_probe_ports,
         [_of_container(container) for container in subject.containers],
         [(_of_container(container), network_client(container)) for container in subject.init_containers],
+        [_tcp_probes(one) for one in (*subject.containers, *subject.init_containers)]
+        if subject.has_tcp_probes
+        else None,
         ends_proxy(subject.containers) if workload is not None and is_of_job(subject, workload) else None,
         (context.run_as_user, context.run_as_group) if context is not None else None,
         is_for_windows(spec) if spec.os is not None or spec.node_selector is not None else "",
@@ -111,17 +112,19 @@ def key(subject: Subject, namespace: Namespace, workload: tuple[str, str] | None
 
 def _of_container(container: Container) -> tuple[Any, ...]:
     """What is read of each container: most have a name and ports, and nothing else of it."""
-    live, ready, start = container.liveness_probe, container.readiness_probe, container.startup_probe
     context = container.security_context
     return (
         container.name,
         container.restart_policy,
         [(port.name, port.container_port, port.protocol) for port in container.ports] if container.ports else None,
         (context.run_as_user, context.run_as_group) if context is not None else None,
-        live.tcp_socket.port if live is not None and live.tcp_socket is not None else None,
-        ready.tcp_socket.port if ready is not None and ready.tcp_socket is not None else None,
-        start.tcp_socket.port if start is not None and start.tcp_socket is not None else None,
     )
+
+
+def _tcp_probes(container: Container) -> list[Any]:
+    """The ports to which a container's probes open TCP connections."""
+    probes = (container.liveness_probe, container.readiness_probe, container.startup_probe)
+    return [probe.tcp_socket.port if probe is not None and probe.tcp_socket is not None else None for probe in probes]
 
 
 def _first_container(subject: Subject, first: Container) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ from webhook.injector.encoded import MOUNT
 from webhook.injector.refusal import Refusal
 from webhook.mesh.config import Mesh
 from webhook.mesh.releases import Line
-from webhook.mesh.values import Capabilities, Identity, Ports, Proxy, ProxyInit, Resources, Values
+from webhook.mesh.values import CapabilityLists, Identity, Ports, Proxy, ProxyInit, Resources, Values
 from webhook.review import JSON
 
 T = TypeVar("T")
@@ -89,8 +89,8 @@ class MeshFacts:
         return need(self.proxy.resources, "proxy.resources")
 
 
-def capabilities(given: Capabilities | None) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
-    """Capabilities of the values, in the shape of `Settings.capabilities`."""
+def capabilities(given: CapabilityLists | None) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """CapabilityLists of the values, in the shape of `Settings.capabilities`."""
     return None if given is None else (tuple(given.add), tuple(given.drop))
 
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import orjson
 
 from webhook.injector.encoded import encode
 from webhook.review import JSON
+
+# What stands for a piece of text that is written later.
+P = TypeVar("P")
 
 
 def add(path: str, value: Any) -> JSON:
@@ -57,28 +60,38 @@ def add_entries_text(path: str, present: Any, entries: Mapping[str, str]) -> lis
     return [_entry_head(path, key) + dumps(value) + b"}" for key, value in entries.items()]
 
 
-def append_items(path: str, present: Any, items: Sequence[bytes]) -> list[bytes]:
-    """Put items behind those of a list. The items and what is returned are pieces in Base64, to follow `begin`."""
+def more_entries_text(path: str, entries: Mapping[str, str]) -> bytes:
+    """The operations that add entries to a map that is there, as text behind other operations."""
+    return b"".join([b"," + operation for operation in add_entries_text(path, True, entries)])
+
+
+def append_items(path: str, present: Any, items: Sequence[Sequence[P]]) -> list[P | bytes]:
+    """Put items behind those of a list. Each item comes in pieces in Base64, and what is returned are such pieces, to
+    follow `begin`."""
     if not items:
         return []
+    pieces: list[P | bytes] = []
     if not present:
-        pieces = [_before(path, b"[")]
+        pieces.append(_before(path, b"["))
         for item in items:
-            pieces += (item, _COMMA)
+            pieces += (*item, _COMMA)
         pieces[-1] = _AFTER_LIST
         return pieces
-    before = _before(f"{path}/-")
-    return [piece for item in items for piece in (before, item, _AFTER)]
+    for item in items:
+        pieces += (_before(f"{path}/-"), *item, _AFTER)
+    return pieces
 
 
-def prepend_items(path: str, present: Any, items: Sequence[bytes]) -> list[bytes]:
+def prepend_items(path: str, present: Any, items: Sequence[Sequence[P]]) -> list[P | bytes]:
     """Put items in their order before those of a list. The items and what is returned are as for `append_items`."""
     if not present:
         return append_items(path, present, items)
-    return [piece for index, item in enumerate(items) for piece in (_before(f"{path}/{index}"), item, _AFTER)]
+    pieces: list[P | bytes] = []
+    for index, item in enumerate(items):
+        pieces += (_before(f"{path}/{index}"), *item, _AFTER)
+    return pieces
 
 
-@lru_cache(maxsize=256)
 def _before(path: str, opening: bytes = b"") -> bytes:
     return encode(b"," + _head(path) + opening)
 

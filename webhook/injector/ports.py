@@ -73,22 +73,27 @@ def parse_range(text: str) -> tuple[int, int] | None:
     return (low, high) if 0 <= low <= high <= HIGHEST else None
 
 
-def default_pod_ports(subject: Subject, defaults: frozenset[str], *, init_containers: bool) -> list[str]:
+def single_ports(text: str) -> frozenset[int]:
+    """The ports of a list that stand there by themselves, and as a number is written."""
+    return frozenset(int(entry) for entry in text.split(",") if re.fullmatch("[1-9][0-9]{0,9}|0", entry, re.ASCII))
+
+
+def default_pod_ports(subject: Subject, defaults: frozenset[int], *, init_containers: bool) -> list[str]:
     """The Pod's container ports that are opaque by default, in order, each as often as it is there."""
     numbers = [*subject.init_ports, *subject.ports] if init_containers else subject.ports
-    return [text for text in map(str, numbers) if text in defaults]
+    return [str(number) for number in numbers if number in defaults]
 
 
-def default_service_ports(ports: Iterable[ServicePort], defaults: frozenset[str]) -> list[str]:
+def default_service_ports(ports: Iterable[ServicePort], defaults: frozenset[int]) -> list[str]:
     """The Service's ports that are opaque by default: by target port, and by their own where that is not set.
 
     A port 3306 with target port 80 is not opaque, whatever 3306 usually is.
     """
     out = []
     for port in ports:
-        own, target = str(port.port or 0), port.target_port
+        own, target = port.port or 0, port.target_port
         # A named target port counts as number 0.
-        number = "0" if isinstance(target, str) else str(target or own)
+        number = 0 if isinstance(target, str) else target or own
         if number in defaults:
-            out.append(own)
+            out.append(str(own))
     return out

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from webhook.grammar import format_field, format_number
 from webhook.injector import resources
 from webhook.injector.effective import Settings
 from webhook.injector.environment import PROXY as NAME
 from webhook.injector.environment import Environment
-from webhook.injector.fragments import Fragments, Part, fixed, members
+from webhook.injector.fragments import Fragments, Part, Piece, Remembered, fixed, members
 from webhook.injector.mesh_facts import MeshFacts, capabilities, need
 from webhook.injector.refusal import Refusal
 from webhook.injector.settings import NATIVE, WAIT_BEFORE_EXIT
@@ -43,25 +45,29 @@ class ProxyBuilder:
         """Whether the proxy reports traces, and so reads the Pod's labels from a volume."""
         return self._facts.traces("rule/tracing-mount-enabled")
 
-    def text(self, settings: Settings) -> bytes:
-        """The container for these settings, as JSON. Raises `Refusal`."""
-        return self._fragments.text(settings)
+    def pieces(self, changed: Iterable[str]) -> list[Piece]:
+        """The container as JSON, in the pieces of settings of which these fields are changed."""
+        return self._fragments.pieces(changed)
 
-    def _parts(self) -> list[Part]:
-        parts = [
+    def _parts(self) -> list[Part | Remembered]:
+        parts: list[Part | Remembered] = [
             fixed(b'{"env":['),
             *self._environment.parts(),
             fixed(f'],"name":"{NAME}","terminationMessagePolicy":"FallbackToLogsOnError"'.encode()),
             members(self._facts.proxy_image),
             members(self._ports),
-            members(lambda s: {"securityContext": self._security_context(s)}),
-            members(lambda s: {"volumeMounts": [*self._mounts, *self._facts.token_mount(s)]}),
+            members(
+                lambda s: {
+                    "securityContext": self._security_context(s),
+                    "volumeMounts": [*self._mounts, *self._facts.token_mount(s)],
+                }
+            ),
             members(self._probes.build),
             members(self._life),
             fixed(b"}"),
         ]
         if self._facts.proxy.resources is not None:
-            parts.insert(-1, members(lambda s: {"resources": resources.from_settings(s)}))
+            parts.insert(-1, resources.OF_PROXY)
         return parts
 
     def _ports(self, s: Settings) -> JSON:

@@ -76,9 +76,12 @@ class Resolver:
             if row.effect and not mesh.line.has(row.effect)
         }
         self._inherited = frozenset(_inherited(self._rows.values(), mesh.line))
+        self._takes_env = ADDITIONAL_ENV in self._rows
         if not mesh.line.has("rule/audit-policy"):
             annotation = f"{PREFIX}default-inbound-policy"
             self._rows[annotation] = Setting(annotation, "default_inbound_policy", read_policy_before_audit)
+        # Annotations of a Namespace that do nothing in its Pods.
+        self._lost = self._known - self._inherited - OTHERS
         self._expand = mesh.line.has("rule/opaque-port-ranges-expand")
         self._init_ports = mesh.line.has("rule/init-container-ports")
         self._request_sets_workers = mesh.line.has("rule/cpu-request-sets-workers")
@@ -115,28 +118,43 @@ class Resolver:
     def resolve(self, subject: Subject, namespace: Namespace, inherited: dict[str, str]) -> Resolved:
         """The settings of a Pod that is injected, given what it inherits."""
         annotations = {**subject.pod_annotations, **inherited} if inherited else subject.pod_annotations
-        settings = self.defaults.copy()
-        out = Resolved(settings, inherited, namespace=namespace.name)
+        out = Resolved(self.defaults, inherited, namespace=namespace.name)
+        changes = self._of_pod(subject)
         rows = self._rows
-        settling = [rows[key] for key in annotations if key in rows]
-        if len(settling) > 1:
-            settling.sort(key=lambda row: self._order[row.annotation])
-        for row in settling:
-            self._apply(row, annotations, subject, out)
+        for key in sorted(rows.keys() & annotations.keys(), key=self._order.__getitem__):
+            self._apply(rows[key], annotations, subject, out, changes)
+        if annotations.get(INJECT) == INGRESS:
+            changes["is_ingress"] = True
+        settings = out.settings = self.defaults.with_changes(changes)
         if (
             (settings.cpu_limit and settings.cpu_request)
             or (settings.memory_limit and settings.memory_request)
             or (settings.ephemeral_storage_limit and settings.ephemeral_storage_request)
         ):
             self._tell_what_exceeds_its_limit(out)
-        if annotations.get(INJECT) == INGRESS:
-            settings.is_ingress = True
-        if ADDITIONAL_ENV in rows:
+        if self._takes_env:
             self._merge_env(subject, namespace.annotations, out)
         if self._traces:
             settings.trace_labels = _trace_labels(settings.trace_labels, subject, annotations)
-        self._tell_what_is_not_inherited(annotations, namespace, out)
+        if not self._lost.isdisjoint(namespace.annotations):
+            self._tell_what_is_not_inherited(annotations, namespace, out)
         return out
+
+    def _of_pod(self, subject: Subject) -> dict[str, Any]:
+        """The settings that come of the Pod itself: its ports, and what the injected containers take over from the
+        Pod's first one.
+
+        That one's capabilities, so that what a Pod security policy lets through once it lets through again, and its
+        mount of the service account.
+        """
+        changes: dict[str, Any] = {"pod_inbound_ports": ports.inbound_ports(subject, init_containers=self._init_ports)}
+        context = subject.containers[0].security_context if subject.containers else None
+        if context is not None and context.capabilities is not None:
+            given = context.capabilities
+            changes["capabilities"] = (tuple(given.add or ()), tuple(given.drop or ()))
+        if subject.service_account_mount is not None:
+            changes["own_mount"] = True
+        return changes
 
     def _tell_what_exceeds_its_limit(self, out: Resolved) -> None:
         """Tell of a request above its limit, where an annotation makes it so: the API server refuses such a Pod.
@@ -178,14 +196,23 @@ class Resolver:
     def _tell_what_is_not_inherited(self, pod: Mapping[str, str], namespace: Namespace, out: Resolved) -> None:
         """Annotations of the Namespace that somebody set for the proxies of its Pods, and that do nothing."""
         for key in namespace.annotations:
-            if key in self._rows and key not in self._inherited and key not in pod and key not in OTHERS:
+            if key in self._lost and key not in pod:
                 sentence = f"{key} on Namespace {namespace.name} has no effect, Pods do not inherit it: {_ON_TEMPLATE}"
                 out.findings.append(rules.NOT_INHERITED.at((), sentence, key))
 
-    def _apply(self, row: Setting, annotations: Mapping[str, str], subject: Subject, out: Resolved) -> None:
+    def _apply(
+        self,
+        row: Setting,
+        annotations: Mapping[str, str],
+        subject: Subject,
+        out: Resolved,
+        changes: dict[str, Any],
+    ) -> None:
         text = annotations[row.annotation]
         inherited = row.annotation in out.inherited
-        if row.annotation == ADDITIONAL_ENV or any(key in annotations and key in self._rows for key in row.hidden_by):
+        if row.annotation == ADDITIONAL_ENV or (
+            row.hidden_by and any(key in annotations and key in self._rows for key in row.hidden_by)
+        ):
             return
         if row.annotation in self._vain:
             out.tell(row.annotation, inherited, self._vain[row.annotation])
@@ -206,11 +233,11 @@ class Resolver:
                 return
         right = row.odd(value)
         if isinstance(value, Quantity):
-            self._count_cores(row.field, value, out.settings)
+            self._count_cores(row.field, value, changes)
             value = text
-        setattr(out.settings, row.field, value)
+        changes[row.field] = value
         for name in row.also:
-            setattr(out.settings, name, value)
+            changes[name] = value
         out.sources[row.annotation] = (text, "namespace" if inherited else "pod")
         if right:
             out.tell(row.annotation, inherited, f"is {_quoted(text)}, which Linkerd takes as it is: write {right}")
@@ -229,17 +256,20 @@ class Resolver:
                 )
         return value
 
-    def _count_cores(self, name: str, quantity: Quantity, settings: Settings) -> None:
+    def _count_cores(self, name: str, quantity: Quantity, changes: dict[str, Any]) -> None:
         """The proxy starts as many threads as its CPU quantities allow."""
         if name == "cpu_limit":
-            settings.cores = settings.cores if self._request_sets_workers else quantity.whole()
-            settings.workers_maximum = quantity.whole()
+            if not self._request_sets_workers:
+                changes["cores"] = quantity.whole()
+            changes["workers_maximum"] = quantity.whole()
         elif name == "cpu_request" and self._request_sets_workers:
-            settings.workers_minimum = quantity.whole()
+            changes["workers_minimum"] = quantity.whole()
 
     def _merge_env(self, subject: Subject, namespace: Mapping[str, str], out: Resolved) -> None:
         """The mesh's variables, the Namespace's and the workload's, by name; a layer that is no good is left out."""
         own = subject.pod_annotations if subject.is_pod else subject.annotations
+        if ADDITIONAL_ENV not in own and ADDITIONAL_ENV not in namespace:
+            return
         for source, layer in (("namespace", namespace), ("pod", own)):
             text = layer.get(ADDITIONAL_ENV)
             if not text:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from webhook.injector.effective import Settings
+import orjson
+
+from webhook.injector.fragments import OfFields
 from webhook.injector.settings import PREFIX
 from webhook.mesh.values import Resources
 from webhook.review import JSON
@@ -45,21 +47,26 @@ def from_values(resources: Resources) -> JSON | None:
     )
 
 
-def from_settings(settings: Settings) -> JSON | None:
-    """The proxy's, and what shares its image: the values with annotations over them."""
-    s = settings
-    return _render(
-        (s.cpu_limit, s.memory_limit, s.ephemeral_storage_limit),
-        (s.cpu_request, s.memory_request, s.ephemeral_storage_request),
-    )
-
-
 def _render(limits: tuple[str, str, str], requests: tuple[str, str, str]) -> JSON | None:
     """Each of CPU, memory and ephemeral storage. What is empty is left out; nothing at all is null, as the control
     plane writes it."""
     out: JSON = {}
-    for name, amounts in (("limits", limits), ("requests", requests)):
-        if any(amounts):
-            kinds = zip(("cpu", "memory", "ephemeral-storage"), amounts, strict=True)
-            out[name] = {kind: amount for kind, amount in kinds if amount}
+    if any(limits):
+        out["limits"] = _amounts(*limits)
+    if any(requests):
+        out["requests"] = _amounts(*requests)
     return out or None
+
+
+def _amounts(cpu: str, memory: str, storage: str) -> JSON:
+    amounts = {"cpu": cpu, "memory": memory, "ephemeral-storage": storage}
+    return {kind: amount for kind, amount in amounts.items() if amount}
+
+
+def _member(*amounts: str) -> bytes:
+    return b',"resources":' + orjson.dumps(_render(amounts[:3], amounts[3:]))  # type: ignore[arg-type]
+
+
+# The member of a container that has the proxy's resources, the values with annotations over them: the proxy's own, and
+# that of what shares its image.
+OF_PROXY: Final = OfFields([*(pair.limit for pair in PAIRS), *(pair.request for pair in PAIRS)], _member)

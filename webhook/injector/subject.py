@@ -44,7 +44,8 @@ class Subject:
     `prefix` is the JSON pointer of the Pod (template), and `absent` are the pointers of the objects on the way to its
     spec that are not there. `spec` is None for kinds without a Pod. `metadata` is the object's own and `pod_metadata`
     the Pod's (the same for a Pod; None where there is none). The ports are the containers', in order, and those that
-    HTTP readiness and liveness probes name by number. `service_account_mount` is the first container's.
+    HTTP readiness and liveness probes name by number; `has_tcp_probes` is whether some probe opens a TCP connection.
+    `service_account_mount` is the first container's.
     """
 
     kind: str
@@ -63,6 +64,7 @@ class Subject:
     init_ports: list[int] = field(default_factory=list)
     probe_ports: list[int] = field(default_factory=list)
     init_probe_ports: list[int] = field(default_factory=list)
+    has_tcp_probes: bool = False
     service_ports: list[ServicePort] = field(default_factory=list)
     service_account_mount: VolumeMount | None = None
 
@@ -188,8 +190,8 @@ def _with_pod(subject: Subject, pod: Pod) -> Subject:
     subject.init_containers = spec.init_containers or _NO_CONTAINERS
     if subject.containers:
         subject.service_account_mount = _mount_of_service_account(subject.containers[0])
-    _collect_ports(subject.containers, subject.ports, subject.probe_ports)
-    _collect_ports(subject.init_containers, subject.init_ports, subject.init_probe_ports)
+    _collect_ports(subject, subject.containers, subject.ports, subject.probe_ports)
+    _collect_ports(subject, subject.init_containers, subject.init_ports, subject.init_probe_ports)
     return subject
 
 
@@ -200,15 +202,21 @@ def _mount_of_service_account(container: Container) -> VolumeMount | None:
     return None
 
 
-def _collect_ports(containers: list[Container], ports: list[int], probes: list[int]) -> None:
+def _collect_ports(subject: Subject, containers: list[Container], ports: list[int], probes: list[int]) -> None:
     for container in containers:
         if container.ports is not None:
             ports += [port.container_port or 0 for port in container.ports]
         for probe in (container.readiness_probe, container.liveness_probe):
-            if probe is not None and probe.http_get is not None:
+            if probe is None:
+                continue
+            if probe.http_get is not None:
                 number = probe.http_get.port
                 if not isinstance(number, str):
                     probes.append(number or 0)
+            if probe.tcp_socket is not None:
+                subject.has_tcp_probes = True
+        if container.startup_probe is not None and container.startup_probe.tcp_socket is not None:
+            subject.has_tcp_probes = True
 
 
 def _convert(value: Any, kind: type[S], path: str) -> S:

@@ -6,11 +6,13 @@ nothing but be there, and in the first ones there is none.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import orjson
 
 from webhook.injector import resources
 from webhook.injector.effective import Settings
-from webhook.injector.fragments import Fragments, Part, fixed, members
+from webhook.injector.fragments import Fragments, Part, Piece, Remembered, fixed, members
 from webhook.injector.init import NOBODY, not_root
 from webhook.injector.mesh_facts import MeshFacts, need
 from webhook.mesh.values import NetworkValidator
@@ -38,12 +40,12 @@ class ValidatorBuilder:
         self._security = _security(facts, validator)
         self._fragments = Fragments(self._parts(), defaults)
 
-    def text(self, settings: Settings) -> bytes:
-        """The container for these settings, as JSON."""
-        return self._fragments.text(settings)
+    def pieces(self, changed: Iterable[str]) -> list[Piece]:
+        """The container as JSON, in the pieces of settings of which these fields are changed."""
+        return self._fragments.pieces(changed)
 
-    def _parts(self) -> list[Part]:
-        parts = [
+    def _parts(self) -> list[Part | Remembered]:
+        parts: list[Part | Remembered] = [
             fixed(f'{{"name":"{NAME}","command":["/usr/lib/linkerd/linkerd2-network-validator"]'.encode()),
             members(self._facts.proxy_image),
             members(lambda _: {"args": self._args}),
@@ -51,7 +53,7 @@ class ValidatorBuilder:
         ]
         if self._has("rule/validator-has-proxy-resources"):
             self._facts.proxy_resources()
-            parts.insert(-1, members(lambda s: {"resources": resources.from_settings(s)}))
+            parts.insert(-1, resources.OF_PROXY)
         elif self._has("field/validator.resources"):
             own = self._resources()
             parts.insert(-1, members(lambda _: {"resources": own}))
@@ -127,6 +129,6 @@ class NoopBuilder:
             container["resources"] = _few("50m", "25Mi" if has("rule/noop-memory-25Mi") else "10Mi")
         self._fragments = Fragments([fixed(orjson.dumps(container))], defaults)
 
-    def text(self, settings: Settings) -> bytes:
-        """The container, as JSON."""
-        return self._fragments.text(settings)
+    def pieces(self, changed: Iterable[str]) -> list[Piece]:
+        """The container as JSON, whatever is changed."""
+        return self._fragments.pieces(changed)

@@ -62,8 +62,8 @@ class Resources(GoStruct):
     ephemeral_storage: Constraints = Field(default=Constraints(), alias="ephemeral-storage")
 
 
-class Capabilities(GoStruct):
-    """Capabilities of a security context."""
+class CapabilityLists(GoStruct):
+    """CapabilityLists of a security context."""
 
     add: TextList = Field(default_factory=list)
     drop: TextList = Field(default_factory=list)
@@ -158,7 +158,7 @@ ProxyParams = dict[str, dict[str, AnyObject | None] | None]
 class Proxy(GoStruct):
     """`proxy`: the sidecar."""
 
-    capabilities: Capabilities | None = None
+    capabilities: CapabilityLists | None = None
     enable_external_profiles: Boolean = False
     image: Image | None = None
     enable_shutdown_endpoint: Boolean = False
@@ -205,7 +205,7 @@ class Proxy(GoStruct):
 class ProxyInit(GoStruct):
     """`proxyInit`: the init container that redirects traffic."""
 
-    capabilities: Capabilities | None = None
+    capabilities: CapabilityLists | None = None
     ignore_inbound_ports: Text = ""
     ignore_outbound_ports: Text = ""
     skip_subnets: Text = ""

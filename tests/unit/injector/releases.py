@@ -9,7 +9,8 @@ from functools import lru_cache
 from typing import Any
 
 from tests.unit.injector.builders import ANCHORS, CONFIG, ENABLED, answer_to, container, patched, request
-from webhook.injector.inject import CREATED_BY, Injector
+from webhook.injector.inject import Injector
+from webhook.injector.marks import CREATED_BY
 from webhook.kube.objects import Namespace
 from webhook.mesh.config import Mesh
 from webhook.mesh.defaults import default_values

@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.injector.builders import EDGE, injector
 from webhook.injector.effective import Settings
-from webhook.injector.fragments import Fragments, Part, fixed, members
+from webhook.injector.fragments import Fragments, OfFields, Part, fixed, members
 from webhook.injector.refusal import Refusal
 
 
@@ -23,10 +23,7 @@ def defaults() -> Settings:
 
 def changed(defaults: Settings, **fields: Any) -> Settings:
     """Settings with these fields changed."""
-    settings = defaults.copy()
-    for name, value in fields.items():
-        setattr(settings, name, value)
-    return settings
+    return defaults.with_changes(fields)
 
 
 def decoded(text: bytes) -> Any:
@@ -87,3 +84,18 @@ def test_a_part_that_refuses_refuses_each_time_and_writes_for_the_others(default
         with pytest.raises(Refusal):
             fragments.text(changed(defaults, uid=0))
         assert decoded(fragments.text(changed(defaults, uid=5)))["uid"] == 5
+
+
+def test_texts_that_share_a_part_write_it_once_for_a_pod(defaults: Settings) -> None:
+    calls = []
+
+    def counted(uid: int, gid: int) -> bytes:
+        calls.append(uid)
+        return b',"uid":%d,"gid":%d' % (uid, gid)
+
+    part = OfFields(["uid", "gid"], counted)
+    both = [Fragments([fixed(b'{"a":1'), part, fixed(b"}")], defaults) for _ in range(2)]
+    for fragments in both:
+        assert decoded(fragments.text(changed(defaults, uid=7)))["uid"] == 7
+        assert decoded(fragments.text(changed(defaults, gid=8)))["gid"] == 8
+    assert calls == [defaults.uid, defaults.uid, 7, defaults.uid]

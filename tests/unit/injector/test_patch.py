@@ -32,7 +32,7 @@ WORKLOADS = ["Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "Rep
 ADDED_LABELS = {"linkerd.io/control-plane-ns": "linkerd", "linkerd.io/workload-ns": "shop"}
 
 
-ITEMS = [encode(b'{"a":1}'), encode(b'{"b":2}')]
+ITEMS = [[encode(b'{"a":1}')], [encode(b'{"b":'), encode(b"2}")]]
 FIRST = b'{"op":"add","path":"/first","value":{}}'
 
 

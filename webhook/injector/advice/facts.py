@@ -18,7 +18,7 @@ CONTAINERS: Final[Path] = ("spec", "containers")
 INIT_CONTAINERS: Final[Path] = ("spec", "initContainers")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Facts:
     """A Pod (or a template of one) that is injected, and what is known around it.
 
@@ -44,16 +44,13 @@ class Facts:
     def lasting(self) -> Iterable[tuple[Path, int, Container]]:
         """The containers that run beside the proxy, each with the list it is in and its index: with them sidecars
         among the init containers, and where the proxy is one of these, every init container."""
-        beside = [(CONTAINERS, index, container) for index, container in enumerate(self.subject.containers)]
-        if not self.subject.init_containers:
-            return beside
-        native = self.settings.native_sidecar
-        first = [
-            (INIT_CONTAINERS, index, container)
-            for index, container in enumerate(self.subject.init_containers)
-            if native or container.restart_policy == ALWAYS
-        ]
-        return [*first, *beside]
+        first: list[tuple[Path, int, Container]] = []
+        for index, container in enumerate(self.subject.init_containers):
+            if self.settings.native_sidecar or container.restart_policy == ALWAYS:
+                first.append((INIT_CONTAINERS, index, container))
+        for index, container in enumerate(self.subject.containers):
+            first.append((CONTAINERS, index, container))
+        return first
 
 
 ALWAYS: Final = "Always"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Final
@@ -59,7 +59,15 @@ _COMPARED: Final = 128
 
 def ours(entries: Mapping[str, object] | None) -> list[str]:
     """The keys that look like Linkerd's."""
-    return [key for key in entries if key.startswith(OURS)] if entries else []
+    # Most objects have none: that is found out in one go.
+    if not entries or DOMAIN not in " ".join(entries):
+        return []
+    return [key for key in entries if key.startswith(OURS)]
+
+
+def doubtful(entries: Mapping[str, object], known: Container[str]) -> list[str]:
+    """Those of them that are not the settings of the release line, which are `known`."""
+    return [key for key in entries if DOMAIN in key and key not in known and key.startswith(OURS)]
 
 
 def is_read(key: str, known: Iterable[str]) -> bool:

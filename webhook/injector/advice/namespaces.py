@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 from webhook.findings.finding import Finding
@@ -18,14 +17,15 @@ ENFORCE: Final = "pod-security.kubernetes.io/enforce"
 _REFUSING: Final = ("baseline", "restricted")
 
 
-def check(facts: Facts) -> Iterator[Finding]:
+def check(facts: Facts) -> list[Finding]:
     """What is in the way of a Pod that is to be injected, in a Namespace that is known."""
     if facts.namespace is None or not (facts.namespace.labels or facts.namespace.name in SPARED):
-        return
+        return []
     if sentence := left_out(facts.mesh, facts.namespace):
-        yield rules.LEFT_OUT.at((), sentence)
-    elif sentence := refuses(facts.mesh, facts.namespace):
-        yield rules.POD_SECURITY.at((), sentence)
+        return [rules.LEFT_OUT.at((), sentence)]
+    if sentence := refuses(facts.mesh, facts.namespace):
+        return [rules.POD_SECURITY.at((), sentence)]
+    return []
 
 
 def left_out(mesh: Mesh, namespace: Namespace) -> str:

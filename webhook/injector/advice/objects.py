@@ -15,8 +15,7 @@ import orjson
 from webhook.findings.finding import Finding, Path, render_path, show
 from webhook.findings.suppression import silenced
 from webhook.injector import decision, ports
-from webhook.injector.advice import keys, pods, rules
-from webhook.injector.advice import namespaces as surroundings
+from webhook.injector.advice import keys, namespaces, pods, rules
 from webhook.injector.decision import INJECT
 from webhook.injector.inject import Injector
 from webhook.injector.refusal import Refusal
@@ -72,7 +71,7 @@ class Advisor:
         """Of a Namespace that is not known, its name may be enough."""
         name = _at(body, ("metadata",)).get("namespace")
         around = Namespace(name if isinstance(name, str) else "", {}, {})
-        if sentence := surroundings.left_out(self._injector.mesh, around):
+        if sentence := namespaces.left_out(self._injector.mesh, around):
             yield rules.LEFT_OUT.at((), sentence)
 
     def _of_namespace(self, body: Mapping[str, Any]) -> Iterator[Finding]:
@@ -100,11 +99,11 @@ class Advisor:
     def _around(self, namespace: Namespace) -> Iterator[Finding]:
         """What is in the way of a Namespace that asks for the injection of its Pods."""
         mesh = self._injector.mesh
-        if sentence := surroundings.left_out(mesh, namespace):
+        if sentence := namespaces.left_out(mesh, namespace):
             label = ADMISSION in namespace.labels
             yield rules.LEFT_OUT.at((*pods.LABELS, ADMISSION) if label else ("metadata", "name"), sentence)
-        elif sentence := surroundings.refuses(mesh, namespace):
-            yield rules.POD_SECURITY.at((*pods.LABELS, surroundings.ENFORCE), sentence)
+        elif sentence := namespaces.refuses(mesh, namespace):
+            yield rules.POD_SECURITY.at((*pods.LABELS, namespaces.ENFORCE), sentence)
 
     def _of_service(self, body: Mapping[str, Any]) -> Iterator[Finding]:
         for key, text in _texts(body).items():

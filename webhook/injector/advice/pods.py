@@ -7,8 +7,7 @@ from typing import Final
 
 from webhook.findings.finding import Finding, Path
 from webhook.injector import decision
-from webhook.injector.advice import keys, rules, running, starting, traffic
-from webhook.injector.advice import namespaces as surroundings
+from webhook.injector.advice import keys, namespaces, rules, running, starting, traffic
 from webhook.injector.advice.facts import ANNOTATIONS as ANNOTATIONS
 from webhook.injector.advice.facts import Facts
 from webhook.injector.decision import INJECT, Decision
@@ -19,7 +18,7 @@ from webhook.mesh.releases import Line
 Check = Callable[[Facts], Iterable[Finding]]
 
 # What is looked for in a Pod that is injected, in this order.
-CHECKS: Final[tuple[Check, ...]] = (surroundings.check, starting.check, traffic.check, running.check)
+CHECKS: Final[tuple[Check, ...]] = (namespaces.check, starting.check, traffic.check, running.check)
 
 LABELS: Final[Path] = ("metadata", "labels")
 
@@ -32,10 +31,12 @@ _REASON_AT: Final[Mapping[str, Path]] = {
 }
 
 
-def about_injected(facts: Facts) -> Iterator[Finding]:
+def about_injected(facts: Facts) -> list[Finding]:
     """What there is to say about a Pod that is injected, beside its settings."""
+    findings: list[Finding] = []
     for check in CHECKS:
-        yield from check(facts)
+        findings += check(facts)
+    return findings
 
 
 def about_skipped(subject: Subject, namespace: Namespace | None, verdict: Decision) -> Iterator[Finding]:
@@ -56,23 +57,31 @@ _VALUES: Final = (decision.INVALID_AT_WORKLOAD, decision.INVALID_AT_NAMESPACE)
 OF_SKIPPED: Final = (rules.VALUE, rules.SKIPPED)
 
 
-def about_keys(subject: Subject, namespace: Namespace | None, known: frozenset[str], line: Line) -> Iterator[Finding]:
+def about_keys(subject: Subject, namespace: Namespace | None, known: frozenset[str], line: Line) -> list[Finding]:
     """Annotations and labels that look like Linkerd's and do nothing. `known` are the settings of the release line."""
-    for key in keys.ours(subject.pod_annotations):
-        if sentence := keys.unknown(key, known, line):
-            yield rules.UNKNOWN.at((*ANNOTATIONS, key), sentence)
-    for key in keys.ours(subject.pod_labels):
-        if sentence := keys.label(key):
-            yield rules.MISPLACED.at((*LABELS, key), sentence)
+    findings = [
+        rules.UNKNOWN.at((*ANNOTATIONS, key), sentence)
+        for key in keys.doubtful(subject.pod_annotations, known)
+        if (sentence := keys.unknown(key, known, line))
+    ]
+    findings += [
+        rules.MISPLACED.at((*LABELS, key), sentence)
+        for key in keys.ours(subject.pod_labels)
+        if (sentence := keys.label(key))
+    ]
     if namespace is not None:
-        yield from _about_namespace(namespace, subject, known, line)
+        findings += _about_namespace(namespace, subject, known, line)
+    return findings
 
 
-def _about_namespace(namespace: Namespace, subject: Subject, known: frozenset[str], line: Line) -> Iterator[Finding]:
+def _about_namespace(namespace: Namespace, subject: Subject, known: frozenset[str], line: Line) -> list[Finding]:
     """What was meant for the Pods of the Namespace and does not reach them."""
     at = f"Namespace {namespace.name}"
-    for key in keys.ours(namespace.annotations):
-        if key not in subject.pod_annotations and (sentence := keys.unknown(key, known, line)):
-            yield rules.UNKNOWN.at((), f"{at}: {sentence}")
+    findings = [
+        rules.UNKNOWN.at((), f"{at}: {sentence}")
+        for key in keys.doubtful(namespace.annotations, known)
+        if key not in subject.pod_annotations and (sentence := keys.unknown(key, known, line))
+    ]
     if INJECT in namespace.labels and INJECT not in namespace.annotations:
-        yield rules.MISPLACED.at((), f"{at}: {keys.label(INJECT)}")
+        findings.append(rules.MISPLACED.at((), f"{at}: {keys.label(INJECT)}"))
+    return findings

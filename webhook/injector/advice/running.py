@@ -26,20 +26,22 @@ def is_for_windows(spec: PodSpec | None) -> str:
     return next((label for label in _OS_LABELS if spec.node_selector and spec.node_selector.get(label) == WINDOWS), "")
 
 
-def check(facts: Facts) -> Iterator[Finding]:
+def check(facts: Facts) -> list[Finding]:
     """What there is to say about a Pod's kind: Windows, Jobs, and what it does before it starts."""
+    findings: list[Finding] = []
     spec = facts.subject.spec
     if spec is not None and (spec.os is not None or spec.node_selector is not None):
-        yield from _windows(facts)
+        findings += _windows(facts)
     if facts.workload is not None and is_of_job(facts.subject, facts.workload):
-        yield from _never_ends(facts, *facts.workload)
+        findings += _never_ends(facts, *facts.workload)
     if facts.subject.init_containers and facts.mesh.values.cni_enabled:
-        yield from _needs_network_first(facts)
+        findings += _needs_network_first(facts)
+    return findings
 
 
 def is_of_job(subject: Subject, workload: tuple[str, str]) -> bool:
     """Whether Pods of a workload belong to a Job: also to one that something else made, as KEDA's ScaledJob does."""
-    return workload[0] in JOBS or any(owner.kind == "Job" for owner in subject.owners)
+    return workload[0] in JOBS or "Job" in [owner.kind for owner in subject.owners]
 
 
 def _windows(facts: Facts) -> Iterator[Finding]:

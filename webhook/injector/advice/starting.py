@@ -25,13 +25,14 @@ _TOLD: Final = 3
 _LONGEST: Final = 2048
 
 
-def check(facts: Facts) -> Iterator[Finding]:
+def check(facts: Facts) -> list[Finding]:
     """What annotations break at the start of the Pod."""
+    findings: list[Finding] = []
     for annotation, (text, _) in facts.sources.items():
         about = _ABOUT.get(annotation)
         if about is not None and len(text) <= _LONGEST:
-            for finding in about(facts, annotation, text):
-                yield finding._replace(annotation=annotation)
+            findings += [finding._replace(annotation=annotation) for finding in about(facts, annotation, text)]
+    return findings
 
 
 def _entries(text: str) -> list[str]:
