@@ -11,7 +11,7 @@ import pytest
 
 from tests.conformance.test_recordings import FOLDER
 from tests.unit.injector.releases import SHOWN, becomes
-from webhook.mesh.releases import choose
+from webhook.mesh.releases import ROWS, choose
 
 FACTS = FOLDER.parent / "release-facts.md"
 _ROW = re.compile(r"\| (?P<line>[\w.-]+) \| (?P<recorded>[\w.-]+)[^|]*\|[^|]*\| edge-(?P<edges>[^|]+) \|")
@@ -37,3 +37,24 @@ def test_releases_with_the_same_sources_make_the_same_pods() -> None:
             wanted = becomes(choose(recorded).line, shown)
             for edge in edges:
                 assert becomes(choose(edge).line, shown) == wanted, (edge, recorded, row)
+
+
+def test_a_row_begins_and_ends_with_the_releases_that_the_facts_name() -> None:
+    """Each release of a row stands somewhere in the facts, and in a line that names the row's thing if there is one."""
+    if not FACTS.is_file():
+        pytest.skip(f"no facts: {FACTS} is not there; set WEBHOOK_CONFORMANCE to the folder that holds it")
+    text = FACTS.read_text()
+    named = 0
+    for row, span in ROWS.items():
+        kind, _, name = row.partition("/")
+        if kind == "policy" or row == "rule/regex-1.9":
+            continue
+        versions = [version for version in (span.since, span.until, span.stable_since, span.stable_until) if version]
+        for version in versions:
+            assert re.search(rf"(?<![\d.]){re.escape(version)}(?![\d.])", text), f"{row}: no fact is of {version}"
+        word = re.sub(r"^LINKERD2_PROXY_|^config\..*/proxy-|^proxy\.|^--", "", name)
+        lines = [line for line in text.splitlines() if kind not in ("rule", "field") and word in line]
+        if lines:
+            named += 1
+            assert any(version in line for line in lines for version in versions), f"{row}: {versions}, facts: {lines}"
+    assert named >= 30, "the facts hardly name what the rows are about"

@@ -72,6 +72,19 @@ class TestEachLine:
         assert (allowed, without(after, annotation)) == wanted
 
 
+@BOUNDED
+@given(first=st.sampled_from(LINES), then=st.sampled_from(LINES), body=sound(ANNOTATIONS))
+def test_a_pod_that_one_line_has_injected_is_left_alone_by_any_other(first: str, then: str, body: Any) -> None:
+    """Linkerd is upgraded between: only a native sidecar was not seen by the lines that had none."""
+    native = [row.annotation for row in SETTINGS if row.field == "native_sidecar"]
+    for annotation in native:
+        body = without(body, annotation)
+    values = values_with({"cniEnabled": False})
+    allowed, after = outcome(Injector(mesh_of(line(first), values)), body, ENABLED)
+    if allowed and after != body:
+        assert outcome(Injector(mesh_of(line(then), values)), after, ENABLED) == (True, after)
+
+
 def _edges() -> list[tuple[int, int, int]]:
     """Every edge release at which a row begins or ends, in order."""
     versions = {version for span in ROWS.values() for version in (span.since, span.until) if version}
