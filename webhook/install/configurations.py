@@ -60,7 +60,9 @@ _POLICIES: Final = (
 )
 _ROUTES: Final = ("grpcroutes", "httproutes", "tcproutes", "tlsroutes")
 
-# The rules of each webhook, by its name. The server adds them to a webhook that was installed without rules.
+# The rules of each webhook, by its name. The server adds them to a webhook that was installed without rules. They name
+# all kinds that some release of Linkerd validates, as one installation outlives several: a kind that the release in
+# force does not validate is allowed with a warning.
 RULES: Final[dict[str, tuple[JSON, ...]]] = {
     INJECTOR_WEBHOOK: (_rule("", "v1", ("pods", "services"), _CREATE),),
     POLICY_WEBHOOK: (

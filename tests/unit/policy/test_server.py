@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.unit.policy.builders import EDGE, JSON, STABLE, Said, Servers, manifest, say
+from webhook.mesh.releases import line as line_of
 from webhook.policy.server import POLICIES, PROTOCOLS
 
 ANY_POD: JSON = {"podSelector": {}}
@@ -224,7 +225,7 @@ IN = {"key": "app", "operator": "In", "values": ["a", "b"]}
 
 
 class TestOverlap:
-    """Up to 2.12 a Server is refused whose port of the same Pods another one has."""
+    """Up to 2.17 a Server is refused whose port of the same workloads another one has."""
 
     @pytest.mark.parametrize(
         ("ours", "other"),
@@ -295,6 +296,16 @@ class TestOverlap:
     def test_is_not_looked_for_in_what_cannot_be_read(self) -> None:
         said = server({"podSelector": 5, "port": 80}, line=STABLE, catalog=Servers(other=theirs()))
         assert said.errors == ["spec.podSelector: field-type"]
+
+    @pytest.mark.parametrize("name", ["version-2.15", "version-2.17"])
+    def test_of_external_workloads_is_one_among_themselves(self, name: str) -> None:
+        catalog = Servers(pods=theirs(), other={"podSelector": None, "externalWorkloadSelector": {}, "port": 80})
+        ours = {"externalWorkloadSelector": {"matchLabels": LABELS}, "port": 80}
+        said = server(ours, line=line_of(name), catalog=catalog)
+        assert said.errors == ["spec.port: server-overlap"]
+        assert said.message("server-overlap").startswith('Server "other" selects the port 80 of these ExternalWork')
+        of_pods = server({**WEB, "port": 80}, line=line_of(name), catalog=catalog)
+        assert of_pods.message("server-overlap").startswith('Server "pods" selects the port 80 of these Pods')
 
     def test_is_but_warned_of_by_later_lines(self) -> None:
         said = server({**WEB, "port": 80}, catalog=Servers(other=theirs(matchLabels=LABELS)))
