@@ -23,6 +23,7 @@ from tests.e2e.mesh import OUR_ACCOUNT, Manifests, our_rbac, tls_files
 from tests.e2e.objects import Room, namespace, service
 from tests.e2e.program import ROOT, Mount, Webhook
 from tests.e2e.waiting import until
+from webhook.mesh.defaults import default_values
 
 POLICY = "policy.linkerd.io"
 GATEWAY = "gateway.networking.k8s.io"
@@ -60,8 +61,14 @@ def crds(admin: ApiServer, manifests_folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
+def config(manifests: Manifests, tmp_path_factory: pytest.TempPathFactory) -> Mount:
+    """Linkerd's settings, mounted."""
+    return Mount(tmp_path_factory.mktemp("values") / "config", {"values": manifests.values_text.encode()})
+
+
+@pytest.fixture(scope="module")
 def webhook(
-    admin: ApiServer, crds: None, manifests: Manifests, tmp_path_factory: pytest.TempPathFactory
+    admin: ApiServer, crds: None, manifests: Manifests, config: Mount, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Webhook]:
     """The program behind the Services of both of Linkerd's validators, and their webhook configurations, which fail
     where it does: silence is no success."""
@@ -78,7 +85,7 @@ def webhook(
         "serve",
         f"--kubeconfig={kubeconfig}",
         f"--tls-dir={Mount(folder / 'tls', tls_files(leaf)).path}",
-        f"--values={Mount(folder / 'config', {'values': manifests.values_text.encode()}).path / 'values'}",
+        f"--values={config.path / 'values'}",
         "--trust-anchors="
         f"{Mount(folder / 'roots', {'ca-bundle.crt': manifests.trust_anchors.encode()}).path / 'ca-bundle.crt'}",
     ]
@@ -323,6 +330,29 @@ class TestKubectl:
             timeout=60,
             check=False,
         )
+
+
+class TestUpgrade:
+    @pytest.fixture(autouse=True)
+    def put_back(self, config: Mount, manifests: Manifests) -> Iterator[None]:
+        """The newest line's settings, after the test."""
+        yield
+        config.update({"values": manifests.values_text.encode()})
+
+    def test_two_servers_on_one_port_are_refused_until_linkerd_is_upgraded(
+        self, admin: ApiServer, shop: Room, config: Mount
+    ) -> None:
+        same: JSON = {"podSelector": {"matchLabels": {"app": "web"}}}
+        first, second = server(shop.name, "first", **same), server(shop.name, "second", **same)
+        for body in (first, second):
+            body["apiVersion"] = f"{POLICY}/v1beta1"
+        config.update({"values": default_values("stable-2.12")})
+        admin.create(first).ok()
+        until("the refusal", lambda: admin.create(second, dry_run=True).status != 201, within=20)
+        assert "first" in admin.create(second).message
+        config.update({"values": default_values("version-2.18")})
+        until("the second Server let in", lambda: admin.create(second, dry_run=True).status == 201, within=20)
+        admin.create(second).ok()
 
 
 def test_the_command_looks_references_up_in_the_cluster(
