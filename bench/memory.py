@@ -124,7 +124,7 @@ def main() -> None:
     with prepared(options) as setting:
         if options.kubeconfig is None:
             print("no cluster (--kubeconfig, or WEBHOOK_TEST_KUBECONFIG): Namespaces and Pods are skipped, and the "
-                  "reviews are answered from manifests, without the client's 20 MiB")  # fmt: skip
+                  "reviews are answered from manifests, without the client's memory")  # fmt: skip
             if options.reviews:
                 after_reviews(setting, options.reviews)
             return

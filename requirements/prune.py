@@ -1,8 +1,8 @@
 """Take out of an installed environment what no command imports: `python requirements/prune.py VENV`.
 
-The Kubernetes client is 128 MB, nearly all of it models and typed APIs for every kind. `webhook/kube/api.py` uses its
-connection and its credentials only, and the package imports the rest when it is asked for it, which nobody does. A test
-runs every command in the image.
+The Kubernetes client is 128 MB, nearly all of it models and typed APIs for every kind. `webhook/kube/client.py` uses
+its connection and its credentials only. The client's packages, and what they import, stay: `client.py` imports all of
+it where its parts do not come alone. A test runs every command in the image.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 GENERATED = ("api", "apis", "models")
 CLIENTS = ("kubernetes/client", "kubernetes/aio/client")
 # Type information and test suites that others ship.
-NEEDLESS = ("**/*.pyi", "**/py.typed", "**/tests")
+NEEDLESS = ("**/*.pyi", "**/py.typed", "**/tests", "kubernetes/**/*_test.py")
 
 
 def prune(site_packages: Path) -> int:

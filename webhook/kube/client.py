@@ -1,8 +1,9 @@
 """What is used of the official Kubernetes client: how it reads its configuration, and its connections.
 
 Its packages import all of the client when one part of it is imported: a synchronous twin, a cache, watches, every typed
-API. That is 40 MiB of memory in a server that uses none of these. So the parts are imported while empty packages stand
-in for the packages around them; afterwards, whoever imports the client gets all of it, as always.
+API. That is 30 MiB of memory in a server that uses none of these. So the parts are imported while empty packages stand
+in for the packages around them; afterwards, whoever imports the client gets all of it, as always. If a version of the
+client does not allow that, all of it is imported.
 """
 
 from __future__ import annotations
@@ -13,35 +14,38 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import Final
 
-__all__ = [
-    "SERVICE_CERT_FILENAME",
-    "SERVICE_HOST_ENV_NAME",
-    "SERVICE_PORT_ENV_NAME",
-    "SERVICE_TOKEN_FILENAME",
-    "ConfigException",
-    "Configuration",
-    "InClusterConfigLoader",
-    "RESTClientObject",
-    "load_kube_config",
-]
-
+_PARTS = "webhook.kube.client_parts"
 # The packages whose own imports are left out.
 _PACKAGES = ("kubernetes", "kubernetes.aio", "kubernetes.aio.client", "kubernetes.aio.utils")
+
+
+def _import_alone() -> bool:
+    """Import the parts without the rest of the client. Returns whether that was possible."""
+    try:
+        with _alone():
+            importlib.import_module(_PARTS)
+    except (ImportError, AttributeError):
+        return False
+    return True
 
 
 @contextmanager
 def _alone() -> Iterator[None]:
     """Import modules of the client without what their packages import. Nothing of that stays in `sys.modules`."""
-    others = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] == "kubernetes"}
+    others = {name: sys.modules.pop(name) for name in _imported()}
     try:
         _stand_in()
         yield
     finally:
-        for name in [name for name in sys.modules if name.partition(".")[0] == "kubernetes"]:
+        for name in _imported():
             del sys.modules[name]
         sys.modules.update(others)
+
+
+def _imported() -> list[str]:
+    return [name for name in sys.modules if name.partition(".")[0] == "kubernetes"]
 
 
 def _stand_in() -> None:
@@ -59,26 +63,30 @@ def _stand_in() -> None:
     client.ApiClient = None  # type: ignore[attr-defined]
 
 
-if TYPE_CHECKING:
-    from kubernetes.aio.client.configuration import Configuration
-    from kubernetes.aio.client.rest import RESTClientObject
-    from kubernetes.aio.config import ConfigException, load_kube_config
-    from kubernetes.aio.config.incluster_config import (
-        SERVICE_CERT_FILENAME,
-        SERVICE_HOST_ENV_NAME,
-        SERVICE_PORT_ENV_NAME,
-        SERVICE_TOKEN_FILENAME,
-        InClusterConfigLoader,
-    )
-else:
-    with _alone():
-        from kubernetes.aio.client.configuration import Configuration
-        from kubernetes.aio.client.rest import RESTClientObject
-        from kubernetes.aio.config import ConfigException, load_kube_config
-        from kubernetes.aio.config.incluster_config import (
-            SERVICE_CERT_FILENAME,
-            SERVICE_HOST_ENV_NAME,
-            SERVICE_PORT_ENV_NAME,
-            SERVICE_TOKEN_FILENAME,
-            InClusterConfigLoader,
-        )
+# Whether the parts came without the rest. If they did not, the next statement imports all of the client.
+ALONE: Final = _import_alone()
+
+from webhook.kube.client_parts import (  # noqa: E402
+    SERVICE_CERT_FILENAME,
+    SERVICE_HOST_ENV_NAME,
+    SERVICE_PORT_ENV_NAME,
+    SERVICE_TOKEN_FILENAME,
+    ConfigException,
+    Configuration,
+    InClusterConfigLoader,
+    RESTClientObject,
+    load_kube_config,
+)
+
+__all__ = [
+    "ALONE",
+    "SERVICE_CERT_FILENAME",
+    "SERVICE_HOST_ENV_NAME",
+    "SERVICE_PORT_ENV_NAME",
+    "SERVICE_TOKEN_FILENAME",
+    "ConfigException",
+    "Configuration",
+    "InClusterConfigLoader",
+    "RESTClientObject",
+    "load_kube_config",
+]
