@@ -275,6 +275,7 @@ _POLICIES: Final = {
     # Servers: up to then, two that select the same port of the same workloads are refused.
     **_all(Span(until="25.2.2"), "policy", "server-overlap"),
     **_all(Span("24.1.1"), "policy", "Server.externalWorkloadSelector MeshTLSAuthentication.identities"),
+    **_all(Span("23.5.2"), "policy", "MeshTLSAuthentication.no-empty-list"),
     **_all(Span("24.7.5"), "policy", "Server.accessPolicy"),
     **_all(Span("24.7.1"), "policy", "AuthorizationPolicy.targetRef.GRPCRoute"),
     **_all(Span("25.5.1"), "policy", "AuthorizationPolicy.targetRef.gateway-HTTPRoute"),

@@ -168,7 +168,8 @@ def _newer(version: str, newest: bool) -> Struct:
 
 @cache
 def _older(version: str, port: bool, redirect_path: bool, responses: bool, backends: bool, timeouts: bool) -> Struct:
-    """The spec in an API version, as releases up to edge-25.2.2 read it. The others are what they can read."""
+    """The spec in an API version, as releases up to edge-25.2.2 read it. `port` is whether the CRD has the port of a
+    parent, and the others are what Linkerd can read."""
     rule = {
         "matches": optional(olderroutes.http_matches(8)),
         "filters": optional(Array(olderroutes.policy_filter(redirect_path, responses), most=16)),
@@ -199,7 +200,7 @@ def spec(line: Line, version: str) -> Shape:
         return _newer(version, line.has("policy/gateway-filters"))
     return _older(
         version,
-        line.has("policy/HTTPRoute.v1beta2"),
+        line.has("policy/HTTPRoute.backendRefs" if version in _EARLY else "policy/HTTPRoute.v1beta2"),
         line.has("policy/HTTPRoute.redirect-path"),
         line.has("policy/HTTPRoute.response-header-modifier"),
         line.has("policy/HTTPRoute.backendRefs"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from functools import cache
 
 from webhook.findings.finding import Severity, declare, show
 from webhook.mesh.releases import Line
@@ -78,7 +78,10 @@ def _check(node: Node, reading: Reading) -> None:
         )
 
 
-def _spec(identity: Shape, least: int) -> Struct:
+@cache
+def _spec(checked: bool, least: int) -> Struct:
+    """The spec: whether Linkerd checks identities, and how many items the CRD requires of a list."""
+    identity: Shape = ClientIdentity() if checked else DNS_IDENTITY
     reference = Struct(dict(REFERENCE.fields), check=_check_reference)
     return Struct(
         {"identities": optional(Array(identity, least=least)), "identityRefs": optional(Array(reference, least=least))},
@@ -86,11 +89,7 @@ def _spec(identity: Shape, least: int) -> Struct:
     )
 
 
-_EDGE: Final = _spec(ClientIdentity(), least=1)
-_STABLE: Final = _spec(DNS_IDENTITY, least=0)
-
-
 def spec(line: Line, version: str) -> Shape:
-    """The shape of a MeshTLSAuthentication's spec. Up to 2.14 only the CRD's schema checks the
-    identities."""
-    return _EDGE if line.has("policy/MeshTLSAuthentication.identities") else _STABLE
+    """The shape of a MeshTLSAuthentication's spec. Up to 2.14 only the CRD's schema checks the identities."""
+    least = 1 if line.has("policy/MeshTLSAuthentication.no-empty-list") else 0
+    return _spec(line.has("policy/MeshTLSAuthentication.identities"), least)

@@ -106,6 +106,7 @@ CASES = {
     "policy/MeshTLSAuthentication.identities": Case(
         "identity-invalid", "MeshTLSAuthentication", {"identities": ["spiffe://"]}
     ),
+    "policy/MeshTLSAuthentication.no-empty-list": Case("schema-value", "MeshTLSAuthentication", {"identities": []}),
     "policy/AuthorizationPolicy.targetRef.GRPCRoute": target("GRPCRoute"),
     "policy/AuthorizationPolicy.targetRef.gateway-HTTPRoute": target("HTTPRoute"),
     "policy/route-annotations": annotated("route-annotation-invalid", timeout_linkerd_io__request="10"),
