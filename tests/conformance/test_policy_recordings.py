@@ -48,7 +48,7 @@ def registry(corpus: str) -> Registry:
     objects, problems = load([FOLDER / EXISTING[name]]) if name in EXISTING else ([], [])
     assert not problems
     catalog = OfflineCatalog(objects)
-    return Registry([Validator(each, lambda: line(name), catalog) for each in VALIDATORS])
+    return Registry([Validator(each, lambda: line(name), catalog, strict=True) for each in VALIDATORS])
 
 
 async def answer(validators: Registry, body: bytes) -> tuple[AdmissionRequest | None, Answer]:
