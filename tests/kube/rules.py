@@ -68,14 +68,19 @@ def as_item(body: JSON, where: Place, accept: str) -> Any:
 
 
 def matches(body: Any, query: Mapping[str, str]) -> bool:
-    """Whether the selectors of a query (`a=b,c=d`) take an object."""
+    """Whether the selectors of a query (`a=b,c!=d`) take an object."""
     metadata = body.get("metadata") or {}
     labels = metadata.get("labels") or {}
-    fields = {"metadata.name": metadata.get("name"), "metadata.namespace": metadata.get("namespace"), **body}
+    fields = {
+        "metadata.name": metadata.get("name"),
+        "metadata.namespace": metadata.get("namespace"),
+        "status.phase": (body.get("status") or {}).get("phase"),
+        **body,
+    }
     for selector, values in (("labelSelector", labels), ("fieldSelector", fields)):
         for term in filter(None, query.get(selector, "").split(",")):
             key, _, value = term.partition("=")
-            if values.get(key) != value:
+            if (values.get(key.removesuffix("!")) == value) is key.endswith("!"):
                 return False
     return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import sys
 from pathlib import Path
@@ -12,11 +13,13 @@ import click
 from webhook.cli.console import UNUSABLE, CommandError, print_line, print_message
 
 if TYPE_CHECKING:
-    from webhook.comparison.compare import Comparison, PodComparison
+    from webhook.comparison.cluster import Running
+    from webhook.comparison.compare import Comparison, PodComparison, ProxyCount
     from webhook.comparison.sides import Given, Side
     from webhook.manifest.files import Problem
 
 SAME, DIFFERENT = 0, 1
+CLUSTER = "cluster"
 OUTPUTS = ("table", "diff", "json")
 
 
@@ -35,6 +38,9 @@ OUTPUTS = ("table", "diff", "json")
 @click.option(
     "-o", "--output", type=click.Choice(OUTPUTS), default="table", show_default=True, help="How changes are written."
 )
+@click.option(
+    "--kubeconfig", type=click.Path(path_type=Path), help="For FROM cluster: else $KUBECONFIG, else ~/.kube/config."
+)
 @click.option("--linkerd-namespace", default="linkerd", show_default=True, help="Namespace of the control plane.")
 @click.argument("before", metavar="FROM")
 @click.argument("after", metavar="TO")
@@ -44,15 +50,20 @@ def diff_lines(
     to_values: str | None,
     policies: tuple[str, ...],
     output: str,
+    kubeconfig: Path | None,
     linkerd_namespace: str,
     before: str,
     after: str,
 ) -> None:
     """Show what an upgrade of Linkerd changes in a Pod: from release FROM to release TO.
 
-    FROM and TO are a release line (stable-2.14) or a version (stable-2.14.10, edge-26.8.3). Without --filename, a plain
-    Pod is compared in each mode that the values allow: with an init container, under CNI, and with a native sidecar. A
-    Pod whose Namespace is not among the files counts as being in one with linkerd.io/inject: enabled.
+    FROM and TO are a release line (stable-2.14) or a version (stable-2.14.10, edge-26.8.3). FROM may also be `cluster`:
+    then the release and the values are those of the Linkerd that is installed, and Pods with a proxy are counted by its
+    version.
+
+    Without --filename, a plain Pod is compared in each mode that the values allow: with an init container, under CNI,
+    and with a native sidecar. A Pod whose Namespace is not among the files counts as being in one with
+    linkerd.io/inject: enabled.
 
     Each change names the release that it came with; where there is none, the values have changed. With --values, TO has
     the same values, and defaults for settings that FROM does not have.
@@ -62,8 +73,18 @@ def diff_lines(
     """
     # Everything that is read stays until the end and has no reference cycles, so collecting garbage would free nothing.
     gc.disable()
-    sides = _sides(before, after, _read(values), _read(to_values), linkerd_namespace)
-    comparison, problems = _compare(*sides, files, policies, has_values=values is not None or to_values is not None)
+    if "-" in policies:
+        raise click.UsageError("--policies: standard input is read once, and policies twice: name a file or a folder")
+    own = _read(values)
+    proxies: list[ProxyCount] = []
+    if before == CLUSTER:
+        if own is not None:
+            raise click.UsageError("--values goes with a release: FROM cluster takes the values of the cluster")
+        own, proxies = asyncio.run(_running(kubeconfig, linkerd_namespace))
+        before = _release_of(own)
+    sides = _sides(before, after, own, _read(to_values), linkerd_namespace)
+    comparison, problems = _compare(*sides, files, policies, has_values=own is not None or to_values is not None)
+    comparison.proxies = proxies
     sys.stdout.write(_written(comparison, output))
     sys.stdout.flush()
     for problem in problems:
@@ -93,6 +114,41 @@ def _read(path: str | None) -> dict[str, Any] | None:
     return values
 
 
+async def _running(kubeconfig: Path | None, namespace: str) -> Running:
+    from webhook.cli.cluster import connect
+    from webhook.comparison.cluster import NoValues, running
+    from webhook.kube.api import ConfigurationError
+    from webhook.kube.errors import ApiError, explain
+
+    try:
+        api = await connect(kubeconfig)
+    except ConfigurationError as error:
+        raise CommandError(str(error)) from None
+    try:
+        return await running(api, namespace)
+    except NoValues as error:
+        raise CommandError(str(error)) from None
+    except (ApiError, TimeoutError) as error:
+        grant = f"get on the ConfigMap {namespace}/linkerd-config, and list on Pods"
+        raise CommandError(f"the cluster at {api.host}: {explain(error, grant)}") from None
+    finally:
+        await api.close()
+
+
+def _release_of(values: dict[str, Any]) -> str:
+    """The version of the Linkerd whose values these are, else the release that they look like."""
+    from webhook.mesh import releases
+
+    try:
+        detected = releases.detect(values)
+    except releases.TooOld as error:
+        raise CommandError(f"FROM: {error}") from None
+    if detected.warning:
+        print_message(detected.warning)
+    version = values.get("linkerdVersion")
+    return version if isinstance(version, str) and not detected.warning else detected.line.release.name
+
+
 def _sides(
     before: str, after: str, values: dict[str, Any] | None, to_values: dict[str, Any] | None, namespace: str
 ) -> tuple[Side, Side]:
@@ -103,13 +159,16 @@ def _sides(
     for argument, name, own in (("FROM", before, values), ("TO", after, to_values)):
         try:
             made, warning = side(name, own, namespace, kept=values if argument == "TO" else None)
-            loaded(made)
+            mesh = loaded(made)
         except ConfigError as error:
             raise CommandError(f"{argument}, {name}: {error}") from None
         except ValueError as error:
             raise CommandError(f"{argument}: {error}") from None
         if warning:
             print_message(warning.replace("--release-line", argument))
+        if values is not None or own is not None:
+            for each in mesh.warnings:
+                print_message(f"{argument}, {name}: {each}")
         sides.append(made)
     return sides[0], sides[1]
 

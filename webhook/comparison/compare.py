@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from webhook.comparison import todo
 from webhook.comparison.injection import inject, shaped
@@ -15,6 +15,8 @@ from webhook.injector.subject import Subject
 from webhook.kube.objects import Namespace
 from webhook.mesh.releases import ROWS
 from webhook.review import JSON
+
+Place = Literal["Pod", "Namespace"]
 
 _VERSION: Final = ("annotations", "linkerd.io/proxy-version")
 PROXY_VERSION: Final = "proxy version"
@@ -45,9 +47,11 @@ class PodComparison(NamedTuple):
 
 
 class AnnotationChange(NamedTuple):
-    """An annotation that begins or ceases to count. `objects` have it."""
+    """An annotation that begins or ceases to count: on Pods (`at` is `Pod`), or only as one that Pods take over from
+    their Namespace (`Namespace`). `objects` have it."""
 
     annotation: str
+    at: Place
     begins: bool
     since: str
     todo: str
@@ -193,27 +197,44 @@ def asking(name: str) -> Namespace:
 
 def counting_annotations(walk: Walk, given: Iterable[Given] | None) -> list[AnnotationChange]:
     """The annotations that begin or cease to count: those that the Pods or their Namespaces have; None for all."""
-    first, last = (_known(step) for step in walk.ends)
-    holders: dict[str, list[str]] = {}
+    on_pods: dict[str, list[str]] = {}
+    on_namespaces: dict[str, list[str]] = {}
     for one in given or ():
-        for key in {*one.subject.pod_annotations, *one.namespace.annotations}:
-            holders.setdefault(key, []).append(one.name)
-    changed = sorted((first ^ last) if given is None else (first ^ last) & holders.keys())
+        for key in {**one.subject.pod_annotations, **one.namespace.annotations}:
+            on_pods.setdefault(key, []).append(one.name)
+        for key in one.namespace.annotations:
+            on_namespaces.setdefault(key, []).append(one.name)
+    known = _changing(walk, "Pod", _known, None if given is None else on_pods)
+    # What counts nowhere yet, or nowhere any more, is told above.
+    told = {one.annotation for one in known}
+    inherited = _changing(walk, "Namespace", _inheritable, None if given is None else on_namespaces)
+    return [*known, *(one for one in inherited if one.annotation not in told)]
+
+
+def _changing(
+    walk: Walk, at: Place, counting: Callable[[Step], frozenset[str]], holders: Mapping[str, Sequence[str]] | None
+) -> list[AnnotationChange]:
+    first, last = map(counting, walk.ends)
     return [
         AnnotationChange(
             key,
+            at,
             key in last,
-            walk.since(lambda step, key=key: key in _known(step)),  # type: ignore[misc]
-            todo.annotation(begins=key in last, is_present=given is not None),
-            tuple(holders.get(key, ())),
+            walk.since(lambda step, key=key: key in counting(step)),  # type: ignore[misc]
+            todo.annotation(begins=key in last, is_present=holders is not None),
+            tuple(holders[key]) if holders is not None else (),
         )
-        for key in changed
+        for key in sorted(first ^ last)
+        if holders is None or key in holders
     ]
 
 
 def _known(step: Step) -> frozenset[str]:
-    injector = step.injector
-    return injector.known if injector is not None else frozenset()
+    return step.injector.known if step.injector is not None else frozenset()
+
+
+def _inheritable(step: Step) -> frozenset[str]:
+    return step.injector.inheritable if step.injector is not None else frozenset()
 
 
 # These only repeat the name of the release.

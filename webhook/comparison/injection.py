@@ -35,15 +35,14 @@ def shaped(step: Step, given: Given) -> JSON | None:
 
 
 def applied(pod: JSON, patch: Any) -> JSON:
-    """The Pod with the injector's patch, which only adds (RFC 6902)."""
+    """The Pod with the injector's patch, which only adds (RFC 6902). Takes over the values of the patch."""
     out: Any = orjson.loads(orjson.dumps(pod))
     for operation in patch:
         *parents, last = [part.replace("~1", "/").replace("~0", "~") for part in operation["path"].split("/")[1:]]
         node = out
         for part in parents:
             node = node[int(part)] if isinstance(node, list) else node[part]
-        # A patch may be shared with other answers: its values are not to be changed by later operations.
-        value = orjson.loads(orjson.dumps(operation["value"]))
+        value = operation["value"]
         if not isinstance(node, list):
             node[last] = value
         elif last == "-":

@@ -82,7 +82,7 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any], path: Path) -> 
     for key in (*old, *(key for key in new if key not in old)):
         # Kubernetes takes null for nothing.
         before, after = old.get(key), new.get(key)
-        if before == after and type(before) is type(after):
+        if before == after:
             continue
         here = (*path, key)
         if after is None:

@@ -84,6 +84,11 @@ class Injector:
         """The annotations that set something at this mesh's release line."""
         return self._resolver.known
 
+    @property
+    def inheritable(self) -> frozenset[str]:
+        """The annotations that Pods take over from their Namespace at this mesh's release line."""
+        return self._resolver.inheritable
+
     def unknown(self, key: str) -> str:
         """What is wrong with an annotation's key, as a sentence; empty where nothing is."""
         return keys.unknown(key, self._resolver.known, self.mesh.line)

@@ -15,7 +15,7 @@ def write(comparison: Comparison) -> str:
 
 
 def body(comparison: Comparison) -> dict[str, Any]:
-    """The object: `docs/release-lines.md` describes it."""
+    """The object: `docs/diff-lines.md` describes it."""
     return {
         "from": comparison.before,
         "to": comparison.after,
@@ -40,6 +40,7 @@ def body(comparison: Comparison) -> dict[str, Any]:
         "annotations": [
             {
                 "annotation": one.annotation,
+                "at": one.at,
                 "effect": "begins" if one.begins else "ends",
                 "since": one.since,
                 "todo": one.todo,

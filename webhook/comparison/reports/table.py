@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import orjson
 
-from webhook.comparison.compare import Comparison, PodComparison
+from webhook.comparison.compare import Comparison, PodComparison, ProxyCount
 
 # Values are cut to so many characters; JSON has them whole.
 WIDTH: Final = 30
@@ -49,11 +49,20 @@ def _names(names: Sequence[str]) -> str:
 def _others(comparison: Comparison) -> Iterator[list[str]]:
     if comparison.annotations:
         rows = [
-            ("begins" if one.begins else "ends", one.annotation, one.since, _names(one.objects) if one.objects else "")
+            (
+                "begins" if one.begins else "ends",
+                one.annotation,
+                one.at,
+                one.since,
+                _names(one.objects) if one.objects else "",
+            )
             for one in comparison.annotations
         ]
         todo = [one.todo for one in comparison.annotations]
-        yield ["Annotations that begin or cease to count:", *_table(("", "ANNOTATION", "SINCE", "ON"), rows, todo)]
+        yield [
+            "Annotations that begin or cease to count:",
+            *_table(("", "ANNOTATION", "AT", "SINCE", "ON"), rows, todo),
+        ]
     if comparison.defaults:
         settings = [(one.key, *_both(one.old, one.new)) for one in comparison.defaults]
         yield [
@@ -63,14 +72,18 @@ def _others(comparison: Comparison) -> Iterator[list[str]]:
     if comparison.policies:
         yield ["Objects whose verdict changes:", *_verdicts(comparison)]
     if comparison.proxies:
-        yield [
-            "Proxies that run now:",
-            *(
-                f"  {_count(one.pods, 'Pod')} in {_count(one.namespaces, 'Namespace')} "
-                f"{'runs' if one.pods == 1 else 'run'} a proxy of {one.version}"
-                for one in comparison.proxies
-            ),
-        ]
+        yield ["Proxies that run now:", *(_running(one, comparison) for one in comparison.proxies)]
+
+
+def _running(one: ProxyCount, comparison: Comparison) -> str:
+    verb = "runs" if one.pods == 1 else "run"
+    sentence = f"{_count(one.pods, 'Pod')} in {_count(one.namespaces, 'Namespace')} {verb} a proxy of {one.version}"
+    if one.version == comparison.before:
+        return f"  {sentence}"
+    return (
+        f"  {sentence}, not of {comparison.before}: linkerd-webhook diff-lines {one.version} {comparison.after} "
+        "shows what changes for them"
+    )
 
 
 def _verdicts(comparison: Comparison) -> Iterator[str]:

@@ -1,0 +1,82 @@
+"""What runs in a cluster now: the values of its Linkerd, and the proxies of its Pods by version."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
+
+from webhook.comparison.compare import ProxyCount
+from webhook.injector.marks import CONTROL_PLANE, PROXY_VERSION
+from webhook.kube.api import LIST, PLAIN, ApiServer
+from webhook.review import JSON
+from webhook.yaml import objects
+
+# Pods a page.
+_PAGE: Final = 500
+_UNKNOWN: Final = "an unknown version"
+
+
+class NoValues(Exception):
+    """The cluster has no values that can be read: the message says what is wrong and what to do."""
+
+
+class Running(NamedTuple):
+    """The values of the installed Linkerd, and the proxies that run."""
+
+    values: JSON
+    proxies: list[ProxyCount]
+
+
+async def running(api: ApiServer, namespace: str) -> Running:
+    """What runs, where `namespace` is that of the control plane. Raises `NoValues`, `ApiError` and `TimeoutError`."""
+    values = _values(await api.find(f"/api/v1/namespaces/{namespace}/configmaps/linkerd-config", PLAIN), namespace)
+    # Pods that have ended have no proxy that runs.
+    query = {
+        "labelSelector": f"{CONTROL_PLANE}={namespace}",
+        "fieldSelector": "status.phase!=Succeeded,status.phase!=Failed",
+        "limit": str(_PAGE),
+    }
+    counted: list[tuple[str, str]] = []
+    while True:
+        page = await api.get("/api/v1/pods", query, LIST)
+        counted += _proxies(page.get("items") or (), namespace)
+        following = (page.get("metadata") or {}).get("continue")
+        if not following:
+            return Running(values, count(counted))
+        query["continue"] = following
+
+
+def _values(config_map: JSON | None, namespace: str) -> JSON:
+    where = f"ConfigMap {namespace}/linkerd-config"
+    if config_map is None:
+        raise NoValues(f"{where} does not exist: pass --linkerd-namespace, or write the release in place of cluster")
+    text = (config_map.get("data") or {}).get("values", "")
+    try:
+        values = objects.read(text)
+    except objects.Broken as broken:
+        raise NoValues(f"{where}: values: line {broken.line}: {broken.message}") from None
+    if not isinstance(values, dict):
+        raise NoValues(f"{where}: values is not an object: write the release in place of cluster, and pass --values")
+    return values
+
+
+def _proxies(pods: Iterable[Any], namespace: str) -> Iterable[tuple[str, str]]:
+    """Version and Namespace of each proxy but the control plane's own, which an upgrade replaces."""
+    for pod in pods:
+        metadata = pod.get("metadata") or {}
+        within = str(metadata.get("namespace", ""))
+        if within != namespace:
+            version = (metadata.get("annotations") or {}).get(PROXY_VERSION)
+            yield str(version or _UNKNOWN), within
+
+
+def count(proxies: Iterable[tuple[str, str]]) -> list[ProxyCount]:
+    """The proxies by version, the version of most Pods first. Each is given by its version and Namespace."""
+    pods: Counter[str] = Counter()
+    namespaces: defaultdict[str, set[str]] = defaultdict(set)
+    for version, namespace in proxies:
+        pods[version] += 1
+        namespaces[version].add(namespace)
+    found = [ProxyCount(version, number, len(namespaces[version])) for version, number in pods.items()]
+    return sorted(found, key=lambda one: (-one.pods, one.version))
