@@ -11,7 +11,8 @@ from webhook.manifest.files import Problem
 from webhook.mesh.releases import Line
 from webhook.policy.regex.judge import judge_for
 
-Key = tuple[str, int, str]
+# File and object.
+Key = tuple[str, str]
 
 
 def verdicts(paths: Iterable[str], before: Line, after: Line) -> tuple[list[VerdictChange], list[Problem]]:
@@ -21,20 +22,25 @@ def verdicts(paths: Iterable[str], before: Line, after: Line) -> tuple[list[Verd
     old, problems = _errors(names, before)
     new, _ = _errors(names, after)
     changed = [
-        VerdictChange(key[2], key[0], key[1], *(tuple(errors.get(key, ())) for errors in (old, new)))
+        VerdictChange(
+            key[1],
+            key[0],
+            min(one.line for one in (*old.get(key, ()), *new.get(key, ()))),
+            *(tuple(map(_sentence, errors.get(key, ()))) for errors in (old, new)),
+        )
         for key in dict.fromkeys((*old, *new))
-        if set(old.get(key, ())) != set(new.get(key, ()))
+        if set(map(_sentence, old.get(key, ()))) != set(map(_sentence, new.get(key, ())))
     ]
     return changed, problems
 
 
-def _errors(paths: tuple[str, ...], line: Line) -> tuple[dict[Key, list[str]], list[Problem]]:
-    """The errors of each object, with the line of the first; and what could not be read."""
+def _errors(paths: tuple[str, ...], line: Line) -> tuple[dict[Key, list[Reported]], list[Problem]]:
+    """The errors of each object, and what could not be read."""
     result = check(paths, line, OfflineCatalog, judge_for(line), lambda *_: [])
-    errors: dict[Key, list[str]] = {}
+    errors: dict[Key, list[Reported]] = {}
     for one in result.findings:
         if one.rule is not UNREADABLE and one.is_error and one.object is not None:
-            errors.setdefault((one.file, one.line, str(one.object)), []).append(_sentence(one))
+            errors.setdefault((one.file, str(one.object)), []).append(one)
     problems = [Problem(one.file, one.line, one.message) for one in result.findings if one.rule is UNREADABLE]
     return errors, problems
 

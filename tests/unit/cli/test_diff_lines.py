@@ -265,24 +265,24 @@ class TestValues:
 
 
 class TestPolicies:
-    FIRST_AT_2_16 = """
-apiVersion: policy.linkerd.io/v1beta3
+    GOOD = """
+apiVersion: policy.linkerd.io/v1beta1
 kind: Server
 metadata: {name: web, namespace: shop}
-spec: {podSelector: {matchLabels: {app: web}}, port: 80, proxyProtocol: HTTP/1, accessPolicy: deny}
+spec: {podSelector: {matchLabels: {app: web}}, port: 80, proxyProtocol: HTTP/1}
 """
-    GOOD = FIRST_AT_2_16.replace(", accessPolicy: deny", "")
+    TWO_ON_A_PORT = GOOD + "---" + GOOD.replace("name: web,", "name: other,")
 
     def test_an_object_whose_verdict_changes_is_told_with_both(self, run: Run) -> None:
-        result = run(
-            "stable-2.12", "edge-26.8", "--policies", "p.yaml", "-o", "json", p=self.FIRST_AT_2_16 + "---" + self.GOOD
-        )
-        found = told(result)["policies"]
-        for one in found:
-            assert one["object"] == "Server/shop/web"
-            assert one["from"] != one["to"]
-        table = run("stable-2.12", "edge-26.8", "--policies", "p.yaml").stdout
-        assert ("Objects whose verdict changes:" in table) is bool(found)
+        files = {"p": self.TWO_ON_A_PORT}
+        result = run("version-2.17", "version-2.18", "--policies", "p.yaml", "-o", "json", **files)
+        first, second = told(result)["policies"]
+        assert (first["object"], first["file"], first["line"]) == ("Server/shop/web", "p.yaml", 5)
+        assert (second["object"], second["line"], second["to"]) == ("Server/shop/other", 10, [])
+        assert second["from"][0].startswith('spec.port: Server "web" selects the port 80 of these Pods already')
+        table = run("version-2.17", "version-2.18", "--policies", "p.yaml", **files).stdout
+        assert "  Server/shop/other (p.yaml:10)\n    version-2.17 refuses it: spec.port: " in table
+        assert table.endswith("    version-2.18 allows it\n")
 
     def test_the_same_release_has_the_same_verdicts(self, run: Run) -> None:
         broken = self.GOOD.replace("HTTP/1", "http")

@@ -127,6 +127,8 @@ def _text(value: Any) -> str:
     """A value in one line; `-` for nothing."""
     if value is None:
         return "-"
+    if isinstance(value, dict) and value.keys() == {"fieldRef"}:
+        return f"field {value['fieldRef'].get('fieldPath')}"
     text = value if isinstance(value, str) and value else orjson.dumps(value).decode()
     return " ".join(text.split())
 
