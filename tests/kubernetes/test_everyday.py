@@ -35,6 +35,7 @@ EVERY_COMMAND = {
         json.dumps(policy("shop", "NetworkAuthentication", "office", networks=[{"cidr": "10.0.0.0/8"}])),
         0,
     ),
+    "diff-lines": ("version-2.16 version-2.16", "", 0),
     "install": ("--ignore-cluster --image=registry.example.org/a:1", "", 0),
     "uninstall": ("", "", 2),
     "certs": ("inspect", "", 0),
