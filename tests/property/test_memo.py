@@ -233,7 +233,7 @@ def test_a_pod_in_a_namespace_with_another_label_is_not_answered_with_the_others
 
 def test_memory_is_bounded_and_keeps_what_was_asked_for_last() -> None:
     memo = Memo(capacity=2)
-    injections = [Injection(b"%d" % n, (), {}) for n in range(3)]
+    injections = [Injection([b"%d" % n], (), {}) for n in range(3)]
     memo.put("a", injections[0])
     memo.put("b", injections[1])
     assert memo.get("a") == injections[0]
@@ -245,7 +245,7 @@ def test_memory_is_bounded_and_keeps_what_was_asked_for_last() -> None:
 
 def test_a_very_large_injection_is_not_kept() -> None:
     memo = Memo()
-    memo.put("a", Injection(b"x" * 100_000, (), {}))
+    memo.put("a", Injection([b"x" * 50_000] * 2, (), {}))
     assert memo.get("a") is None
 
 

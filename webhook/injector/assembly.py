@@ -55,9 +55,11 @@ class Assembly:
         # Pods change the same few settings again and again.
         self._rest = lru_cache(maxsize=256)(self._arrange)
 
-    def patch(self, subject: Subject, settings: Settings, annotations: dict[str, str], labels: dict[str, str]) -> bytes:
+    def patch(
+        self, subject: Subject, settings: Settings, annotations: dict[str, str], labels: dict[str, str]
+    ) -> list[bytes]:
         """The patch for a Pod (template) that gets these settings, and beside the `Marks` these annotations and labels
-        (one at least): JSON in Base64, to be given the Pod's own mount (`encoded.with_mount`).
+        (one at least): JSON in Base64, in pieces to be joined with the Pod's own mount (`encoded.with_mount`).
 
         Raises `Refusal`.
         """
@@ -74,7 +76,7 @@ class Assembly:
             settings.debug,
         )
         rest = self._rest(layout, frozenset(settings.changed))
-        return self._begin(subject, settings, annotations, labels) + rest.text(settings)
+        return [self._begin(subject, settings, annotations, labels), *rest.texts(settings)]
 
     def _begin(
         self, subject: Subject, settings: Settings, annotations: dict[str, str], labels: dict[str, str]

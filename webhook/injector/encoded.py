@@ -7,6 +7,7 @@ multiple of three bytes, so that encoded pieces, one after the other, are the en
 from __future__ import annotations
 
 from binascii import b2a_base64
+from collections.abc import Iterable
 
 import orjson
 
@@ -30,12 +31,13 @@ def encode(text: bytes) -> bytes:
     return b2a_base64(text + _BLANKS[len(text) % 3], newline=False)
 
 
-def with_mount(encoded: bytes, mount: VolumeMount | None) -> bytes:
-    """Encoded text with a Pod's own mount of the service account, in place of the mark.
+def with_mount(pieces: Iterable[bytes], mount: VolumeMount | None) -> bytes:
+    """Encoded text, joined, with a Pod's own mount of the service account in place of the mark.
 
     The API server gives the volume of the token another name in every Pod (`kube-api-access-` and five letters), and
     else Pods of one template have their patch in common.
     """
+    encoded = b"".join(pieces)
     if mount is None:
         return encoded
     own = {"mountPath": mount.mount_path, "name": mount.name, "readOnly": bool(mount.read_only)}

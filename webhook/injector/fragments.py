@@ -44,7 +44,7 @@ class Fragments:
 
     def text(self, settings: Settings) -> bytes:
         """The text for these settings. Raises `Refusal`, the first one if there are several."""
-        return Arrangement(self.pieces(settings.changed)).text(settings)
+        return b"".join(Arrangement(self.pieces(settings.changed)).texts(settings))
 
     def pieces(self, changed: Iterable[str]) -> list[Piece]:
         """The text that stays as it is when these fields are changed, and the parts between that depend on them."""
@@ -111,8 +111,9 @@ class Arrangement:
                 self._dependent.append((len(self._texts), part))
                 self._texts.append(b"")
 
-    def text(self, settings: Settings) -> bytes:
-        """The text for these settings. Raises `Refusal`, the first one if there are several."""
+    def texts(self, settings: Settings) -> list[bytes]:
+        """The text for these settings, in pieces that most Pods share. Raises `Refusal`, the first one if there are
+        several."""
         texts, fields = self._texts.copy(), settings.__dict__
         for index, part in self._dependent:
             try:
@@ -120,7 +121,7 @@ class Arrangement:
             except TypeError:
                 text = None
             texts[index] = part.text(settings) if text is None else text
-        return b"".join(texts)
+        return texts
 
 
 class OfFields(Remembered):

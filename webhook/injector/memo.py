@@ -9,7 +9,7 @@ against one worked out anew.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -30,16 +30,16 @@ COUNTING = (*keys.OURS, TRACE_ATTRIBUTE, SILENCE)
 
 _LABELS = (*keys.OURS, ENFORCE)
 
-# A patch is some 12 KiB; what is much larger is not kept.
+# A patch is some 12 KiB, most of it shared with others; what is much larger is not kept.
 CAPACITY = 256
 LARGEST = 64 * 1024
 
 
 class Injection(NamedTuple):
-    """What a Pod is answered with: the patch in Base64 (for `encoded.with_mount`), warnings, audit annotations; and
-    what its workload is told. Never changed once it is made."""
+    """What a Pod is answered with: the patch in pieces of Base64 (for `encoded.with_mount`), warnings and audit
+    annotations; and what its workload is told. Never changed once it is made."""
 
-    patch: bytes
+    patch: Sequence[bytes]
     warnings: tuple[str, ...]
     audit: Mapping[str, str]
     events: tuple[Event, ...] = ()
@@ -61,7 +61,7 @@ class Memo:
 
     def put(self, key: Hashable | None, injection: Injection) -> None:
         """Keep an injection, in place of the one that was not asked for the longest."""
-        if key is None or len(injection.patch) > LARGEST:
+        if key is None or sum(map(len, injection.patch)) > LARGEST:
             return
         self._kept[key] = injection
         if len(self._kept) > self._capacity:

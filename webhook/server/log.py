@@ -16,7 +16,7 @@ import stat
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Mapping, MutableMapping
 from functools import partial
 from typing import Any
 
@@ -186,6 +186,18 @@ def _json(value: Any) -> bytes:
 
 
 _PLAIN = re.compile(r"[!#-<>-~]+").fullmatch
+_WITHOUT_QUOTES = frozenset((str, int, float))
+
+
+def _is_plain(values: Collection[Any]) -> bool:
+    """Whether no value of an event needs quotes, but for empty texts: nearly all lines are such."""
+    return _WITHOUT_QUOTES.issuperset(map(type, values)) and bool(_PLAIN("".join(map(str, values))))
+
+
+def _plain(value: Any) -> str:
+    if type(value) in _WITHOUT_QUOTES and _PLAIN(str(value)):
+        return str(value)
+    return _json(value).decode()
 
 
 def render_plain(_logger: Any, method: str, event: Event) -> bytes:
@@ -195,12 +207,10 @@ def render_plain(_logger: Any, method: str, event: Event) -> bytes:
         text = _json(text).decode()
     parts = [event.pop("time", None) or _now(), _LABELS.get(method, method), text]
     trace = _exception(event)
-    for key, value in event.items():
-        kind = type(value)
-        if (kind is str and _PLAIN(value)) or kind is float or kind is int:
-            parts.append(f"{key}={value}")
-        elif key != "traceback":
-            parts.append(f"{key}={_json(value).decode()}")
+    if _is_plain(event.values()):
+        parts += [f"{key}={value}" if value != "" else f'{key}=""' for key, value in event.items()]
+    else:
+        parts += [f"{key}={_plain(value)}" for key, value in event.items() if key != "traceback"]
     line = " ".join(parts)
     if trace:
         line = f"{line}\n{trace.rstrip()}"

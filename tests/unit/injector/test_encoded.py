@@ -28,9 +28,9 @@ def test_a_pods_own_mount_takes_every_place_that_is_held_for_it(name: str, read_
     mount = VolumeMount(name=name, mount_path="/token", read_only=read_only)
     own = {"mountPath": "/token", "name": name, "readOnly": bool(read_only)}
     text = encode(orjson.dumps({"first": [MOUNT], "second": [{"name": "other"}, MOUNT]}))
-    assert decoded(with_mount(text, mount)) == {"first": [own], "second": [{"name": "other"}, own]}
+    assert decoded(with_mount([text], mount)) == {"first": [own], "second": [{"name": "other"}, own]}
 
 
 def test_a_text_that_looks_like_the_place_of_a_mount_stays_as_it_is() -> None:
     value = {"value": orjson.dumps(MOUNT).decode(), "key\0": 0}
-    assert decoded(with_mount(encode(orjson.dumps(value)), VolumeMount(name="n", mount_path="/token"))) == value
+    assert decoded(with_mount([encode(orjson.dumps(value))], VolumeMount(name="n", mount_path="/token"))) == value
