@@ -42,10 +42,6 @@ class Fragments:
             for name in part.names:
                 self._readers.setdefault(name, set()).add(index)
 
-    def text(self, settings: Settings) -> bytes:
-        """The text for these settings. Raises `Refusal`, the first one if there are several."""
-        return b"".join(Arrangement(self.pieces(settings.changed)).texts(settings))
-
     def pieces(self, changed: Iterable[str]) -> list[Piece]:
         """The text that stays as it is when these fields are changed, and the parts between that depend on them."""
         dependent = self._always.union(*(self._readers.get(name, ()) for name in changed))

@@ -66,27 +66,4 @@ def _stand_in() -> None:
 # Whether the parts came without the rest. If they did not, the next statement imports all of the client.
 ALONE: Final = _import_alone()
 
-from webhook.kube.client_parts import (  # noqa: E402
-    SERVICE_CERT_FILENAME,
-    SERVICE_HOST_ENV_NAME,
-    SERVICE_PORT_ENV_NAME,
-    SERVICE_TOKEN_FILENAME,
-    ConfigException,
-    Configuration,
-    InClusterConfigLoader,
-    RESTClientObject,
-    load_kube_config,
-)
-
-__all__ = [
-    "ALONE",
-    "SERVICE_CERT_FILENAME",
-    "SERVICE_HOST_ENV_NAME",
-    "SERVICE_PORT_ENV_NAME",
-    "SERVICE_TOKEN_FILENAME",
-    "ConfigException",
-    "Configuration",
-    "InClusterConfigLoader",
-    "RESTClientObject",
-    "load_kube_config",
-]
+from webhook.kube.client_parts import *  # noqa: E402, F403

@@ -401,7 +401,7 @@ def _on_the_way(older: Release, newer: Release) -> list[tuple[str, Release]]:
 
 
 def _with_line(edge: Edge) -> str:
-    first = next((name for name, other in _LINES.items() if other.edge >= edge), EDGE_26_8)
+    first = next((name for name, other in _LINES.items() if other.edge >= edge), NEWEST)
     return f"edge-{'.'.join(map(str, edge))} ({first})"
 
 
@@ -560,7 +560,7 @@ _HONOR: Final = "podMonitor.controller.honorTimestamps"
 # Keys that values have from some release on, newest first, and the release that is taken for values which have one and
 # none of those before it: the newest line among these releases, else the first of them.
 _SHAPES: Final = (
-    (_HONOR, EDGE_26_8),
+    (_HONOR, NEWEST),
     ("controller.tracing", "version-2.19"),
     ("proxy.securityContext", "edge-25.8.4"),
     ("networkValidator.securityContext", "edge-25.8.4"),
@@ -599,8 +599,7 @@ def _by_shape(text: object, values: Mapping[str, Any]) -> Detected:
     else:
         key, name = next(((key, name) for key, name in _SHAPES if _has(values, key)), ("", "stable-2.12.1"))
         fact = f"they have {key}" if key else "they have no key that came later"
-    named = _parse(name)
-    chosen = at(named.release) if named is not None and named.release is not None else at(_LINES[NEWEST])
+    chosen = choose(name).line
     why = f"{shown}, so the values decide: {fact}, as those of {chosen.name} do"
     return Detected(chosen, why, f"{why}; if Linkerd is another release, choose it with --release-line")
 
