@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from webhook.kube.api import ApiServer, ConfigurationError
@@ -12,16 +13,36 @@ from webhook.kube.api import ApiServer, ConfigurationError
 IN_CLUSTER = "KUBERNETES_SERVICE_HOST"
 
 
-async def connect(kubeconfig: Path | None, environment: Mapping[str, str] = os.environ) -> ApiServer:
-    """A client that uses the current context of `kubeconfig`, else of $KUBECONFIG, else of ~/.kube/config. In a Pod
-    without any of these files it uses the Pod's ServiceAccount.
+@dataclass(frozen=True, slots=True)
+class ClusterAccess:
+    """Which cluster, and as whom: the flags that kubectl and Linkerd's CLI have in common. `context` is one of the
+    kubeconfig's, None for the current one; `user`, "" for nobody else, and `groups` are whom requests are sent as."""
+
+    kubeconfig: Path | None = None
+    context: str | None = None
+    user: str = ""
+    groups: tuple[str, ...] = ()
+
+
+async def connect_as(access: ClusterAccess, environment: Mapping[str, str] = os.environ) -> ApiServer:
+    """As `connect`, with a context and a user. Raises `ConfigurationError`."""
+    api = await connect(access.kubeconfig, environment, access.context)
+    api.act_as(access.user, access.groups)
+    return api
+
+
+async def connect(
+    kubeconfig: Path | None, environment: Mapping[str, str] = os.environ, context: str | None = None
+) -> ApiServer:
+    """A client that uses the current (or another) context of `kubeconfig`, else of $KUBECONFIG, else of ~/.kube/config.
+    In a Pod without any of these files it uses the Pod's ServiceAccount.
 
     It sends no request yet; the caller closes it. Raises `ConfigurationError`, whose message names what was tried.
     """
     source, files = _kubeconfig(kubeconfig, environment)
     if files:
         # Several are merged, and those that are not there are passed over, as kubectl does it.
-        return await ApiServer.from_kubeconfig(os.pathsep.join(map(str, files)))
+        return await ApiServer.from_kubeconfig(os.pathsep.join(map(str, files)), context)
     if source:
         raise ConfigurationError(f"no cluster is configured: no file of {source} exists: pass --kubeconfig FILE")
     if environment.get(IN_CLUSTER):

@@ -22,6 +22,7 @@ COMMANDS = {
         "Check manifests, and report as text, JSON, GitHub annotations or SARIF.",
     ),
     "diff-lines": ("webhook.cli.diff_lines:diff_lines", "Show what an upgrade of Linkerd changes in Pods."),
+    "check": ("webhook.cli.check:check", "Check the installation in a cluster, and the Pods that it serves."),
     "install": ("webhook.cli.install:install", "Print the objects to apply to a cluster that has Linkerd."),
     "uninstall": ("webhook.cli.uninstall:uninstall", "Print or delete what an installation has left in the cluster."),
     "certs": ("webhook.cli.certs:certs", "Inspect, issue, rotate and watch the webhook's certificates."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -52,6 +53,33 @@ def extension_options(command: F) -> F:
         click.option("--collector-svc-account", default="", help="Service account of the trace collector (jaeger)."),
         click.option("--collector-svc-addr", default="", help="Address of the trace collector (jaeger)."),
         click.option("--tap-service-name", default="", help="Identity of the tap service (tap)."),
+    ):
+        command = option(command)
+    return command
+
+
+def cluster_options(command: F) -> F:
+    """Add the options that name a cluster and a user, as kubectl and Linkerd's CLI have them. `cluster_access` makes a
+    `ClusterAccess` of their values."""
+    for option in (
+        click.option("--verbose", is_flag=True, help="Log on standard error what is asked of the cluster."),
+        click.option(
+            "-L",
+            "--linkerd-namespace",
+            envvar="LINKERD_NAMESPACE",
+            default="linkerd",
+            show_default=True,
+            help="Namespace of the control plane.",
+        ),
+        click.option("--api-addr", metavar="HOST:PORT", help="Accepted, as Linkerd's CLI passes it; has no effect."),
+        click.option("--as-group", "as_groups", metavar="GROUP", multiple=True, help="With --as. Repeatable."),
+        click.option("--as", "as_user", metavar="USER", default="", help="Ask the API server as this user."),
+        click.option("--context", metavar="NAME", help="The kubeconfig's context, instead of the current one."),
+        click.option(
+            "--kubeconfig",
+            type=click.Path(path_type=Path),
+            help="The cluster. Without it: $KUBECONFIG, or ~/.kube/config.",
+        ),
     ):
         command = option(command)
     return command

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,6 +19,7 @@ import aiohttp
 import orjson
 import structlog
 import yaml
+from multidict import CIMultiDict
 
 from webhook.kube.cache import SingleFlight
 from webhook.kube.client import (
@@ -65,6 +67,8 @@ class ApiServer:
         """`loader` is a kubeconfig's loader, which reads the credentials again every `REFRESH` seconds. `inside` is
         whether this process runs in a Pod of the cluster."""
         self.inside = inside
+        # Headers by which requests are sent as another user.
+        self._impersonation: tuple[tuple[str, str], ...] = ()
         # Python 3.13 and later reject CA certificates that break RFC 5280 in details. Go accepts them, and many
         # clusters have such a CA.
         configuration.disable_strict_ssl_verification = True
@@ -77,12 +81,15 @@ class ApiServer:
             self._refreshing = asyncio.ensure_future(_refresh(configuration, loader))
 
     @classmethod
-    async def from_kubeconfig(cls, path: str | Path) -> ApiServer:
-        """A client that uses the current context of the kubeconfig file at `path`. Raises `ConfigurationError`."""
+    async def from_kubeconfig(cls, path: str | Path, context: str | None = None) -> ApiServer:
+        """A client that uses a context of the kubeconfig file at `path`, by default the current one.
+
+        Raises `ConfigurationError`.
+        """
         configuration = Configuration()
         try:
             loader = await load_kube_config(  # type: ignore[no-untyped-call]
-                str(path), client_configuration=configuration, persist_config=False
+                str(path), context=context, client_configuration=configuration, persist_config=False
             )
             return cls(configuration, loader)
         except (ConfigException, yaml.YAMLError, OSError, ValueError, TypeError, AttributeError, KeyError) as error:
@@ -121,6 +128,14 @@ class ApiServer:
     def host(self) -> str:
         """The API server's URL."""
         return str(self._configuration.host)
+
+    def act_as(self, user: str, groups: Iterable[str] = ()) -> None:
+        """Send requests as another user, "" for nobody else, with these groups. The API server asks for the right.
+
+        https://kubernetes.io/docs/reference/access-authn-authz/authentication/#user-impersonation
+        """
+        users = [("Impersonate-User", user)] if user else []
+        self._impersonation = (*users, *(("Impersonate-Group", group) for group in groups))
 
     async def close(self) -> None:
         """Close all connections."""
@@ -242,7 +257,7 @@ class ApiServer:
         if session is None:
             session = self._rest.pool_manager = self._rest._create_pool_manager()
         url = f"{self.host}{path}?{urlencode(query)}"
-        headers = {"User-Agent": "linkerd-webhook", **await self._authorization()}
+        headers = await self._headers()
         options: dict[str, Any] = {"proxy": self._rest.proxy, "proxy_headers": self._rest.proxy_headers}
         # Closing does not wait long for the other side's close frame.
         options["timeout"] = aiohttp.ClientWSTimeout(ws_close=0.5)
@@ -284,9 +299,9 @@ class ApiServer:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         url = self.host + path + (f"?{urlencode(query)}" if query else "")
         try:
-            headers |= {"User-Agent": "linkerd-webhook", **await self._authorization()}
+            sent = await self._headers(headers)
             answer = await self._rest.request(  # type: ignore[no-untyped-call]
-                method, url, headers=headers, body=body, _request_timeout=bounds
+                method, url, headers=sent, body=body, _request_timeout=bounds
             )
             # Leaving the block early closes the connection, which is the only way to end a watch.
             async with answer.response as response:
@@ -297,6 +312,12 @@ class ApiServer:
             raise
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise ApiError(0, _one_line(error)) from error
+
+    async def _headers(self, more: Mapping[str, str] = MappingProxyType({})) -> CIMultiDict[str]:
+        """The headers of every request, and these; a header of impersonation may be there several times."""
+        headers = CIMultiDict({"User-Agent": "linkerd-webhook", **more, **await self._authorization()})
+        headers.extend(self._impersonation)
+        return headers
 
     async def _authorization(self) -> dict[str, str]:
         try:

@@ -1,0 +1,98 @@
+"""Reads objects for facts: an object that does not exist is None, and a failure becomes the fact itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Final
+
+from webhook.diagnosis.unseen import Fact, MissingRight, NotRead, NotSeen, Unknown, Unseen
+from webhook.kube.api import PLAIN, ApiServer
+from webhook.kube.errors import ApiError, ApiServerUnreachable, Forbidden, Gone, NotFound, explain
+from webhook.kube.fields import mappings, text
+from webhook.kube.interface import JSON
+
+# Objects a page of a list.
+PAGE: Final = 500
+# How often a list is begun anew whose pages the API server has forgotten meanwhile.
+_ATTEMPTS: Final = 3
+
+
+class Asker:
+    """Asks the API server. Once it cannot be reached, it is not asked again: `down` says why."""
+
+    def __init__(self, api: ApiServer) -> None:
+        self.api = api
+        self.down: NotRead | None = None
+
+    async def get(self, path: str, resource: str, namespace: str = "", accept: str = PLAIN) -> Fact[JSON | None]:
+        """One object. `resource` is what RBAC calls it, with its name: `configmaps/linkerd-config`."""
+        if self.down:
+            return self.down
+        try:
+            return await self.api.find(path, accept)
+        except (ApiError, TimeoutError, ValueError) as error:
+            return self.failed(error, "get", resource, path, namespace)
+
+    async def list(
+        self,
+        path: str,
+        resource: str,
+        namespace: str = "",
+        query: Mapping[str, str] | None = None,
+        accept: str = PLAIN,
+    ) -> Fact[tuple[JSON, ...]]:
+        """All objects of a list that fits into memory; none where the API server does not serve the kind."""
+        try:
+            return tuple([body async for body in self.pages(path, resource, namespace, query, accept)])
+        except Unseen as unseen:
+            return unseen.fact
+
+    async def pages(
+        self,
+        path: str,
+        resource: str,
+        namespace: str = "",
+        query: Mapping[str, str] | None = None,
+        accept: str = PLAIN,
+    ) -> AsyncIterator[JSON]:
+        """The objects of a list, of which one page is held at a time. Raises `Unseen`.
+
+        Where the API server has forgotten the list in the middle of it (410), the list is read anew, without the
+        objects that came already: lists are in the order of Namespaces and names.
+        """
+        asked = {**(query or {}), "limit": str(PAGE)}
+        last, attempts = ("", ""), 1
+        while True:
+            if self.down:
+                raise Unseen(self.down)
+            try:
+                page = await self.api.get(path, asked, accept)
+            except NotFound:
+                return
+            except Gone as error:
+                if attempts == _ATTEMPTS:
+                    raise Unseen(self.failed(error, "list", resource, path, namespace)) from None
+                attempts += 1
+                asked.pop("continue", None)
+                continue
+            except (ApiError, TimeoutError, ValueError) as error:
+                raise Unseen(self.failed(error, "list", resource, path, namespace)) from None
+            for body in mappings(page, "items"):
+                place = (text(body, "metadata", "namespace"), text(body, "metadata", "name"))
+                if attempts == 1 or place > last:
+                    last = place
+                    yield body
+            asked["continue"] = text(page, "metadata", "continue")
+            if not asked["continue"]:
+                return
+
+    def failed(self, error: Exception, verb: str, resource: str, path: str, namespace: str = "") -> Unknown:
+        """The fact in place of what could not be read."""
+        if isinstance(error, Forbidden):
+            return NotSeen((MissingRight.of(error, verb, resource, namespace),))
+        if isinstance(error, ApiServerUnreachable | TimeoutError):
+            self.down = NotRead(f"GET {path}: {explain(error)}")
+            return self.down
+        if isinstance(error, ApiError):
+            return NotRead(f"GET {path}: {explain(error)}")
+        return NotRead(f"GET {path}: the API server's answer is not a JSON object: {error}")

@@ -1,0 +1,39 @@
+"""The facts that the lines of `check` judge: everything that is known of a cluster at one moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from webhook.diagnosis.check.line import Scope
+from webhook.diagnosis.unseen import Fact, NotAsked
+from webhook.kube.interface import JSON
+
+_NOT_REACHED: Final = NotAsked("the API server could not be asked")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterFacts:
+    """What is known of a cluster. Objects are as the API server returns them, None where they do not exist; whatever
+    stands in them may be of a wrong type.
+
+    `namespace` is that of Linkerd's control plane, `only` the Namespace to which Pods are bounded, "" for all.
+    `client` says why there is no client of the API server, and `problem` why it did not answer, both "" where all is
+    well.
+    """
+
+    at: datetime
+    scope: Scope
+    namespace: str
+    only: str = ""
+    client: str = ""
+    problem: str = ""
+    host: str = ""
+    # `/version` of the API server.
+    version: Fact[JSON] = _NOT_REACHED
+
+    @property
+    def release_line(self) -> str:
+        """The release line of Linkerd in force, "" where it is not known."""
+        return ""

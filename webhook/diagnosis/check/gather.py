@@ -1,0 +1,50 @@
+"""Gathers the facts that the lines of `check` judge. All I/O is here and in the modules that this one calls."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from webhook.diagnosis.check.ask import Asker
+from webhook.diagnosis.check.facts import ClusterFacts
+from webhook.diagnosis.check.line import Scope
+from webhook.diagnosis.unseen import NotAsked, NotSeen, seen
+from webhook.kube.api import ApiServer, ConfigurationError
+
+Connect = Callable[[], Awaitable[ApiServer]]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRequest:
+    """What is to be checked. `namespace` is that of Linkerd's control plane, `only` the Namespace to which Pods are
+    bounded, "" for all."""
+
+    scope: Scope
+    namespace: str
+    only: str = ""
+
+
+async def gather(request: CheckRequest, connect: Connect) -> ClusterFacts:
+    """The facts at this moment. Raises nothing: what cannot be read is a fact about it."""
+    facts = ClusterFacts(at=datetime.now(UTC), scope=request.scope, namespace=request.namespace, only=request.only)
+    try:
+        api = await connect()
+    except ConfigurationError as error:
+        return replace(facts, client=str(error), problem="there is no client to ask it with")
+    try:
+        return await _of_cluster(facts, api)
+    finally:
+        await api.close()
+
+
+async def _of_cluster(facts: ClusterFacts, api: ApiServer) -> ClusterFacts:
+    asker = Asker(api)
+    facts = replace(facts, host=api.host)
+    version = await asker.get("/version", "version")
+    if isinstance(version, NotSeen):
+        return replace(facts, problem=f"{'; '.join(version.texts())}", version=version)
+    if not isinstance(version, dict):
+        reason = version.reason if version is not None and not isinstance(version, NotAsked) else "it has no /version"
+        return replace(facts, problem=reason)
+    return replace(facts, version=seen(version))
