@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -9,6 +10,8 @@ from typing import Final
 from webhook.diagnosis.check.line import Scope
 from webhook.diagnosis.unseen import Fact, NotAsked
 from webhook.kube.interface import JSON
+from webhook.kube.objects import Namespace
+from webhook.mesh.config import Mesh
 
 _NOT_REACHED: Final = NotAsked("the API server could not be asked")
 
@@ -32,8 +35,11 @@ class ClusterFacts:
     host: str = ""
     # `/version` of the API server.
     version: Fact[JSON] = _NOT_REACHED
-
-    @property
-    def release_line(self) -> str:
-        """The release line of Linkerd in force, "" where it is not known."""
-        return ""
+    # Of the control plane: its ConfigMaps, the mesh by them, and the release line in force, or a release of it,
+    # such as stable-2.12.3, "" where it is not known.
+    linkerd_config: Fact[JSON | None] = _NOT_REACHED
+    trust_roots: Fact[JSON | None] = _NOT_REACHED
+    mesh: Fact[Mesh] = _NOT_REACHED
+    release_line: str = ""
+    # All Namespaces by their names, with what decisions depend on.
+    namespaces: Fact[Mapping[str, Namespace]] = _NOT_REACHED

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from webhook.diagnosis.check.ask import Asker
 from webhook.diagnosis.check.facts import ClusterFacts
+from webhook.diagnosis.check.gather_control_plane import with_control_plane
 from webhook.diagnosis.check.line import Scope
 from webhook.diagnosis.unseen import NotAsked, NotSeen, seen
 from webhook.kube.api import ApiServer, ConfigurationError
@@ -47,4 +48,4 @@ async def _of_cluster(facts: ClusterFacts, api: ApiServer) -> ClusterFacts:
     if not isinstance(version, dict):
         reason = version.reason if version is not None and not isinstance(version, NotAsked) else "it has no /version"
         return replace(facts, problem=reason)
-    return replace(facts, version=seen(version))
+    return await with_control_plane(replace(facts, version=seen(version)), asker)

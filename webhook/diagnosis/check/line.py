@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -47,6 +48,7 @@ SECTIONS: Final[dict[Scope, tuple[Section, ...]]] = {
 
 Judge = Callable[["ClusterFacts", Check], Iterable[CheckFinding]]
 
+_STABLE: Final = re.compile(r"stable-(\d+\.\d+)")
 _LINKERDS: Final = "https://linkerd.io/{}/checks/#{}"
 
 
@@ -76,12 +78,12 @@ class Line:
         return self.check.code
 
     def url(self, line: str = "") -> str:
-        """The page with hints. `line` is Linkerd's release line, "" where it is not known: Linkerd has a page for each
-        stable one."""
+        """The page with hints. `line` is Linkerd's release line, or a release of it, "" where it is not known: Linkerd
+        has a page for each stable one."""
         if self.hint.startswith("https://"):
             return self.hint
-        stable = line.removeprefix("stable-")
-        return _LINKERDS.format(stable if stable != line else "2", self.hint)
+        stable = _STABLE.match(line)
+        return _LINKERDS.format(stable[1] if stable else "2", self.hint)
 
 
 def line(
