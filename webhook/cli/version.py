@@ -66,15 +66,18 @@ async def _print_cluster_versions(namespace: str, kubeconfig: Path | None, *, sh
 
 async def _server(api: ApiServer, namespace: str) -> tuple[str, str]:
     """The server's version, and how it runs. Raises `ApiError` and `TimeoutError`."""
+    from webhook.install.images import Image, containers, running_ours
+    from webhook.kube.fields import text
+
     own = await _get(api, f"/apis/apps/v1/namespaces/{namespace}/deployments/{NAME}")
     if own is not None:
-        image = next(iter(_images(own)), "")
-        label = (own["metadata"].get("labels") or {}).get(VERSION_LABEL)
-        return str(label or _version_of(image)), f"Deployment {namespace}/{NAME}, image {image or 'unknown'}"
+        image = next((text(container, "image") for container in containers(own)), "")
+        label = text(own, "metadata", "labels", VERSION_LABEL)
+        return label or Image.parse(image).version, f"Deployment {namespace}/{NAME}, image {image or 'unknown'}"
     linkerds = await _get(api, f"/apis/apps/v1/namespaces/{namespace}/deployments/{INJECTOR}")
-    image = next((candidate for candidate in _images(linkerds or {}) if _is_ours(candidate)), "")
-    if image:
-        return _version_of(image), f"Deployment {namespace}/{INJECTOR}, image {image}"
+    for container in running_ours(linkerds or {}):
+        image = text(container, "image")
+        return Image.parse(image).version, f"Deployment {namespace}/{INJECTOR}, image {image}"
     return UNAVAILABLE, f"not installed in namespace {namespace}"
 
 
@@ -100,28 +103,3 @@ async def _get(api: ApiServer, path: str) -> dict[str, Any] | None:
     from webhook.kube.api import PLAIN
 
     return await api.find(path, PLAIN)
-
-
-def _images(deployment: dict[str, Any]) -> list[str]:
-    """The images of a Deployment's containers."""
-    spec = ((deployment.get("spec") or {}).get("template") or {}).get("spec") or {}
-    return [str(container.get("image", "")) for container in spec.get("containers") or ()]
-
-
-def _is_ours(image: str) -> bool:
-    """Whether an image is this program's, in whatever registry."""
-    return _split(image)[0].rpartition("/")[2] == NAME
-
-
-def _version_of(image: str) -> str:
-    """An image's tag, else its digest."""
-    _, tag, digest = _split(image)
-    return tag or digest or "unknown"
-
-
-def _split(image: str) -> tuple[str, str, str]:
-    """Name, tag and digest of an image. A port of the registry is part of the name."""
-    named, _, digest = image.partition("@")
-    host, slash, last = named.rpartition("/")
-    name, _, tag = last.partition(":")
-    return f"{host}{slash}{name}", tag, digest

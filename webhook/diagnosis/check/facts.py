@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from webhook.diagnosis.check.installation import Configurations, Installation
 from webhook.diagnosis.check.line import Scope
 from webhook.diagnosis.unseen import Fact, NotAsked
 from webhook.kube.interface import JSON
@@ -43,3 +44,11 @@ class ClusterFacts:
     release_line: str = ""
     # All Namespaces by their names, with what decisions depend on.
     namespaces: Fact[Mapping[str, Namespace]] = _NOT_REACHED
+    # All webhook configurations of the cluster, by kind and name.
+    configurations: Fact[Configurations] = _NOT_REACHED
+    # What of this program is installed in Linkerd's Namespace, None for nothing.
+    installation: Fact[Installation | None] = _NOT_REACHED
+    # The ServiceAccount of the server, its roles and their bindings, by kind.
+    rights: Mapping[str, Fact[JSON | None]] = field(default_factory=dict)
+    # The policy and the bindings of the guard that exist, by kind and name.
+    guards: Fact[Mapping[tuple[str, str], JSON]] = _NOT_REACHED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from datetime import UTC, datetime
 from webhook.diagnosis.check.ask import Asker
 from webhook.diagnosis.check.facts import ClusterFacts
 from webhook.diagnosis.check.gather_control_plane import with_control_plane
+from webhook.diagnosis.check.gather_installation import gather_installation
 from webhook.diagnosis.check.line import Scope
 from webhook.diagnosis.unseen import NotAsked, NotSeen, seen
 from webhook.kube.api import ApiServer, ConfigurationError
@@ -48,4 +50,14 @@ async def _of_cluster(facts: ClusterFacts, api: ApiServer) -> ClusterFacts:
     if not isinstance(version, dict):
         reason = version.reason if version is not None and not isinstance(version, NotAsked) else "it has no /version"
         return replace(facts, problem=reason)
-    return await with_control_plane(replace(facts, version=seen(version)), asker)
+    facts, installed = await asyncio.gather(
+        with_control_plane(replace(facts, version=seen(version)), asker),
+        gather_installation(asker, facts.namespace, facts.scope),
+    )
+    return replace(
+        facts,
+        configurations=installed.configurations,
+        installation=installed.installation,
+        rights=installed.rights,
+        guards=installed.guards,
+    )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from webhook.diagnosis.check import kubernetes
+from webhook.diagnosis.check import installed, kubernetes
 from webhook.diagnosis.check.line import Line
 
 LINES: Final[tuple[Line, ...]] = (
     kubernetes.client,
     kubernetes.query,
+    installed.installed,
 )

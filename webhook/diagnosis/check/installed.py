@@ -1,0 +1,53 @@
+"""The line about whether anything is installed, on which all lines about the server depend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from webhook.diagnosis.check.facts import ClusterFacts
+from webhook.diagnosis.check.installation import Installation, InstallMode, elsewhere
+from webhook.diagnosis.check.line import Section, line
+from webhook.diagnosis.finding import Check, CheckFinding
+from webhook.diagnosis.unseen import NotAsked, Unseen, known, seen
+
+NOT_INSTALLED: Final = "linkerd-webhook is not installed"
+_INSTALL: Final = "linkerd-webhook install --image REPOSITORY:TAG | kubectl apply -f -"
+
+
+def needed(facts: ClusterFacts, *modes: InstallMode) -> Installation:
+    """The installation. Raises `Unseen`, by which a line is skipped, where there is none, or not in one of these
+    modes."""
+    installation = facts.installation
+    if installation is None:
+        raise Unseen(NotAsked(NOT_INSTALLED))
+    if not isinstance(installation, Installation):
+        raise Unseen(NotAsked("it is not known whether linkerd-webhook is installed"))
+    if modes and installation.mode not in modes:
+        raise Unseen(NotAsked(_OTHER_MODE[installation.mode]))
+    return installation
+
+
+_OTHER_MODE: Final = {
+    InstallMode.IMAGE: "the server runs in Linkerd's own Deployments",
+    InstallMode.ADOPTED: "Linkerd's webhook configurations are adopted",
+    InstallMode.OWN: "Linkerd's webhook configurations are not adopted",
+}
+
+
+@line(
+    Section.CONFIG,
+    "installed",
+    "linkerd-webhook is installed",
+    hint="https://linkerd.io/2/features/proxy-injection/",
+)
+def installed(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
+    """Whether the server is installed in Linkerd's Namespace, in whatever way."""
+    if seen(facts.installation) is not None:
+        return
+    others = elsewhere(known(facts.configurations, {}), facts.namespace)
+    within = f"--linkerd-namespace {facts.namespace} " if facts.namespace != "linkerd" else ""
+    fix = f"to install it, run {_INSTALL.replace('install ', f'install {within}', 1)}"
+    if others:
+        fix = f"it is in Namespace {', '.join(others)}: pass --linkerd-namespace {others[0]}"
+    yield check.warning(f"Namespace {facts.namespace}", "", NOT_INSTALLED, fix)
