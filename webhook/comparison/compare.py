@@ -8,9 +8,9 @@ from typing import Any, Final, Literal, NamedTuple
 
 from webhook.comparison import todo
 from webhook.comparison.injection import inject, shaped
-from webhook.comparison.pods import Difference, Kind, Path, differences, look, shape
 from webhook.comparison.sides import ABSENT, Given, Side, Step, Walk, defaults, leaves
 from webhook.injector.decision import INJECT
+from webhook.injector.shapes import Difference, Kind, Path, differences, look, shape
 from webhook.injector.subject import Subject
 from webhook.kube.objects import Namespace
 from webhook.mesh.releases import ROWS

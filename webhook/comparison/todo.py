@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from webhook.comparison.pods import Difference
+from webhook.injector.shapes import Difference
 
 _NATIVE: Final = "have Kubernetes 1.29 or newer on all nodes"
 _NOT_NATIVE: Final = (

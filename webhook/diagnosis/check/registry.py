@@ -11,5 +11,4 @@ LINES: Final[tuple[Line, ...]] = (
     kubernetes.client,
     kubernetes.query,
     installed.installed,
-    kubernetes.namespace,
 )

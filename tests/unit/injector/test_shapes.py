@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from webhook.comparison.pods import Difference, differences, shape, where
+from webhook.injector.shapes import Difference, differences, shape, where
 from webhook.review import JSON
 
 
