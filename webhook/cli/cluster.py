@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,18 +16,21 @@ IN_CLUSTER = "KUBERNETES_SERVICE_HOST"
 @dataclass(frozen=True, slots=True)
 class ClusterAccess:
     """Which cluster, and as whom: the flags that kubectl and Linkerd's CLI have in common. `context` is one of the
-    kubeconfig's, None for the current one; `user`, "" for nobody else, and `groups` are whom requests are sent as."""
+    kubeconfig's, None for the current one; `user`, "" for nobody else, and `groups` are whom requests are sent as.
+    `log` is called with a line about each request."""
 
     kubeconfig: Path | None = None
     context: str | None = None
     user: str = ""
     groups: tuple[str, ...] = ()
+    log: Callable[[str], None] | None = None
 
 
 async def connect_as(access: ClusterAccess, environment: Mapping[str, str] = os.environ) -> ApiServer:
     """As `connect`, with a context and a user. Raises `ConfigurationError`."""
     api = await connect(access.kubeconfig, environment, access.context)
     api.act_as(access.user, access.groups)
+    api.log_requests(access.log)
     return api
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from typing import IO, Any, Final
 
@@ -50,3 +51,15 @@ def colours(stream: IO[Any], environment: Mapping[str, str] = os.environ) -> boo
         return stream.isatty()
     except (AttributeError, ValueError):
         return False
+
+
+def log_warnings() -> None:
+    """Have the log write its warnings to standard error: standard output is for what a command reports."""
+    import logging
+
+    import structlog
+
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

@@ -33,6 +33,9 @@ COMMANDS = {
     "demo": ("webhook.cli.demo:demo", "Serve with built-in settings, and show what becomes of three sample Pods."),
 }
 
+# Commands that only programs call.
+HIDDEN = {"_extension-metadata": ("webhook.cli.linkerdcli:extension_metadata", "")}
+
 
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are called."""
@@ -43,7 +46,7 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command."""
-        return load(cmd_name) if cmd_name in COMMANDS else None
+        return load(cmd_name) if cmd_name in COMMANDS or cmd_name in HIDDEN else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """As click's, without importing anything."""
@@ -53,7 +56,7 @@ class LazyGroup(click.Group):
 
 def load(name: str) -> click.Command:
     """Import a command by its name."""
-    module, _, attribute = COMMANDS[name][0].partition(":")
+    module, _, attribute = {**COMMANDS, **HIDDEN}[name][0].partition(":")
     command = getattr(importlib.import_module(module), attribute)
     assert isinstance(command, click.Command)  # noqa: S101 - a mistake in the table above
     return command

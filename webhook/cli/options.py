@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from webhook.cli.linkerdcli import groups
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 VALUES = "/var/run/linkerd/config/values"
@@ -59,10 +61,10 @@ def extension_options(command: F) -> F:
 
 
 def cluster_options(command: F) -> F:
-    """Add the options that name a cluster and a user, as kubectl and Linkerd's CLI have them. `cluster_access` makes a
-    `ClusterAccess` of their values."""
+    """Add the options that name a cluster and a user, as kubectl and Linkerd's CLI have them, for a command of the
+    class `LinkerdCommand`. `ClusterAccess` takes their values."""
     for option in (
-        click.option("--verbose", is_flag=True, help="Log on standard error what is asked of the cluster."),
+        click.option("--verbose", is_flag=True, help="Log each request to the API server on standard error."),
         click.option(
             "-L",
             "--linkerd-namespace",
@@ -72,7 +74,9 @@ def cluster_options(command: F) -> F:
             help="Namespace of the control plane.",
         ),
         click.option("--api-addr", metavar="HOST:PORT", help="Accepted, as Linkerd's CLI passes it; has no effect."),
-        click.option("--as-group", "as_groups", metavar="GROUP", multiple=True, help="With --as. Repeatable."),
+        click.option(
+            "--as-group", "as_groups", metavar="GROUP", multiple=True, callback=groups, help="With --as. Repeatable."
+        ),
         click.option("--as", "as_user", metavar="USER", default="", help="Ask the API server as this user."),
         click.option("--context", metavar="NAME", help="The kubeconfig's context, instead of the current one."),
         click.option(

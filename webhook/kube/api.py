@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -69,6 +70,7 @@ class ApiServer:
         self.inside = inside
         # Headers by which requests are sent as another user.
         self._impersonation: tuple[tuple[str, str], ...] = ()
+        self._log_request: Callable[[str], None] | None = None
         # Python 3.13 and later reject CA certificates that break RFC 5280 in details. Go accepts them, and many
         # clusters have such a CA.
         configuration.disable_strict_ssl_verification = True
@@ -136,6 +138,10 @@ class ApiServer:
         """
         users = [("Impersonate-User", user)] if user else []
         self._impersonation = (*users, *(("Impersonate-Group", group) for group in groups))
+
+    def log_requests(self, log: Callable[[str], None] | None) -> None:
+        """Call `log` with a line about each request from now on: its method, path, status and how long it took."""
+        self._log_request = log
 
     async def close(self) -> None:
         """Close all connections."""
@@ -297,7 +303,8 @@ class ApiServer:
         bounds: aiohttp.ClientTimeout,
         body: JSON | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        url = self.host + path + (f"?{urlencode(query)}" if query else "")
+        asked = path + (f"?{urlencode(query)}" if query else "")
+        url, begin, outcome = self.host + asked, time.monotonic(), "failed"
         try:
             sent = await self._headers(headers)
             answer = await self._rest.request(  # type: ignore[no-untyped-call]
@@ -305,13 +312,19 @@ class ApiServer:
             )
             # Leaving the block early closes the connection, which is the only way to end a watch.
             async with answer.response as response:
+                outcome = str(response.status)
                 if response.status >= 400:
                     raise ApiError(response.status, _status_message(await response.read(), response))
                 yield response
         except TimeoutError:
+            outcome = "no answer in time"
             raise
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise ApiError(0, _one_line(error)) from error
+            outcome = _one_line(error)
+            raise ApiError(0, outcome) from error
+        finally:
+            if self._log_request is not None:
+                self._log_request(f"{method} {asked}: {outcome} ({(time.monotonic() - begin) * 1000:.0f} ms)")
 
     async def _headers(self, more: Mapping[str, str] = MappingProxyType({})) -> CIMultiDict[str]:
         """The headers of every request, and these; a header of impersonation may be there several times."""

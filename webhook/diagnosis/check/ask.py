@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
+from webhook.diagnosis.check.progress import Progress
 from webhook.diagnosis.unseen import Fact, MissingRight, NotRead, NotSeen, Unknown, Unseen
 from webhook.kube.api import PLAIN, ApiServer
 from webhook.kube.errors import ApiError, ApiServerUnreachable, Forbidden, Gone, NotFound, explain
@@ -20,14 +21,16 @@ _ATTEMPTS: Final = 3
 class Asker:
     """Asks the API server. Once it cannot be reached, it is not asked again: `down` says why."""
 
-    def __init__(self, api: ApiServer) -> None:
+    def __init__(self, api: ApiServer, progress: Progress | None = None) -> None:
         self.api = api
+        self.progress = progress or Progress()
         self.down: NotRead | None = None
 
     async def get(self, path: str, resource: str, namespace: str = "", accept: str = PLAIN) -> Fact[JSON | None]:
         """One object. `resource` is what RBAC calls it, with its name: `configmaps/linkerd-config`."""
         if self.down:
             return self.down
+        self.progress.asked(resource)
         try:
             return await self.api.find(path, accept)
         except (ApiError, TimeoutError, ValueError) as error:
@@ -65,6 +68,7 @@ class Asker:
         while True:
             if self.down:
                 raise Unseen(self.down)
+            self.progress.asked(resource)
             try:
                 page = await self.api.get(path, asked, accept)
             except NotFound:
@@ -81,6 +85,7 @@ class Asker:
                 place = (text(body, "metadata", "namespace"), text(body, "metadata", "name"))
                 if attempts == 1 or place > last:
                     last = place
+                    self.progress.seen(resource)
                     yield body
             asked["continue"] = text(page, "metadata", "continue")
             if not asked["continue"]:

@@ -6,14 +6,19 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Final
 
 from webhook.diagnosis.check.ask import Asker
 from webhook.diagnosis.check.facts import ClusterFacts
 from webhook.diagnosis.check.gather_control_plane import with_control_plane
 from webhook.diagnosis.check.gather_installation import gather_installation
 from webhook.diagnosis.check.line import Scope
+from webhook.diagnosis.check.progress import Progress
+from webhook.diagnosis.internal import internal_error
 from webhook.diagnosis.unseen import NotAsked, NotSeen, seen
 from webhook.kube.api import ApiServer, ConfigurationError
+
+_NO_CLIENT: Final = "there is no client to ask it with"
 
 Connect = Callable[[], Awaitable[ApiServer]]
 
@@ -28,21 +33,26 @@ class CheckRequest:
     only: str = ""
 
 
-async def gather(request: CheckRequest, connect: Connect) -> ClusterFacts:
-    """The facts at this moment. Raises nothing: what cannot be read is a fact about it."""
+async def gather(request: CheckRequest, connect: Connect, progress: Progress | None = None) -> ClusterFacts:
+    """The facts at this moment. Raises nothing: what cannot be read is a fact about it. `progress` is kept up to date
+    meanwhile."""
     facts = ClusterFacts(at=datetime.now(UTC), scope=request.scope, namespace=request.namespace, only=request.only)
     try:
         api = await connect()
     except ConfigurationError as error:
-        return replace(facts, client=str(error), problem="there is no client to ask it with")
+        return replace(facts, client=str(error), problem=_NO_CLIENT)
+    except Exception as error:
+        return replace(facts, client=internal_error(error), problem=_NO_CLIENT)
     try:
-        return await _of_cluster(facts, api)
+        return await _of_cluster(facts, api, progress)
+    except Exception as error:
+        return replace(facts, host=api.host, problem=internal_error(error))
     finally:
         await api.close()
 
 
-async def _of_cluster(facts: ClusterFacts, api: ApiServer) -> ClusterFacts:
-    asker = Asker(api)
+async def _of_cluster(facts: ClusterFacts, api: ApiServer, progress: Progress | None) -> ClusterFacts:
+    asker = Asker(api, progress)
     facts = replace(facts, host=api.host)
     version = await asker.get("/version", "version")
     if isinstance(version, NotSeen):

@@ -11,4 +11,5 @@ LINES: Final[tuple[Line, ...]] = (
     kubernetes.client,
     kubernetes.query,
     installed.installed,
+    kubernetes.namespace,
 )

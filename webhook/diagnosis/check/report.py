@@ -49,8 +49,9 @@ def _check(result: LineResult, release_line: str) -> JSON:
     }
 
 
-def as_text(report: CheckReport, *, short: bool = False) -> Iterator[str]:
-    """The lines of the table; `short` has only what is wrong. Marks are coloured: strip that where nobody wants it."""
+def as_text(report: CheckReport, *, short: bool = False, strict: bool = False) -> Iterator[str]:
+    """The lines of the table; `short` has only what is wrong. With `strict`, the last line is of a failure where there
+    is a warning. Marks are coloured: strip that where nobody wants it."""
     section = ""
     results = [result for result in report.results if not short or result.severity is not None]
     for result in results:
@@ -71,7 +72,7 @@ def as_text(report: CheckReport, *, short: bool = False) -> Iterator[str]:
         yield from (f"- {line.code}: {line.reason}" for line in report.skipped)
     if results or not short:
         yield ""
-    yield f"Status check results are {_MARKS[None if report.success else CheckSeverity.ERROR]}"
+    yield f"Status check results are {_MARKS[None if report.holds(strict=strict) else CheckSeverity.ERROR]}"
 
 
 def _texts(result: LineResult) -> list[str]:

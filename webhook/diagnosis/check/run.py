@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from webhook.diagnosis.check.facts import ClusterFacts
 from webhook.diagnosis.check.line import Line, Scope
 from webhook.diagnosis.finding import CheckFinding, CheckSeverity
+from webhook.diagnosis.internal import internal_error
 from webhook.diagnosis.unseen import NotAsked, NotRead, Unseen
 
 _GRAVEST: Final = (CheckSeverity.ERROR, CheckSeverity.WARNING)
@@ -54,10 +55,15 @@ class CheckReport:
         """Whether there is a warning."""
         return self._has(CheckSeverity.WARNING)
 
+    def holds(self, *, strict: bool) -> bool:
+        """Whether there is no error, and if it is `strict` no warning either."""
+        return self.success and not (strict and self.warned)
+
     @property
-    def waits(self) -> bool:
-        """Whether a line failed that may come right by itself."""
-        return any(result.line.awaited and result.severity is CheckSeverity.ERROR for result in self.results)
+    def awaited(self) -> tuple[str, ...]:
+        """The codes of the lines that failed and may come right by themselves."""
+        failed = (result.line for result in self.results if result.severity is CheckSeverity.ERROR)
+        return tuple(line.code for line in failed if line.awaited)
 
     def _has(self, severity: CheckSeverity) -> bool:
         return any(result.severity is severity for result in self.results)
@@ -108,6 +114,8 @@ def judge(lines: Iterable[Line], facts: ClusterFacts, suppressions: Sequence[Sup
             elif not findings:
                 skipped.append(Skipped(line.code, str(unseen)))
                 continue
+        except Exception as error:
+            findings.append(line.check.error("", "", internal_error(error)))
         kept = [finding for finding in findings if finding.severity in _GRAVEST]
         kept = [finding for finding in kept if not any(one.covers(finding) for one in suppressions)]
         results.append(LineResult(line, tuple(kept)))
