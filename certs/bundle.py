@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from cryptography import x509
@@ -96,3 +97,8 @@ def write(certificates: Iterable[x509.Certificate]) -> bytes:
 def merge(*bundles: bytes) -> bytes:
     """One bundle with the certificates of all, without duplicates. Raises `BundleError`."""
     return write(certificate for bundle in bundles for certificate in read(bundle))
+
+
+def valid(pem: bytes, now: datetime) -> tuple[x509.Certificate, ...]:
+    """The certificates of a bundle that can be read and are within their validity period at `now` (UTC)."""
+    return tuple(each for each in salvage(pem)[0] if each.not_valid_before_utc <= now < each.not_valid_after_utc)

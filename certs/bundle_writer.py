@@ -51,7 +51,10 @@ class BundleWriter:
         service: ServiceReference,
         owned: Callable[[], Collection[ConfigurationName]],
         monotonic: Callable[[], float] = time.monotonic,
+        beside: Callable[[JSON], Collection[x509.Certificate]] = lambda _: (),
     ) -> None:
+        """`owned` returns the configurations to write, `beside` the CAs that a configuration's caBundles must hold
+        beside the required ones. `monotonic` returns seconds."""
         self.restored: Counter[str] = Counter()
         self.problems: list[str] = []
         self.blocked: set[ConfigurationName] = set()
@@ -60,6 +63,7 @@ class BundleWriter:
         self._service = service
         self._owned = owned
         self._monotonic = monotonic
+        self._beside = beside
         self._conflicts: set[ConfigurationName] = set()
         self._written: dict[ConfigurationName, bytes] = {}
         # The configurations after this server's writes, by the resourceVersion before: a watch may deliver them later.
@@ -99,7 +103,8 @@ class BundleWriter:
         return [entry for entry in entries if entry.name in owned]
 
     async def write(self, configurations: Sequence[JSON], wanted: bytes, *, exactly: bool = False) -> list[JSON]:
-        """Write the caBundles that lack a CA of `wanted` (PEM), and return the configurations as they are then.
+        """Write the caBundles that lack a CA of `wanted` (PEM), or one that they must hold beside those, and return the
+        configurations as they are then.
 
         A caBundle keeps the other CAs that it holds, unless `exactly` is set. Raises `ApiError` if the API server
         cannot be reached, and `TimeoutError`.
@@ -122,7 +127,7 @@ class BundleWriter:
 
         Expired CAs are kept like others until `exactly` is set, as the clock of this machine may be wrong.
         """
-        needed = read(wanted)
+        needed = tuple(dict.fromkeys((*read(wanted), *self._beside(configuration))))
         held, junk = salvage(entry.bundle)
         kept: list[x509.Certificate] = []
         if not exactly:

@@ -16,7 +16,7 @@ from typing import Final, Protocol
 
 from cryptography import x509
 
-from certs.bundle import read, salvage
+from certs.bundle import read, salvage, valid
 from certs.bundle_age import SETTLE, BundleAge
 from certs.bundle_writer import BundleWriter
 from certs.handshake import ProbeError, probe
@@ -90,12 +90,16 @@ class Reconciler:
         monotonic: Callable[[], float] = time.monotonic,
         probe: ServedCertificateProbe = probe,
         settle: float = SETTLE,
+        beside: Callable[[JSON], bytes] = lambda _: b"",
     ) -> None:
         """`owned` returns the names of the configurations whose caBundles are to be written.
 
         `endpoints` returns address and port of every ready replica; it may raise `ApiError` and `TimeoutError`. `probe`
         checks that a replica's leaf is trusted. `settle` is the time in seconds until every API server has read a
         changed caBundle. `clock` returns the time in UTC, `monotonic` seconds.
+
+        `beside` returns the CAs (PEM) that the caBundles of a configuration hold beside the required ones, whatever is
+        rotated, as somebody else needs them; those that are not valid now are left out.
         """
         self._source = source
         self._service = service
@@ -103,7 +107,9 @@ class Reconciler:
         self._monotonic = monotonic
         self._probe = probe
         self._settle = settle
-        self._writer = BundleWriter(api, service, owned, monotonic)
+        self._clock = clock
+        self._beside = beside
+        self._writer = BundleWriter(api, service, owned, monotonic, self._needed_beside)
         self._ages = BundleAge(settle, clock, monotonic)
         # When the rotation was first seen to be complete; None while it is not.
         self._complete_since: float | None = None
@@ -164,7 +170,7 @@ class Reconciler:
         ]
 
     async def _remove_old_cas(self, configurations: list[JSON], steps: list[str], problems: list[str]) -> bool:
-        """Remove all but the required CAs from the caBundles, once every ready replica was probed with those alone.
+        """Remove replaced CAs from the caBundles, once every ready replica was probed with the required ones alone.
 
         Returns whether a rotation is still under way.
         """
@@ -191,9 +197,17 @@ class Reconciler:
         return False
 
     def _others_hold(self, configurations: list[JSON], required: bytes) -> bool:
-        """Whether a caBundle holds a CA that is not required."""
-        entries = self._writer.entries(configurations)
-        return any(set(salvage(entry.bundle)[0]) - set(read(required)) for entry in entries)
+        """Whether a caBundle holds a CA that is neither required nor needed by somebody else."""
+        needed = set(read(required))
+        return any(
+            set(salvage(entry.bundle)[0]) - needed - set(self._needed_beside(configuration))
+            for configuration in configurations
+            for entry in self._writer.entries([configuration])
+        )
+
+    def _needed_beside(self, configuration: JSON) -> tuple[x509.Certificate, ...]:
+        """The CAs that the caBundles of a configuration hold beside the required ones."""
+        return valid(self._beside(configuration), self._clock())
 
     async def _why_others_are_needed(self, required: bytes) -> str:
         """Why clients that trust only the required CAs may not trust every ready replica; "" if they do."""

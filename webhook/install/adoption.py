@@ -9,10 +9,16 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from enum import Enum
 from typing import Any, Final
 
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from certs.bundle import salvage, valid, write
 from webhook.install.configurations import NAME
+from webhook.kube.base64_fields import DataError, decode, encode
 from webhook.kube.interface import JSON
 from webhook.kube.webhookconfigurations import (
     MUTATING,
@@ -42,6 +48,9 @@ ADOPTED_FROM: Final = "linkerd-webhook/adopted-from"
 
 # The command that adopts a configuration again if it was changed to point elsewhere.
 AGAIN: Final = "linkerd-webhook install --adopt --again"
+
+# The common name of the CAs that this server makes.
+_CA: Final = f"{NAME} CA"
 
 # Characters of an annotation's value that a message repeats.
 _SHOWN: Final = 80
@@ -75,22 +84,51 @@ def status(configuration: JSON, service: ServiceReference) -> AdoptionStatus:
     return AdoptionStatus.FOREIGN
 
 
-def adopted(configuration: JSON, path: str, service: ServiceReference, ca_bundle: str) -> JSON:
+def adopted(
+    configuration: JSON, path: str, service: ServiceReference, ca_bundle: str, now: datetime | None = None
+) -> JSON:
     """A copy of the configuration in which all webhooks point at `path` of our Service; nothing else differs.
 
-    `ca_bundle` is in base64, as in the field `caBundle`.
+    `ca_bundle` is in base64, as in the field `caBundle`. Linkerd's CAs stay beside it, as `linkerds_cas` describes:
+    those that are valid `now` (UTC), or all of them.
     """
     configuration = copy.deepcopy(configuration)
-    before = {}
-    for webhook in configuration.get("webhooks") or ():
-        before[webhook["name"]] = webhook["clientConfig"]
-        webhook["clientConfig"] = {
-            "service": {"namespace": service.namespace, "name": service.name, "path": path, "port": 443},
-            "caBundle": ca_bundle,
-        }
+    webhooks = configuration.get("webhooks") or ()
+    before = {webhook["name"]: webhook["clientConfig"] for webhook in webhooks}
     annotations = configuration["metadata"].setdefault("annotations", {})
     annotations[ADOPTED_FROM] = json.dumps(before, sort_keys=True, separators=(",", ":"))
+    linkerds = linkerds_cas(configuration)
+    beside = salvage(linkerds)[0] if now is None else valid(linkerds, now)
+    bundle = encode(write([*salvage(_pem(ca_bundle))[0], *beside])) if beside else ca_bundle
+    for webhook in webhooks:
+        webhook["clientConfig"] = {
+            "service": {"namespace": service.namespace, "name": service.name, "path": path, "port": 443},
+            "caBundle": bundle,
+        }
     return configuration
+
+
+def linkerds_cas(configuration: JSON) -> bytes:
+    """The CAs (PEM) that the webhooks of an adopted configuration trusted before; b"" where it was not adopted.
+
+    `linkerd check` verifies the certificates in Linkerd's own Secrets by the caBundles of these configurations, so an
+    adopted caBundle has to hold them, too, as long as they are valid: with an expired one it fails as well.
+    https://github.com/linkerd/linkerd2/blob/edge-26.8.3/pkg/healthcheck/healthcheck.go#L1496
+    """
+    clients = _parsed(_annotations(configuration).get(ADOPTED_FROM)).values()
+    return write(ca for client in clients for ca in salvage(_pem(_dict(client).get("caBundle")))[0] if not _is_ours(ca))
+
+
+def _pem(text: object) -> bytes:
+    try:
+        return decode(text)
+    except DataError:
+        return b""
+
+
+def _is_ours(ca: x509.Certificate) -> bool:
+    """Whether this server has made a CA: an adoption that was undone by hand may have left it there."""
+    return any(name.value == _CA for name in ca.subject.get_attributes_for_oid(NameOID.COMMON_NAME))
 
 
 def is_restorable(configuration: JSON, namespace: str) -> bool:

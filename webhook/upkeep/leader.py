@@ -18,12 +18,13 @@ from certs.reconciler import Reconciler, Round
 from certs.tls import ServedCertificate
 from webhook.diagnosis import selftest
 from webhook.diagnosis.selftest import SelfTestResult
-from webhook.install.adoption import LINKERD_CONFIGURATIONS
+from webhook.install.adoption import LINKERD_CONFIGURATIONS, linkerds_cas
 from webhook.install.configurations import NAME
 from webhook.install.objects.names import LEAF_SECRET
 from webhook.kube.api import PLAIN, ApiServer
 from webhook.kube.endpoints import listing, ready
 from webhook.kube.errors import ApiError
+from webhook.kube.interface import JSON
 from webhook.kube.lease import Election
 from webhook.kube.webhookconfigurations import ConfigurationName, pointing
 from webhook.upkeep.lease_watch import LeaseWatch
@@ -83,6 +84,7 @@ class Upkeep:
             service,
             self._owned,
             self._endpoints,
+            beside=self._beside,
         )
         self._registration = Registration(api, duties, self.configurations, self._log_change)
         self._next_test = 0.0
@@ -144,6 +146,12 @@ class Upkeep:
         that both work while an installation changes to `--adopt` or back."""
         bodies = [(name, self.configurations.get(name)) for name in (*OURS, ADVISOR, *LINKERD_CONFIGURATIONS)]
         return [name for name, body in bodies if body and pointing(body, self.duties.service)]
+
+    @staticmethod
+    def _beside(configuration: JSON) -> bytes:
+        """The CAs (PEM) that a configuration's caBundles hold beside ours: Linkerd's, in one that was adopted."""
+        name = (configuration.get("kind"), configuration["metadata"].get("name"))
+        return linkerds_cas(configuration) if name in LINKERD_CONFIGURATIONS else b""
 
     async def _endpoints(self) -> list[tuple[str, int]]:
         """Address and port of each ready replica. Raises `ApiError` and `TimeoutError`."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 import structlog
 
+from certs.bundle import salvage
 from webhook.install import adoption
 from webhook.install.adoption import LINKERD_CONFIGURATIONS, PATHS, AdoptionStatus
 from webhook.install.configurations import ADVISOR as ADVISOR_NAME
@@ -65,14 +67,17 @@ class Registration:
         duties: Duties,
         configurations: Configurations,
         report: Callable[[str, str], None] = lambda *_: None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`report` is called with what a problem is about and with the problem, "" once it is solved."""
+        """`report` is called with what a problem is about and with the problem, "" once it is solved. `clock` returns
+        the time in UTC."""
         self._api = api
         self._service = duties.service
         self._rules = duties.rules
         self._adopt = duties.adopt
         self._configurations = configurations
         self._report = report
+        self._clock = clock
 
     def waiting(self) -> list[ConfigurationName]:
         """The configurations that still lack their rules, or are not adopted yet."""
@@ -115,7 +120,7 @@ class Registration:
         if self._adopt:
             if adoption.status(body, self._service) is not AdoptionStatus.FOREIGN:
                 return None
-            return adoption.adopted(body, PATHS[name], self._service, encode(bundle))
+            return adoption.adopted(body, PATHS[name], self._service, encode(bundle), self._clock())
         # The self-test succeeded with this caBundle, so requests of a configuration with the same caBundle will, too.
         if any(entry.bundle != bundle for entry in pointing(body, self._service)):
             return None
@@ -123,14 +128,15 @@ class Registration:
 
     def _marked(self) -> JSON | None:
         """The self-test's configuration with the label that the server has been reached; None where it has the label,
-        or the injector's configuration does not have the same caBundle yet."""
+        or the injector's configuration does not hold the same CAs yet."""
         body, bundle = self._configurations.get(SELF_TEST), self._bundle()
         injector = self._configurations.get(INJECTORS[self._adopt])
         if body is None or injector is None or not bundle or _labels(body).get(REACHED_LABEL) == REACHED:
             return None
         bodies = [self._configurations.get(name) for name in self._ours()]
         entries = [entry for ours in bodies if ours is not None for entry in pointing(ours, self._service)]
-        if any(entry.bundle != bundle for entry in entries):
+        # Adopted ones hold Linkerd's CA beside it.
+        if any(set(salvage(bundle)[0]) - set(salvage(entry.bundle)[0]) for entry in entries):
             return None
         return {**body, "metadata": {**body["metadata"], "labels": {**_labels(body), REACHED_LABEL: REACHED}}}
 

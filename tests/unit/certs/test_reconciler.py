@@ -491,3 +491,83 @@ def self_made_leaf(ca: CertificateAndKey, lifetime: timedelta) -> CertificateAnd
         .sign(signer, hashes.SHA256())
     )
     return pem(certificate, key)
+
+
+def accepted_by_linkerd_check(world: World, leaf: x509.Certificate, name: str) -> str:
+    """What `linkerd check` says of a leaf in one of Linkerd's own Secrets, "" for nothing: it goes by the caBundle of
+    Linkerd's configuration, of which every CA has to be valid."""
+    anchors = world.bundle(NAMES[0])
+    if any(not each.not_valid_before_utc <= world.now < each.not_valid_after_utc for each in anchors):
+        return "anchors not within their validity period"
+    try:
+        builder = x509.verification.PolicyBuilder().store(x509.verification.Store(anchors)).time(world.now)
+        builder.build_server_verifier(x509.DNSName(name)).verify(leaf, [])
+    except x509.verification.VerificationError as error:
+        return str(error)
+    return ""
+
+
+class TestOthersCas:
+    """CAs that stay beside ours, as Linkerd verifies its own Secrets by an adopted caBundle."""
+
+    NAME = "linkerd-proxy-injector.linkerd.svc"
+
+    def linkerds(self, days: int = 365) -> tuple[bytes, x509.Certificate]:
+        """Linkerd's CA, and a leaf of it."""
+        ca = issue_ca("linkerd-proxy-injector.linkerd.svc", lifetime=days * DAY, now=START - DAY)
+        return ca.certificate, x509.load_pem_x509_certificate(issue_leaf(ca, [self.NAME], now=START - DAY).certificate)
+
+    async def test_linkerd_check_fails_without(self) -> None:
+        _, leaf = self.linkerds()
+        assert accepted_by_linkerd_check(await installed(), leaf, self.NAME) != ""
+
+    async def test_are_there_and_nothing_else_is_written(self) -> None:
+        ca, leaf = self.linkerds()
+        world = await installed(beside={NAMES[0]: ca})
+        assert accepted_by_linkerd_check(world, leaf, self.NAME) == ""
+        assert len(world.bundle(NAMES[1])) == 1
+        await world.run(3600)
+        assert world.api.calls == []
+
+    @pytest.mark.parametrize("what", ["ca", "leaf"])
+    async def test_stay_through_every_rotation_of_ours(self, what: str) -> None:
+        ca, leaf = self.linkerds()
+        world = await installed(beside={NAMES[0]: ca})
+        before = world.certificate(CA)
+        world.watch()
+        world.ask(what)
+        for _ in range(60):
+            await world.run(2)
+            assert accepted_by_linkerd_check(world, leaf, self.NAME) == ""
+        assert world.settled()
+        assert (world.certificate(CA) == before) is (what == "leaf")
+
+    async def test_are_put_back_beside_ours_where_somebody_takes_them_out(self) -> None:
+        ca, leaf = self.linkerds()
+        world = await installed(beside={NAMES[0]: ca})
+        world.edit_bundle(NAMES[0], world.data(CA))
+        await world.run(20)
+        assert accepted_by_linkerd_check(world, leaf, self.NAME) == ""
+
+    async def test_come_into_a_ca_bundle_that_an_earlier_version_has_written(self) -> None:
+        ca, leaf = self.linkerds()
+        world = await installed()
+        world.beside[NAMES[0]] = ca
+        await world.run(20)
+        assert accepted_by_linkerd_check(world, leaf, self.NAME) == ""
+        assert world.settled()
+
+    async def test_that_are_replaced_go(self) -> None:
+        (old, _), (new, leaf) = self.linkerds(), self.linkerds()
+        world = await installed(beside={NAMES[0]: old})
+        world.beside[NAMES[0]] = new
+        await world.run(60)
+        assert world.settled()
+        assert accepted_by_linkerd_check(world, leaf, self.NAME) == ""
+
+    async def test_that_expire_go_as_linkerd_check_refuses_them_for_ours_as_well(self) -> None:
+        ca, _ = self.linkerds(days=30)
+        world = await installed(beside={NAMES[0]: ca})
+        await world.days(40)
+        assert world.settled()
+        assert len(world.bundle(NAMES[0])) == 1

@@ -12,7 +12,7 @@ from cryptography import x509
 
 from certs import secrets
 from certs.authority import Authority, Lifetimes
-from certs.bundle import salvage
+from certs.bundle import salvage, valid
 from certs.handshake import ProbeError
 from certs.inspect import signed_by
 from certs.issue import CertificateAndKey
@@ -50,8 +50,14 @@ class World:
     """Time passes only where a method says so. `at_all_times` checks after each write that nobody is locked out."""
 
     def __init__(
-        self, replicas: int = 2, names: list[ConfigurationName] | None = None, lifetimes: Lifetimes | None = None
+        self,
+        replicas: int = 2,
+        names: list[ConfigurationName] | None = None,
+        lifetimes: Lifetimes | None = None,
+        beside: dict[ConfigurationName, bytes] | None = None,
     ) -> None:
+        """`beside`: the CAs (PEM) that caBundles of a configuration hold beside ours."""
+        self.beside = beside or {}
         self.api = Store()
         self.api.written = self._written
         self.names = list(NAMES if names is None else names)
@@ -81,6 +87,7 @@ class World:
             clock=self.clock,
             monotonic=lambda: self.monotonic,
             probe=self._probe,
+            beside=lambda body: self.beside.get((body["kind"], body["metadata"]["name"]), b""),
         )
 
     def clock(self) -> datetime:
@@ -230,13 +237,17 @@ class World:
         self.watched = True
 
     def settled(self) -> bool:
-        """One CA, in every caBundle and nothing beside it, and every replica serves the leaf of it that is stored."""
+        """One CA, in every caBundle and nothing beside it but what belongs there, and every replica serves its leaf."""
         ca, leaf = self.certificate(CA), self.certificate(LEAF)
         return (
             "next.crt" not in self.api.objects[CA]["data"]
             and secrets.ROTATE not in self.api.objects[CA]["metadata"].get("annotations", {})
             and signed_by(leaf, ca)
-            and all(self.bundle(name) == [ca] for name in self.names if path(name) in self.api.objects)
+            and all(
+                self.bundle(name) == [ca, *valid(self.beside.get(name, b""), self.now)]
+                for name in self.names
+                if path(name) in self.api.objects
+            )
             and all(replica.served == leaf for replica in self.replicas)
             and self.locked_out() == []
         )

@@ -6,13 +6,18 @@ import copy
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from certs.issue import issue_ca
 from webhook.install import adoption
 from webhook.install.adoption import ADOPTED_FROM, LINKERD_CONFIGURATIONS, RestoreError, is_restorable, restored
+from webhook.kube.base64_fields import decode, encode
 from webhook.kube.interface import JSON
 from webhook.kube.webhookconfigurations import ServiceReference
 
 OURS = ServiceReference("linkerd", "linkerd-webhook")
+OUR_CA = issue_ca("linkerd-webhook CA").certificate
 
 
 def linkerds(*names: str, annotations: dict[str, str] | None = None) -> JSON:
@@ -82,3 +87,46 @@ class TestRestoring:
         with pytest.raises(RestoreError) as error:
             restored(body, "linkerd")
         assert len(str(error.value)) < 600
+
+
+class TestLinkerdsCas:
+    """`linkerd check` verifies Linkerd's own Secrets by the caBundles of its configurations, adopted or not."""
+
+    CA = issue_ca("linkerd-proxy-injector.linkerd.svc").certificate
+
+    def configuration(self, *bundles: bytes | str) -> JSON:
+        """One of Linkerd's, with a webhook for each caBundle."""
+        body = linkerds(*(f"w{number}.linkerd.io" for number in range(len(bundles))))
+        for webhook, bundle in zip(body["webhooks"], bundles, strict=True):
+            webhook["clientConfig"]["caBundle"] = bundle if isinstance(bundle, str) else encode(bundle)
+        return body
+
+    def test_stay_beside_ours_when_it_is_adopted(self) -> None:
+        body = adoption.adopted(self.configuration(self.CA), "/x", OURS, encode(OUR_CA))
+        assert decode(body["webhooks"][0]["clientConfig"]["caBundle"]) == OUR_CA + self.CA
+        assert adoption.linkerds_cas(body) == self.CA
+
+    def test_are_given_back_as_they_were(self) -> None:
+        before = self.configuration(self.CA)
+        assert restored(adoption.adopted(before, "/x", OURS, encode(OUR_CA)), "linkerd") == before
+
+    def test_are_none_where_it_was_never_adopted(self) -> None:
+        assert adoption.linkerds_cas(self.configuration(self.CA)) == b""
+
+    def test_are_those_of_all_webhooks_each_once(self) -> None:
+        other = issue_ca("other").certificate
+        body = adoption.adopted(self.configuration(self.CA, other, self.CA), "/x", OURS, encode(OUR_CA))
+        assert adoption.linkerds_cas(body) == self.CA + other
+
+    def test_are_not_our_own_that_an_adoption_undone_by_hand_has_left(self) -> None:
+        body = adoption.adopted(self.configuration(OUR_CA + self.CA), "/x", OURS, encode(OUR_CA))
+        assert adoption.linkerds_cas(body) == self.CA
+
+    @pytest.mark.parametrize("bundle", ["", "!", "b3Vycw=="])
+    def test_that_cannot_be_read_leave_ours_alone(self, bundle: str) -> None:
+        body = adoption.adopted(self.configuration(bundle), "/x", OURS, encode(OUR_CA))
+        assert body["webhooks"][0]["clientConfig"]["caBundle"] == encode(OUR_CA)
+
+    @given(st.one_of(st.text(), st.recursive(st.none() | st.text() | st.integers(), st.lists).map(json.dumps)))
+    def test_a_note_that_says_anything_is_read(self, note: str) -> None:
+        assert adoption.linkerds_cas({"metadata": {"annotations": {ADOPTED_FROM: note}}}) == b""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from certs.issue import CertificateAndKey
+from certs.issue import CertificateAndKey, issue_ca
 from tests.kube.store import Store
 from webhook.install import adoption
 from webhook.install.adoption import ADOPTED_FROM, LINKERD_CONFIGURATIONS, PATHS, AdoptionStatus
@@ -136,8 +137,11 @@ class TestMark:
     ) -> None:
         foreign = configuration(LINKERDS_INJECTOR, webhook("w", other_ca.certificate, "linkerd-proxy-injector"))
         assert Leader(self_test(ca), foreign, adopt=True).registration.waiting() == [LINKERDS_INJECTOR]
-        adopted = configuration(LINKERDS_INJECTOR, webhook("w", ca.certificate), annotations={ADOPTED_FROM: "{}"})
-        assert Leader(self_test(ca), adopted, adopt=True).registration.waiting() == [SELF_TEST]
+        for bundle in (ca.certificate, ca.certificate + other_ca.certificate, other_ca.certificate + ca.certificate):
+            adopted = configuration(LINKERDS_INJECTOR, webhook("w", bundle), annotations={ADOPTED_FROM: "{}"})
+            assert Leader(self_test(ca), adopted, adopt=True).registration.waiting() == [SELF_TEST]
+        without = configuration(LINKERDS_INJECTOR, webhook("w", other_ca.certificate), annotations={ADOPTED_FROM: "{}"})
+        assert Leader(self_test(ca), without, adopt=True).registration.waiting() == []
 
     async def test_that_is_there_is_not_written_again(self, ca: CertificateAndKey) -> None:
         leader = Leader(marked(self_test(ca)), self.in_force(ca))
@@ -158,7 +162,7 @@ class TestAdoption:
         await leader.registration.write_waiting()
         assert leader.api.writes == [("PUT", path(LINKERDS_INJECTOR))]
         body = leader.api.objects[path(LINKERDS_INJECTOR)]
-        assert bundles(body) == [ca.certificate]
+        assert bundles(body) == [ca.certificate + other_ca.certificate]
         client = body["webhooks"][0].pop("clientConfig")
         assert client["service"] == {
             "namespace": "linkerd",
@@ -169,6 +173,13 @@ class TestAdoption:
         old = before["webhooks"][0]["clientConfig"]
         assert json.loads(body["metadata"]["annotations"][ADOPTED_FROM]) == {"linkerd-proxy-injector.linkerd.io": old}
         assert body["webhooks"][0] == {"name": "linkerd-proxy-injector.linkerd.io", "rules": [1]}
+
+    async def test_a_ca_of_linkerds_that_has_expired_is_left_out(self, ca: CertificateAndKey) -> None:
+        over = issue_ca("over", lifetime=timedelta(days=1), now=datetime.now(UTC) - timedelta(days=3))
+        before = configuration(LINKERDS_INJECTOR, webhook("w", over.certificate, "linkerd-proxy-injector"))
+        leader = Leader(self_test(ca), before, adopt=True)
+        await leader.registration.write_waiting()
+        assert bundles(leader.api.objects[path(LINKERDS_INJECTOR)]) == [ca.certificate]
 
     async def test_nothing_is_adopted_before_the_self_test_s_ca_bundle_is_there(
         self, other_ca: CertificateAndKey
