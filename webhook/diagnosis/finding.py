@@ -79,6 +79,10 @@ class Check:
         """A finding that is only worth knowing."""
         return CheckFinding(self.code, CheckSeverity.NOTE, where, field, message, fix, value)
 
+    def again(self, finding: CheckFinding) -> CheckFinding:
+        """A finding of another check as one of this check: what is wrong is judged once, and told by both."""
+        return replace(finding, code=self.code)
+
 
 def lines(findings: Iterable[CheckFinding]) -> list[str]:
     """A line for each finding; those that say the same of several objects share one, which names all of them."""

@@ -7,6 +7,7 @@ there is no answer, the API server's error says why, before any Pod is affected.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -72,14 +73,74 @@ def failed(error: ApiError | TimeoutError, service: ServiceReference) -> CheckFi
         return REACHED.error("API server", "", f"did not answer the self-test within {WITHIN:.0f} s")
     if isinstance(error, NotFound):
         return REACHED.error(where, "", "does not exist", _APPLY)
-    if isinstance(error, Forbidden):
+    if isinstance(error, Forbidden) and error.user:
         return REACHED.error(where, "", explain(error, "patch on it"))
     if isinstance(error, ApiServerUnreachable):
         return REACHED.error("API server", "", explain(error))
-    return REACHED.error(
-        f"Service {service.namespace}/{service.name}",
-        "",
-        f"the API server cannot call it: {error.message}. Until it can, no webhook configuration takes effect",
-        "where this lasts, a firewall may stand between API server and Pods: see --port and --host-network of "
-        "`linkerd-webhook install`",
-    )
+    why, fix = _cause(error.message, service)
+    message = f"the API server cannot call it: {why} ({error.message})"
+    effect = "Until it can, no webhook configuration takes effect"
+    return REACHED.error(f"Service {service.namespace}/{service.name}", "", f"{message}. {effect}", fix)
+
+
+def _cause(message: str, service: ServiceReference) -> tuple[str, str]:
+    """What the API server's words about a call mean, and what to do."""
+    # The URL names the timeout that was set.
+    said = re.sub(r"\?timeout=\w+", "", message)
+    for pattern, cause, fix in _CAUSES:
+        if re.search(pattern, said, re.IGNORECASE):
+            named = {"namespace": service.namespace, "name": service.name}
+            return cause.format(**named), fix.format(**named)
+    return "the call failed", _NETWORK
+
+
+_NETWORK: Final = (
+    "where this lasts, a firewall or NetworkPolicy may stand between API server and Pods: let the API server through "
+    "to the Pods' port (8443, or --port of `linkerd-webhook install`), or run the Pods on the nodes' network "
+    "(--host-network)"
+)
+_LOGS: Final = "see the log: kubectl -n {namespace} logs deploy/{name}"
+_ANOTHER: Final = (
+    "another program may answer there, or this one in another version: see which Pods the Service selects, with "
+    "kubectl -n {namespace} get endpointslices -l kubernetes.io/service-name={name}"
+)
+
+# What the API server says of a webhook that it cannot call, what that means, and what to do. The first that fits
+# counts: a failed handshake is told before its timeout.
+# https://github.com/kubernetes/apiserver/blob/master/pkg/admission/plugin/webhook/errors/statuserror.go
+_CAUSES: Final = (
+    (
+        r"no endpoints available",
+        "it has no endpoint, as no replica is ready",
+        "see why: kubectl -n {namespace} describe pods -l app.kubernetes.io/name={name}",
+    ),
+    (r"service \"[^\"]*\" not found", "it does not exist", _APPLY),
+    (
+        r"x509|tls: |certificate",
+        "it does not accept the certificate that is served there",
+        "see what is served and trusted: linkerd-webhook certs inspect --linkerd-namespace {namespace}",
+    ),
+    (
+        r"connection refused",
+        "the connection is refused: its endpoint is there, and nothing listens on the port",
+        "see whether the Pods run, and listen on the port that the Service targets: kubectl -n {namespace} get pods -o "
+        "wide; with --host-network another program may have the port: choose another one with --port",
+    ),
+    (
+        r"deadline exceeded|time(d)? ?out|canceled|no route to host|unreachable",
+        "there is no answer in time",
+        _NETWORK,
+    ),
+    (
+        r"an error on the server|unable to (handle|return)|internal error occurred: .*status code 5|too many requests",
+        "it answers with a server error (HTTP 5xx)",
+        _LOGS,
+    ),
+    (
+        r"could not find the requested resource|rejected our request|does not allow this method|provide credentials|"
+        r"status code 4|forbidden|media type|entity too large|expected webhook response",
+        "it answers with an error (HTTP 4xx), or not as a webhook",
+        _ANOTHER,
+    ),
+    (r"denied the request", "another webhook or policy refuses the self-test's change", "exempt its ConfigMap there"),
+)

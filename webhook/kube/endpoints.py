@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from webhook.kube.fields import mapping, mappings, sequence, text
 from webhook.kube.interface import JSON
 from webhook.kube.webhookconfigurations import ServiceReference
 
@@ -33,12 +34,12 @@ def listing(service: ServiceReference) -> tuple[str, dict[str, str]]:
 
 def ready(endpoint_slice: JSON) -> Iterator[Endpoint]:
     """The ready endpoints in an EndpointSlice. A missing `ready` condition counts as ready."""
-    ports = [port for port in endpoint_slice.get("ports") or () if isinstance(port.get("port"), int)]
+    ports = [port for port in mappings(endpoint_slice, "ports") if isinstance(port.get("port"), int)]
     # A Service may have other ports; the one that the API server calls is named https.
     port = next((port["port"] for port in ports if port.get("name") == "https"), ports[0]["port"] if ports else None)
-    for endpoint in endpoint_slice.get("endpoints") or ():
-        if port is None or (endpoint.get("conditions") or {}).get("ready", True) is False:
+    for endpoint in mappings(endpoint_slice, "endpoints"):
+        if port is None or mapping(endpoint, "conditions").get("ready", True) is False:
             continue
-        target = endpoint.get("targetRef") or {}
-        for address in (endpoint.get("addresses") or ())[:1]:
-            yield Endpoint(address, port, str(target.get("name", "")) if target.get("kind") == "Pod" else "")
+        target = mapping(endpoint, "targetRef")
+        for address in sequence(endpoint, "addresses")[:1]:
+            yield Endpoint(str(address), port, text(target, "name") if target.get("kind") == "Pod" else "")

@@ -33,7 +33,7 @@ DEPLOYMENT: Final = Check("deployment-seen", "the Deployment behind the Service 
 
 def check(facts: CertificateFacts) -> list[CheckFinding]:
     """The errors; none if every caBundle trusts the served certificates, as far as these could be read."""
-    findings = [*_serving(facts), *_stored(facts), *_called(facts)]
+    findings = [*serving(facts), *_stored(facts), *_called(facts)]
     for ca_bundle in facts.ca_bundles:
         findings += _filled(facts, ca_bundle)
     judged: list[Replica | KeptCertificate] = [*facts.ready]
@@ -77,7 +77,7 @@ def _nothing_serves(facts: CertificateFacts) -> bool:
     return facts.replicas == () and not facts.files
 
 
-def _serving(facts: CertificateFacts) -> Iterator[CheckFinding]:
+def serving(facts: CertificateFacts) -> Iterator[CheckFinding]:
     """The error if no replica is ready: then no certificate is served, whatever is stored."""
     if not _nothing_serves(facts):
         return
@@ -174,7 +174,7 @@ def _trusted(facts: CertificateFacts, server: Replica | KeptCertificate) -> Iter
     place = server.field if isinstance(server, KeptCertificate) else "served certificate"
     own = _unusable(leaf, facts.service, facts.at)
     if own:
-        yield VALID.error(server.where, place, own, _fix_leaf(facts), _named(leaf))
+        yield VALID.error(server.where, place, own, fix_leaf(facts), _named(leaf))
         return
     for ca_bundle in facts.ca_bundles:
         why = facts.trust.get((server.where, ca_bundle.pem), "") if ca_bundle.anchors else ""
@@ -216,7 +216,7 @@ def _short(number: str) -> str:
 
 def _fix_stored(facts: CertificateFacts, kept: KeptCertificate) -> str:
     if facts.files:
-        return _fix_leaf(facts)
+        return fix_leaf(facts)
     if facts.self_managed:
         return f"the leader creates a new one within a minute; if not, see its log: {_logs(facts)}"
     if facts.service.name in _LINKERDS:
@@ -225,10 +225,11 @@ def _fix_stored(facts: CertificateFacts, kept: KeptCertificate) -> str:
         if _mounted(facts):
             return f"create it: Pods start once it exists ({fixes.ISSUE} issues a certificate and prints the command)"
         return "pass --secret NAME where the certificate is in another Secret"
-    return _fix_leaf(facts)
+    return fix_leaf(facts)
 
 
-def _fix_leaf(facts: CertificateFacts) -> str:
+def fix_leaf(facts: CertificateFacts) -> str:
+    """How to get a new serving certificate."""
     certificate = next((ca_bundle.certificate_of for ca_bundle in facts.ca_bundles if ca_bundle.cert_manager), "")
     if facts.service.name in _LINKERDS and not facts.files and not certificate:
         return _LINKERDS_OWN

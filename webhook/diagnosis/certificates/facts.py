@@ -138,6 +138,8 @@ class CertificateFacts:
     names: tuple[str, ...] = ()
     # Whether the Secret of the serving certificate holds `ca.crt`, which then says what to trust.
     authority: bool = False
+    # Whether cert-manager keeps that Secret, and renews the certificate.
+    by_cert_manager: bool = False
     # How replicas were reached: `direct` or `port-forward`.
     way: str = ""
     # These are the facts of a folder: there is no cluster.

@@ -30,10 +30,14 @@ from webhook.diagnosis.unseen import MissingRight, NotSeen, missing_rights
 from webhook.install.server_deployment import ServerDeployment, server_deployment
 from webhook.kube.endpoints import Endpoint, listing, ready
 from webhook.kube.errors import ApiError, ApiServerUnreachable, Forbidden, NotFound, Unauthorized
+from webhook.kube.fields import mapping, texts
 from webhook.kube.interface import JSON, Api
 from webhook.kube.webhookconfigurations import RESOURCES, ROOT, ServiceReference, pointing
 
 _FIELD: Final = re.compile(r"(data\[[^\]]+\]):? *(.*)", re.DOTALL)
+
+# The annotation by which cert-manager marks the Secrets that it keeps, with the name of the Certificate.
+_CERTIFICATE_NAME: Final = "cert-manager.io/certificate-name"
 
 # Handshakes at a time: a Service may have many replicas.
 AT_ONCE: Final = 32
@@ -90,7 +94,8 @@ async def gather(
         leaf_of_ca=bool(ca.held and leaf.held and signed_by(leaf.held.certificate, ca.held.certificate)),
         asked=ca.request,
         names=service.dns_names(cluster_domain) if cluster_domain else (),
-        authority=bool(leaf.body and (leaf.body.get("data") or {}).get(CA)),
+        authority=bool(mapping(leaf.body, "data").get(CA)),
+        by_cert_manager=bool(texts(leaf.body, "metadata", "annotations").get(_CERTIFICATE_NAME)),
         way=dialer.way,
     )
 
@@ -150,7 +155,7 @@ async def _configurations(api: Api, service: ServiceReference) -> dict[str, tupl
 def _ca_bundles(kind: str, configurations: list[JSON], service: ServiceReference) -> tuple[CaBundle, ...]:
     bundles = []
     for configuration in configurations:
-        annotations = configuration["metadata"].get("annotations") or {}
+        annotations = mapping(configuration, "metadata", "annotations")
         for entry in pointing({**configuration, "kind": kind}, service):
             ca_bundle = read_ca_bundle(
                 entry.where,

@@ -9,6 +9,7 @@ from typing import Final
 
 from webhook.diagnosis.check.installation import Configurations, Installation
 from webhook.diagnosis.check.line import Scope
+from webhook.diagnosis.check.server_facts import ServerFacts
 from webhook.diagnosis.unseen import Fact, NotAsked
 from webhook.kube.interface import JSON
 from webhook.kube.objects import Namespace
@@ -52,3 +53,5 @@ class ClusterFacts:
     rights: Mapping[str, Fact[JSON | None]] = field(default_factory=dict)
     # The policy and the bindings of the guard that exist, by kind and name.
     guards: Fact[Mapping[tuple[str, str], JSON]] = _NOT_REACHED
+    # The server that is installed, and what the API server makes of it.
+    server: Fact[ServerFacts] = _NOT_REACHED

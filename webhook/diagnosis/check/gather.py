@@ -12,6 +12,8 @@ from webhook.diagnosis.check.ask import Asker
 from webhook.diagnosis.check.facts import ClusterFacts
 from webhook.diagnosis.check.gather_control_plane import with_control_plane
 from webhook.diagnosis.check.gather_installation import gather_installation
+from webhook.diagnosis.check.gather_server import gather_server
+from webhook.diagnosis.check.installation import Installation
 from webhook.diagnosis.check.line import Scope
 from webhook.diagnosis.check.progress import Progress
 from webhook.diagnosis.internal import internal_error
@@ -64,10 +66,13 @@ async def _of_cluster(facts: ClusterFacts, api: ApiServer, progress: Progress | 
         with_control_plane(replace(facts, version=seen(version)), asker),
         gather_installation(asker, facts.namespace, facts.scope),
     )
-    return replace(
+    facts = replace(
         facts,
         configurations=installed.configurations,
         installation=installed.installation,
         rights=installed.rights,
         guards=installed.guards,
     )
+    if facts.scope is Scope.INSTALLED and isinstance(facts.installation, Installation):
+        return replace(facts, server=await gather_server(asker, facts, facts.installation))
+    return facts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -10,6 +11,9 @@ from webhook.diagnosis.check.installation import Installation, InstallMode, else
 from webhook.diagnosis.check.line import Section, line
 from webhook.diagnosis.finding import Check, CheckFinding
 from webhook.diagnosis.unseen import NotAsked, Unseen, known, seen
+from webhook.install.render import NEWEST
+from webhook.kube.fields import text
+from webhook.kube.interface import JSON
 
 NOT_INSTALLED: Final = "linkerd-webhook is not installed"
 _INSTALL: Final = "linkerd-webhook install --image REPOSITORY:TAG | kubectl apply -f -"
@@ -26,6 +30,19 @@ def needed(facts: ClusterFacts, *modes: InstallMode) -> Installation:
     if modes and installation.mode not in modes:
         raise Unseen(NotAsked(_OTHER_MODE[installation.mode]))
     return installation
+
+
+def kubernetes(facts: ClusterFacts) -> tuple[int, int]:
+    """The version (major, minor) of the API server; the newest that is known, where it reports none."""
+    version = known(facts.version, {})
+    numbers = [re.match(r"\d+", text(version, key)) for key in ("major", "minor")]
+    major, minor = (int(match[0]) if match else -1 for match in numbers)
+    return (major, minor) if min(major, minor) >= 0 else NEWEST
+
+
+def printed(facts: ClusterFacts, installation: Installation) -> list[JSON]:
+    """The objects that `install` prints with the settings of the installation, for this API server."""
+    return installation.rendered(kubernetes(facts)).objects
 
 
 _OTHER_MODE: Final = {

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from typing import Final
 
-from webhook.diagnosis.check import installed, kubernetes
+from webhook.diagnosis.check import configurations, guarded, installed, kubernetes, rights, server, tls
 from webhook.diagnosis.check.line import Line
 
 LINES: Final[tuple[Line, ...]] = (
     kubernetes.client,
     kubernetes.query,
     installed.installed,
+    rights.rights,
+    configurations.configurations,
+    configurations.adopted,
+    configurations.two_injectors,
+    configurations.deadlock,
+    guarded.guard,
+    tls.certificate,
+    tls.ca_bundle,
+    tls.expiry,
+    server.replicas,
+    server.replicas_fail,
+    server.webhook_reached,
+    server.webhook_injects,
     kubernetes.namespace,
 )

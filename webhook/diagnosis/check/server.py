@@ -1,0 +1,186 @@
+"""The lines about the running server: whether replicas are ready, are called, and inject."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from webhook.diagnosis import fixes
+from webhook.diagnosis.certificates import checks
+from webhook.diagnosis.check.apply_again import apply_again
+from webhook.diagnosis.check.facts import ClusterFacts
+from webhook.diagnosis.check.installation import Installation, InstallMode
+from webhook.diagnosis.check.installed import needed
+from webhook.diagnosis.check.line import Section, line
+from webhook.diagnosis.check.server_facts import DryRun, ServerFacts
+from webhook.diagnosis.finding import Check, CheckFinding
+from webhook.diagnosis.selftest import REACHED
+from webhook.diagnosis.unseen import NotAsked, Unseen, known, seen
+from webhook.install import guard
+from webhook.install.configurations import NAME, SELF_TEST_WEBHOOK
+from webhook.kube.fields import mapping, mappings, number, text
+from webhook.kube.webhookconfigurations import pointing
+
+_PROXY: Final = "linkerd-proxy"
+
+
+def running(facts: ClusterFacts) -> tuple[Installation, ServerFacts]:
+    """The installation and its server. Raises `Unseen` where there is none."""
+    return needed(facts), seen(facts.server)
+
+
+@line(
+    Section.WEBHOOK,
+    "replicas",
+    "replicas of the server are ready",
+    hint="l5d-api-control-ready",
+    awaited=True,
+)
+def replicas(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
+    """Whether Deployment and Service are there, and at least one replica is ready behind the Service."""
+    installation, server = running(facts)
+    if installation.mode is not InstallMode.IMAGE and seen(installation.deployments) == ():
+        where = f"Deployment {installation.namespace}/{NAME}"
+        yield check.error(where, "", "does not exist: no replica runs", apply_again(installation))
+        return
+    for service, body in server.services.items():
+        if seen(body) is None:
+            where = f"Service {service.namespace}/{service.name}"
+            message = "does not exist, so the API server cannot call the server"
+            yield check.error(where, "", message, apply_again(installation))
+            continue
+        certificates = seen(server.certificates[service])
+        # Without that right nobody knows whether any replica is ready.
+        seen(certificates.replicas)
+        for finding in checks.serving(certificates):
+            yield check.again(finding)
+
+
+@line(
+    Section.WEBHOOK,
+    "replicas-fail",
+    "a webhook that refuses objects without the server has more than one replica",
+    hint="https://kubernetes.io/docs/concepts/cluster-administration/admission-webhooks-good-practices/",
+)
+def replicas_fail(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
+    """Whether there is one replica only, though a webhook has failurePolicy Fail."""
+    installation = needed(facts)
+    names = [
+        " ".join(name)
+        for name, body in seen(facts.configurations).items()
+        for service in installation.services
+        for entry in pointing(body, service)
+        for webhook in [body["webhooks"][entry.index]]
+        if text(webhook, "failurePolicy") == "Fail" and entry.webhook != SELF_TEST_WEBHOOK
+    ]
+    if not names:
+        return
+    for deployment in seen(installation.deployments):
+        name = text(deployment, "metadata", "name")
+        if number(deployment, "spec", "replicas", default=1) == 1:
+            yield check.warning(
+                f"Deployment {installation.namespace}/{name}",
+                "spec.replicas",
+                f"one replica, and {', '.join(dict.fromkeys(names))} has failurePolicy Fail: whenever it restarts, the "
+                "API server refuses what that matches",
+                f"run two at least: kubectl -n {installation.namespace} scale deploy/{name} --replicas=2",
+                "1",
+            )
+
+
+@line(
+    Section.WEBHOOK,
+    REACHED.code,
+    REACHED.passes,
+    hint="https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/",
+)
+def webhook_reached(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
+    """Whether the API server reaches the server, by the self-test: a dry run that only the server answers."""
+    _, server = running(facts)
+    finding = seen(server.self_test).finding
+    if finding is not None:
+        yield check.again(finding)
+
+
+@line(
+    Section.WEBHOOK,
+    "webhook-injects",
+    "a Pod that asks for a proxy would get one",
+    hint="https://linkerd.io/2/features/proxy-injection/",
+    optional=True,
+)
+def webhook_injects(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
+    """Whether a Pod comes back from a dry run with a proxy. What else refuses it is named."""
+    installation, server = running(facts)
+    tried = seen(server.dry_run)
+    where = f"Namespace {tried.namespace}"
+    if tried.pod is None:
+        yield _refused(facts, installation, check, tried)
+        return
+    spec = mapping(tried.pod, "spec")
+    names = [text(each, "name") for key in ("initContainers", "containers") for each in mappings(spec, key)]
+    if _PROXY not in names:
+        yield check.error(
+            where,
+            "",
+            f"a Pod that is created in a dry run comes back without container {_PROXY}, though the Namespace asks",
+            f"see the other lines, and {fixes.logs(installation.namespace, _deployment(installation))}",
+        )
+
+
+def _deployment(installation: Installation) -> str:
+    """The name of the Deployment that injects."""
+    deployments = known(installation.deployments, ())
+    return next((text(each, "metadata", "name") for each in deployments), NAME)
+
+
+# Refusals that are no webhook's: the Pod of an application may be admitted all the same.
+_NOT_OURS: Final = (
+    (r"exceeded quota|must specify (limits|requests)", "a ResourceQuota refuses"),
+    (r"violates PodSecurity", "Pod Security admission refuses"),
+    (r"(maximum|minimum) \S+ usage per|limit to request ratio", "a LimitRange refuses"),
+    (r"because it is being terminated", "the Namespace is being deleted, and refuses"),
+    (r"error looking up service account|serviceaccount .* not found", "the Namespace has no ServiceAccount yet for"),
+    (r"does not support dry run", "a webhook that supports no dry run stands in the way of"),
+)
+
+
+def _refused(facts: ClusterFacts, installation: Installation, check: Check, tried: DryRun) -> CheckFinding:
+    """Who refuses the Pod: ours, or a webhook or policy of somebody else. Raises `Unseen` for what concerns no
+    injector."""
+    where, message = f"Namespace {tried.namespace}", tried.message
+    for pattern, who in _NOT_OURS:
+        if re.search(pattern, message):
+            raise Unseen(NotAsked(f"{who} the Pod of the dry run in {where} ({message})"))
+    webhook = re.search(r'(?:admission|calling) webhook "([^"]+)"', message)
+    policy = re.search(r"ValidatingAdmissionPolicy '([^']+)'", message)
+    if policy and policy[1] == guard.NAME:
+        fix = f"see the other lines, and {fixes.logs(installation.namespace, _deployment(installation))}"
+        return check.error(where, "", f"a Pod comes without a proxy, so the guard refuses it: {message}", fix)
+    if policy:
+        fix = f"change it, or exempt the Pods: kubectl get validatingadmissionpolicy {policy[1]} -o yaml"
+        return check.error(f"ValidatingAdmissionPolicy {policy[1]}", "", _somebody(where, message), fix)
+    if webhook:
+        return _refused_by(facts, installation, check, where, webhook[1], message)
+    raise Unseen(NotAsked(f"the API server refuses the Pod of the dry run in {where} (HTTP {tried.status}: {message})"))
+
+
+def _refused_by(
+    facts: ClusterFacts, installation: Installation, check: Check, where: str, name: str, message: str
+) -> CheckFinding:
+    """The error about the webhook of this name."""
+    for configuration, body in known(facts.configurations, {}).items():
+        ours = {entry.webhook for service in installation.services for entry in pointing(body, service)}
+        if name in ours:
+            fix = f"see line webhook-reached, and {fixes.logs(installation.namespace, _deployment(installation))}"
+            return check.error(where, "", f"a Pod is refused, as webhook {name} of ours fails: {message}", fix)
+        if any(text(webhook, "name") == name for webhook in mappings(body, "webhooks")):
+            kind, configured = configuration
+            fix = f"mend or exempt it: kubectl get {kind.lower()} {configured} -o yaml"
+            return check.error(" ".join(configuration), "", _somebody(where, message), fix)
+    return check.error(f"webhook {name}", "", _somebody(where, message), "see who installed it, and mend or exempt it")
+
+
+def _somebody(where: str, message: str) -> str:
+    return f"refuses a Pod in {where}, and is not linkerd-webhook's: {message}"
