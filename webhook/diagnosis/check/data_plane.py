@@ -16,7 +16,7 @@ from webhook.diagnosis.dataplane.samples import Sample, samples
 from webhook.diagnosis.dataplane.survey import Plight
 from webhook.diagnosis.dataplane.workloads import Workload
 from webhook.diagnosis.finding import Check, CheckFinding
-from webhook.diagnosis.unseen import known, seen
+from webhook.diagnosis.unseen import NotAsked, Unseen, known, seen
 from webhook.injector.decision import DISABLED, ENABLING, INJECT, VALID, want
 from webhook.injector.inject import Injector
 from webhook.kube.objects import Namespace
@@ -28,6 +28,9 @@ _STANDARDS: Final = "https://kubernetes.io/docs/concepts/security/pod-security-a
 _QUOTAS: Final = "https://kubernetes.io/docs/concepts/policy/resource-quotas/"
 _SELECTORS: Final = "https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#matching-requests-namespaceselector"
 
+NOT_INSTALLED: Final = NotAsked("linkerd-webhook is not installed, so its Pods are those of Linkerd's own injector")
+_UNKNOWN: Final = object()
+
 _ANNOTATION: Final = f"metadata.annotations[{INJECT}]"
 _LABEL: Final = f"metadata.labels[{INJECT}]"
 _TEMPLATE: Final = "spec.template."
@@ -35,6 +38,8 @@ _TEMPLATE: Final = "spec.template."
 
 def _namespaces(facts: ClusterFacts) -> Iterator[Namespace]:
     """Those that are looked at, in the order of their names. Linkerd's own is never injected."""
+    if known(facts.installation, _UNKNOWN) is None:
+        raise Unseen(NOT_INSTALLED)
     found = seen(facts.namespaces)
     for name in sorted(found):
         if name != facts.namespace and facts.only in ("", name):
@@ -102,7 +107,7 @@ def _let_in(out: ShutOut, namespace: Namespace) -> str:
     if out.selector == "objectSelector":
         return f"correct the label {out.requirement.key} on the Pod template"
     if not out.mends:
-        return f"take the Namespace out of that selector (`install` has --exclude-namespace), {stop}"
+        return f"take the Namespace out of that selector, {stop}"
     verb = "remove" if out.mends.endswith("-") else "write"
     overwrite = "" if out.value is None or verb == "remove" else "--overwrite "
     return f"{verb} the label: kubectl label {overwrite}namespace {namespace.name} {out.mends}, {stop}"
@@ -129,9 +134,7 @@ def inject_values(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
             yield check.warning(workload.object, field, "none of its Pods is injected", want(value), f'"{value}"')
 
 
-@line(
-    Section.DATA_PLANE, "inject-label", f"{INJECT} is not set as a label", hint=_INJECTION, proxy_error=True
-)
+@line(Section.DATA_PLANE, "inject-label", f"{INJECT} is not set as a label", hint=_INJECTION, proxy_error=True)
 def inject_labels(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
     """Whether somebody wrote a label in place of the annotation."""
     message = "is a label, which does nothing: Linkerd reads the annotation of that name"

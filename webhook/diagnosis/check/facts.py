@@ -10,6 +10,7 @@ from typing import Final
 from webhook.diagnosis.check.installation import Configurations, Installation
 from webhook.diagnosis.check.line import Scope
 from webhook.diagnosis.check.server_facts import ServerFacts
+from webhook.diagnosis.dataplane.facts import PlaneFacts
 from webhook.diagnosis.unseen import Fact, NotAsked
 from webhook.kube.interface import JSON
 from webhook.kube.objects import Namespace
@@ -55,3 +56,5 @@ class ClusterFacts:
     guards: Fact[Mapping[tuple[str, str], JSON]] = _NOT_REACHED
     # The server that is installed, and what the API server makes of it.
     server: Fact[ServerFacts] = _NOT_REACHED
+    # The workloads, the Pods, and what bounds them.
+    plane: PlaneFacts = field(default_factory=PlaneFacts)

@@ -11,13 +11,15 @@ from typing import Final
 from webhook.diagnosis.check.ask import Asker
 from webhook.diagnosis.check.facts import ClusterFacts
 from webhook.diagnosis.check.gather_control_plane import with_control_plane
+from webhook.diagnosis.check.gather_data_plane import read_plane, with_pods
 from webhook.diagnosis.check.gather_installation import gather_installation
 from webhook.diagnosis.check.gather_server import gather_server
 from webhook.diagnosis.check.installation import Installation
 from webhook.diagnosis.check.line import Scope
 from webhook.diagnosis.check.progress import Progress
+from webhook.diagnosis.check.server_facts import ServerFacts
 from webhook.diagnosis.internal import internal_error
-from webhook.diagnosis.unseen import NotAsked, NotSeen, seen
+from webhook.diagnosis.unseen import Fact, NotAsked, NotSeen, seen
 from webhook.kube.api import ApiServer, ConfigurationError
 
 _NO_CLIENT: Final = "there is no client to ask it with"
@@ -62,9 +64,10 @@ async def _of_cluster(facts: ClusterFacts, api: ApiServer, progress: Progress | 
     if not isinstance(version, dict):
         reason = version.reason if version is not None and not isinstance(version, NotAsked) else "it has no /version"
         return replace(facts, problem=reason)
-    facts, installed = await asyncio.gather(
+    facts, installed, plane = await asyncio.gather(
         with_control_plane(replace(facts, version=seen(version)), asker),
         gather_installation(asker, facts.namespace, facts.scope),
+        read_plane(asker, facts.scope, facts.only),
     )
     facts = replace(
         facts,
@@ -72,7 +75,13 @@ async def _of_cluster(facts: ClusterFacts, api: ApiServer, progress: Progress | 
         installation=installed.installation,
         rights=installed.rights,
         guards=installed.guards,
+        plane=plane,
     )
+    server, plane = await asyncio.gather(_server(asker, facts), with_pods(asker, facts))
+    return replace(facts, server=server, plane=plane)
+
+
+async def _server(asker: Asker, facts: ClusterFacts) -> Fact[ServerFacts]:
     if facts.scope is Scope.INSTALLED and isinstance(facts.installation, Installation):
-        return replace(facts, server=await gather_server(asker, facts, facts.installation))
-    return facts
+        return await gather_server(asker, facts, facts.installation)
+    return facts.server

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from webhook.diagnosis.check import configurations, guarded, installed, kubernetes, rights, server, tls
+from webhook.diagnosis.check import configurations, data_plane, guarded, installed, kubernetes, rights, server, tls
 from webhook.diagnosis.check.line import Line
 
 LINES: Final[tuple[Line, ...]] = (
@@ -25,4 +25,5 @@ LINES: Final[tuple[Line, ...]] = (
     server.webhook_reached,
     server.webhook_injects,
     kubernetes.namespace,
+    *data_plane.LINES,
 )

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from webhook.diagnosis.check.ask import Asker
 from webhook.diagnosis.dataplane.callers import InjectorWebhook, injector_webhooks
+from webhook.diagnosis.dataplane.facts import ByNamespace, PlaneFacts
 from webhook.diagnosis.dataplane.podstate import PodJudge, annotated_at
 from webhook.diagnosis.dataplane.survey import DataPlane, Survey
 from webhook.diagnosis.dataplane.workloads import LISTED, Workloads
-from webhook.diagnosis.unseen import Fact, NotAsked, Unseen, known, missing_rights, seen
+from webhook.diagnosis.unseen import Fact, NotSeen, Unseen, known, missing_rights, seen
 from webhook.injector.inject import Injector
 from webhook.kube.api import OBJECT
 from webhook.kube.fields import text
@@ -22,41 +22,24 @@ from webhook.kube.objects import Namespace
 from webhook.kube.webhookconfigurations import MUTATING, ConfigurationName
 from webhook.mesh.config import Mesh
 
-_NOT_REACHED: Final = NotAsked("the API server could not be asked")
 # Of so many Namespaces with Pods without a proxy it is read when they were annotated.
 _DATED: Final = 50
-
-ByNamespace = Mapping[str, tuple[JSON, ...]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlaneFacts:
-    """What is known of the data plane: the workloads, what the Pods are like, and the ResourceQuotas and LimitRanges of
-    each Namespace."""
-
-    workloads: Fact[Workloads] = _NOT_REACHED
-    pods: Fact[DataPlane] = _NOT_REACHED
-    quotas: Fact[ByNamespace] = _NOT_REACHED
-    limit_ranges: Fact[ByNamespace] = _NOT_REACHED
 
 
 async def read_workloads(asker: Asker, only: str = "") -> Fact[Workloads]:
     """All workloads, or those of the Namespace `only`. Where a right is missing, that is what comes back: a Pod cannot
     be judged without its template."""
     workloads = Workloads()
-    failed = [
-        fact for fact in await asyncio.gather(*(_list(asker, kind, workloads, only) for kind in LISTED)) if fact
-    ]
+    failed = [fact for fact in await asyncio.gather(*(_list(asker, kind, workloads, only) for kind in LISTED)) if fact]
     if not failed:
         return workloads
     missing = missing_rights(*failed)
-    from webhook.diagnosis.unseen import NotSeen
-
     return NotSeen(missing) if missing else failed[0]
 
 
 async def _list(asker: Asker, kind: str, into: Workloads, only: str) -> Fact[None]:
-    resource = f"{kind.lower()}s"
+    *_, group, _, plural = LISTED[kind].split("/")
+    resource = f"{plural}.{group}"
     try:
         async for body in asker.pages(within(LISTED[kind], only), resource, only):
             into.add(kind, body)
@@ -129,7 +112,7 @@ async def _annotated(asker: Asker, names: tuple[str, ...]) -> Mapping[str, datet
     """When these Namespaces got the annotation to inject, as far as that can be read."""
 
     async def read(name: str) -> datetime | None:
-        found = await asker.get(f"/api/v1/namespaces/{name}", f"namespaces/{name}", accept=OBJECT)
-        return annotated_at(known(found, None) or {})
+        found: Fact[JSON | None] = await asker.get(f"/api/v1/namespaces/{name}", f"namespaces/{name}", accept=OBJECT)
+        return annotated_at(known(found, None))
 
     return dict(zip(names, await asyncio.gather(*map(read, names)), strict=True))

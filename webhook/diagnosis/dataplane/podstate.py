@@ -220,9 +220,10 @@ _SENTENCES: Final = {
 }
 
 
-def annotated_at(namespace: JSON) -> datetime | None:
+def annotated_at(namespace: JSON | None) -> datetime | None:
     """When a Namespace got the annotation to inject, at the latest: when whoever owns that annotation by the object's
-    managedFields wrote last. `namespace` is as the API server returns it. None where that is not known."""
+    managedFields wrote last. `namespace` is as the API server returns it, None for none. None
+    where that is not known."""
     found = None
     for entry in mappings(namespace, "metadata", "managedFields"):
         owned = mapping(entry, "fieldsV1", "f:metadata", "f:annotations")

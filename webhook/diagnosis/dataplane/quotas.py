@@ -14,7 +14,7 @@ from webhook.diagnosis.dataplane.samples import Sample
 from webhook.diagnosis.dataplane.stored import with_resources
 from webhook.grammar import is_above
 from webhook.injector.settings import PREFIX
-from webhook.kube.fields import mapping, mappings, sequence, text
+from webhook.kube.fields import mapping, mappings, named, sequence, text
 from webhook.kube.interface import JSON
 
 # What a quota may want every container to have: the list in its resources, and the kind.
@@ -31,12 +31,11 @@ _OTHERS: Final = frozenset(("BestEffort", "Terminating", "PriorityClass", "Cross
 
 
 class Refused(NamedTuple):
-    """What an object of a Namespace refuses injected Pods for: `object` is `ResourceQuota shop/compute`, `field` the
-    path there, `containers` are those that lack what it wants, and `message` says that. `fix` is what mends it."""
+    """Why the API server refuses injected Pods: `object` is `ResourceQuota shop/compute`, `field` the path there,
+    `message` says what it wants and which containers do not have it, and `fix` what mends that."""
 
     object: str
     field: str
-    containers: tuple[str, ...]
     message: str
     fix: str
 
@@ -54,19 +53,23 @@ def lacking(sample: Sample, quotas: Iterable[JSON], limit_ranges: Sequence[JSON]
             if name not in _WANTED:
                 continue
             kind, what = _WANTED[name]
-            without = tuple(each for each, has in resources.items() if what not in mapping(has, kind))
+            without = [each for each, has in resources.items() if what not in mapping(has, kind)]
             if without:
-                one = kind.removesuffix("s")
-                annotation = f"{PREFIX}proxy-{what}-{one}"
-                default = "default" if kind == "limits" else "defaultRequest"
-                yield Refused(
-                    f"ResourceQuota {text(quota, 'metadata', 'namespace')}/{text(quota, 'metadata', 'name')}",
-                    f"spec.hard[{name}]",
-                    without,
-                    f"wants a {what} {one} of every container, and {_joined(without)} {_has(without)} none",
-                    f"write the annotation {annotation} on the Namespace (or set proxyInit.resources for linkerd-init), "
-                    f"or create a LimitRange with a {default} for {what}, which fills it in",
+                message = (
+                    f"wants a {what} {kind.removesuffix('s')} of every container, and {' and '.join(without)} "
+                    f"{'has' if len(without) == 1 else 'have'} none"
                 )
+                yield Refused(_named("ResourceQuota", quota), f"spec.hard[{name}]", message, _fill(kind, what))
+
+
+def _fill(kind: str, what: str) -> str:
+    """What gives all of Linkerd's containers a limit or a request."""
+    default = "default" if kind == "limits" else "defaultRequest"
+    return (
+        f"create a LimitRange with a {default} for {what}, which the API server fills in for them, or write the "
+        f"annotation {PREFIX}proxy-{what}-{kind.removesuffix('s')} on the Namespace (for linkerd-init where it has "
+        "resources of its own: proxyInit.resources in Linkerd's values)"
+    )
 
 
 def _scopes(quota: JSON) -> list[object]:
@@ -77,36 +80,27 @@ def _scopes(quota: JSON) -> list[object]:
 def beyond(sample: Sample, limit_ranges: Sequence[JSON]) -> Iterator[Refused]:
     """What LimitRanges allow a container at most or at least, and Linkerd's have more or less of."""
     for limit_range in limit_ranges:
-        where = f"LimitRange {text(limit_range, 'metadata', 'namespace')}/{text(limit_range, 'metadata', 'name')}"
         for item in mappings(limit_range, "spec", "limits"):
-            if text(item, "type") != "Container":
-                continue
-            for container in sample.containers:
-                name = text(container, "name")
-                has = with_resources(mapping(container, "resources"), limit_ranges)
-                for bound, kind in (("max", "limits"), ("min", "requests")):
-                    for what, amount in mapping(item, bound).items():
-                        own = str(mapping(has, kind).get(what, ""))
-                        if is_above(own, str(amount)) if bound == "max" else is_above(str(amount), own):
-                            one = kind.removesuffix("s")
-                            yield Refused(
-                                where,
-                                f"spec.limits[].{bound}[{what}]",
-                                (name,),
-                                f"wants a {what} {one} of at {'most' if bound == 'max' else 'least'} {amount}, and "
-                                f"{name} has {_written(container, kind, what) or own}",
-                                f"write the annotation {PREFIX}proxy-{what}-{one}: {amount} on the Namespace, or change "
-                                "the LimitRange",
-                            )
+            if text(item, "type") == "Container":
+                for container in sample.containers:
+                    has = with_resources(mapping(container, "resources"), limit_ranges)
+                    yield from _beyond(text(container, "name"), has, item, _named("LimitRange", limit_range))
 
 
-def _written(container: JSON, kind: str, what: str) -> str:
-    return str(mapping(container, "resources", kind).get(what, ""))
+def _beyond(container: str, has: JSON, item: JSON, where: str) -> Iterator[Refused]:
+    for bound, kind, words in (("max", "limits", "at most"), ("min", "requests", "at least")):
+        for what, written in mapping(item, bound).items():
+            own, amount = str(mapping(has, kind).get(what, "")), str(written)
+            if is_above(own, amount) if bound == "max" else is_above(amount, own):
+                one = kind.removesuffix("s")
+                yield Refused(
+                    where,
+                    f"spec.limits[].{bound}[{what}]",
+                    f"wants a {what} {one} of {words} {amount}, and {container} has another one",
+                    f"write the annotation {PREFIX}proxy-{what}-{one}: {amount} on the Namespace, or change the "
+                    "LimitRange",
+                )
 
 
-def _joined(names: Sequence[str]) -> str:
-    return " and ".join(names)
-
-
-def _has(names: Sequence[str]) -> str:
-    return "has" if len(names) == 1 else "have"
+def _named(kind: str, body: JSON) -> str:
+    return named({**body, "kind": kind})

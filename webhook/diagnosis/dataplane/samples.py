@@ -52,7 +52,9 @@ def samples(
         yield from _sample(injector, namespace, "", {})
 
 
-def _sample(injector: Injector, namespace: Namespace, workload: str, annotations: Mapping[str, str]) -> Iterator[Sample]:
+def _sample(
+    injector: Injector, namespace: Namespace, workload: str, annotations: Mapping[str, str]
+) -> Iterator[Sample]:
     pod: JSON = {
         "apiVersion": "v1",
         "kind": "Pod",
