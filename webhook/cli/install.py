@@ -239,21 +239,27 @@ def _has(values: JSON, path: str) -> bool:
 
 def _checked(values: JSON, rendered: Rendered, namespace: str, kubeconfig: Path | None) -> list[str]:
     """Check the cluster; returns notes. Raises `CommandError` if the installation would not work there."""
-    from webhook.diagnosis.finding import CheckFinding, errors, lines, notes
-    from webhook.diagnosis.installation.checks import check
-    from webhook.diagnosis.installation.gather import gather
+    from webhook.diagnosis.check.gather import CheckRequest, of_cluster
+    from webhook.diagnosis.check.line import Scope
+    from webhook.diagnosis.finding import errors, lines, notes
+    from webhook.diagnosis.installation.look import Look, look
     from webhook.diagnosis.installation.request import InstallRequest
 
-    request = InstallRequest.of(values, namespace, rendered.needs)
+    request = CheckRequest(Scope.PRE, namespace, install=InstallRequest.of(values, namespace, rendered))
 
-    async def checked(api: ApiServer) -> list[CheckFinding]:
-        return check(request, await gather(api, request))
+    async def looked(api: ApiServer) -> Look:
+        return look(await of_cluster(request, api))
 
-    findings = _with_cluster(kubeconfig, checked, "; pass --ignore-cluster to install without checking it")
-    problems = lines(errors(findings))
+    found = _with_cluster(kubeconfig, looked, _NO_LOOK)
+    if found.unseen:
+        raise CommandError("\n".join(f"the cluster at {found.host}: {reason}{_NO_LOOK}" for reason in found.unseen))
+    problems = lines(errors(found.findings))
     if problems:
         raise CommandError("\n".join(problems), REFUSED)
-    return lines(notes(findings))
+    return lines(notes(found.findings))
+
+
+_NO_LOOK = "; pass --ignore-cluster to install without checking it"
 
 
 def _adopt_again(namespace: str, kubeconfig: Path | None, *, adopt: bool) -> None:

@@ -245,7 +245,7 @@ class TestMistakes:
             await asyncio.sleep(0)
             raise AttributeError("x")
 
-        monkeypatch.setattr(gathering, "_of_cluster", broken)
+        monkeypatch.setattr(gathering, "of_cluster", broken)
         done = ask(reached, "-o", "json")
         assert done.exit_code == 1
         assert "AttributeError" in results(done)["k8s-query"]["error"]

@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from certs.issue import issue_ca
 from webhook.cli.install import install
 from webhook.diagnosis.finding import Check
+from webhook.diagnosis.installation.look import Look
 from webhook.install.assign import merged
 from webhook.install.output import write
 from webhook.install.render import render
@@ -244,17 +245,27 @@ class TestCluster:
     ) -> None:
         monkeypatch.setattr(
             "webhook.cli.install._with_cluster",
-            lambda *_: [CHECK.error("", "", "one"), CHECK.error("", "", "two"), CHECK.note("", "", "three")],
+            lambda *_: Look((CHECK.error("", "", "one"), CHECK.error("", "", "two"), CHECK.note("", "", "three"))),
         )
         result = run(look=True)
         assert (result.exit_code, result.stdout) == (1, "")
         assert result.stderr.splitlines() == ["linkerd-webhook: one", "linkerd-webhook: two"]
 
     def test_that_is_ready_gives_notes(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("webhook.cli.install._with_cluster", lambda *_: [CHECK.note("", "", "three")])
+        monkeypatch.setattr("webhook.cli.install._with_cluster", lambda *_: Look((CHECK.note("", "", "three"),)))
         result = run(look=True)
         assert result.exit_code == 0
         assert "note: three" in result.stderr
+
+    def test_that_hides_something_is_exit_code_2_with_the_reason(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        unseen = Look((CHECK.error("", "", "one"),), "https://a", ("may not list secrets: grant it",))
+        monkeypatch.setattr("webhook.cli.install._with_cluster", lambda *_: unseen)
+        result = run(look=True)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr.strip() == (
+            "linkerd-webhook: the cluster at https://a: may not list secrets: grant it; "
+            "pass --ignore-cluster to install without checking it"
+        )
 
     @pytest.mark.parametrize(("there", "code"), [([False, False], 1), ([False, True], 0)])
     def test_that_has_nothing_to_adopt_again_is_exit_code_1(

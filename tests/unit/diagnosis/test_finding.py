@@ -10,11 +10,9 @@ from webhook.diagnosis import selftest
 from webhook.diagnosis.certificates import ca_bundles
 from webhook.diagnosis.certificates import checks as certificates
 from webhook.diagnosis.finding import Check, CheckFinding, CheckSeverity, errors, lines, notes
-from webhook.diagnosis.installation import checks as installation
-from webhook.diagnosis.installation import prerequisites
 
 CHECK = Check("secret-there", "the Secret is there")
-MODULES = (ca_bundles, certificates, installation, prerequisites, selftest)
+MODULES = (ca_bundles, certificates, selftest)
 CHECKS = [check for module in MODULES for check in vars(module).values() if isinstance(check, Check)]
 
 

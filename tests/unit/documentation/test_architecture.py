@@ -41,7 +41,7 @@ PLACES = {subject: where for subject, _, where in (row.partition(" | ") for row 
     [
         "an annotation",
         "a release line",
-        "a check of an installation",
+        "a line of `check`",
         "a webhook",
         "a policy kind",
         "a setting (and its flag) of `install`",

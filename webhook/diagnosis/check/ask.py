@@ -91,13 +91,23 @@ class Asker:
             if not asked["continue"]:
                 return
 
+    async def review(self, path: str, resource: str, body: JSON) -> Fact[JSON]:
+        """The answer to a question that is put as an object, such as a SelfSubjectAccessReview: nothing is stored."""
+        if self.down:
+            return self.down
+        try:
+            return await self.api.send("POST", path, body)
+        except (ApiError, TimeoutError, ValueError) as error:
+            return self.failed(error, "create", resource, path)
+
     def failed(self, error: Exception, verb: str, resource: str, path: str, namespace: str = "") -> Unknown:
         """The fact in place of what could not be read."""
         if isinstance(error, Forbidden):
             return NotSeen((MissingRight.of(error, verb, resource, namespace),))
+        method = "POST" if verb == "create" else "GET"
         if isinstance(error, ApiServerUnreachable | TimeoutError):
-            self.down = NotRead(f"GET {path}: {explain(error)}")
+            self.down = NotRead(f"{method} {path}: {explain(error)}")
             return self.down
         if isinstance(error, ApiError):
-            return NotRead(f"GET {path}: {explain(error)}")
-        return NotRead(f"GET {path}: the API server's answer is not a JSON object: {error}")
+            return NotRead(f"{method} {path}: {explain(error)}")
+        return NotRead(f"{method} {path}: the API server's answer is not a JSON object: {error}")

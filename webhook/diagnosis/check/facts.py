@@ -11,6 +11,7 @@ from webhook.diagnosis.check.installation import Configurations, Installation
 from webhook.diagnosis.check.line import Scope
 from webhook.diagnosis.check.server_facts import ServerFacts
 from webhook.diagnosis.dataplane.facts import PlaneFacts
+from webhook.diagnosis.installation.facts import SetupFacts
 from webhook.diagnosis.unseen import Fact, NotAsked
 from webhook.kube.interface import JSON
 from webhook.kube.objects import Namespace
@@ -44,6 +45,10 @@ class ClusterFacts:
     trust_roots: Fact[JSON | None] = _NOT_REACHED
     mesh: Fact[Mesh] = _NOT_REACHED
     release_line: str = ""
+    # The versions that each CustomResourceDefinition serves, of those that were asked for and exist.
+    crds: Fact[Mapping[str, frozenset[str]]] = _NOT_REACHED
+    # The Namespaces that hold Linkerd's configuration, looked for where the control plane's own lacks it.
+    linkerd_namespaces: Fact[tuple[str, ...]] = _NOT_REACHED
     # All Namespaces by their names, with what decisions depend on.
     namespaces: Fact[Mapping[str, Namespace]] = _NOT_REACHED
     # All webhook configurations of the cluster, by kind and name.
@@ -58,3 +63,5 @@ class ClusterFacts:
     server: Fact[ServerFacts] = _NOT_REACHED
     # The workloads, the Pods, and what bounds them.
     plane: PlaneFacts = field(default_factory=PlaneFacts)
+    # What the cluster has of what is to be installed.
+    setup: Fact[SetupFacts] = _NOT_REACHED

@@ -10,7 +10,7 @@ from typing import Final
 
 from webhook.diagnosis.check.ask import Asker
 from webhook.diagnosis.check.facts import ClusterFacts
-from webhook.diagnosis.check.gather_control_plane import with_control_plane
+from webhook.diagnosis.check.gather_control_plane import with_control_plane, with_mesh
 from webhook.diagnosis.check.gather_data_plane import read_plane, with_pods
 from webhook.diagnosis.check.gather_installation import gather_installation
 from webhook.diagnosis.check.gather_server import gather_server
@@ -18,8 +18,13 @@ from webhook.diagnosis.check.installation import Installation
 from webhook.diagnosis.check.line import Scope
 from webhook.diagnosis.check.progress import Progress
 from webhook.diagnosis.check.server_facts import ServerFacts
+from webhook.diagnosis.installation.facts import CERTIFICATES, POD_MONITORS, SetupFacts
+from webhook.diagnosis.installation.gather import gather as gather_setup
+from webhook.diagnosis.installation.request import InstallRequest
 from webhook.diagnosis.internal import internal_error
 from webhook.diagnosis.unseen import Fact, NotAsked, NotSeen, seen
+from webhook.install.render import render
+from webhook.install.settings import defaults
 from webhook.kube.api import ApiServer, ConfigurationError
 
 _NO_CLIENT: Final = "there is no client to ask it with"
@@ -30,17 +35,19 @@ Connect = Callable[[], Awaitable[ApiServer]]
 @dataclass(frozen=True, slots=True)
 class CheckRequest:
     """What is to be checked. `namespace` is that of Linkerd's control plane, `only` the Namespace to which Pods are
-    bounded, "" for all."""
+    bounded, "" for all. `install` is what is to be installed: by default what is installed already, or else what
+    `install` does without any flag."""
 
     scope: Scope
     namespace: str
     only: str = ""
+    install: InstallRequest | None = None
 
 
 async def gather(request: CheckRequest, connect: Connect, progress: Progress | None = None) -> ClusterFacts:
     """The facts at this moment. Raises nothing: what cannot be read is a fact about it. `progress` is kept up to date
     meanwhile."""
-    facts = ClusterFacts(at=datetime.now(UTC), scope=request.scope, namespace=request.namespace, only=request.only)
+    facts = _nothing(request)
     try:
         api = await connect()
     except ConfigurationError as error:
@@ -48,40 +55,66 @@ async def gather(request: CheckRequest, connect: Connect, progress: Progress | N
     except Exception as error:
         return replace(facts, client=internal_error(error), problem=_NO_CLIENT)
     try:
-        return await _of_cluster(facts, api, progress)
+        return await of_cluster(request, api, progress)
     except Exception as error:
         return replace(facts, host=api.host, problem=internal_error(error))
     finally:
         await api.close()
 
 
-async def _of_cluster(facts: ClusterFacts, api: ApiServer, progress: Progress | None) -> ClusterFacts:
+def _nothing(request: CheckRequest) -> ClusterFacts:
+    return ClusterFacts(at=datetime.now(UTC), scope=request.scope, namespace=request.namespace, only=request.only)
+
+
+async def of_cluster(request: CheckRequest, api: ApiServer, progress: Progress | None = None) -> ClusterFacts:
+    """As `gather`, by a client that exists, which the caller closes."""
     asker = Asker(api, progress)
-    facts = replace(facts, host=api.host)
+    facts = replace(_nothing(request), host=api.host)
     version = await asker.get("/version", "version")
     if isinstance(version, NotSeen):
         return replace(facts, problem=f"{'; '.join(version.texts())}", version=version)
     if not isinstance(version, dict):
         reason = version.reason if version is not None and not isinstance(version, NotAsked) else "it has no /version"
-        return replace(facts, problem=reason)
+        return replace(facts, problem=reason.removeprefix("GET /version: "))
     facts, installed, plane = await asyncio.gather(
-        with_control_plane(replace(facts, version=seen(version)), asker),
+        with_control_plane(replace(facts, version=seen(version)), asker, _crds(request)),
         gather_installation(asker, facts.namespace, facts.scope),
         read_plane(asker, facts.scope, facts.only),
     )
-    facts = replace(
-        facts,
-        configurations=installed.configurations,
-        installation=installed.installation,
-        rights=installed.rights,
-        guards=installed.guards,
-        plane=plane,
+    facts = with_mesh(
+        replace(
+            facts,
+            configurations=installed.configurations,
+            installation=installed.installation,
+            rights=installed.rights,
+            guards=installed.guards,
+            plane=plane,
+        )
     )
-    server, plane = await asyncio.gather(_server(asker, facts), with_pods(asker, facts))
-    return replace(facts, server=server, plane=plane)
+    server, plane, setup = await asyncio.gather(
+        _server(asker, facts), with_pods(asker, facts), _setup(asker, facts, request.install)
+    )
+    return replace(facts, server=server, plane=plane, setup=setup)
 
 
 async def _server(asker: Asker, facts: ClusterFacts) -> Fact[ServerFacts]:
     if facts.scope is Scope.INSTALLED and isinstance(facts.installation, Installation):
         return await gather_server(asker, facts, facts.installation)
     return facts.server
+
+
+async def _setup(asker: Asker, facts: ClusterFacts, wanted: InstallRequest | None) -> Fact[SetupFacts]:
+    if facts.scope is not Scope.PRE:
+        return facts.setup
+    return await gather_setup(asker, wanted or _by_default(facts), setup=wanted is None)
+
+
+def _by_default(facts: ClusterFacts) -> InstallRequest:
+    installation = facts.installation
+    values = installation.values if isinstance(installation, Installation) else defaults()
+    return InstallRequest.of(values, facts.namespace, render(values, facts.namespace))
+
+
+def _crds(request: CheckRequest) -> tuple[str, ...]:
+    """The CustomResourceDefinitions that settings may need, beside Linkerd's."""
+    return (POD_MONITORS, CERTIFICATES) if request.scope is Scope.PRE else ()

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from webhook.diagnosis.finding import Check, CheckFinding
+from webhook.diagnosis.unseen import NotAsked
 
 if TYPE_CHECKING:
     from webhook.diagnosis.check.facts import ClusterFacts
@@ -48,6 +49,9 @@ SECTIONS: Final[dict[Scope, tuple[Section, ...]]] = {
 
 Judge = Callable[["ClusterFacts", Check], Iterable[CheckFinding]]
 
+# The fact by which a line is left out of the report: it is about something that is not there and need not be.
+OUT_OF_PLACE: Final = NotAsked("")
+
 _STABLE: Final = re.compile(r"stable-(\d+\.\d+)")
 _LINKERDS: Final = "https://linkerd.io/{}/checks/#{}"
 
@@ -56,7 +60,8 @@ _LINKERDS: Final = "https://linkerd.io/{}/checks/#{}"
 class Line:
     """One line: `check` has its code, and its description, which says what is so where nothing is wrong.
 
-    `judge` is pure: it yields what is wrong, and may raise `Unseen` for a fact that is not known. `hint` is an anchor
+    `judge` is pure: it yields what is wrong, and may raise `Unseen` for a fact that is not known (`OUT_OF_PLACE`: the
+    line does not belong in this report). `hint` is an anchor
     on Linkerd's page about its checks, or a whole URL. `scopes` are those in which it is judged, by default those that
     have its section. With --proxy, the warnings of a line with `proxy_error` are errors. `awaited`: with --wait the
     facts are gathered anew as long as it fails, as it may come right by itself. `optional`: where a right is missing

@@ -4,12 +4,42 @@ from __future__ import annotations
 
 from typing import Final
 
-from webhook.diagnosis.check import configurations, data_plane, guarded, installed, kubernetes, rights, server, tls
+from webhook.diagnosis.check import (
+    configurations,
+    data_plane,
+    guarded,
+    installed,
+    kubernetes,
+    linkerd,
+    rights,
+    server,
+    tls,
+)
 from webhook.diagnosis.check.line import Line
+from webhook.diagnosis.installation import checks, prerequisites, setup
 
 LINES: Final[tuple[Line, ...]] = (
     kubernetes.client,
     kubernetes.query,
+    kubernetes.version,
+    *setup.MAY_CREATE,
+    setup.clock_skew,
+    checks.elsewhere,
+    checks.certificate_mode,
+    checks.helm,
+    checks.adoption,
+    checks.own,
+    prerequisites.existing_secret,
+    prerequisites.cert_manager,
+    prerequisites.pod_monitor,
+    prerequisites.metrics_api,
+    prerequisites.priority_class,
+    prerequisites.pull_secrets,
+    prerequisites.host_network,
+    linkerd.crds,
+    linkerd.linkerd_config,
+    linkerd.trust_roots,
+    linkerd.release_line,
     installed.installed,
     rights.rights,
     configurations.configurations,
@@ -17,6 +47,8 @@ LINES: Final[tuple[Line, ...]] = (
     configurations.two_injectors,
     configurations.deadlock,
     guarded.guard,
+    linkerd.trust_anchors,
+    linkerd.trust_anchors_60_days,
     tls.certificate,
     tls.ca_bundle,
     tls.expiry,

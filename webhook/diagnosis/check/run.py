@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from webhook.diagnosis.check.facts import ClusterFacts
-from webhook.diagnosis.check.line import Line, Scope
+from webhook.diagnosis.check.line import OUT_OF_PLACE, Line, Scope
 from webhook.diagnosis.finding import CheckFinding, CheckSeverity
 from webhook.diagnosis.internal import internal_error
 from webhook.diagnosis.unseen import NotAsked, NotRead, Unseen
@@ -109,6 +109,8 @@ def judge(lines: Iterable[Line], facts: ClusterFacts, suppressions: Sequence[Sup
             findings.extend(_in_scope(finding, line, facts.scope) for finding in line.judge(facts, line.check))
         except Unseen as unseen:
             fact = unseen.fact
+            if fact == OUT_OF_PLACE and not findings:
+                continue
             if not isinstance(fact, NotAsked) and not line.optional:
                 findings += _unseen(line, unseen)
             elif not findings:
@@ -119,7 +121,8 @@ def judge(lines: Iterable[Line], facts: ClusterFacts, suppressions: Sequence[Sup
         kept = [finding for finding in findings if finding.severity in _GRAVEST]
         kept = [finding for finding in kept if not any(one.covers(finding) for one in suppressions)]
         results.append(LineResult(line, tuple(kept)))
-    return CheckReport(tuple(results), tuple(skipped), facts.release_line)
+    # Lines that share a code, one for each kind of object, may share a reason.
+    return CheckReport(tuple(results), tuple(dict.fromkeys(skipped)), facts.release_line)
 
 
 def _in_scope(finding: CheckFinding, line: Line, scope: Scope) -> CheckFinding:

@@ -1,97 +1,35 @@
-"""Checks a cluster before anything is installed there: what is missing, and what would conflict. Pure."""
+"""Lines about a cluster before anything is installed there: what would conflict. Pure."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
+from webhook.diagnosis.check.facts import ClusterFacts
+from webhook.diagnosis.check.line import Section, line
 from webhook.diagnosis.finding import Check, CheckFinding
-from webhook.diagnosis.installation import prerequisites
-from webhook.diagnosis.installation.facts import CONFIG_MAPS, JSON, LINKERD_CRDS, InstallationFacts
+from webhook.diagnosis.installation.facts import JSON, SetupFacts
 from webhook.diagnosis.installation.request import InstallRequest
-from webhook.diagnosis.unseen import NotSeen
+from webhook.diagnosis.unseen import NotSeen, seen
 from webhook.install.adoption import ADOPTED_FROM, LINKERD_CONFIGURATIONS
 from webhook.install.configurations import NAME
 from webhook.install.server_deployment import server_deployment
+from webhook.kube.fields import mapping, text
 from webhook.kube.objects import helm_release
-from webhook.kube.webhookconfigurations import cert_manager
+from webhook.kube.webhookconfigurations import MUTATING, VALIDATING, ConfigurationName, cert_manager
 
-VERSION: Final = Check("kubernetes-version", "the API server knows every object of the installation")
-CRDS: Final = Check("linkerd-crds", "Linkerd's CustomResourceDefinitions exist")
-CONTROL_PLANE: Final = Check("linkerd-control-plane", "the ConfigMaps of Linkerd's control plane exist")
-ALONE: Final = Check("one-installation", "there is no other installation in the cluster")
-CERTIFICATE_MODE: Final = Check("certificate-mode", "replicas get their certificate as they did before")
-HELM: Final = Check("helm-release", "Helm has no release of this installation")
-ADOPTION: Final = Check("linkerd-webhooks-adopted", "Linkerd's webhook configurations are used as requested")
-OWN: Final = Check("own-webhooks-beside-adopted", "there are no webhook configurations of our own beside adopted ones")
+_INSTALLING: Final = "https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/"
+_HELM: Final = "https://helm.sh/docs/helm/helm_upgrade/"
 
 
-def check(request: InstallRequest, facts: InstallationFacts) -> list[CheckFinding]:
-    """What prevents the installation from working (errors), and further information (notes)."""
-    return [
-        *_version(request, facts),
-        *_crds(facts),
-        *_control_plane(request, facts),
-        *_other_installations(request, facts),
-        *_certificate_mode(request, facts),
-        *_helm(request, facts),
-        *(_to_adopt(facts) if request.adopt else _beside_linkerds(facts)),
-        *_own_configurations(facts),
-        *prerequisites.check(request, facts),
-    ]
-
-
-def _version(request: InstallRequest, facts: InstallationFacts) -> Iterator[CheckFinding]:
-    matches = [re.match(r"\d+", str(facts.version.get(key, ""))) for key in ("major", "minor")]
-    numbers = [int(match[0]) for match in matches if match]
-    if len(numbers) < len(matches):
-        reported = facts.version.get("gitVersion", "nothing")
-        yield VERSION.note("API server", "", f"its version is not known, as it reports {reported}")
-        return
-    major, minor = numbers
-    if (major, minor) < request.needs:
-        needed = ".".join(map(str, request.needs))
-        yield VERSION.error(
-            "API server",
-            "",
-            f"is Kubernetes {major}.{minor}, and some of the objects need {needed}",
-            f"add --kube-version {major}.{minor}, which leaves those out and lists them",
-        )
-
-
-def _crds(facts: InstallationFacts) -> Iterator[CheckFinding]:
-    for name in LINKERD_CRDS:
-        if name not in facts.crds:
-            fix = "run linkerd install --crds | kubectl apply -f -"
-            yield CRDS.error(f"CustomResourceDefinition {name}", "", "not found", fix)
-
-
-def _control_plane(request: InstallRequest, facts: InstallationFacts) -> Iterator[CheckFinding]:
-    elsewhere = [namespace for namespace in facts.linkerd_namespaces if namespace != request.namespace]
-    fix = (
-        f"Linkerd is in namespace {', '.join(elsewhere)}: pass --linkerd-namespace {elsewhere[0]}"
-        if elsewhere
-        else "install Linkerd's control plane first: linkerd install | kubectl apply -f -"
-    )
-    for name in CONFIG_MAPS:
-        if name not in facts.config_maps:
-            yield CONTROL_PLANE.error(f"ConfigMap {request.namespace}/{name}", "", "not found", fix)
-
-
-def _ours(facts: InstallationFacts) -> list[JSON]:
-    return [deployment for deployment in facts.deployments if deployment["metadata"]["name"] == NAME]
-
-
-def _here(request: InstallRequest, facts: InstallationFacts) -> list[JSON]:
-    return [deployment for deployment in _ours(facts) if deployment["metadata"]["namespace"] == request.namespace]
-
-
-def _other_installations(request: InstallRequest, facts: InstallationFacts) -> Iterator[CheckFinding]:
-    for deployment in _ours(facts):
-        namespace = deployment["metadata"]["namespace"]
-        if namespace != request.namespace:
-            yield ALONE.error(
+@line(Section.SETUP, "pre-elsewhere", "there is no other installation in the cluster", hint=_INSTALLING)
+def elsewhere(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
+    """Whether another Namespace has an installation: a cluster takes one only."""
+    setup = seen(facts.setup)
+    for deployment in _ours(setup):
+        namespace = text(deployment, "metadata", "namespace")
+        if namespace != setup.request.namespace:
+            yield check.error(
                 f"Deployment {namespace}/{NAME}",
                 "",
                 "exists already, and a cluster takes one installation only",
@@ -100,10 +38,21 @@ def _other_installations(request: InstallRequest, facts: InstallationFacts) -> I
             )
 
 
-def _certificate_mode(request: InstallRequest, facts: InstallationFacts) -> Iterator[CheckFinding]:
+def _ours(setup: SetupFacts) -> list[JSON]:
+    return [each for each in seen(setup.deployments) if text(each, "metadata", "name") == NAME]
+
+
+def _here(setup: SetupFacts) -> list[JSON]:
+    return [each for each in _ours(setup) if text(each, "metadata", "namespace") == setup.request.namespace]
+
+
+@line(Section.SETUP, "certificate-mode", "replicas get their certificate as they did before", hint=_INSTALLING)
+def certificate_mode(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
     """The error if the source of the certificate changes. A new replica becomes ready once the caBundles trust its
     certificate, but the leader, an old replica, writes caBundles for the old one: the rollout would never end."""
-    now = server_deployment(_here(request, facts), None, request.service)
+    setup = seen(facts.setup)
+    request = setup.request
+    now = server_deployment(_here(setup), None, request.service)
     files = bool(request.existing_secret)
     if now is None or (now.mode == "files") is files or (now.mode == "files" and not now.secret):
         return
@@ -112,7 +61,7 @@ def _certificate_mode(request: InstallRequest, facts: InstallationFacts) -> Iter
         change = f"issues its certificate itself, and would take it from {secret}"
     else:
         change = f"takes its certificate from Secret {request.namespace}/{now.secret}, and would issue it itself"
-    yield CERTIFICATE_MODE.error(
+    yield check.error(
         now.where,
         "",
         f"{change}: old and new replicas cannot be ready side by side, and the rollout would never end",
@@ -121,49 +70,66 @@ def _certificate_mode(request: InstallRequest, facts: InstallationFacts) -> Iter
     )
 
 
-def _helm(request: InstallRequest, facts: InstallationFacts) -> Iterator[CheckFinding]:
+@line(Section.SETUP, "helm-release", "Helm has no release of this installation", hint=_HELM)
+def helm(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
     """A release of our name is found by Helm's own Secrets, one of another name by the Deployment."""
-    where = f"Namespace {request.namespace}"
-    releases = [helm_release(deployment) for deployment in _here(request, facts)]
+    setup = seen(facts.setup)
+    namespace = setup.request.namespace
+    where = f"Namespace {namespace}"
+    releases = [helm_release(deployment) for deployment in _here(setup)]
     releases = [release for release in releases if release and release != NAME]
-    for release in [*releases, NAME] if facts.helm_release is True else releases:
-        yield HELM.note(
+    for release in [*releases, NAME] if setup.helm_release is True else releases:
+        yield check.note(
             where,
             "",
             f"Helm release {release} is here, and its next upgrade undoes what kubectl applies",
-            f"run helm upgrade --namespace {request.namespace} {release} deploy/chart in place of it, or helm "
-            "uninstall first",
+            f"run helm upgrade --namespace {namespace} {release} deploy/chart in place of it, or helm uninstall first",
         )
-    if isinstance(facts.helm_release, NotSeen):
-        fix = "; ".join(facts.helm_release.texts())
-        yield HELM.note(where, "", f"whether Helm has a release {NAME} here is not known", fix)
+    if isinstance(setup.helm_release, NotSeen):
+        fix = "; ".join(setup.helm_release.texts())
+        yield check.note(where, "", f"whether Helm has a release {NAME} here is not known", fix)
+    else:
+        seen(setup.helm_release)
 
 
-def _beside_linkerds(facts: InstallationFacts) -> Iterator[CheckFinding]:
+@line(
+    Section.SETUP,
+    "linkerd-webhooks-adopted",
+    "Linkerd's webhook configurations are used as requested",
+    hint="https://linkerd.io/2/features/proxy-injection/",
+)
+def adoption(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
+    """Whether Linkerd's webhook configurations can be adopted, or stay beside ours."""
+    configurations = seen(facts.configurations)
+    linkerds = {name: configurations[name] for name in LINKERD_CONFIGURATIONS if name in configurations}
+    yield from (_to_adopt if _request(facts).adopt else _beside_linkerds)(linkerds, check)
+
+
+def _request(facts: ClusterFacts) -> InstallRequest:
+    return seen(facts.setup).request
+
+
+def _beside_linkerds(linkerds: Mapping[ConfigurationName, JSON], check: Check) -> Iterator[CheckFinding]:
     """Without --adopt: Linkerd's own configurations stay, so they must not point at our server."""
-    adopted = [
-        name
-        for name, body in facts.linkerds_configurations.items()
-        if ADOPTED_FROM in (body["metadata"].get("annotations") or {})
-    ]
+    adopted = [name for name, body in linkerds.items() if ADOPTED_FROM in mapping(body, "metadata", "annotations")]
     for kind, name in adopted:
         fix = "pass --adopt, or give them back first with linkerd-webhook uninstall --delete"
-        yield ADOPTION.error(f"{kind} {name}", "", "was adopted, and --adopt is not given", fix)
-    for kind, name in () if adopted else facts.linkerds_configurations:
+        yield check.error(f"{kind} {name}", "", "was adopted, and --adopt is not given", fix)
+    for kind, name in () if adopted else linkerds:
         fix = "pass --adopt to point it here instead"
-        yield ADOPTION.note(f"{kind} {name}", "", "is Linkerd's own, and still calls Linkerd's webhook", fix)
+        yield check.note(f"{kind} {name}", "", "is Linkerd's own, and still calls Linkerd's webhook", fix)
 
 
-def _to_adopt(facts: InstallationFacts) -> Iterator[CheckFinding]:
+def _to_adopt(linkerds: Mapping[ConfigurationName, JSON], check: Check) -> Iterator[CheckFinding]:
     """With --adopt: the errors if there is nothing to adopt, or if cert-manager writes a configuration."""
-    if not facts.linkerds_configurations:
+    if not linkerds:
         names = ", ".join(name for _, name in LINKERD_CONFIGURATIONS)
         message = f"none of Linkerd's webhook configurations exists ({names})"
-        yield ADOPTION.error("", "--adopt", message, "install without --adopt, or install Linkerd first")
-    for (kind, name), body in facts.linkerds_configurations.items():
+        yield check.error("", "--adopt", message, "install without --adopt, or install Linkerd first")
+    for (kind, name), body in linkerds.items():
         annotation = cert_manager(body)
         if annotation:
-            yield ADOPTION.error(
+            yield check.error(
                 f"{kind} {name}",
                 f"metadata.annotations[{annotation}]",
                 "cert-manager writes the caBundle, so it cannot be adopted",
@@ -171,8 +137,19 @@ def _to_adopt(facts: InstallationFacts) -> Iterator[CheckFinding]:
             )
 
 
-def _own_configurations(facts: InstallationFacts) -> Iterator[CheckFinding]:
-    names = " ".join(f"{kind.lower()}/{name}" for kind, name in facts.own_configurations)
-    for kind, name in facts.own_configurations:
+@line(
+    Section.SETUP,
+    "own-webhooks-beside-adopted",
+    "there are no webhook configurations of our own beside adopted ones",
+    hint="https://linkerd.io/2/features/proxy-injection/",
+)
+def own(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
+    """With --adopt: what an installation without it left behind."""
+    if not _request(facts).adopt:
+        return
+    configurations = seen(facts.configurations)
+    found = [name for name in ((MUTATING, NAME), (VALIDATING, NAME)) if name in configurations]
+    names = " ".join(f"{kind.lower()}/{name}" for kind, name in found)
+    for kind, name in found:
         message = "is of an installation without --adopt, and stays"
-        yield OWN.note(f"{kind} {name}", "", message, f"kubectl delete {names}, once Linkerd's are adopted")
+        yield check.note(f"{kind} {name}", "", message, f"kubectl delete {names}, once Linkerd's are adopted")

@@ -5,53 +5,46 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from webhook.diagnosis.unseen import NotSeen
-from webhook.kube.webhookconfigurations import ConfigurationName
+from webhook.diagnosis.installation.request import InstallRequest
+from webhook.diagnosis.unseen import Fact, NotAsked
 
 JSON = dict[str, Any]
 
-# Linkerd's CustomResourceDefinitions, of every release line.
-LINKERD_CRDS: Final = (
-    "authorizationpolicies.policy.linkerd.io",
-    "httproutes.policy.linkerd.io",
-    "meshtlsauthentications.policy.linkerd.io",
-    "networkauthentications.policy.linkerd.io",
-    "serverauthorizations.policy.linkerd.io",
-    "servers.policy.linkerd.io",
-    "serviceprofiles.linkerd.io",
-)
 POD_MONITORS: Final = "podmonitors.monitoring.coreos.com"
 CERTIFICATES: Final = "certificates.cert-manager.io"
 
-# ConfigMaps of Linkerd's control plane that the server reads.
-CONFIG_MAPS: Final = ("linkerd-config", "linkerd-identity-trust-roots")
+NOT_NEEDED: Final = NotAsked("the installation does not need it")
 
 
-@dataclass(frozen=True, slots=True)
-class InstallationFacts:
-    """What the cluster has of what an installation needs. Objects are as the API server returns them, None where they
+class Review(NamedTuple):
+    """What the API server says to the question whether the user may create objects of a kind in a Namespace (""
+    where the kind has none). `objects` are those that `install` prints, `resource` is what RBAC calls the kind."""
+
+    objects: tuple[str, ...]
+    resource: str
+    namespace: str
+    allowed: Fact[bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetupFacts:
+    """What a cluster has of what this installation needs. Objects are as the API server returns them, None where they
     do not exist, and are only looked up where the installation needs them."""
 
-    at: datetime
-    # `/version` of the API server.
-    version: JSON
-    crds: frozenset[str] = frozenset()
-    config_maps: frozenset[str] = frozenset()
-    # The namespaces that hold Linkerd's configuration, where the installation's namespace does not.
-    linkerd_namespaces: tuple[str, ...] = ()
-    # Deployments with our label, in all namespaces.
-    deployments: tuple[JSON, ...] = ()
-    # Linkerd's webhook configurations, and our own, that exist.
-    linkerds_configurations: Mapping[ConfigurationName, JSON] = field(default_factory=dict)
-    own_configurations: tuple[ConfigurationName, ...] = ()
+    request: InstallRequest
+    # Deployments with our label, in all Namespaces.
+    deployments: Fact[tuple[JSON, ...]]
+    # Whether Helm has a release of our name in the Namespace.
+    helm_release: Fact[bool] = False
     # The Secret of --existing-secret, and the Certificate of --inject-ca-from.
-    existing_secret: JSON | None = None
-    certificate: JSON | None = None
-    metrics_api: bool = False
-    priority_class: bool = False
-    pull_secrets: frozenset[str] = frozenset()
-    namespace: JSON | None = None
-    # Whether Helm has a release of our name in the namespace.
-    helm_release: bool | NotSeen = False
+    existing_secret: Fact[JSON | None] = NOT_NEEDED
+    certificate: Fact[JSON | None] = NOT_NEEDED
+    metrics_api: Fact[JSON | None] = NOT_NEEDED
+    priority_class: Fact[JSON | None] = NOT_NEEDED
+    pull_secrets: Mapping[str, Fact[JSON | None]] = field(default_factory=dict)
+    # Whether the user may create what is to be installed, by kind.
+    reviews: Mapping[str, tuple[Review, ...]] = field(default_factory=dict)
+    # When each Node last said that it is there.
+    heartbeats: Fact[Mapping[str, datetime]] = NOT_NEEDED

@@ -1,99 +1,162 @@
-"""Gathers the facts about a cluster before anything is installed there: all of the I/O, one request after another."""
+"""Gathers the facts about a cluster before anything is installed there: all of the I/O."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Final
+import asyncio
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Final, NamedTuple
 
-from webhook.diagnosis.installation.facts import (
-    CERTIFICATES,
-    CONFIG_MAPS,
-    JSON,
-    LINKERD_CRDS,
-    POD_MONITORS,
-    InstallationFacts,
-)
+from webhook.diagnosis.check.ask import Asker
+from webhook.diagnosis.installation.facts import JSON, NOT_NEEDED, Review, SetupFacts
 from webhook.diagnosis.installation.request import InstallRequest
-from webhook.diagnosis.unseen import MissingRight, NotSeen
-from webhook.install.adoption import LINKERD_CONFIGURATIONS
+from webhook.diagnosis.unseen import Fact, NotAsked, NotRead, NotSeen, Unseen
 from webhook.install.configurations import NAME
-from webhook.kube.api import LIST, PLAIN, ApiServer
-from webhook.kube.errors import Forbidden
-from webhook.kube.webhookconfigurations import MUTATING, VALIDATING, ConfigurationName, path
+from webhook.kube.api import LIST, OBJECT
+from webhook.kube.fields import mapping, mappings, named, text
 
-_CRDS: Final = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-_METRICS: Final = "/apis/apiregistration.k8s.io/v1/apiservices/v1beta1.metrics.k8s.io"
-_PRIORITY_CLASSES: Final = "/apis/scheduling.k8s.io/v1/priorityclasses"
+_METRICS: Final = "v1beta1.metrics.k8s.io"
+_REVIEWS: Final = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+
+# Kinds of what `install` prints whose resources are not their names in lower case with an s.
+_PLURALS: Final = {
+    "NetworkPolicy": "networkpolicies",
+    "ValidatingAdmissionPolicy": "validatingadmissionpolicies",
+}
 
 
-async def gather(api: ApiServer, request: InstallRequest) -> InstallationFacts:
-    """The facts that this installation depends on. Raises `ApiError` and `TimeoutError`.
-
-    A user who installs may read all of it, so a request that is forbidden ends it; only Helm's Secrets may stay unseen.
-    """
+async def gather(asker: Asker, request: InstallRequest, *, setup: bool = True) -> SetupFacts:
+    """The facts that this installation depends on. `setup`: also whether the user may create all of it, and the
+    clocks of the Nodes."""
     root = f"/api/v1/namespaces/{request.namespace}"
-    config_maps = frozenset([name for name in CONFIG_MAPS if await api.find(f"{root}/configmaps/{name}") is not None])
-    crds = frozenset([name for name in _crds(request) if await api.find(f"{_CRDS}/{name}") is not None])
-    secrets = [name for name in request.pull_secrets if await api.find(f"{root}/secrets/{name}") is not None]
-    return InstallationFacts(
-        at=datetime.now(UTC),
-        version=await api.get("/version", accept=PLAIN),
-        crds=crds,
-        config_maps=config_maps,
-        linkerd_namespaces=await _linkerd_namespaces(api) if len(config_maps) < len(CONFIG_MAPS) else (),
-        deployments=await _deployments(api),
-        linkerds_configurations=await _linkerds_configurations(api),
-        own_configurations=await _own_configurations(api) if request.adopt else (),
-        existing_secret=await api.find(f"{root}/secrets/{request.existing_secret}", PLAIN)
-        if request.existing_secret
-        else None,
-        certificate=await _certificate(api, request.inject_ca_from) if CERTIFICATES in crds else None,
-        metrics_api=request.autoscaling and await api.find(_METRICS) is not None,
-        priority_class=bool(request.priority_class)
-        and await api.find(f"{_PRIORITY_CLASSES}/{request.priority_class}") is not None,
-        pull_secrets=frozenset(secrets),
-        namespace=await api.find(root) if request.host_network else None,
-        helm_release=await _helm_release(api, request.namespace),
+    deployments, helm_release, existing_secret, certificate, metrics_api, priority_class = await asyncio.gather(
+        asker.list(
+            "/apis/apps/v1/deployments", "deployments.apps", query={"labelSelector": f"app.kubernetes.io/name={NAME}"}
+        ),
+        _helm_release(asker, request.namespace),
+        _named(asker, f"{root}/secrets", "secrets", request.existing_secret, request.namespace),
+        _certificate(asker, request.inject_ca_from),
+        _named(
+            asker,
+            "/apis/apiregistration.k8s.io/v1/apiservices",
+            "apiservices.apiregistration.k8s.io",
+            _METRICS if request.autoscaling else "",
+        ),
+        _named(
+            asker,
+            "/apis/scheduling.k8s.io/v1/priorityclasses",
+            "priorityclasses.scheduling.k8s.io",
+            request.priority_class,
+        ),
+    )
+    secrets = await asyncio.gather(
+        *(
+            asker.get(f"{root}/secrets/{name}", f"secrets/{name}", request.namespace, OBJECT)
+            for name in request.pull_secrets
+        )
+    )
+    reviews: Mapping[str, tuple[Review, ...]] = {}
+    heartbeats: Fact[Mapping[str, datetime]] = NOT_NEEDED
+    if setup:
+        reviews, heartbeats = await asyncio.gather(_reviews(asker, request.objects), _heartbeats(asker))
+    return SetupFacts(
+        request=request,
+        deployments=deployments,
+        helm_release=helm_release,
+        existing_secret=existing_secret,
+        certificate=certificate,
+        metrics_api=metrics_api,
+        priority_class=priority_class,
+        pull_secrets=dict(zip(request.pull_secrets, secrets, strict=True)),
+        reviews=reviews,
+        heartbeats=heartbeats,
     )
 
 
-def _crds(request: InstallRequest) -> list[str]:
-    """The CustomResourceDefinitions that it needs."""
-    more = {POD_MONITORS: request.pod_monitor, CERTIFICATES: bool(request.inject_ca_from)}
-    return [*LINKERD_CRDS, *(name for name, needed in more.items() if needed)]
+async def _named(asker: Asker, root: str, resource: str, name: str, namespace: str = "") -> Fact[JSON | None]:
+    """An object, where one is named."""
+    return await asker.get(f"{root}/{name}", f"{resource}/{name}", namespace) if name else NOT_NEEDED
 
 
-async def _linkerd_namespaces(api: ApiServer) -> tuple[str, ...]:
-    query = {"fieldSelector": f"metadata.name={CONFIG_MAPS[0]}"}
-    items = (await api.get("/api/v1/configmaps", query, PLAIN)).get("items") or ()
-    return tuple(sorted(item["metadata"]["namespace"] for item in items if item["metadata"]["name"] == CONFIG_MAPS[0]))
-
-
-async def _deployments(api: ApiServer) -> tuple[JSON, ...]:
-    query = {"labelSelector": f"app.kubernetes.io/name={NAME}"}
-    return tuple((await api.get("/apis/apps/v1/deployments", query, PLAIN)).get("items") or ())
-
-
-async def _linkerds_configurations(api: ApiServer) -> dict[ConfigurationName, JSON]:
-    bodies = [(name, await api.find(path(name))) for name in LINKERD_CONFIGURATIONS]
-    return {name: body for name, body in bodies if body is not None}
-
-
-async def _own_configurations(api: ApiServer) -> tuple[ConfigurationName, ...]:
-    names: tuple[ConfigurationName, ...] = ((MUTATING, NAME), (VALIDATING, NAME))
-    return tuple([name for name in names if await api.find(path(name)) is not None])
-
-
-async def _certificate(api: ApiServer, reference: str) -> JSON | None:
+async def _certificate(asker: Asker, reference: str) -> Fact[JSON | None]:
     """cert-manager's Certificate, by `NAMESPACE/NAME`."""
     namespace, _, name = reference.partition("/")
-    return await api.find(f"/apis/cert-manager.io/v1/namespaces/{namespace}/certificates/{name}", PLAIN)
+    root = f"/apis/cert-manager.io/v1/namespaces/{namespace}/certificates"
+    return await _named(asker, root, "certificates.cert-manager.io", name, namespace)
 
 
-async def _helm_release(api: ApiServer, namespace: str) -> bool | NotSeen:
+async def _helm_release(asker: Asker, namespace: str) -> Fact[bool]:
     """Whether Helm keeps a release of the name that README and chart suggest: it stores each in a Secret."""
     query = {"fieldSelector": "type=helm.sh/release.v1", "labelSelector": f"owner=helm,name={NAME}"}
+    found = await asker.list(f"/api/v1/namespaces/{namespace}/secrets", "secrets", namespace, query, LIST)
+    return found if isinstance(found, NotSeen | NotRead | NotAsked) else bool(found)
+
+
+class _Question(NamedTuple):
+    """Of a SelfSubjectAccessReview."""
+
+    kind: str
+    group: str
+    version: str
+    plural: str
+    namespace: str
+
+
+async def _reviews(asker: Asker, objects: Iterable[JSON]) -> Mapping[str, tuple[Review, ...]]:
+    """Whether the user may create these objects, a question for each resource and Namespace."""
+    asked: dict[_Question, list[str]] = {}
+    for body in objects:
+        kind = text(body, "kind")
+        group, _, version = text(body, "apiVersion").rpartition("/")
+        plural = _PLURALS.get(kind, f"{kind.lower()}s")
+        question = _Question(kind, group, version, plural, text(body, "metadata", "namespace"))
+        asked.setdefault(question, []).append(named(body))
+    answers = await asyncio.gather(*(_allowed(asker, question) for question in asked))
+    found: dict[str, list[Review]] = {}
+    for (question, names), allowed in zip(asked.items(), answers, strict=True):
+        resource = f"{question.plural}.{question.group}" if question.group else question.plural
+        review = Review(tuple(names), resource, question.namespace, allowed)
+        found.setdefault(question.kind, []).append(review)
+    return {kind: tuple(reviews) for kind, reviews in found.items()}
+
+
+async def _allowed(asker: Asker, question: _Question) -> Fact[bool]:
+    attributes = {
+        "verb": "create",
+        "group": question.group,
+        "version": question.version,
+        "resource": question.plural,
+        "namespace": question.namespace,
+    }
+    body = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": attributes},
+    }
+    answer = await asker.review(_REVIEWS, "selfsubjectaccessreviews.authorization.k8s.io", body)
+    if isinstance(answer, NotSeen | NotRead | NotAsked):
+        return answer
+    return mapping(answer, "status").get("allowed") is True
+
+
+async def _heartbeats(asker: Asker) -> Fact[Mapping[str, datetime]]:
+    """When each Node last said that it is there, by its condition Ready."""
+    found: dict[str, datetime] = {}
     try:
-        return bool((await api.get(f"/api/v1/namespaces/{namespace}/secrets", query, LIST)).get("items"))
-    except Forbidden as error:
-        return NotSeen((MissingRight.of(error, "list", "secrets", namespace),))
+        async for body in asker.pages("/api/v1/nodes", "nodes"):
+            for condition in mappings(body, "status", "conditions"):
+                moment = _moment(text(condition, "lastHeartbeatTime"))
+                if text(condition, "type") == "Ready" and moment is not None:
+                    found[text(body, "metadata", "name")] = moment
+    except Unseen as unseen:
+        return unseen.fact
+    return found
+
+
+def _moment(stamp: str) -> datetime | None:
+    """A time with its zone, None for what is not one."""
+    try:
+        moment = datetime.fromisoformat(stamp)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from webhook.install.configurations import NAME
+from webhook.install.render import Rendered
 from webhook.kube.webhookconfigurations import ServiceReference
 
 JSON = dict[str, Any]
@@ -13,8 +14,8 @@ JSON = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class InstallRequest:
-    """What is to be installed in `namespace`, Linkerd's. `needs` is the oldest Kubernetes (major, minor) that knows all
-    of its objects; the other fields are settings of an installation."""
+    """What is to be installed in `namespace`, Linkerd's: `objects`. `needs` is the oldest Kubernetes (major, minor)
+    that knows all of them; the other fields are settings of an installation."""
 
     namespace: str
     adopt: bool
@@ -27,15 +28,17 @@ class InstallRequest:
     host_network: bool = False
     priority_class: str = ""
     pull_secrets: tuple[str, ...] = ()
+    objects: tuple[JSON, ...] = ()
 
     @classmethod
-    def of(cls, values: JSON, namespace: str, needs: tuple[int, int]) -> InstallRequest:
-        """By the values of an installation, which are complete and valid."""
+    def of(cls, values: JSON, namespace: str, rendered: Rendered) -> InstallRequest:
+        """By the values of an installation, which are complete and valid, and what they render."""
         certificates = values["certificates"]
         return cls(
             namespace=namespace,
             adopt=values["adopt"],
-            needs=needs,
+            needs=rendered.needs,
+            objects=tuple(rendered.objects),
             existing_secret=certificates["existingSecret"],
             ca_bundle=certificates["caBundle"],
             inject_ca_from=certificates["injectCAFrom"],

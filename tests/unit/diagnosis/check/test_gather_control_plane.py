@@ -11,7 +11,7 @@ from tests.kube.store import Store
 from tests.unit.diagnosis.check.test_control_plane import ROOTS, config
 from webhook.diagnosis.check.ask import Asker
 from webhook.diagnosis.check.facts import ClusterFacts
-from webhook.diagnosis.check.gather_control_plane import with_control_plane
+from webhook.diagnosis.check.gather_control_plane import with_control_plane, with_mesh
 from webhook.diagnosis.check.line import Scope
 from webhook.diagnosis.unseen import NotRead, NotSeen, seen
 from webhook.kube.api import ApiServer
@@ -33,7 +33,7 @@ def cluster() -> Store:
 async def gathered(store: Store) -> ClusterFacts:
     """The facts about it."""
     facts = ClusterFacts(at=datetime(2026, 1, 1, tzinfo=UTC), scope=Scope.INSTALLED, namespace="linkerd")
-    return await with_control_plane(facts, Asker(cast("ApiServer", store)))
+    return with_mesh(await with_control_plane(facts, Asker(cast("ApiServer", store))))
 
 
 async def test_the_mesh_and_all_namespaces_are_known(cluster: Store) -> None:

@@ -8,10 +8,14 @@ from typing import Any, cast
 import pytest
 
 from tests.kube.store import Store
+from tests.unit.diagnosis.check.test_control_plane import ROOTS, config
+from webhook.diagnosis.check import crds
+from webhook.diagnosis.check.facts import ClusterFacts
+from webhook.diagnosis.check.gather import CheckRequest, of_cluster
+from webhook.diagnosis.check.line import Scope
 from webhook.diagnosis.finding import CheckFinding, errors, lines, notes
-from webhook.diagnosis.installation.checks import check
-from webhook.diagnosis.installation.facts import LINKERD_CRDS, InstallationFacts
-from webhook.diagnosis.installation.gather import gather
+from webhook.diagnosis.installation.facts import SetupFacts
+from webhook.diagnosis.installation.look import Look, look
 from webhook.diagnosis.installation.request import InstallRequest
 from webhook.diagnosis.unseen import MissingRight, NotSeen
 from webhook.install.adoption import ADOPTED_FROM, LINKERD_CONFIGURATIONS
@@ -21,12 +25,14 @@ from webhook.install.settings import defaults
 from webhook.kube.api import ApiServer
 from webhook.kube.errors import ApiError
 from webhook.kube.webhookconfigurations import MUTATING, path
+from webhook.mesh.releases import line
 
 JSON = dict[str, Any]
 
 CRD_ROOT = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 CONFIG_MAPS = "/api/v1/namespaces/linkerd/configmaps"
 SECRETS = "/api/v1/namespaces/linkerd/secrets"
+NEEDED = crds.needed(line("edge-26.8"))
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -36,15 +42,18 @@ class Cluster(Store):
     def __init__(self) -> None:
         super().__init__()
         self.put("/version", {"major": "1", "minor": "36+", "gitVersion": "v1.36.1"})
-        for name in LINKERD_CRDS:
-            self.put(f"{CRD_ROOT}/{name}", {})
-        for name in ("linkerd-config", "linkerd-identity-trust-roots"):
-            self.put(f"{CONFIG_MAPS}/{name}", {})
+        for name, version in NEEDED.items():
+            self.put(f"{CRD_ROOT}/{name}", {"spec": {"versions": [{"name": version, "served": True}]}})
+        self.put(f"{CONFIG_MAPS}/linkerd-config", config())
+        self.put(f"{CONFIG_MAPS}/linkerd-identity-trust-roots", ROOTS)
+        self.put("/api/v1/namespaces/linkerd", {})
 
     def deploy(self, namespace: str, annotations: dict[str, str] | None = None) -> None:
         """Put a Deployment of ours."""
         metadata = {"labels": {"app.kubernetes.io/name": "linkerd-webhook"}, "annotations": annotations or {}}
         self.put(f"/apis/apps/v1/namespaces/{namespace}/deployments/linkerd-webhook", {"metadata": metadata})
+
+    host = "https://cluster.example.org"
 
     @property
     def api(self) -> ApiServer:
@@ -72,9 +81,17 @@ def request(**settings: Any) -> InstallRequest:
     return InstallRequest(**{"namespace": "linkerd", "adopt": False, "needs": (1, 30), **settings})
 
 
+async def looked(cluster: Cluster, **settings: Any) -> Look:
+    """What `install` sees."""
+    install = request(**settings)
+    return look(await of_cluster(CheckRequest(Scope.PRE, "linkerd", install=install), cluster.api))
+
+
 async def checked(cluster: Cluster, **settings: Any) -> list[CheckFinding]:
     """All findings."""
-    return check(request(**settings), await gather(cluster.api, request(**settings)))
+    found = await looked(cluster, **settings)
+    assert not found.unseen
+    return list(found.findings)
 
 
 async def problems(cluster: Cluster, **settings: Any) -> list[str]:
@@ -190,41 +207,65 @@ class TestChecks:
 
     async def test_passes_on_what_else_the_api_server_says(self, cluster: Cluster) -> None:
         cluster.failures["/apis/apps/v1/deployments"] = ApiError(500, "etcd is away")
-        with pytest.raises(ApiError):
-            await checked(cluster)
+        found = await looked(cluster)
+        assert (found.host, found.findings) == ("https://cluster.example.org", ())
+        assert found.unseen == (
+            "GET /apis/apps/v1/deployments: the API server refuses the request (HTTP 500): etcd is away",
+        )
+
+    async def test_what_may_not_be_read_is_named_once_with_the_right_to_grant(self, cluster: Cluster) -> None:
+        cluster.failures["/apis/apps/v1/deployments"] = ApiError(403, 'User "jane" cannot list')
+        assert (await looked(cluster)).unseen == (
+            'may not list deployments.apps: grant list on deployments.apps to user "jane"',
+        )
+
+    async def test_does_not_ask_what_the_user_may_create(self, cluster: Cluster) -> None:
+        assert await checked(cluster) == []
+        assert not cluster.tried
 
 
 class TestPure:
     """Facts in, findings out: no API server is needed."""
 
-    def facts(self, **more: Any) -> InstallationFacts:
-        """All is well."""
+    def facts(self, **more: Any) -> ClusterFacts:
+        """All is well; `helm_release` is of the facts about what is to be installed."""
+        setup = SetupFacts(request=request(), deployments=(), helm_release=more.pop("helm_release", False))
         all_well = {
             "at": NOW,
+            "scope": Scope.PRE,
+            "namespace": "linkerd",
             "version": {"major": "1", "minor": "36"},
-            "crds": frozenset(LINKERD_CRDS),
-            "config_maps": frozenset({"linkerd-config", "linkerd-identity-trust-roots"}),
+            "crds": {name: frozenset({version}) for name, version in NEEDED.items()},
+            "linkerd_config": config(),
+            "trust_roots": ROOTS,
+            "linkerd_namespaces": (),
+            "configurations": {},
+            "setup": setup,
         }
-        return InstallationFacts(**{**all_well, **more})
+        return ClusterFacts(**{**all_well, **more})
 
     def test_nothing_is_found_where_all_is_well(self) -> None:
-        assert check(request(), self.facts()) == []
+        assert look(self.facts()) == Look(())
 
     def test_a_version_that_cannot_be_read_is_noted(self) -> None:
-        (note,) = check(request(), self.facts(version={"gitVersion": "v-next"}))
-        assert (note.code, note.severity) == ("kubernetes-version", "note")
+        (note,) = look(self.facts(version={"gitVersion": "v-next"})).findings
+        assert (note.code, note.severity) == ("k8s-version", "note")
         assert note.line() == "API server: its version is not known, as it reports v-next"
 
     def test_secrets_that_may_not_be_listed_come_with_what_to_grant(self) -> None:
         right = MissingRight("list", "secrets", "linkerd", 'user "jane"')
-        (note,) = check(request(), self.facts(helm_release=NotSeen((right,))))
+        (note,) = look(self.facts(helm_release=NotSeen((right,)))).findings
         assert (note.code, note.fix) == ("helm-release", right.text())
 
-    def test_findings_that_differ_by_their_object_share_a_line(self) -> None:
-        findings = check(request(), self.facts(config_maps=frozenset()))
-        assert [each.object for each in findings] == [
-            "ConfigMap linkerd/linkerd-config",
-            "ConfigMap linkerd/linkerd-identity-trust-roots",
+    def test_each_config_map_that_is_missing_is_told(self) -> None:
+        findings = look(self.facts(linkerd_config=None, trust_roots=None)).findings
+        assert [(each.code, each.object) for each in findings] == [
+            ("linkerd-config", "ConfigMap linkerd/linkerd-config"),
+            ("trust-roots", "ConfigMap linkerd/linkerd-identity-trust-roots"),
         ]
-        (line,) = lines(findings)
-        assert line.startswith("ConfigMap linkerd/linkerd-config, linkerd/linkerd-identity-trust-roots: not found: ")
+
+    def test_findings_that_differ_by_their_object_share_a_line(self) -> None:
+        served = {name: frozenset({version}) for name, version in list(NEEDED.items())[2:]}
+        (told,) = lines(look(self.facts(crds=served)).findings)
+        first, second = list(NEEDED)[:2]
+        assert told.startswith(f"CustomResourceDefinition {first}, {second}: not found: ")
