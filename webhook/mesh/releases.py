@@ -263,7 +263,6 @@ _POLICIES: Final = {
     **_all(Span("23.1.2"), "policy", "HTTPRoute.v1beta2"),
     **_all(Span("23.6.1"), "policy", "HTTPRoute.v1beta3"),
     **_all(Span("24.1.1"), "policy", "Server.v1beta2"),
-    **_all(Span("24.1.1"), "policy", "ExternalWorkload"),
     **_all(Span("24.7.4"), "policy", "Server.v1beta3"),
     # HTTPRoutes of Linkerd's own group: the parents that are refused, and what is read.
     **_all(Span(until="23.1.2"), "policy", "HTTPRoute.servers-only"),

@@ -16,8 +16,8 @@ ANY: Final = ""
 _VERSIONS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "authorizationpolicies.policy.linkerd.io": (("", "v1alpha1"),),
     "egressnetworks.policy.linkerd.io": (("policy/EgressNetwork", "v1alpha1"),),
-    # Edge releases within a line differ in what they read of it.
-    "externalworkloads.workload.linkerd.io": (("policy/ExternalWorkload", ANY),),
+    # Servers select them since they exist. Edge releases within a line differ in what they read of them.
+    "externalworkloads.workload.linkerd.io": (("policy/Server.externalWorkloadSelector", ANY),),
     "httplocalratelimitpolicies.policy.linkerd.io": (("policy/HTTPLocalRateLimitPolicy", "v1alpha1"),),
     "httproutes.policy.linkerd.io": (
         ("policy/HTTPRoute.v1beta3", "v1beta3"),
