@@ -186,6 +186,10 @@ class Store:
         answer: JSON = await self.answer(Request("GET", path, query or {}, None, {"Accept": accept}, path))
         return answer
 
+    async def read(self, path: str, query: Mapping[str, str] | None = None, accept: str = OBJECT) -> bytes:
+        """GET, as it came."""
+        return json.dumps(await self.get(path, query, accept)).encode()
+
     async def find(self, path: str, accept: str = OBJECT) -> JSON | None:
         """GET what may not be there, by default its metadata alone."""
         try:

@@ -156,9 +156,13 @@ class ApiServer:
 
         Raises `ApiError` and `TimeoutError`; `ValueError` if the response is not a JSON object.
         """
+        return _object(await self.read(path, query, accept))
+
+    async def read(self, path: str, query: Mapping[str, str] | None = None, accept: str = OBJECT) -> bytes:
+        """As `get`, but returns the response as it came, to be decoded piece by piece."""
         timeout = aiohttp.ClientTimeout(total=30)
         async with self._request("GET", path, query, {"Accept": accept}, timeout) as response:
-            return _object(await response.read())
+            return await response.read()
 
     async def find(self, path: str, accept: str = OBJECT) -> JSON | None:
         """As `get`, but returns None if the object does not exist or the API server does not serve its kind."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
+from webhook.diagnosis.check.page import page_of
 from webhook.diagnosis.check.progress import Progress
 from webhook.diagnosis.unseen import Fact, MissingRight, NotRead, NotSeen, Unknown, Unseen
 from webhook.kube.api import PLAIN, ApiServer
 from webhook.kube.errors import ApiError, ApiServerUnreachable, Forbidden, Gone, NotFound, explain
-from webhook.kube.fields import mappings, text
+from webhook.kube.fields import text
 from webhook.kube.interface import JSON
 
 # Objects a page of a list.
@@ -70,7 +71,7 @@ class Asker:
                 raise Unseen(self.down)
             self.progress.asked(resource)
             try:
-                page = await self.api.get(path, asked, accept)
+                page = page_of(await self.api.read(path, asked, accept))
             except NotFound:
                 return
             except Gone as error:
@@ -81,13 +82,15 @@ class Asker:
                 continue
             except (ApiError, TimeoutError, ValueError) as error:
                 raise Unseen(self.failed(error, "list", resource, path, namespace)) from None
-            for body in mappings(page, "items"):
+            for body in page.objects():
                 place = (text(body, "metadata", "namespace"), text(body, "metadata", "name"))
                 if attempts == 1 or place > last:
                     last = place
                     self.progress.seen(resource)
                     yield body
-            asked["continue"] = text(page, "metadata", "continue")
+            asked["continue"] = page.following
+            # It goes before the next one comes.
+            del page
             if not asked["continue"]:
                 return
 
