@@ -45,8 +45,18 @@ _BY_VARIABLE: Final[Mapping[str, tuple[str, ...]]] = {
     "ACCESS_LOG": ("access_log",),
     "SHUTDOWN_GRACE_PERIOD": ("shutdown_grace_period",),
 }
-_OF_INIT: Final = ("skip_inbound_ports", "skip_outbound_ports", "skip_subnets", "close_wait_seconds", "uid", "gid")
 _PORTS: Final = ("inbound_port", "admin_port", "control_port", "outbound_port")
+# The settings by which each flag of linkerd-init is written.
+_BY_FLAG: Final[Mapping[str, tuple[str, ...]]] = {
+    "--incoming-proxy-port": ("inbound_port",),
+    "--outgoing-proxy-port": ("outbound_port",),
+    "--proxy-uid": ("uid",),
+    "--proxy-gid": ("gid",),
+    "--inbound-ports-to-ignore": ("skip_inbound_ports", "control_port", "admin_port"),
+    "--outbound-ports-to-ignore": ("skip_outbound_ports",),
+    "--subnets-to-ignore": ("skip_subnets",),
+    "--timeout-close-wait-secs": ("close_wait_seconds",),
+}
 # The settings by which each field of a container is written.
 _BY_FIELD: Final[Mapping[str, tuple[str, ...]]] = {
     "imagePullPolicy": ("pull_policy",),
@@ -124,6 +134,6 @@ def fields(path: Sequence[str]) -> tuple[str, ...]:
             return (f"{_BY_RESOURCE.get(what, what)}_{kind.removesuffix('s')}",)
         case ["resources", *_]:
             return tuple(f"{what}_{kind}" for what in _BY_RESOURCE.values() for kind in ("limit", "request"))
-        case ["args", *_] if container == init.NAME:
-            return (*_OF_INIT, *_PORTS)
+        case ["args", flag, *_]:
+            return _BY_FLAG.get(flag, ())
     return _BY_FIELD.get(rest[0], ())

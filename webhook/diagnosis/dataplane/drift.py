@@ -12,7 +12,7 @@ from webhook.diagnosis.dataplane.stored import stored
 from webhook.injector.removal import ADDED, PROXY, is_added
 from webhook.injector.shapes import Difference, differences, shape
 from webhook.injector.subject import SERVICE_ACCOUNT_PATH
-from webhook.kube.fields import mapping, mappings, text
+from webhook.kube.fields import mapping, mappings, sequence, text
 from webhook.kube.interface import JSON
 
 # Beside what Linkerd writes, others may add to every container of a Pod: their variables, mounts and fields are theirs.
@@ -59,13 +59,26 @@ def _containers(pod: JSON, limit_ranges: Iterable[JSON]) -> JSON:
     """The Pod with nothing but the containers that Linkerd adds, as they are stored."""
     spec = {
         key: [
-            stored(each, limit_ranges)
+            _by_flags(stored(each, limit_ranges))
             for each in mappings(pod, "spec", key)
             if is_added(each, first=key == "initContainers")
         ]
         for key in ("containers", "initContainers")
     }
     return {"spec": spec}
+
+
+def _by_flags(container: JSON) -> JSON:
+    """The container, with arguments by their flags: `--proxy-uid 2102` and `--proxy-uid=2102` are the same."""
+    flags: JSON = {}
+    last = ""
+    for argument in sequence(container, "args"):
+        written = str(argument)
+        if written.startswith("--"):
+            last, _, flags[last] = written.partition("=")
+        elif last:
+            flags[last] = written
+    return {**container, "args": flags} if flags else container
 
 
 def _is_drift(difference: Difference, pod: JSON) -> bool:
@@ -121,7 +134,7 @@ def _place(difference: Difference, pod: JSON, expected: JSON) -> str:
 def _dotted(place: str, path: Sequence[str]) -> str:
     out = f"{place}[{path[1]}]"
     rest = list(path[2:])
-    if len(rest) > 1 and rest[0] in ("env", "volumeMounts", "ports"):
+    if len(rest) > 1 and rest[0] in ("args", "env", "volumeMounts", "ports"):
         out += f".{rest[0]}[{rest[1]}]"
         rest = rest[2:]
     return ".".join((out, *rest))
