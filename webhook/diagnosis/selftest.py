@@ -51,6 +51,10 @@ async def run(api: ApiServer, service: ServiceReference) -> SelfTestResult:
         body = await api.send("PATCH", path, {"metadata": {"labels": {LABEL: "true"}}}, _MERGE, query, WITHIN)
     except (ApiError, TimeoutError) as error:
         return SelfTestResult(finding=failed(error, service))
+    except ValueError as error:
+        return SelfTestResult(
+            finding=REACHED.error("API server", "", f"its answer to the self-test is broken: {error}")
+        )
     metadata = body.get("metadata")
     annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
     answered = annotations.get(ANSWERED_BY) if isinstance(annotations, dict) else None

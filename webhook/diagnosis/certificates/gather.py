@@ -123,6 +123,8 @@ async def ask(
         return await api.send(method, path, body, content_type, query)
     except TimeoutError:
         raise GatherError(f"the API server does not answer {method} {path} in time") from None
+    except ValueError as error:
+        raise GatherError(f"the API server's answer to {method} {path} is not a JSON object: {error}") from None
     except ApiError as error:
         if isinstance(error, ApiServerUnreachable | Unauthorized) or error.status >= 500:
             raise GatherError(f"the API server cannot be asked ({method} {path}): {error.message}") from None
