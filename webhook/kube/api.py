@@ -156,13 +156,19 @@ class ApiServer:
 
         Raises `ApiError` and `TimeoutError`; `ValueError` if the response is not a JSON object.
         """
-        return _object(await self.read(path, query, accept))
+        async with self._got(path, query, accept) as response:
+            # Here, where it counts as a failure of the request.
+            return _object(await response.read())
 
     async def read(self, path: str, query: Mapping[str, str] | None = None, accept: str = OBJECT) -> bytes:
         """As `get`, but returns the response as it came, to be decoded piece by piece."""
-        timeout = aiohttp.ClientTimeout(total=30)
-        async with self._request("GET", path, query, {"Accept": accept}, timeout) as response:
+        async with self._got(path, query, accept) as response:
             return await response.read()
+
+    def _got(
+        self, path: str, query: Mapping[str, str] | None, accept: str
+    ) -> contextlib.AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        return self._request("GET", path, query, {"Accept": accept}, aiohttp.ClientTimeout(total=30))
 
     async def find(self, path: str, accept: str = OBJECT) -> JSON | None:
         """As `get`, but returns None if the object does not exist or the API server does not serve its kind."""
