@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import msgspec
 import orjson
+from msgspec import field
 
 JSON = dict[str, Any]
 
@@ -35,13 +35,24 @@ AUDIT_LENGTH = 4096
 EVENT_LENGTH = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class GroupVersionKind:
-    """`request.kind`, or with a resource's name in `kind`, `request.resource`."""
+class GroupVersionKind(msgspec.Struct, frozen=True):
+    """`request.kind`."""
 
     group: str = ""
     version: str = ""
     kind: str = ""
+
+
+class GroupVersionResource(msgspec.Struct, frozen=True):
+    """`request.resource`."""
+
+    group: str = ""
+    version: str = ""
+    resource: str = ""
+
+
+_NO_KIND = GroupVersionKind()
+_NO_RESOURCE = GroupVersionResource()
 
 
 class AdmissionRequest:
@@ -70,8 +81,8 @@ class AdmissionRequest:
         self,
         uid: str,
         api_version: str,
-        kind: GroupVersionKind,
-        resource: GroupVersionKind,
+        kind: GroupVersionKind = _NO_KIND,
+        resource: GroupVersionResource = _NO_RESOURCE,
         namespace: str = "",
         name: str = "",
         operation: str = "",
@@ -173,8 +184,7 @@ class Event(NamedTuple):
     type: str = "Normal"
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(msgspec.Struct):
     """What was decided.
 
     `patch` holds RFC 6902 operations, None or empty for no change. `warnings` are whole sentences: `render` shortens
@@ -223,21 +233,14 @@ def deny(message: str, *, code: int = 400, status_reason: str = "BadRequest", re
     )
 
 
-class _Kind(msgspec.Struct, frozen=True):
-    group: str | None = None
-    version: str | None = None
-    kind: str | None = None
-    resource: str | None = None
-
-
 class _Request(msgspec.Struct, rename="camel"):
     uid: str
-    kind: _Kind | None = None
-    resource: _Kind | None = None
-    namespace: str | None = None
-    name: str | None = None
-    operation: str | None = None
-    dry_run: bool | None = None
+    kind: GroupVersionKind = _NO_KIND
+    resource: GroupVersionResource = _NO_RESOURCE
+    namespace: str = ""
+    name: str = ""
+    operation: str = ""
+    dry_run: bool = False
     object: msgspec.Raw = msgspec.Raw()
     old_object: msgspec.Raw = msgspec.Raw()
 
@@ -254,8 +257,8 @@ _DECODER = msgspec.json.Decoder(_Review)
 def parse(body: bytes) -> AdmissionRequest:
     """Read an AdmissionReview from JSON text. Raises `ReviewError`.
 
-    A well-formed one takes the short way, which leaves the objects as text. Whatever does not fit it is read again, to
-    say what is wrong.
+    What an API server sends takes the short way, which leaves the objects as text. Whatever does not fit it (null in
+    place of a string, say) is read again, and what is wrong is told.
     """
     try:
         review = _DECODER.decode(body)
@@ -264,22 +267,18 @@ def parse(body: bytes) -> AdmissionRequest:
     request = review.request
     if review.api_version not in API_VERSIONS or review.kind != "AdmissionReview" or not request.uid:
         return _read_slowly(body)
-    kind, resource = request.kind or _NOTHING, request.resource or _NOTHING
     return AdmissionRequest(
         request.uid,
         review.api_version,
-        GroupVersionKind(kind.group or "", kind.version or "", kind.kind or ""),
-        GroupVersionKind(resource.group or "", resource.version or "", resource.resource or ""),
-        request.namespace or "",
-        request.name or "",
-        request.operation or "",
+        request.kind,
+        request.resource,
+        request.namespace,
+        request.name,
+        request.operation,
         request.object,
         request.old_object,
-        request.dry_run or False,
+        request.dry_run,
     )
-
-
-_NOTHING = _Kind()
 
 
 def _read_slowly(body: bytes) -> AdmissionRequest:
@@ -331,8 +330,8 @@ def from_object(review: Any) -> AdmissionRequest:
         return AdmissionRequest(
             uid=uid,
             api_version=api_version,
-            kind=_kind(request, "kind", "kind"),
-            resource=_kind(request, "resource", "resource"),
+            kind=GroupVersionKind(*_names(request, "kind")),
+            resource=GroupVersionResource(*_names(request, "resource")),
             namespace=_field(request, "namespace", str) or "",
             name=_field(request, "name", str) or "",
             operation=_field(request, "operation", str) or "",
@@ -347,9 +346,9 @@ def from_object(review: Any) -> AdmissionRequest:
 _WANTED: dict[type, str] = {str: "a string", bool: "true or false", dict: "an object of group, version and"}
 
 
-def _kind(request: JSON, key: str, last: str) -> GroupVersionKind:
-    value = _field(request, key, dict, last=f" {last}") or {}
-    return GroupVersionKind(*(_field(value, name, str, f"{key}.") or "" for name in ("group", "version", last)))
+def _names(request: JSON, key: str) -> list[str]:
+    value = _field(request, key, dict, last=f" {key}") or {}
+    return [_field(value, name, str, f"{key}.") or "" for name in ("group", "version", key)]
 
 
 def _field(node: JSON, key: str, want: type, at: str = "", last: str = "") -> Any:

@@ -7,10 +7,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+import msgspec
 import orjson
 
 from webhook.findings.finding import Finding
@@ -40,16 +40,15 @@ from webhook.mesh.releases import Line, why_not
 from webhook.review import JSON
 
 
-@dataclass(slots=True)
-class Resolved:
+class Resolved(msgspec.Struct):
     """The settings of one Pod. `sources` has, for each annotation that counted, its value and where it was found
     (`pod` or `namespace`); `inherited` are the Namespace's annotations that the Pod is given. The findings' paths lead
     from the Pod's root; what is wrong with the Namespace, called `namespace` in them, has an empty one."""
 
     settings: Settings
-    inherited: dict[str, str] = field(default_factory=dict)
-    sources: dict[str, tuple[str, str]] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
+    inherited: dict[str, str] = msgspec.field(default_factory=dict)
+    sources: dict[str, tuple[str, str]] = msgspec.field(default_factory=dict)
+    findings: list[Finding] = msgspec.field(default_factory=list)
     namespace: str = ""
 
     def tell(self, annotation: str, at_namespace: bool, sentence: str) -> None:

@@ -6,11 +6,11 @@ field of a newer Kubernetes never is in the way.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import msgspec
 import orjson
+from msgspec import field
 
 from webhook.injector.go_values import put_right
 from webhook.injector.pod import Container, ObjectMeta, OwnerReference, Pod, PodSpec, Service, ServicePort, VolumeMount
@@ -37,8 +37,7 @@ _NO_CONTAINERS: list[Container] = []
 _POD = msgspec.json.Decoder(Pod)
 
 
-@dataclass(slots=True)
-class Subject:
+class Subject(msgspec.Struct):
     """One object. Everything absent or null reads as empty.
 
     `prefix` is the JSON pointer of the Pod (template), and `absent` are the pointers of the objects on the way to its

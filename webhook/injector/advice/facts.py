@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from webhook.findings.finding import Path
 from webhook.injector.effective import Settings
@@ -18,8 +19,7 @@ CONTAINERS: Final[Path] = ("spec", "containers")
 INIT_CONTAINERS: Final[Path] = ("spec", "initContainers")
 
 
-@dataclass(slots=True)
-class Facts:
+class Facts(msgspec.Struct):
     """A Pod (or a template of one) that is injected, and what is known around it.
 
     `namespace` is None where it is not known. `workload` is the kind (in lower case) and the name of what the Pod
