@@ -133,32 +133,33 @@ class AdmissionRequest:
 
 
 class Patch(Sequence[JSON]):
-    """RFC 6902 operations, as objects or as the text of a response; either is made from the other when it is asked for.
+    """RFC 6902 operations, as objects or as a response carries them: JSON in Base64, in quotes. Either is made from the
+    other when it is asked for.
 
     Not to be changed: an answer may share it with others.
     """
 
-    __slots__ = ("_base64", "_operations")
+    __slots__ = ("_operations", "_text")
 
-    def __init__(self, operations: Sequence[JSON] | None = None, base64: bytes = b"") -> None:
+    def __init__(self, operations: Sequence[JSON] | None = None, text: bytes = b"") -> None:
         self._operations = operations
-        self._base64 = base64
+        self._text = text
 
     @classmethod
-    def of(cls, base64: bytes) -> Patch:
-        """The operations that a JSON text in Base64 has."""
-        return cls(base64=base64)
+    def of(cls, text: bytes) -> Patch:
+        """The operations that a response carries as this text."""
+        return cls(text=text)
 
     @property
-    def base64(self) -> bytes:
-        """The operations as JSON in Base64, as a response carries them."""
-        if not self._base64:
-            self._base64 = b64encode(orjson.dumps(self._operations))
-        return self._base64
+    def text(self) -> bytes:
+        """The operations as a response carries them."""
+        if not self._text:
+            self._text = b'"%b"' % b64encode(orjson.dumps(self._operations))
+        return self._text
 
     def _read(self) -> Sequence[JSON]:
         if self._operations is None:
-            self._operations = orjson.loads(b64decode(self._base64))
+            self._operations = orjson.loads(b64decode(self._text[1:-1]))
         return self._operations or ()
 
     def __getitem__(self, index: Any) -> Any:
@@ -168,7 +169,7 @@ class Patch(Sequence[JSON]):
         return len(self._read())
 
     def __bool__(self) -> bool:
-        return bool(self._base64) or bool(self._operations)
+        return bool(self._text) or bool(self._operations)
 
     def __eq__(self, other: object) -> bool:
         return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented
@@ -369,8 +370,7 @@ def render(uid: str, api_version: str, answer: Answer) -> bytes:
     elif answer.patch:
         response["patchType"] = "JSONPatch"
         patch = answer.patch if isinstance(answer.patch, Patch) else Patch(answer.patch)
-        # In quotes as it is: Base64 has nothing to escape.
-        response["patch"] = orjson.Fragment(b'"%b"' % patch.base64)
+        response["patch"] = orjson.Fragment(patch.text)
     if answer.warnings:
         response["warnings"] = shorten(answer.warnings)
         answer.audit["warnings"] = "; ".join(answer.warnings)

@@ -10,7 +10,17 @@ from typing import Any
 
 import pytest
 
-from webhook.review import AdmissionRequest, Answer, GroupVersionKind, ReviewError, deny, from_object, parse, render
+from webhook.review import (
+    AdmissionRequest,
+    Answer,
+    GroupVersionKind,
+    GroupVersionResource,
+    ReviewError,
+    deny,
+    from_object,
+    parse,
+    render,
+)
 
 UID = "0f1c6a3e-1111-4222-8333-444455556666"
 V1 = "admission.k8s.io/v1"
@@ -59,7 +69,7 @@ def fields(request: AdmissionRequest) -> tuple[Any, ...]:
     )
 
 
-NOTHING = (UID, V1, GroupVersionKind(), GroupVersionKind(), "", "", "", None, None, False, False)
+NOTHING = (UID, V1, GroupVersionKind(), GroupVersionResource(), "", "", "", None, None, False, False)
 
 
 @pytest.fixture(params=["text", "parsed"])
@@ -87,7 +97,7 @@ class TestReading:
             UID,
             V1,
             GroupVersionKind("apps", "v1", "Deployment"),
-            GroupVersionKind("apps", "v1", "deployments"),
+            GroupVersionResource("apps", "v1", "deployments"),
             "shop",
             "web",
             "UPDATE",

@@ -59,7 +59,8 @@ class Assembly:
         self, subject: Subject, settings: Settings, annotations: dict[str, str], labels: dict[str, str]
     ) -> list[bytes]:
         """The patch for a Pod (template) that gets these settings, and beside the `Marks` these annotations and labels
-        (one at least): JSON in Base64, in pieces to be joined with the Pod's own mount (`encoded.with_mount`).
+        (one at least): JSON in Base64 and in quotes, in pieces to be joined with the Pod's own mount
+        (`encoded.with_mount`).
 
         Raises `Refusal`.
         """

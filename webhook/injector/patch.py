@@ -39,12 +39,12 @@ def add_entries(path: str, present: Any, entries: Mapping[str, str]) -> list[JSO
 
 
 def begin(operations: Sequence[bytes]) -> bytes:
-    """The beginning of a patch's text, in Base64: its first operations, of which there must be one."""
-    return encode(b"[" + b",".join(operations))
+    """The beginning of a patch's text, in Base64 and in quotes: its first operations, of which there must be one."""
+    return b'"' + encode(b"[" + b",".join(operations))
 
 
-# The end of a patch's text, in Base64.
-END: Final = encode(b"]")
+# The end of a patch's text, in Base64 and in quotes.
+END: Final = encode(b"]") + b'"'
 
 
 def add_text(path: str, value: bytes) -> bytes:

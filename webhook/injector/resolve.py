@@ -151,8 +151,8 @@ class Resolver:
         if context is not None and context.capabilities is not None:
             given = context.capabilities
             changes["capabilities"] = (tuple(given.add or ()), tuple(given.drop or ()))
-        if subject.service_account_mount is not None:
-            changes["own_mount"] = True
+        if subject.service_account_mount is None:
+            changes["own_mount"] = False
         return changes
 
     def _tell_what_exceeds_its_limit(self, out: Resolved) -> None:

@@ -252,8 +252,6 @@ class Admission:
         return Rejection(429, "too many admissions in work", fix, (b"retry-after", b"1"))
 
 
-
-
 def _is_json(media: bytes) -> bool:
     return media.partition(b";")[0].strip().lower() == b"application/json"
 
