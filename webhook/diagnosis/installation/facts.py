@@ -26,7 +26,8 @@ POD_MONITORS: Final = "podmonitors.monitoring.coreos.com"
 CERTIFICATES: Final = "certificates.cert-manager.io"
 
 # ConfigMaps of Linkerd's control plane that the server reads.
-CONFIG_MAPS: Final = ("linkerd-config", "linkerd-identity-trust-roots")
+LINKERD_CONFIG: Final = "linkerd-config"
+CONFIG_MAPS: Final = (LINKERD_CONFIG, "linkerd-identity-trust-roots")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class InstallationFacts:
     version: JSON
     crds: frozenset[str] = frozenset()
     config_maps: frozenset[str] = frozenset()
+    # Linkerd's values, as ConfigMap linkerd-config has them.
+    values: str | None = None
     # The namespaces that hold Linkerd's configuration, where the installation's namespace does not.
     linkerd_namespaces: tuple[str, ...] = ()
     # Deployments with our label, in all namespaces.

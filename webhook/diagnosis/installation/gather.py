@@ -9,6 +9,7 @@ from webhook.diagnosis.installation.facts import (
     CERTIFICATES,
     CONFIG_MAPS,
     JSON,
+    LINKERD_CONFIG,
     LINKERD_CRDS,
     POD_MONITORS,
     InstallationFacts,
@@ -32,15 +33,17 @@ async def gather(api: ApiServer, request: InstallRequest) -> InstallationFacts:
     A user who installs may read all of it, so a request that is forbidden ends it; only Helm's Secrets may stay unseen.
     """
     root = f"/api/v1/namespaces/{request.namespace}"
-    config_maps = frozenset([name for name in CONFIG_MAPS if await api.find(f"{root}/configmaps/{name}") is not None])
+    config_maps = {name: await api.find(f"{root}/configmaps/{name}", PLAIN) for name in CONFIG_MAPS}
+    existing = frozenset(name for name, body in config_maps.items() if body is not None)
     crds = frozenset([name for name in _crds(request) if await api.find(f"{_CRDS}/{name}") is not None])
     secrets = [name for name in request.pull_secrets if await api.find(f"{root}/secrets/{name}") is not None]
     return InstallationFacts(
         at=datetime.now(UTC),
         version=await api.get("/version", accept=PLAIN),
         crds=crds,
-        config_maps=config_maps,
-        linkerd_namespaces=await _linkerd_namespaces(api) if len(config_maps) < len(CONFIG_MAPS) else (),
+        config_maps=existing,
+        values=((config_maps[LINKERD_CONFIG] or {}).get("data") or {}).get("values"),
+        linkerd_namespaces=await _linkerd_namespaces(api) if len(existing) < len(CONFIG_MAPS) else (),
         deployments=await _deployments(api),
         linkerds_configurations=await _linkerds_configurations(api),
         own_configurations=await _own_configurations(api) if request.adopt else (),
@@ -64,9 +67,9 @@ def _crds(request: InstallRequest) -> list[str]:
 
 
 async def _linkerd_namespaces(api: ApiServer) -> tuple[str, ...]:
-    query = {"fieldSelector": f"metadata.name={CONFIG_MAPS[0]}"}
+    query = {"fieldSelector": f"metadata.name={LINKERD_CONFIG}"}
     items = (await api.get("/api/v1/configmaps", query, PLAIN)).get("items") or ()
-    return tuple(sorted(item["metadata"]["namespace"] for item in items if item["metadata"]["name"] == CONFIG_MAPS[0]))
+    return tuple(sorted(item["metadata"]["namespace"] for item in items if item["metadata"]["name"] == LINKERD_CONFIG))
 
 
 async def _deployments(api: ApiServer) -> tuple[JSON, ...]:
