@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 import orjson
 from msgspec import field
+
+from webhook.pod import Pod
 
 JSON = dict[str, Any]
 
@@ -55,15 +57,19 @@ _NO_KIND = GroupVersionKind()
 _NO_RESOURCE = GroupVersionResource()
 
 
+_NULL = msgspec.Raw(b"null")
+
+
 class AdmissionRequest:
     """What the API server asks.
 
-    `object` and `old_object` are anything that JSON can hold, mostly dicts. They are parsed when somebody asks: `raw`
-    is the object's JSON text for those who only want a part of it (empty where it came parsed). `name` is empty for an
-    object that the API server has yet to name.
+    `object` and `old_object` are anything that JSON can hold, mostly dicts. They are parsed when somebody asks. `pod`
+    is the object where it is a Pod that was decoded with its review, as far as it is read of Pods. `name` is empty for
+    an object that the API server has yet to name.
     """
 
     __slots__ = (
+        "_body",
         "_object",
         "_old_object",
         "api_version",
@@ -72,7 +78,7 @@ class AdmissionRequest:
         "name",
         "namespace",
         "operation",
-        "raw",
+        "pod",
         "resource",
         "uid",
     )
@@ -89,7 +95,10 @@ class AdmissionRequest:
         object: Any = None,
         old_object: Any = None,
         dry_run: bool = False,
+        body: bytes = b"",
     ) -> None:
+        """The objects are parsed or still text (`msgspec.Raw`). Where `object` is a `Pod`, `body` is the text of the
+        review that it was decoded from."""
         self.uid = uid
         self.api_version = api_version
         self.kind = kind
@@ -100,18 +109,21 @@ class AdmissionRequest:
         self.dry_run = dry_run
         self._object = object
         self._old_object = old_object
-        self.raw: bytes | memoryview = object if isinstance(object, msgspec.Raw) else b""
+        self._body = body
+        self.pod = object if isinstance(object, Pod) else None
 
     @property
     def has_object(self) -> bool:
         """Whether there is an object at all: there is none to DELETE."""
-        if len(self.raw):
-            return len(self.raw) != 4 or bytes(self.raw) != b"null"
-        return not isinstance(self._object, msgspec.Raw) and self._object is not None
+        if isinstance(self._object, msgspec.Raw):
+            return len(self._object) > 0 and self._object != _NULL
+        return self._object is not None
 
     @property
     def object(self) -> Any:
         """The object. Raises `ReviewError` where its text is no JSON."""
+        if isinstance(self._object, Pod):
+            self._object = _REVIEW.decode(self._body).request.object
         if isinstance(self._object, msgspec.Raw):
             self._object = self._parse("object", self._object)
         return self._object
@@ -242,32 +254,56 @@ class _Request(msgspec.Struct, rename="camel"):
     name: str = ""
     operation: str = ""
     dry_run: bool = False
-    object: msgspec.Raw = msgspec.Raw()
     old_object: msgspec.Raw = msgspec.Raw()
 
 
-class _Review(msgspec.Struct, rename="camel"):
+class _AnyRequest(_Request):
+    object: msgspec.Raw = msgspec.Raw()
+
+
+class _PodRequest(_Request):
+    object: Pod | None = None
+
+
+R = TypeVar("R", _AnyRequest, _PodRequest)
+
+
+class _Review(msgspec.Struct, Generic[R], rename="camel"):
     api_version: str
     kind: str
-    request: _Request
+    request: R
 
 
-_DECODER = msgspec.json.Decoder(_Review)
+_REVIEW = msgspec.json.Decoder(_Review[_AnyRequest])
+_REVIEW_OF_POD = msgspec.json.Decoder(_Review[_PodRequest])
+
+# How an API server begins the review of a Pod, within this many bytes. Other texts are read as well, in more steps.
+_OF_POD = b'"kind":{"group":"","version":"v1","kind":"Pod"}'
+_BEGINNING = 512
 
 
 def parse(body: bytes) -> AdmissionRequest:
     """Read an AdmissionReview from JSON text. Raises `ReviewError`.
 
-    What an API server sends takes the short way, which leaves the objects as text. Whatever does not fit it (null in
-    place of a string, say) is read again, and what is wrong is told.
+    A Pod is decoded with its review, and other objects stay text. What does not fit (null in place of a string, say) is
+    read again, and what is wrong is told.
     """
+    if _OF_POD in body[:_BEGINNING]:
+        request = _decode(_REVIEW_OF_POD, body)
+        if request is not None:
+            return request
+    return _decode(_REVIEW, body) or _read_slowly(body)
+
+
+def _decode(decoder: msgspec.json.Decoder[_Review[R]], body: bytes) -> AdmissionRequest | None:
+    """The request of a review; None where it, or its object, is not what is decoded."""
     try:
-        review = _DECODER.decode(body)
+        review = decoder.decode(body)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        return _read_slowly(body)
+        return None
     request = review.request
     if review.api_version not in API_VERSIONS or review.kind != "AdmissionReview" or not request.uid:
-        return _read_slowly(body)
+        return None
     return AdmissionRequest(
         request.uid,
         review.api_version,
@@ -279,6 +315,7 @@ def parse(body: bytes) -> AdmissionRequest:
         request.object,
         request.old_object,
         request.dry_run,
+        body,
     )
 
 

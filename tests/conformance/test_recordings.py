@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonpatch
+import orjson
 import pytest
 
 from webhook.cluster.offline import OfflineCluster
@@ -92,7 +93,7 @@ async def answers(webhook: ProxyInjector, group: list[JSON]) -> list[JSON]:
     """What the webhook answers to each, as the API server reads it."""
     out = []
     for case in group:
-        request = parse(json.dumps(case["review"]).encode())
+        request = parse(orjson.dumps(case["review"]))
         answer = await webhook.answer(request)
         out.append(json.loads(render(request.uid, request.api_version, answer)))
     return out

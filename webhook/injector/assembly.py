@@ -14,12 +14,12 @@ from webhook.injector.fragments import Arrangement, Fragments, Part, fixed
 from webhook.injector.init import InitBuilder
 from webhook.injector.marks import Marks
 from webhook.injector.mesh_facts import MeshFacts
-from webhook.injector.pod import PodSpec
 from webhook.injector.proxy import ProxyBuilder
 from webhook.injector.refusal import Refusal
 from webhook.injector.subject import Subject
 from webhook.injector.validator import under_cni
 from webhook.mesh.config import Mesh
+from webhook.pod import PodSpec
 
 
 class Layout(NamedTuple):

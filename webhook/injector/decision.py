@@ -10,8 +10,8 @@ from collections.abc import Mapping
 import msgspec
 import orjson
 
-from webhook.injector.pod import PodSpec
 from webhook.injector.subject import Subject
+from webhook.pod import PodSpec
 
 INJECT = "linkerd.io/inject"
 ENABLED = "enabled"

@@ -12,7 +12,7 @@ from typing import Final
 
 import orjson
 
-from webhook.injector.pod import VolumeMount
+from webhook.pod import VolumeMount
 
 # Stands for the Pod's own mount of the service account, as an item behind others of an array: JSON text has no such
 # character.

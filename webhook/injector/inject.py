@@ -17,13 +17,13 @@ from webhook.injector.encoded import with_mount
 from webhook.injector.marks import CONTROL_PLANE
 from webhook.injector.memo import Injection, Memo
 from webhook.injector.plan import Plan, settings_of
-from webhook.injector.pod import ObjectMeta, PodSpec
 from webhook.injector.refusal import Refusal
 from webhook.injector.resolve import Resolved, Resolver
 from webhook.injector.settings import CLOSE_WAIT
 from webhook.injector.subject import Subject, read
 from webhook.kube.objects import Namespace
 from webhook.mesh.config import Mesh
+from webhook.pod import ObjectMeta, PodSpec
 from webhook.review import JSON, AdmissionRequest, Answer, Patch, deny
 
 WORKLOAD_NAMESPACE = "linkerd.io/workload-ns"

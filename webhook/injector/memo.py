@@ -19,10 +19,10 @@ from webhook.injector.advice import keys
 from webhook.injector.advice.commands import ends_proxy, network_client
 from webhook.injector.advice.namespaces import ENFORCE
 from webhook.injector.advice.running import is_for_windows, is_of_job
-from webhook.injector.pod import Container
 from webhook.injector.settings import TRACE_ATTRIBUTE, TRACE_NAMES
 from webhook.injector.subject import Subject
 from webhook.kube.objects import Namespace
+from webhook.pod import Container
 from webhook.review import Event
 
 # Annotations that can have a part in an injection, or in what is said about it.

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from webhook.injector.encoded import MOUNT, encode, with_mount
-from webhook.injector.pod import VolumeMount
+from webhook.pod import VolumeMount
 
 
 def decoded(encoded: bytes) -> Any:

@@ -9,10 +9,10 @@ import msgspec
 
 from webhook.findings.finding import Path
 from webhook.injector.effective import Settings
-from webhook.injector.pod import Container
 from webhook.injector.subject import Subject
 from webhook.kube.objects import Namespace
 from webhook.mesh.config import Mesh
+from webhook.pod import Container
 
 ANNOTATIONS: Final[Path] = ("metadata", "annotations")
 CONTAINERS: Final[Path] = ("spec", "containers")
