@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 from webhook.review import JSON
@@ -41,23 +41,35 @@ class Difference(NamedTuple):
 def shape(pod: JSON, injection: str) -> JSON:
     """A Pod by names. `injection` is what became of it: `injected`, or why it was not."""
     metadata, spec = _dict(pod.get("metadata")), _dict(pod.get("spec"))
-    containers = {}
-    for field in _CONTAINERS:
-        for container in _dicts(spec.get(field)):
-            containers[str(container.get("name"))] = {"place": field, **_container(container)}
     named = {*_CONTAINERS, "volumes"}
     return {
         "injection": injection,
         "annotations": _dict(metadata.get("annotations")),
         "labels": _dict(metadata.get("labels")),
-        "containers": containers,
+        "containers": {str(one.get("name")): _container(field, one) for field, one in _containers(spec)},
         "volumes": {str(volume.get("name")): _without(volume, "name") for volume in _dicts(spec.get("volumes"))},
         "spec": {key: value for key, value in spec.items() if key not in named},
     }
 
 
-def _container(container: JSON) -> JSON:
-    shown = {}
+def container(pod: JSON, name: str) -> JSON | None:
+    """The part of the Pod's shape that is one container; None where it has none of that name."""
+    found = None
+    for field, one in _containers(_dict(pod.get("spec"))):
+        if str(one.get("name")) == name:
+            found = field, one
+    return None if found is None else _container(*found)
+
+
+def _containers(spec: JSON) -> Iterator[tuple[str, JSON]]:
+    """The containers, each with the field that it stands in."""
+    for field in _CONTAINERS:
+        for one in _dicts(spec.get(field)):
+            yield field, one
+
+
+def _container(place: str, container: JSON) -> JSON:
+    shown: JSON = {"place": place}
     for field, value in container.items():
         key = _NAMED.get(field)
         if field == "name":
@@ -100,8 +112,8 @@ def _is_source(path: Path) -> bool:
     return len(path) == 4 and path[0] == "containers" and path[2] == "env"
 
 
-def look(shape: JSON, path: Path, absent: Any = None) -> Any:
-    """What a shape has at a path; `absent` where there is nothing."""
+def look(shape: JSON | None, path: Iterable[str], absent: Any = None) -> Any:
+    """What a shape or a part of one has at a path; `absent` where there is nothing."""
     node: Any = shape
     for key in path:
         node = node.get(key) if isinstance(node, dict) else None
