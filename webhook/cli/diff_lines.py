@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import sys
 from pathlib import Path
@@ -80,6 +79,9 @@ def diff_lines(
     if before == CLUSTER:
         if own is not None:
             raise click.UsageError("--values goes with a release: FROM cluster takes the values of the cluster")
+        # Only that takes asyncio, whose import is a tenth of the time of a comparison.
+        import asyncio
+
         own, proxies = asyncio.run(_running(kubeconfig, linkerd_namespace))
         before = _release_of(own)
     sides = _sides(before, after, own, _read(to_values), linkerd_namespace)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 from webhook.review import JSON
@@ -18,6 +19,10 @@ _NAMED: Final = {
     "ports": "containerPort",
     "imagePullSecrets": "name",
 }
+# Fields of a container whose parts are compared by name.
+_BY_NAME: Final = frozenset({*_NAMED, "args"})
+# A negative number is a value.
+_FLAG: Final = re.compile(r"--?[A-Za-z]")
 _CONTAINERS: Final = ("initContainers", "containers", "ephemeralContainers")
 
 
@@ -74,13 +79,35 @@ def _container(place: str, container: JSON) -> JSON:
         key = _NAMED.get(field)
         if field == "name":
             continue
-        if key is None or not isinstance(value, list):
+        if not isinstance(value, list):
+            shown[field] = value
+        elif field == "args":
+            shown[field] = arguments(value)
+        elif key is None:
             shown[field] = value
         elif field == "env":
             shown[field] = {str(one.get(key)): one.get("value", one.get("valueFrom")) for one in _dicts(value)}
         else:
             shown[field] = {str(one.get(key)): _without(one, key) for one in _dicts(value)}
     return shown
+
+
+def arguments(args: Sequence[Any]) -> JSON:
+    """The arguments of a command line by flag: each with its value, True for none; a list for a flag that is there more
+    than once. What is not of a flag stands under an empty name."""
+    found: dict[str, list[Any]] = {}
+    awaiting = ""
+    for argument in map(str, args):
+        if _FLAG.match(argument):
+            name, has_value, value = argument.partition("=")
+            found.setdefault(name, []).append(value if has_value else True)
+            awaiting = "" if has_value else name
+        elif awaiting:
+            found[awaiting][-1] = argument
+            awaiting = ""
+        else:
+            found.setdefault("", []).append(argument)
+    return {name: values if len(values) > 1 or not name else values[0] for name, values in found.items()}
 
 
 def differences(old: JSON, new: JSON) -> list[Difference]:
@@ -130,8 +157,8 @@ def where(path: Path) -> str:
     if first == "spec":
         return f"Pod spec.{'.'.join(rest)}"
     words = [f"volume {rest[0]}" if first == "volumes" else rest[0]]
-    if len(rest) > 1 and rest[1] in _NAMED:
-        words += [rest[1], *(rest[2:3])]
+    if len(rest) > 1 and rest[1] in _BY_NAME:
+        words += [rest[1], *filter(None, rest[2:3])]
         rest = rest[2:]
     if len(rest) > 1:
         words.append(".".join(rest[1:]))
