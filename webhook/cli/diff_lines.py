@@ -72,8 +72,8 @@ def diff_lines(
     """
     # Everything that is read stays until the end and has no reference cycles, so collecting garbage would free nothing.
     gc.disable()
-    if "-" in policies:
-        raise click.UsageError("--policies: standard input is read once, and policies twice: name a file or a folder")
+    if "-" in policies and "-" in files:
+        raise click.UsageError("standard input can be read once: name a file or a folder for --policies or --filename")
     own = _read(values)
     proxies: list[ProxyCount] = []
     if before == CLUSTER:

@@ -304,10 +304,14 @@ spec: {podSelector: {matchLabels: {app: web}}, port: 80, proxyProtocol: HTTP/1}
         assert result.exit_code == 2
         assert result.stderr.startswith("p.yaml:1: ")
 
-    def test_standard_input_is_refused_as_it_is_read_once(self, run: Run) -> None:
-        result = run("version-2.17", "version-2.17", "--policies", "-", given=self.GOOD)
+    def test_standard_input_is_read(self, run: Run) -> None:
+        result = run("version-2.17", "version-2.18", "--policies", "-", "-o", "json", given=self.TWO_ON_A_PORT)
+        assert [one["object"] for one in told(result)["policies"]] == ["Server/shop/web", "Server/shop/other"]
+
+    def test_standard_input_is_not_read_twice(self, run: Run) -> None:
+        result = run("version-2.17", "version-2.17", "--policies", "-", "-f", "-", given=self.GOOD)
         assert result.exit_code == 2
-        assert "name a file or a folder" in result.stderr
+        assert "standard input can be read once: name a file or a folder" in result.stderr
 
 
 class TestCluster:
