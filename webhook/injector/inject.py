@@ -73,9 +73,10 @@ class Injector:
             answer = _refuse(refusal)
             answer.facts = facts
             return answer
-        if subject.is_pod or answer.patch:
-            facts["skip"] = "false" if answer.patch else "true"
-            facts["skip_reason"] = "" if answer.patch else answer.reason
+        changes = bool(answer.patch)
+        if subject.is_pod or changes:
+            facts["skip"] = "false" if changes else "true"
+            facts["skip_reason"] = "" if changes else answer.reason
         answer.facts = facts
         return answer
 
