@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 import orjson
+from msgspec import field
+
+from webhook.pod import Pod
 
 JSON = dict[str, Any]
 
@@ -35,24 +37,39 @@ AUDIT_LENGTH = 4096
 EVENT_LENGTH = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class GroupVersionKind:
-    """`request.kind`, or with a resource's name in `kind`, `request.resource`."""
+class GroupVersionKind(msgspec.Struct, frozen=True):
+    """`request.kind`."""
 
     group: str = ""
     version: str = ""
     kind: str = ""
 
 
+class GroupVersionResource(msgspec.Struct, frozen=True):
+    """`request.resource`."""
+
+    group: str = ""
+    version: str = ""
+    resource: str = ""
+
+
+_NO_KIND = GroupVersionKind()
+_NO_RESOURCE = GroupVersionResource()
+
+
+_NULL = msgspec.Raw(b"null")
+
+
 class AdmissionRequest:
     """What the API server asks.
 
-    `object` and `old_object` are anything that JSON can hold, mostly dicts. They are parsed when somebody asks: `raw`
-    is the object's JSON text for those who only want a part of it (empty where it came parsed). `name` is empty for an
-    object that the API server has yet to name.
+    `object` and `old_object` are anything that JSON can hold, mostly dicts. They are parsed when somebody asks. `pod`
+    is the object where it is a Pod that was decoded with its review, as far as it is read of Pods. `name` is empty for
+    an object that the API server has yet to name.
     """
 
     __slots__ = (
+        "_body",
         "_object",
         "_old_object",
         "api_version",
@@ -61,7 +78,7 @@ class AdmissionRequest:
         "name",
         "namespace",
         "operation",
-        "raw",
+        "pod",
         "resource",
         "uid",
     )
@@ -70,15 +87,18 @@ class AdmissionRequest:
         self,
         uid: str,
         api_version: str,
-        kind: GroupVersionKind,
-        resource: GroupVersionKind,
+        kind: GroupVersionKind = _NO_KIND,
+        resource: GroupVersionResource = _NO_RESOURCE,
         namespace: str = "",
         name: str = "",
         operation: str = "",
         object: Any = None,
         old_object: Any = None,
         dry_run: bool = False,
+        body: bytes = b"",
     ) -> None:
+        """The objects are parsed or still text (`msgspec.Raw`). Where `object` is a `Pod`, `body` is the text of the
+        review that it was decoded from."""
         self.uid = uid
         self.api_version = api_version
         self.kind = kind
@@ -89,18 +109,21 @@ class AdmissionRequest:
         self.dry_run = dry_run
         self._object = object
         self._old_object = old_object
-        self.raw: bytes | memoryview = object if isinstance(object, msgspec.Raw) else b""
+        self._body = body
+        self.pod = object if isinstance(object, Pod) else None
 
     @property
     def has_object(self) -> bool:
         """Whether there is an object at all: there is none to DELETE."""
-        if len(self.raw):
-            return len(self.raw) != 4 or bytes(self.raw) != b"null"
-        return not isinstance(self._object, msgspec.Raw) and self._object is not None
+        if isinstance(self._object, msgspec.Raw):
+            return len(self._object) > 0 and self._object != _NULL
+        return self._object is not None
 
     @property
     def object(self) -> Any:
         """The object. Raises `ReviewError` where its text is no JSON."""
+        if isinstance(self._object, Pod):
+            self._object = _REVIEW.decode(self._body).request.object
         if isinstance(self._object, msgspec.Raw):
             self._object = self._parse("object", self._object)
         return self._object
@@ -122,32 +145,33 @@ class AdmissionRequest:
 
 
 class Patch(Sequence[JSON]):
-    """RFC 6902 operations, as objects or as the text of a response; either is made from the other when it is asked for.
+    """RFC 6902 operations, as objects or as a response carries them: JSON in Base64, in quotes. Either is made from the
+    other when it is asked for.
 
     Not to be changed: an answer may share it with others.
     """
 
-    __slots__ = ("_base64", "_operations")
+    __slots__ = ("_operations", "_text")
 
-    def __init__(self, operations: Sequence[JSON] | None = None, base64: bytes = b"") -> None:
+    def __init__(self, operations: Sequence[JSON] | None = None, text: bytes = b"") -> None:
         self._operations = operations
-        self._base64 = base64
+        self._text = text
 
     @classmethod
-    def of(cls, base64: bytes) -> Patch:
-        """The operations that a JSON text in Base64 has."""
-        return cls(base64=base64)
+    def of(cls, text: bytes) -> Patch:
+        """The operations that a response carries as this text."""
+        return cls(text=text)
 
     @property
-    def base64(self) -> bytes:
-        """The operations as JSON in Base64, as a response carries them."""
-        if not self._base64:
-            self._base64 = b64encode(orjson.dumps(self._operations))
-        return self._base64
+    def text(self) -> bytes:
+        """The operations as a response carries them."""
+        if not self._text:
+            self._text = b'"%b"' % b64encode(orjson.dumps(self._operations))
+        return self._text
 
     def _read(self) -> Sequence[JSON]:
         if self._operations is None:
-            self._operations = orjson.loads(b64decode(self._base64))
+            self._operations = orjson.loads(b64decode(self._text[1:-1]))
         return self._operations or ()
 
     def __getitem__(self, index: Any) -> Any:
@@ -157,7 +181,7 @@ class Patch(Sequence[JSON]):
         return len(self._read())
 
     def __bool__(self) -> bool:
-        return bool(self._base64) or bool(self._operations)
+        return bool(self._text) or bool(self._operations)
 
     def __eq__(self, other: object) -> bool:
         return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented
@@ -173,8 +197,7 @@ class Event(NamedTuple):
     type: str = "Normal"
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(msgspec.Struct):
     """What was decided.
 
     `patch` holds RFC 6902 operations, None or empty for no change. `warnings` are whole sentences: `render` shortens
@@ -223,63 +246,77 @@ def deny(message: str, *, code: int = 400, status_reason: str = "BadRequest", re
     )
 
 
-class _Kind(msgspec.Struct, frozen=True):
-    group: str | None = None
-    version: str | None = None
-    kind: str | None = None
-    resource: str | None = None
-
-
 class _Request(msgspec.Struct, rename="camel"):
     uid: str
-    kind: _Kind | None = None
-    resource: _Kind | None = None
-    namespace: str | None = None
-    name: str | None = None
-    operation: str | None = None
-    dry_run: bool | None = None
-    object: msgspec.Raw = msgspec.Raw()
+    kind: GroupVersionKind = _NO_KIND
+    resource: GroupVersionResource = _NO_RESOURCE
+    namespace: str = ""
+    name: str = ""
+    operation: str = ""
+    dry_run: bool = False
     old_object: msgspec.Raw = msgspec.Raw()
 
 
-class _Review(msgspec.Struct, rename="camel"):
+class _AnyRequest(_Request):
+    object: msgspec.Raw = msgspec.Raw()
+
+
+class _PodRequest(_Request):
+    object: Pod | None = None
+
+
+R = TypeVar("R", _AnyRequest, _PodRequest)
+
+
+class _Review(msgspec.Struct, Generic[R], rename="camel"):
     api_version: str
     kind: str
-    request: _Request
+    request: R
 
 
-_DECODER = msgspec.json.Decoder(_Review)
+_REVIEW = msgspec.json.Decoder(_Review[_AnyRequest])
+_REVIEW_OF_POD = msgspec.json.Decoder(_Review[_PodRequest])
+
+# How an API server begins the review of a Pod, within this many bytes. Other texts are read as well, in more steps.
+_OF_POD = b'"kind":{"group":"","version":"v1","kind":"Pod"}'
+_BEGINNING = 512
 
 
 def parse(body: bytes) -> AdmissionRequest:
     """Read an AdmissionReview from JSON text. Raises `ReviewError`.
 
-    A well-formed one takes the short way, which leaves the objects as text. Whatever does not fit it is read again, to
-    say what is wrong.
+    A Pod is decoded with its review, and other objects stay text. What does not fit (null in place of a string, say) is
+    read again, and what is wrong is told.
     """
+    if _OF_POD in body[:_BEGINNING]:
+        request = _decode(_REVIEW_OF_POD, body)
+        if request is not None:
+            return request
+    return _decode(_REVIEW, body) or _read_slowly(body)
+
+
+def _decode(decoder: msgspec.json.Decoder[_Review[R]], body: bytes) -> AdmissionRequest | None:
+    """The request of a review; None where it, or its object, is not what is decoded."""
     try:
-        review = _DECODER.decode(body)
+        review = decoder.decode(body)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        return _read_slowly(body)
+        return None
     request = review.request
     if review.api_version not in API_VERSIONS or review.kind != "AdmissionReview" or not request.uid:
-        return _read_slowly(body)
-    kind, resource = request.kind or _NOTHING, request.resource or _NOTHING
+        return None
     return AdmissionRequest(
         request.uid,
         review.api_version,
-        GroupVersionKind(kind.group or "", kind.version or "", kind.kind or ""),
-        GroupVersionKind(resource.group or "", resource.version or "", resource.resource or ""),
-        request.namespace or "",
-        request.name or "",
-        request.operation or "",
+        request.kind,
+        request.resource,
+        request.namespace,
+        request.name,
+        request.operation,
         request.object,
         request.old_object,
-        request.dry_run or False,
+        request.dry_run,
+        body,
     )
-
-
-_NOTHING = _Kind()
 
 
 def _read_slowly(body: bytes) -> AdmissionRequest:
@@ -331,8 +368,8 @@ def from_object(review: Any) -> AdmissionRequest:
         return AdmissionRequest(
             uid=uid,
             api_version=api_version,
-            kind=_kind(request, "kind", "kind"),
-            resource=_kind(request, "resource", "resource"),
+            kind=GroupVersionKind(*_names(request, "kind")),
+            resource=GroupVersionResource(*_names(request, "resource")),
             namespace=_field(request, "namespace", str) or "",
             name=_field(request, "name", str) or "",
             operation=_field(request, "operation", str) or "",
@@ -347,9 +384,9 @@ def from_object(review: Any) -> AdmissionRequest:
 _WANTED: dict[type, str] = {str: "a string", bool: "true or false", dict: "an object of group, version and"}
 
 
-def _kind(request: JSON, key: str, last: str) -> GroupVersionKind:
-    value = _field(request, key, dict, last=f" {last}") or {}
-    return GroupVersionKind(*(_field(value, name, str, f"{key}.") or "" for name in ("group", "version", last)))
+def _names(request: JSON, key: str) -> list[str]:
+    value = _field(request, key, dict, last=f" {key}") or {}
+    return [_field(value, name, str, f"{key}.") or "" for name in ("group", "version", key)]
 
 
 def _field(node: JSON, key: str, want: type, at: str = "", last: str = "") -> Any:
@@ -370,8 +407,7 @@ def render(uid: str, api_version: str, answer: Answer) -> bytes:
     elif answer.patch:
         response["patchType"] = "JSONPatch"
         patch = answer.patch if isinstance(answer.patch, Patch) else Patch(answer.patch)
-        # In quotes as it is: Base64 has nothing to escape.
-        response["patch"] = orjson.Fragment(b'"%b"' % patch.base64)
+        response["patch"] = orjson.Fragment(patch.text)
     if answer.warnings:
         response["warnings"] = shorten(answer.warnings)
         answer.audit["warnings"] = "; ".join(answer.warnings)

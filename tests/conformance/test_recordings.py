@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonpatch
+import orjson
 import pytest
 
 from webhook.cluster.offline import OfflineCluster
@@ -88,11 +89,18 @@ def objects(group: list[JSON]) -> list[JSON]:
     return [each for case in group for each in (case["namespace"], *case["owners"]) if each is not None]
 
 
+def as_sent(review: JSON) -> bytes:
+    """A review as an API server writes it: its keys in this order, without blanks."""
+    request = review["request"]
+    kind = {key: request["kind"].get(key, "") for key in ("group", "version", "kind")}
+    return orjson.dumps(review | {"request": {"uid": request["uid"], "kind": kind} | {**request, "kind": kind}})
+
+
 async def answers(webhook: ProxyInjector, group: list[JSON]) -> list[JSON]:
     """What the webhook answers to each, as the API server reads it."""
     out = []
     for case in group:
-        request = parse(json.dumps(case["review"]).encode())
+        request = parse(as_sent(case["review"]))
         answer = await webhook.answer(request)
         out.append(json.loads(render(request.uid, request.api_version, answer)))
     return out

@@ -19,7 +19,7 @@ from webhook.mesh.releases import line as line_of
 from webhook.policy.objectreferences import GATEWAY, POLICY
 from webhook.policy.regex.judge import judge_for
 from webhook.policy.registry import KINDS, CheckedKind, check, find
-from webhook.review import AdmissionRequest, GroupVersionKind, render
+from webhook.review import AdmissionRequest, GroupVersionKind, GroupVersionResource, render
 from webhook.webhooks.validators import POLICY_VALIDATOR, Validator
 
 JSON = dict[str, Any]
@@ -271,7 +271,9 @@ def leads_somewhere(body: Any, path: tuple[str | int, ...]) -> bool:
 def ask(kind: CheckedKind, line: Line, body: Any) -> JSON:
     """The webhook's response."""
     about = GroupVersionKind(kind.group, kind.versions[-1], kind.kind)
-    request = AdmissionRequest("uid", "admission.k8s.io/v1", about, about, "shop", "subject", "CREATE", body)
+    request = AdmissionRequest(
+        "uid", "admission.k8s.io/v1", about, GroupVersionResource(), "shop", "subject", "CREATE", body
+    )
     answer = asyncio.run(Validator(POLICY_VALIDATOR, lambda: line, NOTHING_KNOWN).answer(request))
     response: JSON = json.loads(render("uid", "admission.k8s.io/v1", answer))["response"]
     return response

@@ -23,7 +23,7 @@ from webhook.injector.settings import SETTINGS
 from webhook.kube.objects import Namespace
 from webhook.lint.check import check
 from webhook.policy.registry import load_all
-from webhook.review import AdmissionRequest, GroupVersionKind
+from webhook.review import AdmissionRequest, GroupVersionKind, GroupVersionResource
 from webhook.webhooks.interface import Current
 from webhook.webhooks.proxy_injector import ProxyInjector
 from webhook.webhooks.workload_advisor import WorkloadAdvisor
@@ -168,7 +168,7 @@ def by_advisor(body: Any, namespace: Namespace | None, before: Any = None) -> li
     """The warnings of the webhook that looks at what is applied, whole."""
     kind = GroupVersionKind(GROUPS.get(body["kind"], "apps"), "v1", body["kind"])
     operation = "UPDATE" if before is not None else "CREATE"
-    asked = AdmissionRequest("u", "v1", kind, kind, "shop", "web", operation, body, before)
+    asked = AdmissionRequest("u", "v1", kind, GroupVersionResource(), "shop", "web", operation, body, before)
     manifest = namespace and {
         "kind": "Namespace",
         "metadata": {"name": "shop", "annotations": dict(namespace.annotations), "labels": dict(namespace.labels)},

@@ -10,7 +10,18 @@ from typing import Any
 
 import pytest
 
-from webhook.review import AdmissionRequest, Answer, GroupVersionKind, ReviewError, deny, from_object, parse, render
+from webhook.pod import ObjectMeta, Pod
+from webhook.review import (
+    AdmissionRequest,
+    Answer,
+    GroupVersionKind,
+    GroupVersionResource,
+    ReviewError,
+    deny,
+    from_object,
+    parse,
+    render,
+)
 
 UID = "0f1c6a3e-1111-4222-8333-444455556666"
 V1 = "admission.k8s.io/v1"
@@ -59,7 +70,7 @@ def fields(request: AdmissionRequest) -> tuple[Any, ...]:
     )
 
 
-NOTHING = (UID, V1, GroupVersionKind(), GroupVersionKind(), "", "", "", None, None, False, False)
+NOTHING = (UID, V1, GroupVersionKind(), GroupVersionResource(), "", "", "", None, None, False, False)
 
 
 @pytest.fixture(params=["text", "parsed"])
@@ -87,7 +98,7 @@ class TestReading:
             UID,
             V1,
             GroupVersionKind("apps", "v1", "Deployment"),
-            GroupVersionKind("apps", "v1", "deployments"),
+            GroupVersionResource("apps", "v1", "deployments"),
             "shop",
             "web",
             "UPDATE",
@@ -119,6 +130,48 @@ class TestReading:
     def test_of_two_keys_of_one_name_the_last_counts(self) -> None:
         text = f'{{"apiVersion":"{V1}","kind":"AdmissionReview","request":{{"uid":"first","uid":"{UID}"}}}}'
         assert parse(text.encode()).uid == UID
+
+
+class TestPods:
+    """As an API server writes them, they are decoded with their review."""
+
+    def read(self, rest: str) -> AdmissionRequest:
+        """The request of a Pod with this text behind its kind."""
+        rest = f'"uid":"{UID}","kind":{{"group":"","version":"v1","kind":"Pod"}}{rest}'
+        return parse(f'{{"apiVersion":"{V1}","kind":"AdmissionReview","request":{{{rest}}}}}'.encode())
+
+    def test_what_webhooks_read_is_there_at_once_and_the_whole_object_when_asked_for(self) -> None:
+        request = self.read(',"object":{"metadata":{"name":"web"},"status":{"phase":"Pending"}},"name":"web"')
+        assert request.pod == Pod(metadata=ObjectMeta(name="web"))
+        assert request.has_object
+        assert request.object == {"metadata": {"name": "web"}, "status": {"phase": "Pending"}}
+        assert (request.uid, request.name, request.kind) == (UID, "web", GroupVersionKind("", "v1", "Pod"))
+
+    @pytest.mark.parametrize("rest", ["", ',"object":null'])
+    def test_there_may_be_none(self, rest: str) -> None:
+        request = self.read(rest)
+        assert (request.pod, request.has_object, request.object) == (None, False, None)
+
+    def test_one_that_does_not_fit_is_an_object_like_others(self) -> None:
+        request = self.read(',"object":{"metadata":{"name":7}}')
+        assert request.pod is None
+        assert request.object == {"metadata": {"name": 7}}
+
+    def test_other_objects_stay_text_until_they_are_asked_for(self) -> None:
+        request = parse(
+            f'{{"apiVersion":"{V1}","kind":"AdmissionReview","request":{{"uid":"{UID}","object":"'.encode() + b'\xff"}}'
+        )
+        assert request.has_object
+        with pytest.raises(ReviewError, match=r"request\.object is not JSON"):
+            _ = request.object
+
+    def test_the_old_one_is_not_read_before_it_is_asked_for(self) -> None:
+        request = self.read(',"oldObject":{"metadata":{"name":7}},"object":{}')
+        assert (request.pod, request.old_object) == (Pod(), {"metadata": {"name": 7}})
+
+    def test_a_review_that_is_wrong_elsewhere_is_refused(self) -> None:
+        with pytest.raises(ReviewError, match=r"request\.namespace is a number"):
+            self.read(',"namespace":1,"object":{}')
 
 
 class TestBodiesThatAreNoReview:

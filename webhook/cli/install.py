@@ -19,6 +19,7 @@ from webhook.install.settings import SETTINGS, InstallSetting, defaults, highly_
 if TYPE_CHECKING:
     from webhook.install.render import Rendered
     from webhook.kube.api import ApiServer
+    from webhook.mesh.releases import Line
 
 FINE, REFUSED, UNUSABLE = 0, 1, 2
 
@@ -70,6 +71,11 @@ def _is_on(_context: click.Context, _parameter: click.Parameter, value: str | No
 )
 @click.option("--kube-version", metavar="X.Y", help="Leave out what an API server of this version does not know.")
 @click.option(
+    "--release-line",
+    metavar="LINE",
+    help="Linkerd's release line, whose kinds the rules name, instead of what the cluster says.",
+)
+@click.option(
     "-f", "--values-file", type=click.Path(path_type=Path), multiple=True, help="The chart's values. Repeatable."
 )
 @click.option(
@@ -87,6 +93,7 @@ def install(
     linkerd_namespace: str,
     ca_bundle: Path | None,
     kube_version: str | None,
+    release_line: str | None,
     values_file: tuple[Path, ...],
     assignments: tuple[str, ...],
     output: str,
@@ -100,9 +107,13 @@ def install(
     \b
         linkerd-webhook install --image registry.example.org/linkerd-webhook:0.1.0 | kubectl apply -f -
 
-    The same flags give the same bytes. Before, the cluster is checked, and everything that is missing is reported:
-    Linkerd's CustomResourceDefinitions and ConfigMaps, another installation, a Helm release, and what the flags need (a
-    Secret and its CA, cert-manager, the CustomResourceDefinition of PodMonitors, a metrics API, a PriorityClass).
+    The same flags and release line of Linkerd give the same bytes. Before, the cluster is checked, and everything that
+    is missing is reported: Linkerd's CustomResourceDefinitions and ConfigMaps, another installation, a Helm release,
+    and what the flags need (a Secret and its CA, cert-manager, the CustomResourceDefinition of PodMonitors, a metrics
+    API, a PriorityClass).
+
+    The rules of the policy validator name the kinds that Linkerd's release line validates: that of --release-line, else
+    of the server's own --release-line in extraArgs, else of the cluster. Where none is known, they name all kinds.
 
     Settings come from --ha, then each --values-file, the flags, and each --set.
 
@@ -122,8 +133,13 @@ def install(
             values = assign(values, assignment)
         except AssignError as error:
             raise CommandError(str(error)) from None
-    rendered = _rendered(values, linkerd_namespace, kube_version)
-    notes = [] if ignore_cluster else _checked(values, rendered, linkerd_namespace, kubeconfig)
+    chosen = _chosen(values, release_line)
+    rendered = _rendered(values, linkerd_namespace, kube_version, chosen)
+    notes: list[str] = []
+    if not ignore_cluster:
+        notes, found = _checked(values, rendered, linkerd_namespace, kubeconfig)
+        if chosen is None and found is not None:
+            rendered = _rendered(values, linkerd_namespace, kube_version, found)
 
     from webhook.install.output import write
 
@@ -205,7 +221,27 @@ def _read_bundle(file: Path) -> str:
         raise CommandError(f"--ca-bundle {file}: {error}") from None
 
 
-def _rendered(values: JSON, namespace: str, kube_version: str | None) -> Rendered:
+def _chosen(values: JSON, release_line: str | None) -> Line | None:
+    """The release line that a flag names, None without one, and for a version that is newer than all known ones."""
+    from webhook.mesh.releases import choose
+
+    prefix = "--release-line="
+    # Of a flag that is given twice, `serve` takes the last. Whether extraArgs is a list of strings is checked later.
+    given = [text.removeprefix(prefix) for text in map(str, _at(values, "extraArgs")) if text.startswith(prefix)]
+    name = release_line if release_line is not None else given[-1] if given else None
+    if name is None:
+        return None
+    try:
+        detected = choose(name)
+    except ValueError as error:
+        where = "--release-line" if release_line is not None else "extraArgs: --release-line"
+        raise CommandError(f"{where}: {error}") from None
+    if detected.warning:
+        print_message(f"warning: {detected.warning}")
+    return None if detected.unknown else detected.line
+
+
+def _rendered(values: JSON, namespace: str, kube_version: str | None, line: Line | None) -> Rendered:
     from webhook.install.render import NEWEST, OLDEST, conflicts, render
 
     wrong = problems(values)
@@ -222,7 +258,7 @@ def _rendered(values: JSON, namespace: str, kube_version: str | None) -> Rendere
         wrong = [*conflicts(values), *excessive(values)]
     if wrong:
         raise CommandError("\n".join(wrong))
-    return render(values, namespace, version)
+    return render(values, namespace, version, line)
 
 
 def _has(values: JSON, path: str) -> bool:
@@ -237,8 +273,11 @@ def _has(values: JSON, path: str) -> bool:
     return True
 
 
-def _checked(values: JSON, rendered: Rendered, namespace: str, kubeconfig: Path | None) -> list[str]:
-    """Check the cluster; returns notes. Raises `CommandError` if the installation would not work there."""
+def _checked(
+    values: JSON, rendered: Rendered, namespace: str, kubeconfig: Path | None
+) -> tuple[list[str], Line | None]:
+    """Check the cluster; returns notes, and Linkerd's release line where it is known. Raises `CommandError` if the
+    installation would not work there."""
     from webhook.diagnosis.check.gather import CheckRequest, of_cluster
     from webhook.diagnosis.check.line import Scope
     from webhook.diagnosis.finding import errors, lines, notes
@@ -256,7 +295,7 @@ def _checked(values: JSON, rendered: Rendered, namespace: str, kubeconfig: Path 
     problems = lines(errors(found.findings))
     if problems:
         raise CommandError("\n".join(problems), REFUSED)
-    return lines(notes(found.findings))
+    return lines(notes(found.findings)), found.release_line
 
 
 _NO_LOOK = "; pass --ignore-cluster to install without checking it"

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
 from webhook.comparison import todo
-from webhook.comparison.injection import inject, shaped
-from webhook.comparison.sides import ABSENT, Given, Side, Step, Walk, defaults, leaves
+from webhook.comparison.injection import Traced
+from webhook.comparison.sides import Given, Side, Step, Walk, defaults, leaves
 from webhook.injector.decision import INJECT
-from webhook.injector.shapes import Difference, Kind, Path, differences, look, shape
+from webhook.injector.shapes import Difference, Kind, Path, differences, shape
 from webhook.injector.subject import Subject
 from webhook.kube.objects import Namespace
 from webhook.mesh.releases import ROWS
@@ -112,8 +112,8 @@ class Comparer:
 
     def compare(self, given: Given) -> PodComparison:
         """What changes in a Pod."""
-        first, last = self._walk.ends
-        before, after = inject(first, given), inject(last, given)
+        pod = Traced(given)
+        before, after = map(pod.injection, self._walk.ends)
         # Both ends were loaded, so there are injectors.
         assert before is not None  # noqa: S101
         assert after is not None  # noqa: S101
@@ -121,36 +121,34 @@ class Comparer:
         found = differences(old, new)
         version = _version_change(found)
         others = [one for one in found if not _is_of_version(one, version)]
-        since = self._trace(given, others, new["injection"]) if others else {}
+        since = self._trace(given, pod, others, after.outcome) if others else {}
         changes = [
             Change(one.where, one.kind, one.old, one.new, since[one.path], todo.about(one))
             for one in sorted(others, key=_order)
         ]
-        return PodComparison(given.name, self._mode, (*version, *changes), before[0], after[0], new["injection"])
+        return PodComparison(given.name, self._mode, (*version, *changes), before.pod, after.pod, after.outcome)
 
-    def _trace(self, given: Given, found: list[Difference], injection: str) -> dict[Path, str]:
+    def _trace(self, given: Given, pod: Traced, found: list[Difference], outcome: str) -> dict[Path, str]:
         """The release that each change came with, by path."""
         has = tuple(sorted(_ROWS & {*given.subject.pod_annotations, *given.namespace.annotations}))
         keys = {one.path: (one.path, repr(one.old), repr(one.new), has) for one in found}
-        missing = [path for path, key in keys.items() if key not in self._traced]
-        if missing:
-            shapes = {id(step): shaped(step, given) for step in self._walk.steps}
-            for path in missing:
-                self._traced[keys[path]] = self._walk.since(_at(shapes, path, injection))
+        for path, key in keys.items():
+            if key not in self._traced:
+                self._traced[key] = self._walk.since(_at(pod, path, outcome))
         return {path: self._traced[key] for path, key in keys.items()}
 
 
 _ROWS: Final = frozenset(row.removeprefix("annotation/") for row in ROWS if row.startswith("annotation/"))
 
 
-def _at(shapes: Mapping[int, JSON | None], path: Path, injection: str) -> Callable[[Step], Any]:
+def _at(pod: Traced, path: Path, outcome: str) -> Callable[[Step], Any]:
     """What there is at a path with each release; None with one that makes something else of the Pod altogether."""
 
     def at(step: Step) -> Any:
-        there = shapes[id(step)]
-        if there is None or (path != ("injection",) and there["injection"] != injection):
+        made = pod.injection(step)
+        if made is None or (path != ("injection",) and made.outcome != outcome):
             return None
-        return look(there, path, ABSENT)
+        return pod.at(step, path)
 
     return at
 

@@ -12,8 +12,8 @@ from webhook.comparison.sides import Given
 from webhook.injector.refusal import Refusal
 from webhook.injector.subject import Subject
 from webhook.kube.objects import Namespace, namespace_of
-from webhook.lint.check import ManifestObject, unfold
-from webhook.manifest import files, positions
+from webhook.lint import objects as manifests
+from webhook.lint.objects import ManifestObject
 from webhook.manifest.files import Problem
 from webhook.review import JSON
 
@@ -24,19 +24,7 @@ def read(paths: Iterable[str]) -> tuple[list[Given], list[Problem]]:
     A Pod lives in the Namespace of its name among the manifests; where that is not there, in one that asks for
     injection.
     """
-    problems: list[Problem] = []
-    objects: list[ManifestObject] = []
-    for file in dict.fromkeys(file for path in paths for file in files.expand(path, problems)):
-        for document in positions.read(file):
-            if isinstance(document, Problem):
-                problems.append(document)
-            elif not isinstance(document.body, dict):
-                line = document.position(()).line
-                problems.append(
-                    Problem(file, line, f"a document of type {type(document.body).__name__}: write an object")
-                )
-            else:
-                objects += (one for one in unfold(document) if isinstance(one, ManifestObject))
+    _, objects, _, problems = manifests.read(paths)
     namespaces = {space.name: space for space in map(_namespace, objects) if space is not None}
     given: list[Given] = []
     for one in objects:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from webhook.comparison.compare import Comparer, PodComparison, mode_of, plain_pod
+from webhook.comparison.compare import Change, Comparer, PodComparison, mode_of, plain_pod
 from webhook.comparison.sides import Given, Side, Walk, merged
 
 _NATIVE: Final = "value/proxy.nativeSidecar"
@@ -35,6 +35,31 @@ def _variants(before: Side, after: Side, *, has_values: bool) -> list[dict[str, 
     ordinary = {"proxy": {"nativeSidecar": False}}
     init, cni = {"cniEnabled": False, **ordinary}, {"cniEnabled": True, **ordinary}
     return [init, cni, *([{"cniEnabled": False, **native}] if knows else [])]
+
+
+class Shared(NamedTuple):
+    """Changes that a Pod has in the same modes. `is_all`: these are all modes in which it was compared."""
+
+    modes: tuple[str, ...]
+    changes: tuple[Change, ...]
+    is_all: bool
+
+
+def shared(pods: Sequence[PodComparison]) -> list[Shared]:
+    """The changes of one Pod that was compared in several modes, each once: first those of all modes, then those of the
+    others in the order of the modes."""
+    modes_of: dict[str, list[str]] = {}
+    first: dict[str, Change] = {}
+    for pod in pods:
+        for change in pod.changes:
+            key = repr(change)
+            modes_of.setdefault(key, []).append(pod.mode)
+            first.setdefault(key, change)
+    together: dict[tuple[str, ...], list[Change]] = {}
+    for key, modes in modes_of.items():
+        together.setdefault(tuple(modes), []).append(first[key])
+    found = [Shared(modes, tuple(changes), len(modes) == len(pods)) for modes, changes in together.items()]
+    return sorted(found, key=lambda one: not one.is_all)
 
 
 def given(walk: Walk, pods: Iterable[Given]) -> list[PodComparison]:

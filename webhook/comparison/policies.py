@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from webhook.cluster.catalog import OfflineCatalog
 from webhook.comparison.compare import VerdictChange
-from webhook.lint.check import UNREADABLE, Reported, check
+from webhook.lint.check import Reported, check_objects
+from webhook.lint.objects import Manifests, read
 from webhook.manifest.files import Problem
 from webhook.mesh.releases import Line
 from webhook.policy.regex.judge import judge_for
@@ -18,9 +19,8 @@ Key = tuple[str, str]
 def verdicts(paths: Iterable[str], before: Line, after: Line) -> tuple[list[VerdictChange], list[Problem]]:
     """The objects of these files that one release refuses and the other does not, or for other reasons; and what could
     not be read."""
-    names = tuple(paths)
-    old, problems = _errors(names, before)
-    new, _ = _errors(names, after)
+    manifests = read(paths)
+    old, new = _errors(manifests, before), _errors(manifests, after)
     changed = [
         VerdictChange(
             key[1],
@@ -31,18 +31,17 @@ def verdicts(paths: Iterable[str], before: Line, after: Line) -> tuple[list[Verd
         for key in dict.fromkeys((*old, *new))
         if set(map(_sentence, old.get(key, ()))) != set(map(_sentence, new.get(key, ())))
     ]
-    return changed, problems
+    return changed, manifests.problems
 
 
-def _errors(paths: tuple[str, ...], line: Line) -> tuple[dict[Key, list[Reported]], list[Problem]]:
-    """The errors of each object, and what could not be read."""
-    result = check(paths, line, OfflineCatalog, judge_for(line), lambda *_: [])
+def _errors(manifests: Manifests, line: Line) -> dict[Key, list[Reported]]:
+    """The errors of each object."""
+    result = check_objects(manifests, line, OfflineCatalog, judge_for(line), lambda *_: [])
     errors: dict[Key, list[Reported]] = {}
     for one in result.findings:
-        if one.rule is not UNREADABLE and one.is_error and one.object is not None:
+        if one.is_error and one.object is not None:
             errors.setdefault((one.file, str(one.object)), []).append(one)
-    problems = [Problem(one.file, one.line, one.message) for one in result.findings if one.rule is UNREADABLE]
-    return errors, problems
+    return errors
 
 
 def _sentence(one: Reported) -> str:

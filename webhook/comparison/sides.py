@@ -105,22 +105,31 @@ class Walk:
     def since(self, at: Callable[[Step], Any]) -> str:
         """The releases with which something became what it is, in words; empty where no release did.
 
-        `at` gives what there is in a release; None for what cannot be told. What came and went on the way does not
-        count, nor how something changed before it went.
+        `at` gives what there is in a release; None for what cannot be told, which at the two ends it always can. It is
+        asked from the newer release downwards, no further than need be. What came and went on the way does not count,
+        nor how something changed before it went.
         """
-        seen = [(step.since, value) for step in self.steps if (value := at(step)) is not None]
-        if not seen:
+        first, value = at(self.steps[0]), at(self.steps[-1])
+        # Of what was added or removed it counts when it came for good, or was there last; not how it changed besides.
+        by_presence = first is ABSENT or value is ABSENT
+
+        def is_first(one: Any) -> bool:
+            return (one is ABSENT) == (first is ABSENT) if by_presence else bool(one == first)
+
+        if is_first(value):
             return ""
-        first, last = seen[0][1], seen[-1][1]
-        start = max(index for index, (_, value) in enumerate(seen) if value == first)
-        if first is ABSENT or last is ABSENT:
-            # What was added or removed: when it came for good, or was there last.
-            ends = [index for index, (_, value) in enumerate(seen) if (value is ABSENT) == (first is ABSENT)]
-            return seen[ends[-1] + 1][0] if ends[-1] + 1 < len(seen) else ""
-        names = [
-            name for (_, before), (name, value) in zip(seen[start:], seen[start + 1 :], strict=False) if before != value
-        ]
-        return _together([name for name in names if name])
+        name, names = self.steps[-1].since, list[str]()
+        for step in reversed(self.steps[:-1]):
+            below = at(step)
+            if below is None:
+                continue
+            if is_first(below):
+                names.append(name)
+                break
+            if below != value and not by_presence:
+                names.append(name)
+            name, value = step.since, below
+        return _together([each for each in reversed(names) if each])
 
 
 def _together(names: list[str]) -> str:

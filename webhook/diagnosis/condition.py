@@ -8,6 +8,7 @@ from typing import Final, TypedDict
 
 from webhook.diagnosis import fixes
 from webhook.install.adoption import AGAIN
+from webhook.install.validatedkinds import Outdated
 
 # The condition that fails while the server shuts down.
 SERVING: Final = "serving"
@@ -105,6 +106,12 @@ def adoption(overwritten: Collection[str]) -> Condition:
     names = ", ".join(overwritten)
     problem = f"{names}: was changed to point elsewhere: to adopt it again, run {AGAIN}" if names else ""
     return _optional("adoption", problem, "in effect")
+
+
+def validated_kinds(old: Outdated | None) -> Condition:
+    """Whether the policy validator's rules name the kinds that came with the release line in force."""
+    problem = fixes.outdated_rules(old) if old is not None else ""
+    return _optional("validated kinds", problem, "the rules name what came with the release line in force")
 
 
 def managed_certificates(problems: Collection[str]) -> Condition:

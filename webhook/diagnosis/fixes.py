@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from webhook.install.validatedkinds import CONFIGURATION, Outdated
+
 ISSUE: Final = "linkerd-webhook certs issue --out DIR"
 # A Secret whose name is not known.
 MOUNTED: Final = "the Secret that the replicas mount"
@@ -50,4 +52,16 @@ def leader_writes_ca_crt(secret: str, otherwise: str) -> str:
     return (
         f"the leader writes ca.crt of {secret} there within a minute: check that this is the CA of tls.crt; if it is, "
         f"{otherwise}"
+    )
+
+
+def outdated_rules(old: Outdated) -> str:
+    """What the policy validator's rules lack since an upgrade of Linkerd, and what to do."""
+    kind, name = CONFIGURATION
+    in_force = f"Linkerd is {old.in_force} now" if old.in_force else "Linkerd is another release now"
+    changed = "" if old.as_written else "; somebody has changed the rules, so the server leaves them as they are"
+    return (
+        f"{kind} {name} has the rules for {old.written_for}, and {in_force}: objects of {', '.join(old.kinds)} are "
+        f"stored unchecked{changed}. Run linkerd-webhook install again with the flags of this installation, and apply "
+        "what it prints: linkerd-webhook install … | kubectl apply -f -"
     )

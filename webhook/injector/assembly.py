@@ -14,12 +14,12 @@ from webhook.injector.fragments import Arrangement, Fragments, Part, fixed
 from webhook.injector.init import InitBuilder
 from webhook.injector.marks import Marks
 from webhook.injector.mesh_facts import MeshFacts
-from webhook.injector.pod import PodSpec
 from webhook.injector.proxy import ProxyBuilder
 from webhook.injector.refusal import Refusal
 from webhook.injector.subject import Subject
 from webhook.injector.validator import under_cni
 from webhook.mesh.config import Mesh
+from webhook.pod import PodSpec
 
 
 class Layout(NamedTuple):
@@ -59,7 +59,8 @@ class Assembly:
         self, subject: Subject, settings: Settings, annotations: dict[str, str], labels: dict[str, str]
     ) -> list[bytes]:
         """The patch for a Pod (template) that gets these settings, and beside the `Marks` these annotations and labels
-        (one at least): JSON in Base64, in pieces to be joined with the Pod's own mount (`encoded.with_mount`).
+        (one at least): JSON in Base64 and in quotes, in pieces to be joined with the Pod's own mount
+        (`encoded.with_mount`).
 
         Raises `Refusal`.
         """

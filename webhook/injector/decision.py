@@ -6,12 +6,12 @@ The reasons, their identifiers and their order are the reference's (`pkg/inject/
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+import msgspec
 import orjson
 
-from webhook.injector.pod import PodSpec
 from webhook.injector.subject import Subject
+from webhook.pod import PodSpec
 
 INJECT = "linkerd.io/inject"
 ENABLED = "enabled"
@@ -48,13 +48,12 @@ _INIT_IMAGES = ("cr.l5d.io/linkerd/proxy-init:", "gcr.io/istio-release/proxy_ini
 _INIT_NAMES = frozenset({"linkerd-init", "istio-init"})
 
 
-@dataclass(slots=True)
-class Decision:
+class Decision(msgspec.Struct):
     """Whether to inject. `reasons` are identifiers, empty when it is injected; `annotation_at` is `workload`,
     `namespace` or empty, as the reference reports where the deciding annotation was found."""
 
     inject: bool
-    reasons: list[str] = field(default_factory=list)
+    reasons: list[str] = msgspec.field(default_factory=list)
     annotation_at: str = ""
 
     @property

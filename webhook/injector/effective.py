@@ -75,7 +75,7 @@ class Settings:
     trace_labels: dict[str, str] | None
     additional_env: list[JSON]
     capabilities: tuple[tuple[str, ...], tuple[str, ...]] | None = None
-    own_mount: bool = False
+    own_mount: bool = True
     # The fields that a copy was given another value for; only copies have it.
     changed: set[str] = field(init=False, repr=False, compare=False)
 

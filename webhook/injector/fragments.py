@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 import orjson
 
 from webhook.injector.effective import Settings
-from webhook.injector.encoded import encode
+from webhook.injector.encoded import ENCODED_MOUNT, encode
 from webhook.injector.refusal import Refusal
 
 # A pure function of the settings to JSON text that begins and ends between two tokens. May raise `Refusal`.
@@ -45,13 +45,8 @@ class Fragments:
     def pieces(self, changed: Iterable[str]) -> list[Piece]:
         """The text that stays as it is when these fields are changed, and the parts between that depend on them."""
         dependent = self._always.union(*(self._readers.get(name, ()) for name in changed))
-        pieces: list[Piece] = []
-        for is_dependent, indexes in groupby(range(len(self._parts)), dependent.__contains__):
-            if is_dependent:
-                pieces += [self._parts[index] for index in indexes]
-            else:
-                pieces.append(b"".join(self._texts[index] for index in indexes))
-        return pieces
+        both = enumerate(zip(self._parts, self._texts, strict=True))
+        return [part if index in dependent else text for index, (part, text) in both]
 
 
 class Remembered:
@@ -99,13 +94,16 @@ class Arrangement:
     def __init__(self, pieces: Iterable[Piece]) -> None:
         self._texts: list[bytes] = []
         self._dependent: list[tuple[int, Remembered]] = []
-        for is_text, run in groupby(pieces, lambda piece: isinstance(piece, bytes)):
+        for is_text, run in groupby(pieces, lambda piece: isinstance(piece, bytes) and piece != ENCODED_MOUNT):
             if is_text:
                 self._texts.append(b"".join(cast(Iterable[bytes], run)))
                 continue
-            for part in cast(Iterable[Remembered], run):
-                self._dependent.append((len(self._texts), part))
-                self._texts.append(b"")
+            for piece in run:
+                if isinstance(piece, bytes):
+                    self._texts.append(piece)
+                else:
+                    self._dependent.append((len(self._texts), piece))
+                    self._texts.append(b"")
 
     def texts(self, settings: Settings) -> list[bytes]:
         """The text for these settings, in pieces that most Pods share. Raises `Refusal`, the first one if there are

@@ -13,8 +13,8 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 from webhook.grammar import format_number
-from webhook.injector.pod import Int32, Int64
 from webhook.injector.refusal import Refusal
+from webhook.pod import Int32, Int64
 from webhook.review import JSON
 
 _WANTS: dict[Any, str] = {

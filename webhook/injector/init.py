@@ -64,12 +64,8 @@ class InitBuilder:
             fixed(b"]"),
             members(self._image),
             resources.OF_PROXY if self._has_proxy_resources else members(lambda _: {"resources": self._resources}),
-            members(
-                lambda s: {
-                    "securityContext": self._security_context(s),
-                    "volumeMounts": [*self._mounts, *self._facts.token_mount(s)],
-                }
-            ),
+            members(lambda s: {"securityContext": self._security_context(s)}),
+            *self._facts.volume_mounts(self._mounts),
             fixed(b"}"),
         ]
 

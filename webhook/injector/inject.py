@@ -17,13 +17,13 @@ from webhook.injector.encoded import with_mount
 from webhook.injector.marks import CONTROL_PLANE
 from webhook.injector.memo import Injection, Memo
 from webhook.injector.plan import Plan, settings_of
-from webhook.injector.pod import ObjectMeta, PodSpec
 from webhook.injector.refusal import Refusal
 from webhook.injector.resolve import Resolved, Resolver
 from webhook.injector.settings import CLOSE_WAIT
 from webhook.injector.subject import Subject, read
 from webhook.kube.objects import Namespace
 from webhook.mesh.config import Mesh
+from webhook.pod import ObjectMeta, PodSpec
 from webhook.review import JSON, AdmissionRequest, Answer, Patch, deny
 
 WORKLOAD_NAMESPACE = "linkerd.io/workload-ns"
@@ -73,9 +73,10 @@ class Injector:
             answer = _refuse(refusal)
             answer.facts = facts
             return answer
-        if subject.is_pod or answer.patch:
-            facts["skip"] = "false" if answer.patch else "true"
-            facts["skip_reason"] = "" if answer.patch else answer.reason
+        changes = bool(answer.patch)
+        if subject.is_pod or changes:
+            facts["skip"] = "false" if changes else "true"
+            facts["skip_reason"] = "" if changes else answer.reason
         answer.facts = facts
         return answer
 

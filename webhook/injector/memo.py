@@ -12,17 +12,17 @@ from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import orjson
+import msgspec
 
 from webhook.findings.suppression import ANNOTATION as SILENCE
 from webhook.injector.advice import keys
 from webhook.injector.advice.commands import ends_proxy, network_client
 from webhook.injector.advice.namespaces import ENFORCE
 from webhook.injector.advice.running import is_for_windows, is_of_job
-from webhook.injector.pod import Container
 from webhook.injector.settings import TRACE_ATTRIBUTE, TRACE_NAMES
 from webhook.injector.subject import Subject
 from webhook.kube.objects import Namespace
+from webhook.pod import Container
 from webhook.review import Event
 
 # Annotations that can have a part in an injection, or in what is said about it.
@@ -76,22 +76,15 @@ def key(subject: Subject, namespace: Namespace, workload: tuple[str, str] | None
     if subject.spec is None or not subject.is_pod:
         return None
     annotations, labels, spec = subject.pod_annotations, subject.pod_labels, subject.spec
-    first = subject.containers[0] if subject.containers else None
-    of_namespace, context = namespace.annotations, spec.security_context
     parts = (
         namespace.name,
         workload,
         [item for item in annotations.items() if item[0].startswith(COUNTING)],
-        [item for item in of_namespace.items() if item[0].startswith(COUNTING)],
-        subject.probe_ports,
-        subject.init_probe_ports,
+        [item for item in namespace.annotations.items() if item[0].startswith(COUNTING)],
         [_of_container(container) for container in subject.containers],
         [(_of_container(container), network_client(container)) for container in subject.init_containers],
-        [_tcp_probes(one) for one in (*subject.containers, *subject.init_containers)]
-        if subject.has_tcp_probes
-        else None,
         ends_proxy(subject.containers) if workload is not None and is_of_job(subject, workload) else None,
-        (context.run_as_user, context.run_as_group) if context is not None else None,
+        spec.security_context,
         is_for_windows(spec) if spec.os is not None or spec.node_selector is not None else "",
         # Where there is nothing yet, a whole list or map is added.
         subject.absent,
@@ -99,39 +92,29 @@ def key(subject: Subject, namespace: Namespace, workload: tuple[str, str] | None
         not annotations,
         [labels.get(name) for name in TRACE_NAMES] if labels else None,
         [name for name in labels if name.startswith(keys.OURS)],
-        [item for item in namespace.labels.items() if item[0].startswith(_LABELS)],
+        [item for item in namespace.labels.items() if item[0].startswith(_LABELS)] if namespace.labels else None,
         not spec.volumes,
-        _first_container(subject, first) if first is not None else None,
+        # Which one is filled in for each Pod.
+        subject.service_account_mount is not None,
     )
     try:
-        return orjson.dumps(parts)
-    except orjson.JSONEncodeError:
+        return _ENCODER.encode(parts)
+    except UnicodeEncodeError:
         # A text that is not Unicode, which no API server sends.
         return None
 
 
+_ENCODER = msgspec.json.Encoder()
+
+
 def _of_container(container: Container) -> tuple[Any, ...]:
-    """What is read of each container: most have a name and ports, and nothing else of it."""
-    context = container.security_context
+    """What is read of each container, beside what `key` reads itself."""
     return (
         container.name,
         container.restart_policy,
-        [(port.name, port.container_port, port.protocol) for port in container.ports] if container.ports else None,
-        (context.run_as_user, context.run_as_group) if context is not None else None,
-    )
-
-
-def _tcp_probes(container: Container) -> list[Any]:
-    """The ports to which a container's probes open TCP connections."""
-    probes = (container.liveness_probe, container.readiness_probe, container.startup_probe)
-    return [probe.tcp_socket.port if probe is not None and probe.tcp_socket is not None else None for probe in probes]
-
-
-def _first_container(subject: Subject, first: Container) -> tuple[Any, ...]:
-    """What the injected containers take over from the first one."""
-    given = first.security_context.capabilities if first.security_context is not None else None
-    return (
-        # Which one is filled in for each Pod.
-        subject.service_account_mount is not None,
-        (given.add or (), given.drop or ()) if given is not None else None,
+        container.ports,
+        container.security_context,
+        container.liveness_probe,
+        container.readiness_probe,
+        container.startup_probe,
     )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+import orjson
+
 from webhook.injector.effective import Settings
 from webhook.injector.encoded import MOUNT
+from webhook.injector.fragments import Part, fixed
 from webhook.injector.refusal import Refusal
 from webhook.mesh.config import Mesh
 from webhook.mesh.releases import Line
@@ -71,14 +75,19 @@ class MeshFacts:
             "imagePullPolicy": s.pull_policy or self.pull_policy or None,
         }
 
-    def token_mount(self, s: Settings) -> list[JSON]:
+    def volume_mounts(self, others: Sequence[JSON]) -> list[Part]:
+        """A container's `volumeMounts`: the others, one at least, and the mount of the service account behind them."""
+        return [fixed(b',"volumeMounts":' + orjson.dumps(others)[:-1]), self._token_mount, fixed(b"]")]
+
+    def _token_mount(self, s: Settings) -> bytes:
         """The mount of the service account: as the Pod's first container has it, else as the values have it."""
         if s.own_mount:
-            return [MOUNT]
+            return MOUNT
         mount = self.proxy.sa_mount_path
         if mount is None:
-            return []
-        return [{"mountPath": mount.mount_path, "name": mount.name, "readOnly": mount.read_only}]
+            return b""
+        own = {"mountPath": mount.mount_path, "name": mount.name, "readOnly": mount.read_only}
+        return b"," + orjson.dumps(own)
 
     def image(self, name: str, version: str) -> str:
         """An image of the proxy's, with the mesh's version where none is set."""

@@ -39,12 +39,12 @@ def add_entries(path: str, present: Any, entries: Mapping[str, str]) -> list[JSO
 
 
 def begin(operations: Sequence[bytes]) -> bytes:
-    """The beginning of a patch's text, in Base64: its first operations, of which there must be one."""
-    return encode(b"[" + b",".join(operations))
+    """The beginning of a patch's text, in Base64 and in quotes: its first operations, of which there must be one."""
+    return b'"' + encode(b"[" + b",".join(operations))
 
 
-# The end of a patch's text, in Base64.
-END: Final = encode(b"]")
+# The end of a patch's text, in Base64 and in quotes.
+END: Final = encode(b"]") + b'"'
 
 
 def add_text(path: str, value: bytes) -> bytes:
@@ -111,6 +111,11 @@ def _entry_head(path: str, key: str) -> bytes:
     return _head(f"{path}/{escape(key)}")
 
 
+@lru_cache(maxsize=1024)
+def _parts(pointer: str) -> tuple[str, ...]:
+    return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
+
+
 def applied(pod: JSON, patch: Any) -> JSON:
     """The Pod with the injector's patch, which only adds (RFC 6902). Takes over the values of the patch.
 
@@ -118,7 +123,7 @@ def applied(pod: JSON, patch: Any) -> JSON:
     """
     out: Any = orjson.loads(orjson.dumps(pod))
     for operation in patch:
-        *parents, last = [part.replace("~1", "/").replace("~0", "~") for part in operation["path"].split("/")[1:]]
+        *parents, last = _parts(operation["path"])
         node = out
         for part in parents:
             node = node[int(part)] if isinstance(node, list) else node[part]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from webhook.injector.pod import Container, ServicePort
 from webhook.injector.subject import Subject
+from webhook.pod import Container, ServicePort
 
 OPAQUE_PORTS = "config.linkerd.io/opaque-ports"
 

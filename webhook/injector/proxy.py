@@ -56,12 +56,8 @@ class ProxyBuilder:
             fixed(f'],"name":"{NAME}","terminationMessagePolicy":"FallbackToLogsOnError"'.encode()),
             members(self._facts.proxy_image),
             members(self._ports),
-            members(
-                lambda s: {
-                    "securityContext": self._security_context(s),
-                    "volumeMounts": [*self._mounts, *self._facts.token_mount(s)],
-                }
-            ),
+            members(lambda s: {"securityContext": self._security_context(s)}),
+            *self._facts.volume_mounts(self._mounts),
             members(self._probes.build),
             members(self._life),
             fixed(b"}"),

@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
+import msgspec
 import orjson
 
 from webhook.findings.finding import Finding
@@ -40,16 +41,15 @@ from webhook.mesh.releases import Line, why_not
 from webhook.review import JSON
 
 
-@dataclass(slots=True)
-class Resolved:
+class Resolved(msgspec.Struct):
     """The settings of one Pod. `sources` has, for each annotation that counted, its value and where it was found
     (`pod` or `namespace`); `inherited` are the Namespace's annotations that the Pod is given. The findings' paths lead
     from the Pod's root; what is wrong with the Namespace, called `namespace` in them, has an empty one."""
 
     settings: Settings
-    inherited: dict[str, str] = field(default_factory=dict)
-    sources: dict[str, tuple[str, str]] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
+    inherited: dict[str, str] = msgspec.field(default_factory=dict)
+    sources: dict[str, tuple[str, str]] = msgspec.field(default_factory=dict)
+    findings: list[Finding] = msgspec.field(default_factory=list)
     namespace: str = ""
 
     def tell(self, annotation: str, at_namespace: bool, sentence: str) -> None:
@@ -62,13 +62,32 @@ class Resolved:
             self.findings.append(rules.SETTING.at(path, f"{annotation} {sentence}", annotation))
 
 
+class _Reading(NamedTuple):
+    """What the value of an annotation comes to: the settings that it changes, what is wrong with it (the rest of a
+    sentence, empty for nothing), and whether it counts."""
+
+    changes: Mapping[str, Any] = MappingProxyType({})
+    problem: str = ""
+    counts: bool = True
+
+
+_AS_IT_IS = _Reading()
+# How long a value may be that is remembered.
+_REMEMBERED = 256
+
+
 class Resolver:
     """Settles the settings of Pods in one mesh. What depends on the mesh alone is worked out once."""
 
     def __init__(self, mesh: Mesh) -> None:
         self._rows = {row.annotation: row for row in SETTINGS if mesh.line.knows(f"annotation/{row.annotation}")}
         self._known = frozenset(self._rows)
-        self._order = {row.annotation: index for index, row in enumerate(SETTINGS)}
+        # Those that set a field each, in the order in which they are told about.
+        self._order = {
+            row.annotation: index
+            for index, row in enumerate(SETTINGS)
+            if row.annotation in self._rows and row.annotation != ADDITIONAL_ENV
+        }
         # The annotations that this line reads in vain, and the end of a sentence that says so.
         self._vain = {
             row.annotation: f"{why_not(row.effect, mesh.line)}, so it has no effect in {mesh.line.name}: remove it"
@@ -85,6 +104,8 @@ class Resolver:
         self._expand = mesh.line.has("rule/opaque-port-ranges-expand")
         self._init_ports = mesh.line.has("rule/init-container-ports")
         self._request_sets_workers = mesh.line.has("rule/cpu-request-sets-workers")
+        # The Pods of a cluster have the same few values again and again.
+        self._remembered = lru_cache(maxsize=2048)(self._read)
         self._template_is_own = mesh.line.has("rule/template-annotations-are-own")
         tracing = mesh.values.proxy.tracing if mesh.values.proxy is not None else None
         self._traces = tracing is not None and tracing.enabled and mesh.line.has("rule/trace-annotations")
@@ -120,9 +141,9 @@ class Resolver:
         annotations = {**subject.pod_annotations, **inherited} if inherited else subject.pod_annotations
         out = Resolved(self.defaults, inherited, namespace=namespace.name)
         changes = self._of_pod(subject)
-        rows = self._rows
-        for key in sorted(rows.keys() & annotations.keys(), key=self._order.__getitem__):
-            self._apply(rows[key], annotations, subject, out, changes)
+        order = self._order
+        for key in sorted(order.keys() & annotations.keys(), key=order.__getitem__):
+            self._apply(key, annotations, subject, out, changes)
         if annotations.get(INJECT) == INGRESS:
             changes["is_ingress"] = True
         settings = out.settings = self.defaults.with_changes(changes)
@@ -152,8 +173,8 @@ class Resolver:
         if context is not None and context.capabilities is not None:
             given = context.capabilities
             changes["capabilities"] = (tuple(given.add or ()), tuple(given.drop or ()))
-        if subject.service_account_mount is not None:
-            changes["own_mount"] = True
+        if subject.service_account_mount is None:
+            changes["own_mount"] = False
         return changes
 
     def _tell_what_exceeds_its_limit(self, out: Resolved) -> None:
@@ -202,45 +223,48 @@ class Resolver:
 
     def _apply(
         self,
-        row: Setting,
+        key: str,
         annotations: Mapping[str, str],
         subject: Subject,
         out: Resolved,
         changes: dict[str, Any],
     ) -> None:
-        text = annotations[row.annotation]
-        inherited = row.annotation in out.inherited
-        if row.annotation == ADDITIONAL_ENV or (
-            row.hidden_by and any(key in annotations and key in self._rows for key in row.hidden_by)
-        ):
+        row, text, inherited = self._rows[key], annotations[key], key in out.inherited
+        if row.hidden_by and any(other in annotations and other in self._rows for other in row.hidden_by):
             return
-        if row.annotation in self._vain:
-            out.tell(row.annotation, inherited, self._vain[row.annotation])
-            return
-        # An empty value is no value for these two, in the reference as here.
-        if not text and row.annotation in (DEBUG, CLOSE_WAIT):
-            return
-        if row.annotation == ports.OPAQUE_PORTS:
-            value: Any = self._opaque_ports(text, subject, out, inherited)
+        if key == ports.OPAQUE_PORTS:
+            changes[row.field] = self._opaque_ports(text, subject, out, inherited)
+            reading = _AS_IT_IS
         else:
-            try:
-                value = row.read(text)
-            except GrammarError as error:
-                used = _show(getattr(self.defaults, row.field))
-                out.tell(
-                    row.annotation, inherited, f"is {_quoted(text)}, not {error}: the mesh's default counts ({used})"
-                )
-                return
+            reading = self._remembered(key, text) if len(text) <= _REMEMBERED else self._read(key, text)
+            changes.update(reading.changes)
+        if reading.counts:
+            out.sources[key] = (text, "namespace" if inherited else "pod")
+        if reading.problem:
+            out.tell(key, inherited, reading.problem)
+
+    def _read(self, annotation: str, text: str) -> _Reading:
+        """What an annotation with this value comes to, in whichever Pod."""
+        row = self._rows[annotation]
+        if annotation in self._vain:
+            return _Reading(problem=self._vain[annotation], counts=False)
+        # An empty value is no value for these two, in the reference as here.
+        if not text and annotation in (DEBUG, CLOSE_WAIT):
+            return _Reading(counts=False)
+        try:
+            value = row.read(text)
+        except GrammarError as error:
+            used = _show(getattr(self.defaults, row.field))
+            return _Reading(
+                problem=f"is {_quoted(text)}, not {error}: the mesh's default counts ({used})", counts=False
+            )
         right = row.odd(value)
+        changes = {}
         if isinstance(value, Quantity):
-            self._count_cores(row.field, value, changes)
+            changes = self._cores(row.field, value)
             value = text
-        changes[row.field] = value
-        for name in row.also:
-            changes[name] = value
-        out.sources[row.annotation] = (text, "namespace" if inherited else "pod")
-        if right:
-            out.tell(row.annotation, inherited, f"is {_quoted(text)}, which Linkerd takes as it is: write {right}")
+        changes |= dict.fromkeys((row.field, *row.also), value)
+        return _Reading(changes, f"is {_quoted(text)}, which Linkerd takes as it is: write {right}" if right else "")
 
     def _opaque_ports(self, text: str, subject: Subject, out: Resolved, inherited: bool) -> str:
         containers = (*subject.init_containers, *subject.containers) if self._init_ports else subject.containers
@@ -256,14 +280,13 @@ class Resolver:
                 )
         return value
 
-    def _count_cores(self, name: str, quantity: Quantity, changes: dict[str, Any]) -> None:
-        """The proxy starts as many threads as its CPU quantities allow."""
+    def _cores(self, name: str, quantity: Quantity) -> dict[str, Any]:
+        """The settings of how many threads the proxy starts, which its CPU quantities decide."""
         if name == "cpu_limit":
-            if not self._request_sets_workers:
-                changes["cores"] = quantity.whole()
-            changes["workers_maximum"] = quantity.whole()
-        elif name == "cpu_request" and self._request_sets_workers:
-            changes["workers_minimum"] = quantity.whole()
+            names = ["workers_maximum"] if self._request_sets_workers else ["cores", "workers_maximum"]
+        else:
+            names = ["workers_minimum"] if name == "cpu_request" and self._request_sets_workers else []
+        return dict.fromkeys(names, quantity.whole()) if names else {}
 
     def _merge_env(self, subject: Subject, namespace: Mapping[str, str], out: Resolved) -> None:
         """The mesh's variables, the Namespace's and the workload's, by name; a layer that is no good is left out."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from webhook.grammar import GrammarError, parse_bool, parse_duration, parse_float, parse_int, parse_quantity, parse_uint
 from webhook.injector import ports
+from webhook.mesh.releases import came_with
 
 PREFIX = "config.linkerd.io/"
 ALPHA = "config.alpha.linkerd.io/"
@@ -83,10 +84,13 @@ def _ratio(text: str) -> float:
 
 
 def read_policy_before_audit(text: str) -> str:
-    """An inbound policy of the lines that know no `audit`."""
+    """An inbound policy of the releases that do not know `audit`."""
     if text in INBOUND_POLICIES[:-1]:
         return text
-    raise GrammarError(f"one of {', '.join(INBOUND_POLICIES[:-1])}")
+    known = ", ".join(INBOUND_POLICIES[:-1])
+    if text == INBOUND_POLICIES[-1]:
+        raise GrammarError(f"one of {known}, as {text} came with {came_with('rule/audit-policy')}")
+    raise GrammarError(f"one of {known}")
 
 
 def _policy_or_audit(text: str) -> str:

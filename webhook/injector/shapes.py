@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 from webhook.review import JSON
@@ -18,6 +19,10 @@ _NAMED: Final = {
     "ports": "containerPort",
     "imagePullSecrets": "name",
 }
+# Fields of a container whose parts are compared by name.
+_BY_NAME: Final = frozenset({*_NAMED, "args"})
+# A negative number is a value.
+_FLAG: Final = re.compile(r"--?[A-Za-z]")
 _CONTAINERS: Final = ("initContainers", "containers", "ephemeralContainers")
 
 
@@ -41,34 +46,68 @@ class Difference(NamedTuple):
 def shape(pod: JSON, injection: str) -> JSON:
     """A Pod by names. `injection` is what became of it: `injected`, or why it was not."""
     metadata, spec = _dict(pod.get("metadata")), _dict(pod.get("spec"))
-    containers = {}
-    for field in _CONTAINERS:
-        for container in _dicts(spec.get(field)):
-            containers[str(container.get("name"))] = {"place": field, **_container(container)}
     named = {*_CONTAINERS, "volumes"}
     return {
         "injection": injection,
         "annotations": _dict(metadata.get("annotations")),
         "labels": _dict(metadata.get("labels")),
-        "containers": containers,
+        "containers": {str(one.get("name")): _container(field, one) for field, one in _containers(spec)},
         "volumes": {str(volume.get("name")): _without(volume, "name") for volume in _dicts(spec.get("volumes"))},
         "spec": {key: value for key, value in spec.items() if key not in named},
     }
 
 
-def _container(container: JSON) -> JSON:
-    shown = {}
+def container(pod: JSON, name: str) -> JSON | None:
+    """The part of the Pod's shape that is one container; None where it has none of that name."""
+    found = None
+    for field, one in _containers(_dict(pod.get("spec"))):
+        if str(one.get("name")) == name:
+            found = field, one
+    return None if found is None else _container(*found)
+
+
+def _containers(spec: JSON) -> Iterator[tuple[str, JSON]]:
+    """The containers, each with the field that it stands in."""
+    for field in _CONTAINERS:
+        for one in _dicts(spec.get(field)):
+            yield field, one
+
+
+def _container(place: str, container: JSON) -> JSON:
+    shown: JSON = {"place": place}
     for field, value in container.items():
         key = _NAMED.get(field)
         if field == "name":
             continue
-        if key is None or not isinstance(value, list):
+        if not isinstance(value, list):
+            shown[field] = value
+        elif field == "args":
+            shown[field] = arguments(value)
+        elif key is None:
             shown[field] = value
         elif field == "env":
             shown[field] = {str(one.get(key)): one.get("value", one.get("valueFrom")) for one in _dicts(value)}
         else:
             shown[field] = {str(one.get(key)): _without(one, key) for one in _dicts(value)}
     return shown
+
+
+def arguments(args: Sequence[Any]) -> JSON:
+    """The arguments of a command line by flag: each with its value, True for none; a list for a flag that is there more
+    than once. What is not of a flag stands under an empty name."""
+    found: dict[str, list[Any]] = {}
+    awaiting = ""
+    for argument in map(str, args):
+        if _FLAG.match(argument):
+            name, has_value, value = argument.partition("=")
+            found.setdefault(name, []).append(value if has_value else True)
+            awaiting = "" if has_value else name
+        elif awaiting:
+            found[awaiting][-1] = argument
+            awaiting = ""
+        else:
+            found.setdefault("", []).append(argument)
+    return {name: values if len(values) > 1 or not name else values[0] for name, values in found.items()}
 
 
 def differences(old: JSON, new: JSON) -> list[Difference]:
@@ -100,8 +139,8 @@ def _is_source(path: Path) -> bool:
     return len(path) == 4 and path[0] == "containers" and path[2] == "env"
 
 
-def look(shape: JSON, path: Path, absent: Any = None) -> Any:
-    """What a shape has at a path; `absent` where there is nothing."""
+def look(shape: JSON | None, path: Iterable[str], absent: Any = None) -> Any:
+    """What a shape or a part of one has at a path; `absent` where there is nothing."""
     node: Any = shape
     for key in path:
         node = node.get(key) if isinstance(node, dict) else None
@@ -118,8 +157,8 @@ def where(path: Path) -> str:
     if first == "spec":
         return f"Pod spec.{'.'.join(rest)}"
     words = [f"volume {rest[0]}" if first == "volumes" else rest[0]]
-    if len(rest) > 1 and rest[1] in _NAMED:
-        words += [rest[1], *(rest[2:3])]
+    if len(rest) > 1 and rest[1] in _BY_NAME:
+        words += [rest[1], *filter(None, rest[2:3])]
         rest = rest[2:]
     if len(rest) > 1:
         words.append(".".join(rest[1:]))

@@ -6,15 +6,15 @@ field of a newer Kubernetes never is in the way.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import msgspec
 import orjson
+from msgspec import field
 
 from webhook.injector.go_values import put_right
-from webhook.injector.pod import Container, ObjectMeta, OwnerReference, Pod, PodSpec, Service, ServicePort, VolumeMount
 from webhook.injector.refusal import Refusal
+from webhook.pod import Container, ObjectMeta, OwnerReference, Pod, PodSpec, Service, ServicePort, VolumeMount
 from webhook.review import JSON, AdmissionRequest, ReviewError
 
 Text = bytes | memoryview | msgspec.Raw
@@ -37,8 +37,7 @@ _NO_CONTAINERS: list[Container] = []
 _POD = msgspec.json.Decoder(Pod)
 
 
-@dataclass(slots=True)
-class Subject:
+class Subject(msgspec.Struct):
     """One object. Everything absent or null reads as empty.
 
     `prefix` is the JSON pointer of the Pod (template), and `absent` are the pointers of the objects on the way to its
@@ -103,8 +102,8 @@ class Subject:
 
 def read(request: AdmissionRequest) -> Subject:
     """The subject of a request, read once: each call reads anew. Raises `Refusal` for a wrong type."""
-    if len(request.raw):
-        subject = _of_text(request.kind.kind, request.raw)
+    if request.pod is not None:
+        subject = _of_pod(request.kind.kind, request.pod)
         if subject is not None:
             return subject
     try:
@@ -116,13 +115,15 @@ def read(request: AdmissionRequest) -> Subject:
 
 def _of_text(kind: str, text: Text) -> Subject | None:
     """A Pod, decoded straight from its text; None for other kinds, and where that fails."""
-    if kind != "Pod":
-        return None
     try:
-        pod = _POD.decode(text)
+        return _of_pod(kind, _POD.decode(text))
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return None
-    if pod.kind is not None and pod.kind != "Pod":
+
+
+def _of_pod(kind: str, pod: Pod) -> Subject | None:
+    """A Pod that was decoded as one; None where it is of another kind."""
+    if kind != "Pod" or (pod.kind is not None and pod.kind != "Pod"):
         return None
     return _with_pod(_subject("pod", pod.metadata), pod)
 

@@ -32,6 +32,9 @@ WORKLOAD_WEBHOOK: Final = f"workload-advisor.{_DOMAIN}"
 NAMESPACE_WEBHOOK: Final = f"namespace-advisor.{_DOMAIN}"
 SELF_TEST_WEBHOOK: Final = f"self-test.{_DOMAIN}"
 
+POLICY_GROUP: Final = "policy.linkerd.io"
+GATEWAY_GROUP: Final = "gateway.networking.k8s.io"
+
 _CREATE: Final = ("CREATE",)
 _CREATE_OR_UPDATE: Final = ("CREATE", "UPDATE")
 
@@ -48,26 +51,31 @@ def _rule(
     }
 
 
-_POLICIES: Final = (
-    "authorizationpolicies",
-    "egressnetworks",
-    "httplocalratelimitpolicies",
-    "httproutes",
-    "meshtlsauthentications",
-    "networkauthentications",
-    "serverauthorizations",
-    "servers",
-)
-_ROUTES: Final = ("grpcroutes", "httproutes", "tcproutes", "tlsroutes")
+# The kinds that the policy validator checks, by resource. A release may lack some: `webhook.install.validatedkinds`.
+POLICIES: Final = {
+    "authorizationpolicies": "AuthorizationPolicy",
+    "egressnetworks": "EgressNetwork",
+    "httplocalratelimitpolicies": "HTTPLocalRateLimitPolicy",
+    "httproutes": "HTTPRoute",
+    "meshtlsauthentications": "MeshTLSAuthentication",
+    "networkauthentications": "NetworkAuthentication",
+    "serverauthorizations": "ServerAuthorization",
+    "servers": "Server",
+}
+ROUTES: Final = {
+    "grpcroutes": "GRPCRoute",
+    "httproutes": "HTTPRoute",
+    "tcproutes": "TCPRoute",
+    "tlsroutes": "TLSRoute",
+}
 
-# The rules of each webhook, by its name. The server adds them to a webhook that was installed without rules. They name
-# all kinds that some release of Linkerd validates, as one installation outlives several: a kind that the release in
-# force does not validate is allowed with a warning.
+# The rules of each webhook, by its name, with the kinds of every release of Linkerd. The server adds them to a webhook
+# that was installed without rules.
 RULES: Final[dict[str, tuple[JSON, ...]]] = {
     INJECTOR_WEBHOOK: (_rule("", "v1", ("pods", "services"), _CREATE),),
     POLICY_WEBHOOK: (
-        _rule("policy.linkerd.io", "*", _POLICIES, _CREATE_OR_UPDATE),
-        _rule("gateway.networking.k8s.io", "*", _ROUTES, _CREATE_OR_UPDATE),
+        _rule(POLICY_GROUP, "*", tuple(POLICIES), _CREATE_OR_UPDATE),
+        _rule(GATEWAY_GROUP, "*", tuple(ROUTES), _CREATE_OR_UPDATE),
     ),
     PROFILE_WEBHOOK: (_rule("linkerd.io", "*", ("serviceprofiles",), _CREATE_OR_UPDATE),),
     WORKLOAD_WEBHOOK: (

@@ -9,6 +9,8 @@ from typing import Any, Final
 from webhook.install.objects.all import OBJECTS
 from webhook.install.settings import CONFLICTS
 from webhook.install.tree import Context, evaluate, holds
+from webhook.install.validatedkinds import CONFIGURATION, has_policy_rules, lacking, written_for
+from webhook.mesh.releases import Line
 
 JSON = dict[str, Any]
 
@@ -22,7 +24,7 @@ class Rendered:
     """The objects, in the order in which they are applied.
 
     `needs` is the oldest Kubernetes version (major, minor) that supports all of them. `left_out` are sentences about
-    the fields and objects that were left out for an older version.
+    the fields and objects that were left out for an older version, and the kinds for an older release of Linkerd.
     """
 
     objects: list[JSON]
@@ -30,8 +32,11 @@ class Rendered:
     left_out: list[str]
 
 
-def render(values: Mapping[str, Any], namespace: str, kubernetes: tuple[int, int] = NEWEST) -> Rendered:
-    """The objects for complete and valid values. `kubernetes` is the version (major, minor) of the API server."""
+def render(
+    values: Mapping[str, Any], namespace: str, kubernetes: tuple[int, int] = NEWEST, line: Line | None = None
+) -> Rendered:
+    """The objects for complete and valid values. `kubernetes` is the version (major, minor) of the API server, `line`
+    Linkerd's release line, None where it is not known: the policy validator's rules name all kinds then."""
     context = Context(values, namespace, kubernetes)
     bodies = [
         evaluate(conditional.tree, context)
@@ -39,7 +44,18 @@ def render(values: Mapping[str, Any], namespace: str, kubernetes: tuple[int, int
         if conditional.condition is None or holds(conditional.condition, context)
     ]
     left_out = [f"{what} (from Kubernetes {version} on)" for what, version in context.unknown.items()]
-    return Rendered(bodies, max(context.known, default=OLDEST), left_out)
+    needs = max(context.known, default=OLDEST)
+    if line is None:
+        return Rendered(bodies, needs, left_out)
+    narrowed = [written_for(body, line) if _has_kinds(body) else body for body in bodies]
+    if any(_has_kinds(body) for body in bodies) and (kinds := lacking(line)):
+        left_out.append(f"rules for {', '.join(kinds)} ({line.name} does not validate them)")
+    return Rendered(narrowed, needs, left_out)
+
+
+def _has_kinds(body: JSON) -> bool:
+    """Whether it is the configuration whose rules depend on the release line, and has them already."""
+    return (body["kind"], body["metadata"]["name"]) == CONFIGURATION and has_policy_rules(body)
 
 
 def conflicts(values: Mapping[str, Any]) -> list[str]:

@@ -6,8 +6,9 @@ Objects from the API server and from manifests are both read here, so that both 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 # https://helm.sh/docs/helm/helm_install/
 _HELM_RELEASE = "meta.helm.sh/release-name"
@@ -16,8 +17,7 @@ _HELM_RELEASE = "meta.helm.sh/release-name"
 _NOT_KEPT = frozenset({"kubectl.kubernetes.io/last-applied-configuration"})
 
 
-@dataclass(frozen=True, slots=True)
-class Namespace:
+class Namespace(msgspec.Struct, frozen=True):
     """The metadata of a Namespace that decisions depend on."""
 
     name: str
@@ -25,8 +25,7 @@ class Namespace:
     labels: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectReference:
+class ObjectReference(msgspec.Struct, frozen=True):
     """The object that an ownerReference refers to, and its Namespace."""
 
     api_version: str

@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from webhook import advice
 from webhook.findings.finding import Finding, Path, Rule, Severity, declare, render_path
 from webhook.findings.suppression import silenced
-from webhook.findings.templates import Template
 from webhook.kube.objects import Namespace, namespace_of
-from webhook.manifest import files, positions
+from webhook.lint.objects import ManifestObject, Manifests, ObjectIdentity, read
 from webhook.manifest.files import Problem
-from webhook.manifest.positions import Located
 from webhook.policy import registry, unknownkinds
 from webhook.policy.routedefaults import with_defaults
 
@@ -34,18 +32,6 @@ DUPLICATE_KEY = declare(
 Lint = Callable[[str, Any, Path, Namespace | None], list[Finding]]
 """The findings about a workload or a Namespace. Parameters: the kind in lower case, the object, the path to its Pod
 template (empty where it has none), and its Namespace (None where that is not known)."""
-
-
-class ObjectIdentity(NamedTuple):
-    """The apiVersion, kind, namespace and name of an object. What the manifest leaves out is empty."""
-
-    api_version: str
-    kind: str
-    namespace: str
-    name: str
-
-    def __str__(self) -> str:
-        return "/".join(part for part in (self.kind, self.namespace, self.name) if part)
 
 
 class Reported(NamedTuple):
@@ -95,31 +81,6 @@ class Result(NamedTuple):
         return sum(reported.rule is UNREADABLE for reported in self.findings)
 
 
-class ManifestObject(NamedTuple):
-    """An object of a manifest. `at` is the path to it in its document: `()`, or `("items", 0)` in a List."""
-
-    document: Located
-    at: Path
-    identity: ObjectIdentity
-    group: str
-    body: dict[str, Any]
-
-    @property
-    def is_policy(self) -> bool:
-        """Whether the policy validator or the ServiceProfile validator checks this kind."""
-        return registry.knows(self.group, self.identity.kind)
-
-    @property
-    def template(self) -> Template | None:
-        """Where the Pod template is; None for a kind that has none and that the injector does not read."""
-        return advice.template(self.group, self.identity.kind, self.body)
-
-    @property
-    def misspelt(self) -> Finding | None:
-        """The finding about an apiVersion or kind that is almost one of Linkerd's; None for any other."""
-        return unknownkinds.check(self.identity.api_version, self.identity.kind)
-
-
 def check(
     paths: Iterable[str],
     line: Line,
@@ -136,97 +97,47 @@ def check(
     Namespace that is not in the files, None where it is not known. `cluster_domain` is the domain that the names of
     Services end in, empty where it is not known. Files that cannot be read become findings; nothing is raised.
     """
-    order: dict[str, int] = {}
-    findings: list[Reported] = []
-    objects: list[ManifestObject] = []
-    others: list[Any] = []
-    passed_over = 0
-    for file in _files(paths, findings):
-        order.setdefault(file, len(order))
-        for document in positions.read(file):
-            if isinstance(document, Problem):
-                findings.append(_unreadable(document))
-                continue
-            if problem := _why_not_an_object(document):
-                findings.append(_unreadable(problem))
-                continue
-            for entry in unfold(document):
-                if isinstance(entry, ManifestObject) and (entry.is_policy or entry.template or entry.misspelt):
-                    objects.append(entry)
-                else:
-                    passed_over += 1
-                    others.append(entry.body if isinstance(entry, ManifestObject) else entry)
-    known = catalog([*(entry.body for entry in objects), *others])
+    return check_objects(read(paths), line, catalog, judge, lint, there, cluster_domain)
+
+
+def check_objects(
+    manifests: Manifests,
+    line: Line,
+    catalog: Callable[[list[Any]], Catalog],
+    judge: Judge,
+    lint: Lint,
+    there: Callable[[str], Namespace | None] = lambda _: None,
+    cluster_domain: str = "",
+) -> Result:
+    """As `check`, of files that were read; they are left as they are."""
+    objects = [entry for entry in manifests.objects if _is_policy(entry) or entry.template or _misspelt(entry)]
+    known = catalog([*(entry.body for entry in manifests.objects), *manifests.others])
     judged = partial(_judged, line=line, catalog=known, judge=judge, cluster_domain=cluster_domain)
     namespaces = _namespaces(objects)
+    findings = [*map(_unreadable, manifests.problems)]
     for entry in objects:
         name = entry.identity.namespace or "default"
         namespace = namespaces.get(name) or there(name)
         findings += _report(entry, _findings(entry, judged, lint, namespace))
+    order = {file: index for index, file in enumerate(manifests.files)}
     findings.sort(key=lambda one: (order.get(one.file, -1), one.line, one.column))
+    passed_over = len(manifests.objects) - len(objects) + len(manifests.others)
     return Result(findings, len(objects), passed_over)
 
 
-def _files(paths: Iterable[str], findings: list[Reported]) -> Iterator[str]:
-    """The files of `paths`, each once, in the given order. Adds a finding for each path that cannot be read."""
-    problems: list[Problem] = []
-    yield from dict.fromkeys(file for path in paths for file in files.expand(path, problems))
-    findings += map(_unreadable, problems)
+def _is_policy(entry: ManifestObject) -> bool:
+    """Whether the policy validator or the ServiceProfile validator checks this kind."""
+    return registry.knows(entry.group, entry.identity.kind)
+
+
+def _misspelt(entry: ManifestObject) -> Finding | None:
+    """The finding about an apiVersion or kind that is almost one of Linkerd's; None for any other."""
+    return unknownkinds.check(entry.identity.api_version, entry.identity.kind)
 
 
 def _unreadable(problem: Problem) -> Reported:
     column = 1 if problem.line else 0
     return Reported(problem.file, problem.line, column, UNREADABLE, Severity.ERROR, "", problem.message, None)
-
-
-def _why_not_an_object(document: Located) -> Problem | None:
-    """The problem with a document that is not an object; None for an object, or for data that is not a manifest."""
-    body = document.body
-    if isinstance(body, dict):
-        return None
-    if not isinstance(body, list):
-        what = type(body).__name__
-        return Problem(document.file, document.position(()).line, f"a document of type {what}: write an object")
-    if any(isinstance(item, dict) and "kind" in item and "apiVersion" in item for item in body):
-        message = "a bare list of objects, which nothing applies: make it the items of a List (apiVersion: v1)"
-        return Problem(document.file, document.position(()).line, message)
-    return None
-
-
-def unfold(document: Located) -> Iterator[ManifestObject | Any]:
-    """The objects of a document, with the items of a List in place of the List. A value that is not a Kubernetes object
-    is yielded unchanged."""
-    yield from _unfold(document, (), document.body)
-
-
-def _unfold(document: Located, at: Path, body: Any) -> Iterator[ManifestObject | Any]:
-    version = body.get("apiVersion") if isinstance(body, dict) else None
-    kind = body.get("kind") if isinstance(body, dict) else None
-    if not isinstance(kind, str) or not isinstance(version, str):
-        yield body
-        return
-    items = body.get("items")
-    if kind.endswith("List") and isinstance(items, list):
-        for index, item in enumerate(items):
-            yield from _unfold(document, (*at, "items", index), _item(item, version, kind.removesuffix("List")))
-        return
-    metadata = body.get("metadata")
-    name, namespace = (metadata.get("name"), metadata.get("namespace")) if isinstance(metadata, dict) else ("", "")
-    if isinstance(metadata, dict) and not name:
-        name = metadata.get("generateName")
-    identity = ObjectIdentity(version, kind, _text(namespace), _text(name))
-    yield ManifestObject(document, at, identity, version.rpartition("/")[0], body)
-
-
-def _item(item: Any, version: str, kind: str) -> Any:
-    """An item of a typed list such as a PodList, with the apiVersion and kind that it may leave out there."""
-    if not kind or not isinstance(item, dict) or ("kind" in item and "apiVersion" in item):
-        return item
-    return {"apiVersion": version, "kind": kind, **item}
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _namespaces(objects: Iterable[ManifestObject]) -> dict[str, Namespace]:
@@ -255,9 +166,9 @@ def _findings(
         )
         for path in checked.document.doubles(checked.at)
     ]
-    if checked.misspelt:
-        findings += silenced([checked.misspelt], _annotations(checked.body))
-    if checked.is_policy:
+    if misspelt := _misspelt(checked):
+        findings += silenced([misspelt], _annotations(checked.body))
+    if _is_policy(checked):
         return findings + judged(checked.group, kind, checked.body)
     template = checked.template
     if template is not None and advice.is_concerned(checked.body, template.path, namespace):

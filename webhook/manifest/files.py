@@ -22,6 +22,11 @@ class Problem(NamedTuple):
     message: str
 
 
+def not_an_object(file: str, line: int, body: object) -> Problem:
+    """The problem with a document that is not an object."""
+    return Problem(file, line, f"a document of type {type(body).__name__}: write an object")
+
+
 def expand(path: str | os.PathLike[str], problems: list[Problem]) -> list[str]:
     """The files that a path refers to. A folder without manifests is added to `problems`."""
     # Here and below, `os` in place of pathlib, whose import takes a noticeable part of the time of a short command.

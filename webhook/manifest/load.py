@@ -80,8 +80,7 @@ def load(paths: Iterable[str | Path]) -> tuple[list[dict[str, Any]], list[Proble
                 elif isinstance(document.body, dict):
                     objects.append(document.body)
                 else:
-                    kind = type(document.body).__name__
-                    problems.append(Problem(file, document.line, f"a document of type {kind}: write an object"))
+                    problems.append(files.not_an_object(file, document.line, document.body))
     return objects, problems
 
 

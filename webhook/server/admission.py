@@ -157,7 +157,7 @@ class Admission:
         except ReviewError as error:
             if error.uid is None:
                 raise Rejection(400, error.message, "post an AdmissionReview of admission.k8s.io/v1") from None
-            request = AdmissionRequest(error.uid, error.api_version or review.API_VERSIONS[0], _NO_KIND, _NO_KIND)
+            request = AdmissionRequest(error.uid, error.api_version or review.API_VERSIONS[0])
             name, answer = _NO_WEBHOOK, self._refuse(path, deny(error.message, reason="bad_review"))
             payload = review.render(request.uid, request.api_version, answer)
         else:
@@ -250,9 +250,6 @@ class Admission:
         # The API server retries only if there is a Retry-After header.
         fix = f"try again in a second; the bound of {self._max_in_flight} is set with --max-in-flight"
         return Rejection(429, "too many admissions in work", fix, (b"retry-after", b"1"))
-
-
-_NO_KIND = review.GroupVersionKind()
 
 
 def _is_json(media: bytes) -> bool:

@@ -37,7 +37,8 @@ class Configuration:
     def line(self) -> Detected:
         """The release line of the configuration, and why it is that one."""
         mesh = self.mesh
-        return Detected(mesh.line, mesh.why)
+        # Where the version is not known, the first warning says so.
+        return Detected(mesh.line, mesh.why, mesh.warnings[0] if mesh.unknown_version else "")
 
     def _prepare(self, contents: Contents) -> Callable[[], None]:
         """Build everything that depends on the files alone. Runs in a thread, as it takes a while."""

@@ -100,7 +100,7 @@ async def serve(
         view = await stack.enter_async_context(cluster_access(options, metrics))
         patterns = PatternJudge()
         stack.push_async_callback(patterns.close)
-        upkeep = upkeep_of(options, view.api, certificate, metrics)
+        upkeep = upkeep_of(options, view.api, certificate, metrics, detected)
         registry = _registry(options, configuration, lambda: detected().line, view, patterns)
         metrics.expect(registry.names)
         status = admin.Status(certificate, groups, view.cache, release_line=detected)

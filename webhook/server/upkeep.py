@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from certs.tls import ServedCertificate
+from webhook.mesh.releases import Detected
 from webhook.server.metrics import Metrics
 from webhook.server.options import Options
 
@@ -15,13 +17,17 @@ if TYPE_CHECKING:
 
 
 def upkeep_of(
-    options: Options, api: ApiServer | None, certificate: ServedCertificate, metrics: Metrics
+    options: Options,
+    api: ApiServer | None,
+    certificate: ServedCertificate,
+    metrics: Metrics,
+    detected: Callable[[], Detected],
 ) -> Upkeep | None:
-    """The `Upkeep` of a server with a Service and a cluster, None for another one."""
+    """The `Upkeep` of a server with a Service and a cluster, None for another one. `detected` returns the release line
+    in force."""
     if options.service is None or api is None:
         return None
     # Imported here, because a server without --service does not need these modules.
-    from webhook.install.configurations import RULES
     from webhook.kube.webhookconfigurations import ServiceReference
     from webhook.server.upkeep_metrics import UpkeepMetrics
     from webhook.upkeep.leader import Upkeep
@@ -30,11 +36,11 @@ def upkeep_of(
     duties = Duties(
         service=ServiceReference(options.linkerd_namespace, options.service),
         identity=options.identity,
-        rules=RULES,
         self_managed=options.certs == "self-managed",
         adopt=options.adopt,
         cluster_domain=options.cluster_domain,
         ca=lambda: _read(options.tls_dir / "ca.crt"),
+        line=lambda: None if (found := detected()).unknown else found.line,
     )
     upkeep = Upkeep(
         api,

@@ -21,6 +21,8 @@ def conditions(upkeep: Upkeep) -> list[Condition]:
     about.append(condition.leader(election.problem, election.holder))
     if duties.adopt:
         about.append(condition.adoption([name for _, name in upkeep.overwritten()]))
+    else:
+        about.append(condition.validated_kinds(upkeep.outdated()))
     if upkeep.leading:
         about.append(condition.managed_certificates(upkeep.round.problems))
         if upkeep.self_test is not None:

@@ -21,6 +21,7 @@ from webhook.diagnosis.selftest import SelfTestResult
 from webhook.install.adoption import LINKERD_CONFIGURATIONS, linkerds_cas
 from webhook.install.configurations import NAME
 from webhook.install.objects.names import LEAF_SECRET
+from webhook.install.validatedkinds import Outdated
 from webhook.kube.api import PLAIN, ApiServer
 from webhook.kube.endpoints import listing, ready
 from webhook.kube.errors import ApiError
@@ -137,6 +138,10 @@ class Upkeep:
         """Linkerd's configurations that were adopted once and point elsewhere now."""
         return self._registration.overwritten()
 
+    def outdated(self) -> Outdated | None:
+        """What the policy validator's rules lack since an upgrade of Linkerd."""
+        return self._registration.outdated()
+
     def counted(self) -> list[ConfigurationName]:
         """The configurations that readiness depends on: Linkerd's with `--adopt`, else our own."""
         return [SELF_TEST, *LINKERD_CONFIGURATIONS] if self.duties.adopt else list(OURS)
@@ -192,6 +197,7 @@ class Upkeep:
         for problem in self.round.problems:
             self._warn(problem)
         self._registration.report_adoption()
+        self._registration.report_outdated()
         now = asyncio.get_running_loop().time()
         soon = SELF_TEST_AT_ONCE if now < self._quick else SELF_TEST_SOON
         if self._registration.waiting() or self.configurations.get(SELF_TEST) is None:

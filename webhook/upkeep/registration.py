@@ -1,4 +1,6 @@
-"""Adds the rules to our webhook configurations, or adopts Linkerd's, once the API server has reached the server."""
+"""Adds the rules to our webhook configurations, or adopts Linkerd's, once the API server has reached the server.
+
+After an upgrade of Linkerd it adds rules for the kinds that came with it."""
 
 from __future__ import annotations
 
@@ -10,11 +12,13 @@ from typing import Final
 import structlog
 
 from certs.bundle import salvage
+from webhook.diagnosis.fixes import outdated_rules
 from webhook.install import adoption
 from webhook.install.adoption import LINKERD_CONFIGURATIONS, PATHS, AdoptionStatus
 from webhook.install.configurations import ADVISOR as ADVISOR_NAME
 from webhook.install.configurations import NAME, REACHED_LABEL
 from webhook.install.configurations import SELF_TEST as CONFIG_MAP
+from webhook.install.validatedkinds import CONFIGURATION, Outdated, outdated
 from webhook.kube.api import ApiServer
 from webhook.kube.base64_fields import encode
 from webhook.kube.errors import ApiError, Conflict, explain
@@ -28,7 +32,8 @@ from webhook.kube.webhookconfigurations import (
     path,
     pointing,
 )
-from webhook.upkeep.rules import Rules, with_rules
+from webhook.mesh.releases import Line
+from webhook.upkeep.rules import with_new_kinds, with_rules_for
 from webhook.upkeep.watched_configurations import Configurations
 
 SELF_TEST: Final[ConfigurationName] = (MUTATING, CONFIG_MAP)
@@ -47,15 +52,16 @@ log = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class Duties:
     """What a running server manages. `identity` is the name of this replica. If the certificate is not self-managed,
-    `ca` reads the CA certificates (PEM) beside it, and returns None if there are none."""
+    `ca` reads the CA certificates (PEM) beside it, and returns None if there are none. `line` returns Linkerd's release
+    line that is in force, None where it is a guess."""
 
     service: ServiceReference
     identity: str
-    rules: Rules
     self_managed: bool = True
     adopt: bool = False
     cluster_domain: str = "cluster.local"
     ca: Callable[[], bytes | None] = lambda: None
+    line: Callable[[], Line | None] = lambda: None
 
 
 class Registration:
@@ -73,11 +79,14 @@ class Registration:
         the time in UTC."""
         self._api = api
         self._service = duties.service
-        self._rules = duties.rules
+        self._line = duties.line
         self._adopt = duties.adopt
         self._configurations = configurations
         self._report = report
         self._clock = clock
+        # The release line for which this replica has added new kinds last. If another writer takes them out again,
+        # they stay out: two would change the rules back and forth.
+        self._added_for: str | None = None
 
     def waiting(self) -> list[ConfigurationName]:
         """The configurations that still lack their rules, or are not adopted yet."""
@@ -102,8 +111,23 @@ class Registration:
             body, what = self._next(name), "adopted" if self._adopt else "given its rules"
             if body is None and name == SELF_TEST:
                 body, what = self._marked(), "marked: the API server has reached this webhook"
-            if body is not None:
-                await self._write(name, body, what)
+            old = self.outdated() if name == CONFIGURATION else None
+            if old is not None:
+                what = f"given rules for the kinds that came since {old.written_for}: {', '.join(old.kinds)}"
+            if body is not None and await self._write(name, body, what) and old is not None:
+                self._added_for = old.in_force
+
+    def outdated(self) -> Outdated | None:
+        """What the policy validator's rules lack since an upgrade of Linkerd; None for nothing, and with `--adopt`, as
+        Linkerd's upgrade brings its own rules."""
+        body = None if self._adopt else self._configurations.get(CONFIGURATION)
+        return outdated(body, self._line()) if body is not None else None
+
+    def report_outdated(self) -> None:
+        """Report which kinds are not checked since an upgrade of Linkerd, where the leader does not add them."""
+        old = self.outdated()
+        adds = old is not None and old.as_written and self._may_add()
+        self._report("validated kinds", outdated_rules(old) if old is not None and not adds else "")
 
     def report_adoption(self) -> None:
         """Report which of Linkerd's configurations are not adopted, and why."""
@@ -124,7 +148,14 @@ class Registration:
         # The self-test succeeded with this caBundle, so requests of a configuration with the same caBundle will, too.
         if any(entry.bundle != bundle for entry in pointing(body, self._service)):
             return None
-        return with_rules(body, self._rules)
+        if (changed := with_rules_for(body, self._line())) is not None:
+            return changed
+        return with_new_kinds(body, self._line()) if name == CONFIGURATION and self._may_add() else None
+
+    def _may_add(self) -> bool:
+        """Whether this replica has not added the kinds of the release line in force yet."""
+        line = self._line()
+        return self._added_for != (line.name if line is not None else "")
 
     def _marked(self) -> JSON | None:
         """The self-test's configuration with the label that the server has been reached; None where it has the label,
@@ -150,19 +181,20 @@ class Registration:
         entries = pointing(body, self._service) if body is not None else []
         return entries[0].bundle if entries else b""
 
-    async def _write(self, name: ConfigurationName, body: JSON, what: str) -> None:
+    async def _write(self, name: ConfigurationName, body: JSON, what: str) -> bool:
         try:
             await self._api.send("PUT", path(name), body, query={"fieldManager": FIELD_MANAGER})
         except Conflict:
             # It was changed since it was read; the next round reads it again.
-            return
+            return False
         except (ApiError, TimeoutError) as error:
             self._report(
                 name[1], f"{name[0]} {name[1]} could not be {what}, the next attempt follows: {explain(error)}"
             )
-            return
+            return False
         self._report(name[1], "")
         log.info(f"the webhook configuration was {what}", kind=name[0], configuration=name[1])
+        return True
 
 
 def _labels(body: JSON) -> JSON:

@@ -182,10 +182,10 @@ def _compare(request: AdmissionRequest, body: Any) -> list[Finding]:
             )
             findings.append(registry.OBJECT_DIFFERS.at(("kind",), message))
     resource = request.resource
-    if resource.kind and fold(resource.kind) not in _plurals(fold(kind.kind)):
+    if resource.resource and fold(resource.resource) not in _plurals(fold(kind.kind)):
         message = (
-            f"the request names the resource {resource.kind} and the object was checked as {kind.kind}, the request's "
-            "kind: write the resource of that kind"
+            f"the request names the resource {resource.resource} and the object was checked as {kind.kind}, the "
+            "request's kind: write the resource of that kind"
         )
         findings.append(registry.OBJECT_DIFFERS.at((), message))
     return findings

@@ -85,12 +85,18 @@ class TestTable:
         out = run("stable-2.14.10", "edge-26.8.3").stdout
         heads = [section.splitlines()[0] for section in out.split("\n\n")]
         assert heads == [
-            "A plain Pod (init container), from stable-2.14.10 to edge-26.8.3:",
-            "A plain Pod (CNI), from stable-2.14.10 to edge-26.8.3:",
-            "A plain Pod (native sidecar), from stable-2.14.10 to edge-26.8.3:",
+            "A plain Pod in every mode (init container; CNI; native sidecar), from stable-2.14.10 to edge-26.8.3:",
+            "A plain Pod in these modes only (init container; native sidecar), from stable-2.14.10 to edge-26.8.3:",
+            "A plain Pod in this mode only (CNI), from stable-2.14.10 to edge-26.8.3:",
+            "A plain Pod in this mode only (native sidecar), from stable-2.14.10 to edge-26.8.3:",
             "Annotations that begin or cease to count:",
             "Settings whose default is another (write the old value into your values to keep it):",
         ]
+
+    def test_tells_what_the_modes_of_a_plain_pod_share_once(self, run: Run) -> None:
+        lines = run("stable-2.14.10", "edge-26.8.3").stdout.partition("Annotations")[0].splitlines()
+        changes = [line for line in lines if line.startswith(("  added", "  changed", "  removed"))]
+        assert len(changes) == len(set(changes))
 
     def test_says_what_to_do_below_the_change(self, run: Run) -> None:
         lines = run("stable-2.14", "edge-26.8", "-f", "web.yaml", web=DEPLOYMENT).stdout.splitlines()
@@ -101,7 +107,6 @@ class TestTable:
     def test_of_long_values_it_shows_what_differs(self, run: Run) -> None:
         out = run("stable-2.14", "edge-26.8").stdout
         assert "…16,fd00::/8" in out
-        assert "--firewall-bin-path iptables-" in out
 
     def test_workloads_that_change_alike_share_a_section(self, run: Run) -> None:
         names = [f"web-{number}" for number in range(5)]
@@ -140,6 +145,12 @@ class TestJson:
             "since": "edge-25.5.5 (version-2.19)",
             "todo": "",
         }
+
+    def test_has_all_changes_of_each_mode(self, run: Run) -> None:
+        pods = told(run("version-2.17", "version-2.18", "-o", "json"))["pods"]
+        assert [pod["mode"] for pod in pods] == ["init container", "CNI", "native sidecar"]
+        for pod in pods:
+            assert "linkerd-proxy env LINKERD2_PROXY_CORES_MIN" in {one["path"] for one in pod["changes"]}
 
     def test_has_annotations_and_defaults(self, run: Run) -> None:
         body = told(run("stable-2.14", "edge-26.8", "-f", "-", "-o", "json", given=DEPLOYMENT))
@@ -293,10 +304,14 @@ spec: {podSelector: {matchLabels: {app: web}}, port: 80, proxyProtocol: HTTP/1}
         assert result.exit_code == 2
         assert result.stderr.startswith("p.yaml:1: ")
 
-    def test_standard_input_is_refused_as_it_is_read_once(self, run: Run) -> None:
-        result = run("version-2.17", "version-2.17", "--policies", "-", given=self.GOOD)
+    def test_standard_input_is_read(self, run: Run) -> None:
+        result = run("version-2.17", "version-2.18", "--policies", "-", "-o", "json", given=self.TWO_ON_A_PORT)
+        assert [one["object"] for one in told(result)["policies"]] == ["Server/shop/web", "Server/shop/other"]
+
+    def test_standard_input_is_not_read_twice(self, run: Run) -> None:
+        result = run("version-2.17", "version-2.17", "--policies", "-", "-f", "-", given=self.GOOD)
         assert result.exit_code == 2
-        assert "name a file or a folder" in result.stderr
+        assert "standard input can be read once: name a file or a folder" in result.stderr
 
 
 class TestCluster:
@@ -367,13 +382,16 @@ class TestCluster:
         assert "FROM cluster takes the values of the cluster" in result.stderr
 
 
-def test_200_workloads_take_a_second_at_most_of_the_processor(run: Run) -> None:
-    """Without the time in which modules are imported."""
+@pytest.mark.parametrize("annotation", ["init-image", "proxy-cpu-limit", "proxy-log-level", "skip-outbound-ports"])
+def test_200_workloads_take_a_second_at_most_of_the_processor(annotation: str, run: Run) -> None:
+    """Without the time in which modules are imported; each workload with another value of an annotation."""
     run("stable-2.14", "edge-26.8")
     text = "---".join(
-        DEPLOYMENT.replace("name: web,", f"name: web-{number},").replace("/init}", f"/init-{number % 10}}}")
+        DEPLOYMENT.replace("name: web,", f"name: web-{number},").replace(
+            "init-image: example.org/init", f'{annotation}: "{number + 1}"'
+        )
         for number in range(200)
     )
     began = time.process_time()
-    assert run("stable-2.14.10", "edge-26.8.3", "-f", "web.yaml", web=text).exit_code == 1
+    assert run("stable-2.12", "edge-26.8.3", "-f", "web.yaml", web=text).exit_code == 1
     assert time.process_time() - began < 1

@@ -19,6 +19,7 @@ from webhook.install.assign import merged
 from webhook.install.output import write
 from webhook.install.render import render
 from webhook.install.settings import SETTINGS, defaults
+from webhook.mesh.releases import choose
 from webhook.upkeep.adoption import AdoptedAgain
 
 DIGEST = "sha256:" + "a" * 64
@@ -276,3 +277,55 @@ class TestCluster:
         result = run("--adopt", "--again", look=True)
         assert (result.exit_code, result.stdout) == (code, "")
         assert ("there is nothing to adopt" in result.stderr) is (code == 1)
+
+
+class TestReleaseLine:
+    """Linkerd's release line, by which the rules name kinds."""
+
+    OLD = "rules for EgressNetwork.policy.linkerd.io, HTTPLocalRateLimitPolicy.policy.linkerd.io, "
+
+    def printed(self, line: str | None) -> str:
+        chosen = choose(line).line if line is not None else None
+        return write(render(VALUES, "linkerd", line=chosen).objects, "yaml")
+
+    def test_is_that_of_the_flag(self) -> None:
+        result = run("--release-line=version-2.16")
+        assert result.stdout == self.printed("version-2.16") != self.printed(None)
+        assert f"left out: {self.OLD}" in result.stderr
+
+    def test_is_that_of_the_server_s_own_flag_where_install_has_none(self) -> None:
+        server = "--set=extraArgs={--release-line=stable-2.12,--release-line=edge-24.8.3}"
+        assert "version-2.16" in run(server).stdout
+        assert "rules-for-release-line: version-2.17" in run(server, "--release-line=2.17").stdout
+
+    def test_is_that_of_the_cluster_where_no_flag_names_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("webhook.cli.install._with_cluster", lambda *_: ([], choose("edge-24.8.3")))
+        assert run(look=True).stdout == self.printed("version-2.16")
+        assert run("--release-line=2.15", look=True).stdout == self.printed("version-2.15")
+
+    def test_that_is_not_known_leaves_all_kinds(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert run().stdout == self.printed(None)
+        monkeypatch.setattr("webhook.cli.install._with_cluster", lambda *_: ([], None))
+        assert run(look=True).stdout == self.printed(None)
+
+    def test_that_is_newer_than_all_leaves_all_kinds_with_a_warning(self) -> None:
+        result = run("--release-line=edge-27.1.1")
+        assert result.stdout == self.printed(None)
+        assert 'warning: --release-line: "edge-27.1.1" is newer than edge-26.8' in result.stderr
+
+    @pytest.mark.parametrize(
+        ("flag", "message"),
+        [
+            (
+                "--release-line=verson-2.16",
+                '--release-line: "verson-2.16" is not a release line: did you mean version-2.16',
+            ),
+            ("--release-line=", '--release-line: "" is not a release line'),
+            ("--release-line=stable-2.9.4", '--release-line: "stable-2.9.4" is older than stable-2.12'),
+            ("--set=extraArgs={--release-line=stabel-2.14}", 'extraArgs: --release-line: "stabel-2.14" is not'),
+        ],
+    )
+    def test_that_is_a_mistake_is_exit_code_2(self, flag: str, message: str) -> None:
+        result = run(flag)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert message in result.stderr

@@ -12,11 +12,12 @@ from webhook.comparison.compare import (
     PROXY_VERSION,
     Change,
     Comparer,
+    PodComparison,
     counting_annotations,
     moved_defaults,
     plain_pod,
 )
-from webhook.comparison.modes import plain
+from webhook.comparison.modes import plain, shared
 from webhook.comparison.sides import Given, Walk, merged, side
 from webhook.injector.subject import Subject
 from webhook.kube.objects import Namespace
@@ -81,7 +82,7 @@ class TestPods:
                 "stable-2.14.4",
             ),
             ("stable-2.12.0", "stable-2.12.1", "annotation linkerd.io/trust-root-sha256", "added", "stable-2.12.1"),
-            ("version-2.15", "version-2.16", "linkerd-init args", "changed", "edge-24.4.1 (version-2.16)"),
+            ("version-2.15", "version-2.16", "linkerd-init args --ipv6", "added", "edge-24.4.1 (version-2.16)"),
             ("version-2.15", "version-2.16", "linkerd-init resources", "removed", "edge-24.6.4 (version-2.16)"),
         ],
     )
@@ -100,6 +101,12 @@ class TestPods:
         assert changes("version-2.15", "version-2.16")[where].since == ""
         kept = objects.read(default_values("version-2.15").decode())
         assert where not in changes("version-2.15", "version-2.16", values=kept)
+
+    def test_a_flag_of_the_values_and_one_of_a_release_are_two_changes(self) -> None:
+        found = changes("stable-2.14.10", "edge-26.8.3")
+        by_values, by_release = (found[f"linkerd-init args --{flag}"] for flag in ("firewall-bin-path", "ipv6"))
+        assert (by_values.new, by_values.since) == ("iptables-nft", "")
+        assert (by_release.new, by_release.since) == ("false", "edge-24.4.1 (version-2.16)")
 
     def test_the_version_is_told_once(self) -> None:
         found = changes("version-2.17", "version-2.18")
@@ -166,6 +173,26 @@ def test_with_the_same_values_every_change_has_a_release() -> None:
     found = Comparer(Walk(first, second), "").compare(plain_pod()).changes
     assert found
     assert [change.path for change in found if not change.since] == []
+
+
+class TestShared:
+    def test_a_change_is_told_once_with_all_modes_that_have_it(self) -> None:
+        pods = plain(side("stable-2.14", None)[0], side("edge-26.8", None)[0], has_values=False)
+        parts = shared(pods)
+        assert [(part.modes, part.is_all) for part in parts] == [
+            (("init container", "CNI", "native sidecar"), True),
+            (("init container", "native sidecar"), False),
+            (("CNI",), False),
+            (("native sidecar",), False),
+        ]
+        for pod in pods:
+            own = [repr(change) for part in parts if pod.mode in part.modes for change in part.changes]
+            assert sorted(own) == sorted(map(repr, pod.changes))
+
+    def test_what_all_modes_share_comes_first(self) -> None:
+        one, two = (Change(name, "added", None, 1, "", "") for name in ("one", "two"))
+        pods = [PodComparison("a Pod", mode, found, {}, {}, "") for mode, found in (("A", (one, two)), ("B", (two,)))]
+        assert shared(pods) == [(("A", "B"), (two,), True), (("A",), (one,), False)]
 
 
 class TestModes:

@@ -126,7 +126,7 @@ def pod(annotations: dict[str, str] | None = None, *, labels: dict[str, str] | N
 def request(
     body: Any, *, kind: str = "", namespace: str = "shop", dry_run: bool = False, parsed: bool = False
 ) -> AdmissionRequest:
-    """What the API server asks about an object; `parsed` as it comes from YAML, else as text."""
+    """What the API server asks about an object; `parsed` as it comes from YAML, else as the API server writes it."""
     stated = body.get("kind") if isinstance(body, dict) else None
     kind = kind or (stated if isinstance(stated, str) and stated else "Pod")
     group = {"Pod": "", "Service": "", "ReplicationController": "", "Job": "batch", "CronJob": "batch"}.get(
@@ -145,7 +145,7 @@ def request(
             "dryRun": dry_run,
         },
     }
-    return from_object(review) if parsed else parse(json.dumps(review).encode())
+    return from_object(review) if parsed else parse(json.dumps(review, separators=(",", ":")).encode())
 
 
 def decide(

@@ -43,7 +43,7 @@ def parsed(operations: list[bytes]) -> list[JSON]:
 
 def decoded(pieces: list[bytes]) -> list[JSON]:
     """The operations behind the first one, of pieces in Base64."""
-    text = b64decode(b"".join((patch.begin([FIRST]), *pieces, patch.END)), validate=True)
+    text = b64decode(orjson.loads(b"".join((patch.begin([FIRST]), *pieces, patch.END))), validate=True)
     return orjson.loads(text)[1:]  # type: ignore[no-any-return]
 
 

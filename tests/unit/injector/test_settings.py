@@ -310,8 +310,8 @@ class TestLines:
         answer = decide(pod({f"{CONFIG}default-inbound-policy": "audit"}), injector(STABLE))
         assert answer.warnings == [
             'config.linkerd.io/default-inbound-policy is "audit", not one of all-unauthenticated, all-authenticated, '
-            "cluster-unauthenticated, cluster-authenticated, deny: the mesh's default counts (all-unauthenticated) "
-            "(inject-setting)"
+            "cluster-unauthenticated, cluster-authenticated, deny, as audit came with edge-24.7.3 (version-2.16): the "
+            "mesh's default counts (all-unauthenticated) (inject-setting)"
         ]
 
 

@@ -54,7 +54,7 @@ def around(text: bytes) -> AdmissionRequest:
     """A request about a Pod of this text."""
     return parse(
         b'{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview",'
-        b'"request":{"uid":"u","kind":{"kind":"Pod"},"object":' + text + b"}}"
+        b'"request":{"uid":"u","kind":{"group":"","version":"v1","kind":"Pod"},"object":' + text + b"}}"
     )
 
 

@@ -7,7 +7,6 @@ import pytest
 from certs.tls import ServedCertificate
 from tests.kube.store import Store
 from webhook.install.adoption import LINKERD_CONFIGURATIONS
-from webhook.install.configurations import RULES
 from webhook.server.metrics import Metrics
 from webhook.server.upkeep_metrics import UpkeepMetrics
 from webhook.upkeep.leader import Upkeep
@@ -19,7 +18,7 @@ from .conftest import SERVICE
 def told(*, adopt: bool) -> str:
     """The exposition of a replica that has only just started."""
     metrics = Metrics()
-    upkeep = Upkeep(Store(), Duties(SERVICE, "me", RULES, adopt=adopt), ServedCertificate())  # type: ignore[arg-type]
+    upkeep = Upkeep(Store(), Duties(SERVICE, "me", adopt=adopt), ServedCertificate())  # type: ignore[arg-type]
     metrics.registry.register(UpkeepMetrics(upkeep))
     return metrics.render().decode()
 

@@ -9,10 +9,14 @@ import pytest
 
 from certs.issue import CertificateAndKey, issue_ca
 from tests.kube.store import Store
+from tests.unit.install import test_validatedkinds as printed
 from webhook.install import adoption
 from webhook.install.adoption import ADOPTED_FROM, LINKERD_CONFIGURATIONS, PATHS, AdoptionStatus
 from webhook.install.configurations import INJECTOR_WEBHOOK, REACHED_LABEL, RULES
+from webhook.install.validatedkinds import CONFIGURATION, WRITTEN_FOR
+from webhook.kube.base64_fields import encode
 from webhook.kube.webhookconfigurations import MUTATING, VALIDATING, path
+from webhook.mesh.releases import Line
 from webhook.upkeep.registration import SELF_TEST, Duties, Registration
 
 from .conftest import INJECTOR, JSON, SERVICE, Known, bundles, configuration, refused, webhook
@@ -22,13 +26,15 @@ LINKERDS_PROFILES = (VALIDATING, "linkerd-sp-validator-webhook-config")
 
 
 class Leader:
-    """A registration over these configurations. `said` is what stood in the way, by what it is about."""
+    """A registration over these configurations. `said` is what stood in the way, by what it is about. `line` is the
+    release line in force."""
 
-    def __init__(self, *bodies: JSON, adopt: bool = False) -> None:
+    def __init__(self, *bodies: JSON, adopt: bool = False, line: Line | None = None) -> None:
         self.api = Store()
         self.known = Known(*[self.api.put(path((body["kind"], body["metadata"]["name"])), body) for body in bodies])
         self.said: dict[str, str] = {}
-        duties = Duties(SERVICE, "me", RULES, adopt=adopt)
+        self.line = line
+        duties = Duties(SERVICE, "me", adopt=adopt, line=lambda: self.line)
         self.registration = Registration(
             self.api,  # type: ignore[arg-type]
             duties,
@@ -245,3 +251,67 @@ class TestAdoption:
     def test_every_configuration_of_linkerd_s_has_a_path(self) -> None:
         assert set(PATHS) == set(LINKERD_CONFIGURATIONS)
         assert set(PATHS.values()) == {"/proxy-injector", "/sp-validator", "/policy-validator"}
+
+
+class TestNewKinds:
+    """Kinds that came with an upgrade of Linkerd, which the rules of our configuration lack."""
+
+    async def test_are_added_to_rules_that_nobody_has_changed(self, ca: CertificateAndKey) -> None:
+        leader = Leader(marked(self_test(ca)), validators(ca), line=printed.NEW)
+        assert leader.registration.waiting() == [CONFIGURATION]
+        leader.registration.report_outdated()
+        assert leader.said["validated kinds"] == ""
+        await leader.registration.write_waiting()
+        [sent] = leader.api.done
+        assert (sent.method, sent.path) == ("PUT", path(CONFIGURATION))
+        stored = leader.api.objects[path(CONFIGURATION)]
+        assert printed.policy_rules(stored) == printed.policy_rules(printed.configuration(printed.NEW))
+        assert stored["metadata"]["annotations"][WRITTEN_FOR] == "version-2.17"
+
+    async def test_are_added_when_the_line_in_force_changes(self, ca: CertificateAndKey) -> None:
+        leader = Leader(marked(self_test(ca)), validators(ca), line=printed.OLD)
+        assert leader.registration.waiting() == []
+        assert leader.registration.outdated() is None
+        leader.line = printed.NEW
+        assert leader.registration.waiting() == [CONFIGURATION]
+        assert leader.registration.outdated() is not None
+
+    async def test_that_another_writer_takes_out_again_stay_out_and_are_reported(self, ca: CertificateAndKey) -> None:
+        leader = Leader(marked(self_test(ca)), validators(ca), line=printed.NEW)
+        await leader.registration.write_waiting()
+        # The configuration that is watched is still, or once more, the one from before.
+        assert leader.registration.waiting() == []
+        await leader.registration.write_waiting()
+        assert len(leader.api.done) == 1
+        leader.registration.report_outdated()
+        assert "objects of EgressNetwork.policy.linkerd.io, HTTPLocal" in leader.said["validated kinds"]
+        assert "linkerd-webhook install … | kubectl apply -f -" in leader.said["validated kinds"]
+
+    async def test_are_added_again_after_a_write_that_failed(self, ca: CertificateAndKey) -> None:
+        leader = Leader(marked(self_test(ca)), validators(ca), line=printed.NEW)
+        leader.api.failures[path(CONFIGURATION)] = refused(403, "no")
+        await leader.registration.write_waiting()
+        assert leader.registration.waiting() == [CONFIGURATION]
+
+    async def test_are_reported_only_where_somebody_has_changed_the_rules(self, ca: CertificateAndKey) -> None:
+        body = validators(ca)
+        printed.policy_rules(body)[0]["resources"].remove("servers")
+        leader = Leader(marked(self_test(ca)), body, line=printed.NEW)
+        assert leader.registration.waiting() == []
+        leader.registration.report_outdated()
+        assert "has the rules for version-2.16, and Linkerd is version-2.17 now" in leader.said["validated kinds"]
+        assert "somebody has changed the rules, so the server leaves them as they are" in leader.said["validated kinds"]
+
+    async def test_are_linkerd_s_own_business_where_its_configurations_are_adopted(self, ca: CertificateAndKey) -> None:
+        leader = Leader(marked(self_test(ca)), validators(ca), adopt=True, line=printed.NEW)
+        await leader.registration.write_waiting()
+        assert leader.registration.outdated() is None
+        assert leader.api.calls == []
+
+
+def validators(ca: CertificateAndKey) -> JSON:
+    """Our configuration of the validators as it was installed at an older line, with a caBundle by now."""
+    body = printed.configuration(printed.OLD)
+    for entry in body["webhooks"]:
+        entry["clientConfig"]["caBundle"] = encode(ca.certificate)
+    return body

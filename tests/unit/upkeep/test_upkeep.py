@@ -9,11 +9,12 @@ import pytest
 from certs.reconciler import Round
 from certs.tls import ServedCertificate
 from tests.kube.store import Store
+from tests.unit.install.test_validatedkinds import NEW, OLD
+from tests.unit.install.test_validatedkinds import configuration as printed
 from webhook.diagnosis import selftest
 from webhook.diagnosis.condition import Condition
 from webhook.diagnosis.selftest import REACHED, SelfTestResult
 from webhook.install.adoption import LINKERD_CONFIGURATIONS
-from webhook.install.configurations import RULES
 from webhook.upkeep.conditions import conditions
 from webhook.upkeep.leader import Upkeep
 from webhook.upkeep.registration import ADVISOR, OURS, SELF_TEST, Duties
@@ -62,7 +63,7 @@ def reached(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def upkeep(api: Store) -> Upkeep:
     """One of a self-managed installation that is not started."""
-    return Upkeep(api, Duties(SERVICE, "me", RULES), ServedCertificate())  # type: ignore[arg-type]
+    return Upkeep(api, Duties(SERVICE, "me"), ServedCertificate())  # type: ignore[arg-type]
 
 
 class TestSelfTest:
@@ -175,6 +176,21 @@ class TestOwned:
 
 
 class TestConditions:
+    def test_kinds_that_are_stored_unchecked_since_an_upgrade_are_named_by_every_replica(self) -> None:
+        duties = Duties(SERVICE, "me", line=lambda: NEW)
+        found = Upkeep(Slices(), duties, ServedCertificate())  # type: ignore[arg-type]
+        assert _by_name(found)["validated kinds"]["ok"]
+        old = printed(OLD)
+        found.configurations._watches[old["kind"]].store.by_name[old["metadata"]["name"]] = old
+        condition = _by_name(found)["validated kinds"]
+        assert (condition["ok"], condition["required"]) == (False, False)
+        for part in ("EgressNetwork.policy.linkerd.io", "version-2.16", "version-2.17", "kubectl apply -f -"):
+            assert part in condition["message"]
+
+    def test_kinds_are_not_a_matter_of_adopted_configurations(self) -> None:
+        found = Upkeep(Slices(), Duties(SERVICE, "me", adopt=True), ServedCertificate())  # type: ignore[arg-type]
+        assert "validated kinds" not in _by_name(found)
+
     def test_who_leads_and_why_nobody_can_is_told_by_every_replica(self) -> None:
         found = upkeep(Slices())
         assert _by_name(found)["leader"]["ok"]
@@ -186,10 +202,10 @@ class TestConditions:
             found = Upkeep(Slices(), duties, ServedCertificate())  # type: ignore[arg-type]
             return str(_by_name(found)["trusted"]["message"])
 
-        lacking = message(Duties(SERVICE, "me", RULES, self_managed=False))
+        lacking = message(Duties(SERVICE, "me", self_managed=False))
         for part in ("no ca.crt", "as ca.crt", "--ca-bundle FILE", "--inject-ca-from"):
             assert part in lacking
-        there = message(Duties(SERVICE, "me", RULES, self_managed=False, ca=lambda: b"PEM"))
+        there = message(Duties(SERVICE, "me", self_managed=False, ca=lambda: b"PEM"))
         assert "check that this is the CA of tls.crt; if it is, no replica leads yet, so wait for one" in there
 
     def test_a_certificate_that_is_not_issued_yet_leads_to_the_leader_and_its_log(self) -> None:

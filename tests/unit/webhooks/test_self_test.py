@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 
 from webhook.diagnosis.selftest import ANSWERED_BY
-from webhook.review import AdmissionRequest, GroupVersionKind
+from webhook.review import AdmissionRequest, GroupVersionKind, GroupVersionResource
 from webhook.webhooks.self_test import SelfTest
 
 
 def request(body: Any) -> AdmissionRequest:
     """A review of the self-test's ConfigMap."""
     kind = GroupVersionKind("", "v1", "ConfigMap")
-    return AdmissionRequest("u", "admission.k8s.io/v1", kind, kind, "linkerd", "n", "UPDATE", body, dry_run=True)
+    return AdmissionRequest(
+        "u", "admission.k8s.io/v1", kind, GroupVersionResource(), "linkerd", "n", "UPDATE", body, dry_run=True
+    )
 
 
 class TestAnswer:

@@ -11,7 +11,7 @@ from tests.serving import LogFile, Serving, review
 from tests.unit.injector.builders import injector, pod
 from tests.unit.injector.test_webhook import BrokenCluster
 from webhook.cluster.offline import OfflineCluster
-from webhook.review import JSON, AdmissionRequest, Answer, GroupVersionKind
+from webhook.review import JSON, AdmissionRequest, Answer, GroupVersionKind, GroupVersionResource
 from webhook.webhooks.interface import Current
 from webhook.webhooks.proxy_injector import ProxyInjector
 from webhook.webhooks.registry import Registry
@@ -45,7 +45,9 @@ def asked(body: Any, before: Any = None, *, kind: str = "", namespace: str = "sh
     kind = kind or body["kind"]
     what = GroupVersionKind(GROUPS.get(kind, ""), "v1", kind)
     operation = "CREATE" if before is None else "UPDATE"
-    return AdmissionRequest("u", "admission.k8s.io/v1", what, what, namespace, "cart", operation, body, before)
+    return AdmissionRequest(
+        "u", "admission.k8s.io/v1", what, GroupVersionResource(), namespace, "cart", operation, body, before
+    )
 
 
 async def answer(request: AdmissionRequest) -> Answer:

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import orjson
 
-from webhook.comparison.compare import Comparison, PodComparison, ProxyCount
+from webhook.comparison.compare import Change, Comparison, PodComparison, ProxyCount
+from webhook.comparison.modes import shared
 
 # Values are cut to so many characters; JSON has them whole.
 WIDTH: Final = 30
@@ -26,18 +27,26 @@ def write(comparison: Comparison) -> str:
 
 
 def _pods(comparison: Comparison) -> Iterator[list[str]]:
-    """One section for all Pods that change in the same way."""
+    """One section for all Pods that change in the same way; of a Pod that was compared in several modes, one for each
+    set of modes that share changes."""
+    way = f"from {comparison.before} to {comparison.after}"
+    if len({pod.mode for pod in comparison.pods}) > 1:
+        for modes, changes, is_all in shared(comparison.pods):
+            which = "every mode" if is_all else "these modes only" if len(modes) > 1 else "this mode only"
+            name = _names([comparison.pods[0].object])
+            yield [f"{name} in {which} ({'; '.join(modes)}), {way}:", *_changes(changes)]
+        return
     alike: dict[str, list[PodComparison]] = {}
     for pod in comparison.pods:
         if pod.changes:
-            alike.setdefault(repr((pod.mode, pod.changes)), []).append(pod)
+            alike.setdefault(repr(pod.changes), []).append(pod)
     for pods in alike.values():
-        changes = pods[0].changes
-        rows = [(one.kind, one.path, *_both(one.old, one.new), one.since) for one in changes]
-        yield [
-            f"{_names([pod.object for pod in pods])} ({pods[0].mode}), from {comparison.before} to {comparison.after}:",
-            *_table(("", "WHERE", "FROM", "TO", "SINCE"), rows, [one.todo for one in changes]),
-        ]
+        yield [f"{_names([pod.object for pod in pods])} ({pods[0].mode}), {way}:", *_changes(pods[0].changes)]
+
+
+def _changes(changes: Sequence[Change]) -> Iterator[str]:
+    rows = [(one.kind, one.path, *_both(one.old, one.new), one.since) for one in changes]
+    return _table(("", "WHERE", "FROM", "TO", "SINCE"), rows, [one.todo for one in changes])
 
 
 def _names(names: Sequence[str]) -> str:

@@ -10,7 +10,9 @@ from webhook.diagnosis.check.facts import ClusterFacts
 from webhook.diagnosis.check.line import Line
 from webhook.diagnosis.finding import CheckFinding
 from webhook.diagnosis.installation import checks, prerequisites
+from webhook.diagnosis.installation.releaseline import release_line
 from webhook.diagnosis.unseen import NotAsked, Unseen
+from webhook.mesh.releases import Line as ReleaseLine
 
 # Whether the user may create objects is asked by `check --pre` alone: somebody else may apply what is printed.
 LINES: Final[tuple[Line, ...]] = (
@@ -36,11 +38,12 @@ LINES: Final[tuple[Line, ...]] = (
 @dataclass(frozen=True, slots=True)
 class Look:
     """What was found, notes among it, at the API server `host`. `unseen` is why something could not be looked at, a
-    sentence each."""
+    sentence each; `release_line` is Linkerd's, where it is known."""
 
     findings: tuple[CheckFinding, ...]
     host: str = ""
     unseen: tuple[str, ...] = ()
+    release_line: ReleaseLine | None = None
 
 
 def look(facts: ClusterFacts) -> Look:
@@ -55,4 +58,6 @@ def look(facts: ClusterFacts) -> Look:
         except Unseen as unseen:
             if not isinstance(unseen.fact, NotAsked):
                 missed.append(str(unseen))
-    return Look(tuple(findings), facts.host, tuple(dict.fromkeys(missed)))
+    detected = release_line(facts)
+    line_in_force = detected.line if detected is not None else None
+    return Look(tuple(findings), facts.host, tuple(dict.fromkeys(missed)), line_in_force)

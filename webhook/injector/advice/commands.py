@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from webhook.injector.pod import Container
+from webhook.pod import Container
 
 # Of a long script only the beginning is looked at.
 _LONGEST: Final = 4096

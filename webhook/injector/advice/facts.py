@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from webhook.findings.finding import Path
 from webhook.injector.effective import Settings
-from webhook.injector.pod import Container
 from webhook.injector.subject import Subject
 from webhook.kube.objects import Namespace
 from webhook.mesh.config import Mesh
+from webhook.pod import Container
 
 ANNOTATIONS: Final[Path] = ("metadata", "annotations")
 CONTAINERS: Final[Path] = ("spec", "containers")
 INIT_CONTAINERS: Final[Path] = ("spec", "initContainers")
 
 
-@dataclass(slots=True)
-class Facts:
+class Facts(msgspec.Struct):
     """A Pod (or a template of one) that is injected, and what is known around it.
 
     `namespace` is None where it is not known. `workload` is the kind (in lower case) and the name of what the Pod

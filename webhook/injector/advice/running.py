@@ -8,9 +8,9 @@ from typing import Final
 from webhook.findings.finding import Finding
 from webhook.injector.advice import commands, rules
 from webhook.injector.advice.facts import ALWAYS, INIT_CONTAINERS, Facts
-from webhook.injector.pod import PodSpec
 from webhook.injector.settings import NATIVE, PREFIX
 from webhook.injector.subject import Subject
+from webhook.pod import PodSpec
 
 WINDOWS: Final = "windows"
 _OS_LABELS: Final = ("kubernetes.io/os", "beta.kubernetes.io/os")

@@ -9,8 +9,8 @@ from webhook.findings.finding import Finding, Path
 from webhook.injector import ports
 from webhook.injector.advice import rules
 from webhook.injector.advice.facts import Facts
-from webhook.injector.pod import Container, ContainerPort, PodSecurityContext, SecurityContext, TCPSocketAction
 from webhook.injector.settings import PREFIX
+from webhook.pod import Container, ContainerPort, PodSecurityContext, SecurityContext, TCPSocketAction
 
 
 def check(facts: Facts) -> list[Finding]:
