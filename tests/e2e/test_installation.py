@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from certs.issue import issue_ca
 from tests.e2e.api import JSON, ApiServer
@@ -15,6 +16,8 @@ from tests.e2e.installation import NAME, NAMESPACE, STORED, Installation, comman
 from tests.e2e.mesh import LINES, Manifests, installed
 from tests.e2e.objects import ENABLED, Room, bare, meshed
 from tests.e2e.waiting import until
+from webhook.install.validatedkinds import WRITTEN_FOR
+from webhook.mesh.defaults import default_values
 
 MUTATING, VALIDATING = "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"
 LINKERDS = (
@@ -59,6 +62,58 @@ class TestTheFirstApply:
             assert ours.in_force()
             before = [api.request("GET", path).ok()["metadata"]["uid"] for path in STORED]
             assert before == [api.request("GET", path).ok()["metadata"]["uid"] for path in STORED]
+
+
+@pytest.mark.usefixtures("linkerd")
+class TestAnUpgradeOfLinkerd:
+    """Rules that were written for the release that ran when this program was installed."""
+
+    OLD, NEW = "version-2.16", "version-2.17"
+
+    @pytest.fixture(params=["Ignore", "Fail"])
+    def ours(
+        self, request: pytest.FixtureRequest, api: ApiServer, manifests: Manifests, tmp_path: Path
+    ) -> Iterator[Installation]:
+        """A replica in force beside the older release."""
+        flags = [f"--failure-policy={request.param}", f"--release-line={self.OLD}"]
+        with Installation(api, manifests, tmp_path, flags) as found:
+            found.change(values=default_values(self.OLD).decode())
+            found.start()
+            until("configurations in force", found.in_force, within=30)
+            yield found
+
+    def test_adds_the_kinds_that_came_with_it(self, ours: Installation) -> None:
+        assert "grpcroutes" in _sent(ours)
+        assert not {"egressnetworks", "tlsroutes"} & _sent(ours)
+        ours.change(values=default_values(self.NEW).decode())
+        until("rules for the new kinds", lambda: {"egressnetworks", "tlsroutes"} <= _sent(ours), within=30)
+        assert ours.get(VALIDATING, NAME)["metadata"]["annotations"][WRITTEN_FOR] == self.NEW
+        assert _validated(ours)["ok"]
+
+    def test_leaves_alone_what_somebody_has_changed_and_names_what_is_not_checked(
+        self, ours: Installation, api: ApiServer
+    ) -> None:
+        body = ours.get(VALIDATING, NAME)
+        body["webhooks"][0]["rules"][0]["resources"].remove("servers")
+        _put(api, body)
+        before = _sent(ours)
+        ours.change(values=default_values(self.NEW).decode())
+        until("the condition", lambda: not _validated(ours)["ok"], within=30)
+        assert "EgressNetwork.policy.linkerd.io" in _validated(ours)["message"]
+        until("the log", lambda: "somebody has changed the rules" in ours.leader().log, within=10)
+        assert _sent(ours) == before
+        assert ours.replicas[0].ready()[0] == 200
+
+
+def _sent(ours: Installation) -> set[str]:
+    """The resources that the policy validator's rules name."""
+    rules = ours.get(VALIDATING, NAME)["webhooks"][0]["rules"]
+    return {resource for rule in rules for resource in rule["resources"]}
+
+
+def _validated(ours: Installation) -> JSON:
+    """The condition about them."""
+    return ours.replicas[0].condition("validated kinds")
 
 
 @pytest.mark.usefixtures("linkerd")
@@ -209,3 +264,19 @@ def _overwrite(api: ApiServer, body: JSON, bundle: str) -> None:
 
 def _put(api: ApiServer, body: JSON) -> None:
     api.request("PUT", api.path(body), body, {"fieldManager": "somebody-else"}).ok()
+
+
+class TestTheReleaseLine:
+    @pytest.mark.parametrize("line", LINES)
+    def test_of_the_cluster_decides_which_kinds_the_rules_name(
+        self, line: str, api: ApiServer, manifests_folder: Path, kubeconfig: Path, tmp_path: Path
+    ) -> None:
+        for body in yaml.safe_load_all((manifests_folder / "edge-26.8" / "crds.yaml").read_text()):
+            if body:
+                api.apply(body)
+        with installed(api, Manifests(line, manifests_folder), tmp_path / "linkerd"):
+            printed = command("install", "--image=registry.example.org/linkerd-webhook", f"--kubeconfig={kubeconfig}")
+        bodies = [body for body in yaml.safe_load_all(printed) if body["metadata"].get("annotations")]
+        [body] = [body for body in bodies if WRITTEN_FOR in body["metadata"]["annotations"]]
+        assert body["metadata"]["annotations"][WRITTEN_FOR] == line
+        assert len(body["webhooks"][0]["rules"]) == (1 if line == "stable-2.12" else 2)

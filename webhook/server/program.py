@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import structlog
 import uvloop
@@ -36,6 +37,9 @@ from webhook.webhooks.proxy_injector import ProxyInjector
 from webhook.webhooks.registry import Registry
 from webhook.webhooks.validators import VALIDATORS, Validator
 from webhook.webhooks.workload_advisor import WorkloadAdvisor
+
+if TYPE_CHECKING:
+    from webhook.upkeep.leader import Upkeep
 
 log = structlog.get_logger(__name__)
 
@@ -115,7 +119,7 @@ async def serve(
         reloader = Reloader(
             groups,
             options.pace,
-            reloaded=lambda file: metrics.reloads.labels(file).inc(),
+            reloaded=partial(_count_reload, metrics, upkeep),
             failed=lambda file: metrics.reload_failures.labels(file).inc(),
         )
         await admissions.start()
@@ -185,6 +189,13 @@ def _line(options: Options, configuration: Configuration) -> Callable[[], Detect
     except ValueError as error:
         raise StartError(f"--release-line: {error}") from error
     return lambda: only
+
+
+def _count_reload(metrics: Metrics, upkeep: Upkeep | None, file: str) -> None:
+    """Count a file that was reloaded, and have the leader look at what may depend on it."""
+    metrics.reloads.labels(file).inc()
+    if upkeep is not None:
+        upkeep.look_again()
 
 
 def _registry(

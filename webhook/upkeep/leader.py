@@ -142,6 +142,10 @@ class Upkeep:
         """What the policy validator's rules lack since an upgrade of Linkerd."""
         return self._registration.outdated()
 
+    def look_again(self) -> None:
+        """Begin the leader's next round at once, after a change that no watch tells of: of the release line."""
+        self.configurations.changed.set()
+
     def counted(self) -> list[ConfigurationName]:
         """The configurations that readiness depends on: Linkerd's with `--adopt`, else our own."""
         return [SELF_TEST, *LINKERD_CONFIGURATIONS] if self.duties.adopt else list(OURS)
