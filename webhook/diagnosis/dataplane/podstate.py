@@ -206,15 +206,15 @@ def missing_because(pod: JSON, expected: Expectation, namespace: Namespace, anno
     return UNREACHABLE
 
 
-def sentence(reason: str, namespace: str) -> str:
-    """A reason of this module as a sentence about the Pods of a Namespace."""
-    return _SENTENCES[reason].format(namespace=namespace)
+def sentence(reason: str, namespace: str, *, several: bool = False) -> str:
+    """A reason of this module as a sentence about a Pod of a Namespace, or about several."""
+    return _SENTENCES[reason].format(namespace=namespace, was="they were" if several else "it was")
 
 
 _SENTENCES: Final = {
     BEFORE: f"created before the annotation {decision.INJECT} was written on Namespace {{namespace}} or the template",
     REMOVED: "injected once, as the labels tell, and something has removed the proxy since",
-    UNREACHABLE: "no injector answered when it was created",
+    UNREACHABLE: "no injector answered when {was} created",
     MISSING: "no MutatingWebhookConfiguration of an injector is in force",
     SHUT_OUT: "a selector keeps the injector away",
 }

@@ -62,7 +62,8 @@ class Plight:
         if self.owner.kind == "Pod":
             pods = "it"
         if self.why == "unmeshed":
-            return f"{pods} {'has' if one else 'have'} no proxy: {sentence(self.reason, self.owner.namespace)}"
+            why = sentence(self.reason, self.owner.namespace, several=not one)
+            return f"{pods} {'has' if one else 'have'} no proxy: {why}"
         return f"the proxy of {pods} is not the one that it would get now: {differences(self.drift)}"
 
 
