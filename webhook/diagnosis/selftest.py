@@ -60,7 +60,10 @@ async def run(api: ApiServer, service: ServiceReference) -> SelfTestResult:
     answered = annotations.get(ANSWERED_BY) if isinstance(annotations, dict) else None
     if isinstance(answered, str) and answered:
         return SelfTestResult(answered_by=answered)
-    message = "is missing or was changed: the API server took the self-test's change without calling the server"
+    message = (
+        "is missing or was changed, or another program answers in place of the server: the API server took the "
+        "self-test's change without an answer of the server's"
+    )
     return SelfTestResult(finding=REACHED.error(f"{MUTATING} {CONFIG_MAP}", "", message, _APPLY))
 
 
@@ -82,7 +85,7 @@ def failed(error: ApiError | TimeoutError, service: ServiceReference) -> CheckFi
     if isinstance(error, ApiServerUnreachable):
         return REACHED.error("API server", "", explain(error))
     why, fix = _cause(error.message, service)
-    message = f"the API server cannot call it: {why} ({error.message})"
+    message = f"the API server cannot call it: {why} ({_short(error.message)})"
     effect = "Until it can, no webhook configuration takes effect"
     return REACHED.error(f"Service {service.namespace}/{service.name}", "", f"{message}. {effect}", fix)
 
@@ -97,6 +100,16 @@ def _cause(message: str, service: ServiceReference) -> tuple[str, str]:
             return cause.format(**named), fix.format(**named)
     return "the call failed", _NETWORK
 
+
+def _short(message: str) -> str:
+    """The API server's words about a call, without what is the same of all calls."""
+    said = " ".join(_PREFIX.sub("", message).split())
+    return said if len(said) <= _SHOWN else f"{said[:_SHOWN]}…"
+
+
+# Characters of the API server's message that are repeated.
+_SHOWN: Final = 300
+_PREFIX: Final = re.compile(r'^Internal error occurred: failed calling webhook "[^"]*": (failed to call webhook: )?')
 
 _NETWORK: Final = (
     "where this lasts, a firewall or NetworkPolicy may stand between API server and Pods: let the API server through "
@@ -132,7 +145,7 @@ _CAUSES: Final = (
     ),
     (
         r"deadline exceeded|time(d)? ?out|canceled|no route to host|unreachable",
-        "there is no answer in time",
+        "the call timed out: nothing answers in time",
         _NETWORK,
     ),
     (

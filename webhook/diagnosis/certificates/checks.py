@@ -91,6 +91,15 @@ def serving(facts: CertificateFacts) -> Iterator[CheckFinding]:
         message = "the Deployment asks for no replica: nothing is served"
         yield REPLICAS.error(server.where, "spec.replicas", message, fix, value="0")
         return
+    if server.ready:
+        # The Service selects other Pods, or has another port than they have.
+        service = f"Service {namespace}/{facts.service.name}"
+        ready = f"{server.where} has {server.ready} of {server.wanted} replicas ready"
+        message = f"no endpoint is ready, though {ready}: nothing is served"
+        pods = f"kubectl -n {namespace} get pods --show-labels -l {server.selector}"
+        fix = f"see whether its selector and port fit the Pods: {pods}, and kubectl -n {namespace} describe service"
+        yield REPLICAS.error(service, "endpoints", message, f"{fix} {facts.service.name}")
+        return
     why = f" ({server.why})" if server.why else ""
     yield REPLICAS.error(
         server.where,

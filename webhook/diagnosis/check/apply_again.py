@@ -32,8 +32,8 @@ def _flags(installation: Installation) -> Iterator[str]:
     if installation.namespace != "linkerd":
         yield f"--linkerd-namespace {shlex.quote(installation.namespace)}"
     repository, tag, digest = (values["image"][key] for key in ("repository", "tag", "digest"))
-    image = (repository or "REPOSITORY") + (f":{tag}" if tag else "") + (f"@{digest}" if digest else "")
-    yield f"--image {shlex.quote(image)}"
+    image = repository + (f":{tag}" if tag else "") + (f"@{digest}" if digest else "")
+    yield f"--image {shlex.quote(image) if repository else 'REPOSITORY:TAG'}"
     for setting in SETTINGS:
         value = _at(values, setting.path)
         if setting.flag and value != setting.default:

@@ -169,7 +169,9 @@ def _leader(installation: Installation, does: str) -> str:
 )
 def adopted(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
     """Whether somebody wrote Linkerd's adopted configurations anew, such as an upgrade of Linkerd."""
-    installation = needed(facts, InstallMode.ADOPTED)
+    installation = needed(facts)
+    if installation.mode is not InstallMode.ADOPTED:
+        return
     there = seen(facts.configurations)
     within = f" --linkerd-namespace {installation.namespace}" if installation.namespace != "linkerd" else ""
     for name in LINKERD_CONFIGURATIONS:
@@ -196,7 +198,9 @@ def adopted(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
 def two_injectors(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
     """Whether Linkerd's own injector is asked about the Pods that ours is asked about, or our own configuration is
     there beside adopted ones."""
-    installation = needed(facts, InstallMode.OWN, InstallMode.ADOPTED)
+    installation = needed(facts)
+    if installation.mode is InstallMode.IMAGE:
+        return
     there = seen(facts.configurations)
     ours, other = OWN_INJECTOR, LINKERDS_INJECTOR
     if installation.mode is InstallMode.ADOPTED:
@@ -283,7 +287,7 @@ def _deadlocked(check: Check, where: str, index: int, namespace: str, *, own: bo
     return check.error(
         where,
         f"webhooks[{index}].failurePolicy",
-        f"with Fail, and a namespaceSelector that matches Namespace {namespace}, {what}",
+        f"the namespaceSelector matches Namespace {namespace}: {what}",
         f"keep the webhook away: kubectl label namespace {namespace} {ADMISSION}=disabled",
         "Fail",
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
+from webhook.diagnosis import fixes
 from webhook.diagnosis.unseen import Fact, NotAsked, NotRead, NotSeen, known, missing_rights
 from webhook.install import guard
 from webhook.install.adoption import ADOPTED_FROM, LINKERD_CONFIGURATIONS
@@ -84,6 +85,23 @@ class Installation:
     def service(self) -> ServiceReference:
         """The first of the Services: ours, or the injector's."""
         return self.services[0]
+
+    def deployment_of(self, service: ServiceReference) -> JSON | None:
+        """The Deployment behind one of the Services, None where it does not exist or may not be seen."""
+        deployments = known(self.deployments, ())
+        if self.mode is not InstallMode.IMAGE:
+            return next(iter(deployments), None)
+        container = next(name for name, behind in _EXCHANGED.items() if behind == service.name)
+        ours = (each for each in deployments if any(text(one, "name") == container for one in running_ours(each)))
+        return next(ours, None)
+
+    def logs(self) -> str:
+        """The command that shows what the injector logs."""
+        deployment = self.deployment_of(self.service)
+        command = fixes.logs(self.namespace, text(deployment, "metadata", "name") or NAME)
+        if self.mode is InstallMode.IMAGE:
+            return f"{command} -c {next(name for name, behind in _EXCHANGED.items() if behind == self.service.name)}"
+        return command
 
     @property
     def release_line(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from webhook.diagnosis.check.facts import ClusterFacts
-from webhook.diagnosis.check.installation import Installation, InstallMode, elsewhere
+from webhook.diagnosis.check.installation import Installation, elsewhere
 from webhook.diagnosis.check.line import Section, line
 from webhook.diagnosis.finding import Check, CheckFinding
 from webhook.diagnosis.unseen import NotAsked, Unseen, known, seen
@@ -19,16 +19,13 @@ NOT_INSTALLED: Final = "linkerd-webhook is not installed"
 _INSTALL: Final = "linkerd-webhook install --image REPOSITORY:TAG | kubectl apply -f -"
 
 
-def needed(facts: ClusterFacts, *modes: InstallMode) -> Installation:
-    """The installation. Raises `Unseen`, by which a line is skipped, where there is none, or not in one of these
-    modes."""
+def needed(facts: ClusterFacts) -> Installation:
+    """The installation. Raises `Unseen`, by which a line is skipped, where there is none."""
     installation = facts.installation
     if installation is None:
         raise Unseen(NotAsked(NOT_INSTALLED))
     if not isinstance(installation, Installation):
         raise Unseen(NotAsked("it is not known whether linkerd-webhook is installed"))
-    if modes and installation.mode not in modes:
-        raise Unseen(NotAsked(_OTHER_MODE[installation.mode]))
     return installation
 
 
@@ -43,13 +40,6 @@ def kubernetes(facts: ClusterFacts) -> tuple[int, int]:
 def printed(facts: ClusterFacts, installation: Installation) -> list[JSON]:
     """The objects that `install` prints with the settings of the installation, for this API server."""
     return installation.rendered(kubernetes(facts)).objects
-
-
-_OTHER_MODE: Final = {
-    InstallMode.IMAGE: "the server runs in Linkerd's own Deployments",
-    InstallMode.ADOPTED: "Linkerd's webhook configurations are adopted",
-    InstallMode.OWN: "Linkerd's webhook configurations are not adopted",
-}
 
 
 @line(

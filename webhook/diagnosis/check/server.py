@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from webhook.diagnosis import fixes
 from webhook.diagnosis.certificates import checks
 from webhook.diagnosis.check.apply_again import apply_again
 from webhook.diagnosis.check.facts import ClusterFacts
-from webhook.diagnosis.check.installation import Installation, InstallMode
+from webhook.diagnosis.check.installation import Configurations, Installation, InstallMode
 from webhook.diagnosis.check.installed import needed
 from webhook.diagnosis.check.line import Section, line
 from webhook.diagnosis.check.server_facts import DryRun, ServerFacts
@@ -18,9 +17,10 @@ from webhook.diagnosis.finding import Check, CheckFinding
 from webhook.diagnosis.selftest import REACHED
 from webhook.diagnosis.unseen import NotAsked, Unseen, known, seen
 from webhook.install import guard
-from webhook.install.configurations import NAME, SELF_TEST_WEBHOOK
+from webhook.install.configurations import ADVISOR, NAME, SELF_TEST, SELF_TEST_WEBHOOK
 from webhook.kube.fields import mapping, mappings, number, text
-from webhook.kube.webhookconfigurations import pointing
+from webhook.kube.interface import JSON
+from webhook.kube.webhookconfigurations import ServiceReference, pointing
 
 _PROXY: Final = "linkerd-proxy"
 
@@ -66,27 +66,30 @@ def replicas(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
 def replicas_fail(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
     """Whether there is one replica only, though a webhook has failurePolicy Fail."""
     installation = needed(facts)
-    names = [
-        " ".join(name)
-        for name, body in seen(facts.configurations).items()
-        for service in installation.services
-        for entry in pointing(body, service)
-        for webhook in [body["webhooks"][entry.index]]
-        if text(webhook, "failurePolicy") == "Fail" and entry.webhook != SELF_TEST_WEBHOOK
-    ]
-    if not names:
-        return
-    for deployment in seen(installation.deployments):
+    configurations = seen(facts.configurations)
+    seen(installation.deployments)
+    for service in installation.services:
+        deployment = installation.deployment_of(service)
+        names = list(_failing(configurations, service))
+        if deployment is None or not names or number(deployment, "spec", "replicas", default=1) != 1:
+            continue
         name = text(deployment, "metadata", "name")
-        if number(deployment, "spec", "replicas", default=1) == 1:
-            yield check.warning(
-                f"Deployment {installation.namespace}/{name}",
-                "spec.replicas",
-                f"one replica, and {', '.join(dict.fromkeys(names))} has failurePolicy Fail: whenever it restarts, the "
-                "API server refuses what that matches",
-                f"run two at least: kubectl -n {installation.namespace} scale deploy/{name} --replicas=2",
-                "1",
-            )
+        yield check.warning(
+            f"Deployment {installation.namespace}/{name}",
+            "spec.replicas",
+            f"one replica, and {', '.join(names)} has failurePolicy Fail: whenever it restarts, the API server refuses "
+            "what that matches",
+            f"run two at least: kubectl -n {installation.namespace} scale deploy/{name} --replicas=2",
+            "1",
+        )
+
+
+def _failing(configurations: Configurations, service: ServiceReference) -> Iterator[str]:
+    """The configurations by which objects are refused while the server behind a Service does not answer."""
+    for name, body in configurations.items():
+        entries = [entry for entry in pointing(body, service) if entry.webhook != SELF_TEST_WEBHOOK]
+        if any(text(body["webhooks"][entry.index], "failurePolicy") == "Fail" for entry in entries):
+            yield " ".join(name)
 
 
 @line(
@@ -125,14 +128,8 @@ def webhook_injects(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]
             where,
             "",
             f"a Pod that is created in a dry run comes back without container {_PROXY}, though the Namespace asks",
-            f"see the other lines, and {fixes.logs(installation.namespace, _deployment(installation))}",
+            f"see the other lines, and {installation.logs()}",
         )
-
-
-def _deployment(installation: Installation) -> str:
-    """The name of the Deployment that injects."""
-    deployments = known(installation.deployments, ())
-    return next((text(each, "metadata", "name") for each in deployments), NAME)
 
 
 # Refusals that are no webhook's: the Pod of an application may be admitted all the same.
@@ -156,7 +153,7 @@ def _refused(facts: ClusterFacts, installation: Installation, check: Check, trie
     webhook = re.search(r'(?:admission|calling) webhook "([^"]+)"', message)
     policy = re.search(r"ValidatingAdmissionPolicy '([^']+)'", message)
     if policy and policy[1] == guard.NAME:
-        fix = f"see the other lines, and {fixes.logs(installation.namespace, _deployment(installation))}"
+        fix = f"see the other lines, and {installation.logs()}"
         return check.error(where, "", f"a Pod comes without a proxy, so the guard refuses it: {message}", fix)
     if policy:
         fix = f"change it, or exempt the Pods: kubectl get validatingadmissionpolicy {policy[1]} -o yaml"
@@ -172,14 +169,19 @@ def _refused_by(
     """The error about the webhook of this name."""
     for configuration, body in known(facts.configurations, {}).items():
         ours = {entry.webhook for service in installation.services for entry in pointing(body, service)}
-        if name in ours:
-            fix = f"see line webhook-reached, and {fixes.logs(installation.namespace, _deployment(installation))}"
+        if name in ours or (name in _names(body) and configuration[1] in (NAME, SELF_TEST, ADVISOR)):
+            fix = f"see line webhook-reached, and {installation.logs()}"
             return check.error(where, "", f"a Pod is refused, as webhook {name} of ours fails: {message}", fix)
-        if any(text(webhook, "name") == name for webhook in mappings(body, "webhooks")):
+        if name in _names(body):
             kind, configured = configuration
             fix = f"mend or exempt it: kubectl get {kind.lower()} {configured} -o yaml"
             return check.error(" ".join(configuration), "", _somebody(where, message), fix)
     return check.error(f"webhook {name}", "", _somebody(where, message), "see who installed it, and mend or exempt it")
+
+
+def _names(configuration: JSON) -> list[str]:
+    """The names of its webhooks."""
+    return [text(webhook, "name") for webhook in mappings(configuration, "webhooks")]
 
 
 def _somebody(where: str, message: str) -> str:

@@ -88,7 +88,17 @@ class TestNobodyServes:
     async def test_a_good_secret_does_not_make_up_for_it(self) -> None:
         site = Site().self_managed()
         site.remove(SLICE)
+        site.objects[DEPLOYMENT]["status"]["readyReplicas"] = 0
         assert [each.field for each in await found(site)] == ["status.readyReplicas"]
+
+    async def test_ready_replicas_that_the_service_does_not_select_serve_nobody(self) -> None:
+        site = Site().self_managed()
+        site.remove(SLICE)
+        [finding] = await found(site)
+        assert finding.text() == (
+            "Service linkerd/linkerd-webhook: endpoints: no endpoint is ready, though Deployment "
+            "linkerd/linkerd-webhook has 1 of 1 replicas ready: nothing is served"
+        )
 
     async def test_a_deployment_of_no_replicas_is_to_be_scaled(self) -> None:
         site = Site().self_managed()

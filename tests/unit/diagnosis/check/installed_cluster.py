@@ -21,7 +21,9 @@ from webhook.install.configurations import NAME, RULES
 from webhook.install.render import render
 from webhook.install.settings import defaults, place
 from webhook.kube.interface import JSON
+from webhook.kube.objects import Namespace
 from webhook.kube.webhookconfigurations import ConfigurationName, ServiceReference
+from webhook.mesh.spared import ADMISSION
 
 NAMESPACE = "linkerd"
 SERVICE = ServiceReference(NAMESPACE, NAME)
@@ -171,6 +173,11 @@ class InstalledCluster:
             installation=read(traces),
             rights={kind: self.objects.get((kind, NAME)) for kind in RIGHTS},
             guards=traces.guards,
+            namespaces={
+                "linkerd": Namespace("linkerd", {}, {ADMISSION: "disabled"}),
+                "kube-system": Namespace("kube-system", {}, {}),
+                "shop": Namespace("shop", {"linkerd.io/inject": "enabled"}, {}),
+            },
         )
         return replace(facts, **more)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.diagnosis.check.installed_cluster import InstalledCluster, said
-from webhook.diagnosis.check.installation import Installation, InstallMode
+from webhook.diagnosis.check.installation import Installation
 from webhook.diagnosis.check.installed import installed, needed
 from webhook.diagnosis.finding import CheckSeverity
 from webhook.diagnosis.unseen import Fact, MissingRight, NotRead, NotSeen, Unseen
@@ -52,10 +52,3 @@ def skipped_by(installation: Fact[Installation | None]) -> str:
 def test_what_needs_an_installation_is_skipped_without_one() -> None:
     assert skipped_by(None) == "linkerd-webhook is not installed"
     assert "not known" in skipped_by(NotRead("broken"))
-
-
-def test_what_another_mode_needs_is_skipped() -> None:
-    facts = InstalledCluster.image().facts()
-    assert needed(facts).mode is InstallMode.IMAGE
-    with pytest.raises(Unseen, match="Linkerd's own Deployments"):
-        needed(facts, InstallMode.OWN, InstallMode.ADOPTED)
