@@ -319,6 +319,8 @@ class Store:
         assert body is not None
         if body["metadata"].get("resourceVersion"):
             raise ApiError(500, "resourceVersion should not be set on objects to be created")
+        if "name" not in body["metadata"] and body["metadata"].get("generateName"):
+            body["metadata"]["name"] = f"{body['metadata']['generateName']}x4v2b"
         path = f"{request.path}/{body['metadata']['name']}"
         if path in self.objects:
             raise ApiError(409, f'"{body["metadata"]["name"]}" already exists')

@@ -118,7 +118,7 @@ class TestInspect:
         site.replicas()
         found = run("inspect")
         assert found.exit_code == 1
-        assert "no replica is ready yet" in found.stdout
+        assert "no endpoint is ready" in found.stdout
         assert "fits:" not in found.stdout
 
     def test_it_says_which_way_replicas_were_asked(self, run: Run, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

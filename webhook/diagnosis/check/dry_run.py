@@ -39,9 +39,8 @@ def chosen_namespace(facts: ClusterFacts, installation: Installation) -> str:
         labels = {NAMESPACE_NAME: name, **namespaces[name].labels}
         if not injectors or any(selects(each.get("namespaceSelector"), labels) for each in injectors):
             return name
-    raise Unseen(
-        NotAsked(f"the namespaceSelector of the injector's webhook matches no Namespace of {', '.join(asking)}")
-    )
+    shut_out = f"the namespaceSelector of the injector's webhook matches none of the Namespaces {', '.join(asking)}"
+    raise Unseen(NotAsked(shut_out))
 
 
 def _injectors(configurations: Configurations, installation: Installation) -> Iterator[JSON]:

@@ -11,7 +11,7 @@ from webhook.diagnosis.check.facts import ClusterFacts
 from webhook.diagnosis.check.line import OUT_OF_PLACE, Line, Scope
 from webhook.diagnosis.finding import CheckFinding, CheckSeverity
 from webhook.diagnosis.internal import internal_error
-from webhook.diagnosis.unseen import NotAsked, NotRead, Unseen
+from webhook.diagnosis.unseen import NotAsked, NotRead, NotSeen, Unseen
 
 _GRAVEST: Final = (CheckSeverity.ERROR, CheckSeverity.WARNING)
 
@@ -111,7 +111,7 @@ def judge(lines: Iterable[Line], facts: ClusterFacts, suppressions: Sequence[Sup
             fact = unseen.fact
             if fact == OUT_OF_PLACE and not findings:
                 continue
-            if not isinstance(fact, NotAsked) and not line.optional:
+            if not isinstance(fact, NotAsked) and not (line.optional and isinstance(fact, NotSeen)):
                 findings += _unseen(line, unseen)
             elif not findings:
                 skipped.append(Skipped(line.code, str(unseen)))
