@@ -126,14 +126,14 @@ def trust_anchors(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
     where, field = f"ConfigMap {facts.namespace}/{ROOTS}", f"data[{BUNDLE}]"
     anchors, why = salvage(content)
     if not anchors:
-        message = f"holds no trust anchor, as it {why or 'is empty'}: no proxy that starts gets an identity"
+        message = f"holds no trust anchor (it {why or 'is empty'}), so no proxy that starts gets an identity"
         yield check.error(where, field, message, _WRITE_ANEW)
     elif why:
         yield check.warning(where, field, f"{why}: proxies pass over it, or do not start", _WRITE_ANEW)
     valid = [anchor for anchor in anchors if _begun(anchor, facts.at) and not _over(anchor, facts.at)]
     # While they are rotated, one that is over stands beside its successor.
     tell = check.warning if valid else check.error
-    lost = "" if valid else ": no proxy that starts gets an identity"
+    lost = "" if valid else ", so no proxy that starts gets an identity"
     for anchor in anchors:
         if _over(anchor, facts.at):
             message = f"the trust anchor expired on {_day(anchor.not_valid_after_utc)}{lost}"

@@ -47,7 +47,7 @@ def clock_skew(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
     """Whether a Node's clock is ahead of the one here: what it signs is not yet valid for others."""
     for name, moment in seen(seen(facts.setup).heartbeats).items():
         if moment - facts.at > AHEAD:
-            minutes = int((moment - facts.at).total_seconds() // 60)
+            minutes = round((moment - facts.at).total_seconds() / 60)
             yield check.warning(
                 f"Node {name}",
                 "status.conditions[Ready].lastHeartbeatTime",

@@ -198,8 +198,8 @@ class TestTrustAnchors:
     @pytest.mark.parametrize(
         ("pem", "says"),
         [
-            ("", "holds no trust anchor, as it is empty"),
-            ("not PEM", "holds no trust anchor, as it does not hold a certificate: write certificates in PEM"),
+            ("", "holds no trust anchor (it is empty), so"),
+            ("not PEM", "holds no trust anchor (it does not hold a certificate: write certificates in PEM), so"),
             (anchor(ends=timedelta(days=-2)), "CN=root: the trust anchor expired on 2026-05-30"),
             (anchor(begins=timedelta(days=3)), "CN=root: the trust anchor is not valid before 2026-06-04"),
         ],
