@@ -299,13 +299,15 @@ class TestReleaseLine:
         assert "rules-for-release-line: version-2.17" in run(server, "--release-line=2.17").stdout
 
     def test_is_that_of_the_cluster_where_no_flag_names_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("webhook.cli.install._with_cluster", lambda *_: ([], choose("edge-24.8.3")))
+        monkeypatch.setattr(
+            "webhook.cli.install._with_cluster", lambda *_: Look((), release_line=choose("edge-24.8.3").line)
+        )
         assert run(look=True).stdout == self.printed("version-2.16")
         assert run("--release-line=2.15", look=True).stdout == self.printed("version-2.15")
 
     def test_that_is_not_known_leaves_all_kinds(self, monkeypatch: pytest.MonkeyPatch) -> None:
         assert run().stdout == self.printed(None)
-        monkeypatch.setattr("webhook.cli.install._with_cluster", lambda *_: ([], None))
+        monkeypatch.setattr("webhook.cli.install._with_cluster", lambda *_: Look(()))
         assert run(look=True).stdout == self.printed(None)
 
     def test_that_is_newer_than_all_leaves_all_kinds_with_a_warning(self) -> None:
