@@ -23,7 +23,6 @@ from webhook.kube.objects import Namespace
 from webhook.mesh.spared import SPARED
 
 _INJECTION: Final = "https://linkerd.io/2/features/proxy-injection/"
-_UPGRADE: Final = "https://linkerd.io/2/tasks/upgrade/#upgrade-the-data-plane"
 _STANDARDS: Final = "https://kubernetes.io/docs/concepts/security/pod-security-admission/"
 _QUOTAS: Final = "https://kubernetes.io/docs/concepts/policy/resource-quotas/"
 _SELECTORS: Final = "https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#matching-requests-namespaceselector"
@@ -190,11 +189,20 @@ def inject_places(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
 )
 def unmeshed(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
     """Which workloads have Pods without a proxy that would get one now."""
-    return _told(seen(facts.plane.pods).unmeshed, check)
+    pods = seen(facts.plane.pods)
+    yield from _told(pods.unmeshed, check)
+    if pods.more:
+        message = f"{pods.more} more workloads have Pods without a proxy, or with another one than they would get now"
+        yield check.warning("", "", message, "look at one Namespace with -n NAMESPACE")
 
 
 # Linkerd's own check has a line for the version alone.
-@line(Section.DATA_PLANE, "outdated", "data plane proxies are what they would be if created now", hint=_UPGRADE)
+@line(
+    Section.DATA_PLANE,
+    "outdated",
+    "data plane proxies are what they would be if created now",
+    hint="l5d-data-plane-version",
+)
 def outdated(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
     """Which workloads have Pods with another proxy than they would get now."""
     return _told(seen(facts.plane.pods).outdated, check)

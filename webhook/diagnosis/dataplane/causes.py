@@ -71,6 +71,9 @@ _BY_FIELD: Final[Mapping[str, tuple[str, ...]]] = {
 }
 _BY_RESOURCE: Final = {"cpu": "cpu", "memory": "memory", "ephemeral-storage": "ephemeral_storage"}
 
+# Which of these a Pod has depends on whether the CNI plugin is in use.
+_BY_CNI: Final = frozenset((init.NAME, validator.NAME, validator.NOOP))
+
 _ANNOTATIONS: Final = {row.field: row.annotation for row in reversed(SETTINGS)}
 
 
@@ -96,6 +99,8 @@ def why(path: Sequence[str], situation: Situation) -> str:
     `config.linkerd.io/proxy-log-level of Namespace shop`, `proxy.logLevel in Linkerd's values`."""
     if path[2:4] == ("env", f"{_PREFIX}IDENTITY_TRUST_ANCHORS"):
         return ANCHORS
+    if path[1] in _BY_CNI and len(path) == 2 and situation.was == situation.would_be:
+        return "cniEnabled in Linkerd's values"
     decided = [setting for setting in situation.settings if setting.field in fields(path)]
     for setting in decided:
         annotation = _ANNOTATIONS.get(setting.field, "")

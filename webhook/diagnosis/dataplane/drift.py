@@ -36,6 +36,11 @@ class Drift:
     would: Any
     why: str
 
+    @property
+    def is_container(self) -> bool:
+        """Whether it is a whole container, which is there and would not be, or the reverse."""
+        return self.path.endswith("]") and "." not in self.path
+
     def as_json(self) -> JSON:
         """All of it."""
         return {"path": self.path, "now": self.now, "would": self.would, "why": self.why}

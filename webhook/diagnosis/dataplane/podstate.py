@@ -212,7 +212,7 @@ def sentence(reason: str, namespace: str, *, several: bool = False) -> str:
 
 
 _SENTENCES: Final = {
-    BEFORE: f"created before the annotation {decision.INJECT} was written on Namespace {{namespace}} or the template",
+    BEFORE: f"created before Namespace {{namespace}}, or the Pod template, got the annotation {decision.INJECT}",
     REMOVED: "injected once, as the labels tell, and something has removed the proxy since",
     UNREACHABLE: "no injector answered when {was} created",
     MISSING: "no MutatingWebhookConfiguration of an injector is in force",

@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 import orjson
 
+from webhook.diagnosis.dataplane.causes import ANCHORS
 from webhook.diagnosis.dataplane.drift import Drift
 from webhook.diagnosis.dataplane.podstate import BEFORE, REMOVED, UNREACHABLE, PodJudge, PodState, moment, sentence
 from webhook.diagnosis.dataplane.restart import Advice, advice
@@ -72,12 +73,20 @@ def differences(drift: Sequence[Drift]) -> str:
     causes: dict[str, str] = {}
     for each in drift:
         if each.why not in causes:
-            shown = [_shown(value) for value in (each.now, each.would)]
-            short = f" ({shown[0]} now, would be {shown[1]})" if all(shown) else ""
-            causes[each.why] = f"{each.why or each.path}{short}"
+            causes[each.why] = _difference(each)
     named = list(causes.values())
     rest = f" and {len(named) - 3} more" if len(named) > 3 else ""
     return "; ".join(named[:3]) + rest
+
+
+def _difference(drift: Drift) -> str:
+    if drift.why == ANCHORS:
+        return "other trust anchors"
+    if drift.is_container:
+        name = drift.path.partition("[")[2].removesuffix("]")
+        return f"{drift.why} ({name} {'is there now' if drift.would is None else 'is not there'})"
+    shown = [_shown(value) for value in (drift.now, drift.would)]
+    return f"{drift.why} ({shown[0]} now, would be {shown[1]})" if all(shown) else drift.why
 
 
 def _shown(value: object) -> str:
