@@ -18,6 +18,7 @@ from webhook.diagnosis.pod_dialer import PodDialer
 from webhook.diagnosis.selftest import SelfTestResult
 from webhook.diagnosis.unseen import Fact, MissingRight, NotAsked, NotRead, NotSeen, Unseen
 from webhook.kube.errors import ApiError, ApiServerUnreachable, Forbidden, explain
+from webhook.kube.fields import texts
 from webhook.kube.interface import JSON
 from webhook.kube.webhookconfigurations import ServiceReference
 
@@ -32,9 +33,10 @@ _NO_SELF_TEST: Final = NotAsked(
 async def gather_server(asker: Asker, facts: ClusterFacts, installation: Installation) -> ServerFacts:
     """All of it, at once. Nothing is raised, and nothing is changed in the cluster."""
     services = installation.services
-    bodies, held, self_test, dry_run = await asyncio.gather(
+    bodies, held, pods, self_test, dry_run = await asyncio.gather(
         asyncio.gather(*(_service(asker, service) for service in services)),
         asyncio.gather(*(_certificates(asker, facts, service) for service in services)),
+        asyncio.gather(*(_pods(asker, installation, service) for service in services)),
         _self_test(asker, installation),
         _dry_run(asker, facts, installation),
     )
@@ -43,12 +45,21 @@ async def gather_server(asker: Asker, facts: ClusterFacts, installation: Install
         certificates=dict(zip(services, held, strict=True)),
         self_test=self_test,
         dry_run=dry_run,
+        pods=dict(zip(services, pods, strict=True)),
     )
 
 
 async def _service(asker: Asker, service: ServiceReference) -> Fact[JSON | None]:
     path = f"/api/v1/namespaces/{service.namespace}/services/{service.name}"
     return await asker.get(path, f"services/{service.name}", service.namespace)
+
+
+async def _pods(asker: Asker, installation: Installation, service: ServiceReference) -> Fact[tuple[JSON, ...]]:
+    labels = texts(installation.deployment_of(service), "spec", "selector", "matchLabels")
+    if not labels:
+        return ()
+    query = {"labelSelector": ",".join(f"{key}={value}" for key, value in sorted(labels.items()))}
+    return await asker.list(f"/api/v1/namespaces/{service.namespace}/pods", "pods", service.namespace, query)
 
 
 async def _certificates(asker: Asker, facts: ClusterFacts, service: ServiceReference) -> Fact[CertificateFacts]:

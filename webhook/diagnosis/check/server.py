@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from webhook.diagnosis.certificates import checks
@@ -53,8 +54,30 @@ def replicas(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
         certificates = seen(server.certificates[service])
         # Without that right nobody knows whether any replica is ready.
         seen(certificates.replicas)
+        waiting = list(_waiting(known(server.pods.get(service, ()), ())))
         for finding in checks.serving(certificates):
-            yield check.again(finding)
+            why = f" ({'; '.join(waiting[:_PODS])})" if waiting else ""
+            yield check.again(replace(finding, message=f"{finding.message}{why}"))
+
+
+# Pods of which is said why they do not run.
+_PODS: Final = 3
+
+
+def _waiting(pods: Iterable[JSON]) -> Iterator[str]:
+    """Why Pods are not ready: what their containers wait for, or why no node takes them."""
+    for pod in pods:
+        name = f"Pod {text(pod, 'metadata', 'name')}"
+        for condition in mappings(pod, "status", "conditions"):
+            if (text(condition, "type"), text(condition, "status")) == ("PodScheduled", "False"):
+                yield f"{name} is on no node: {text(condition, 'message') or text(condition, 'reason')}"
+        for key in ("initContainerStatuses", "containerStatuses"):
+            for status in mappings(pod, "status", key):
+                waits = mapping(status, "state", "waiting")
+                reason = text(waits, "reason")
+                if reason and reason != "PodInitializing":
+                    words = ": ".join(part for part in (reason, text(waits, "message")) if part)
+                    yield f"{name}: container {text(status, 'name')} waits: {words}"
 
 
 @line(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from webhook.diagnosis.certificates.facts import CertificateFacts
 from webhook.diagnosis.selftest import SelfTestResult
@@ -32,3 +32,5 @@ class ServerFacts:
     certificates: Mapping[ServiceReference, Fact[CertificateFacts]]
     self_test: Fact[SelfTestResult]
     dry_run: Fact[DryRun]
+    # The Pods of the Deployment behind each Service.
+    pods: Mapping[ServiceReference, Fact[tuple[JSON, ...]]] = field(default_factory=dict)

@@ -16,6 +16,7 @@ from webhook.diagnosis.check.server_facts import ServerFacts
 from webhook.diagnosis.selftest import ANSWERED_BY
 from webhook.diagnosis.unseen import NotAsked, NotRead, NotSeen, seen
 from webhook.install.configurations import SELF_TEST
+from webhook.install.objects.names import SELECTOR
 from webhook.kube.api import ApiServer
 from webhook.kube.errors import ApiError
 from webhook.kube.interface import JSON
@@ -45,10 +46,13 @@ async def gathered(site: Site, cluster: InstalledCluster | None = None) -> Serve
 
 
 async def test_all_is_asked_and_nothing_is_stored(site: Site) -> None:
+    site.put("/api/v1/namespaces/linkerd/pods/mine", {"metadata": {"labels": SELECTOR}})
+    site.put("/api/v1/namespaces/linkerd/pods/another", {"metadata": {"labels": {"app": "another"}}})
     before = copy.deepcopy(site.objects)
     found = await gathered(site)
     assert seen(found.services[SERVICE]) is not None
     assert seen(found.self_test).answered_by == "pod-1"
+    assert [pod["metadata"]["name"] for pod in seen(found.pods[SERVICE])] == ["mine"]
     dry_run = seen(found.dry_run)
     assert dry_run.namespace == "shop"
     assert dry_run.pod is not None

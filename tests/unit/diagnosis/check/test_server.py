@@ -47,6 +47,27 @@ class TestReplicas:
         assert (finding.code, finding.severity) == ("replicas", CheckSeverity.ERROR)
         assert finding.object == "Deployment linkerd/linkerd-webhook"
 
+    async def test_what_the_pods_wait_for_is_told(self) -> None:
+        site = Site().self_managed()
+        site.replicas()
+        site.deploy("--certs=self-managed")
+        waits = {"reason": "ImagePullBackOff", "message": 'Back-off pulling image "x"'}
+        pulling = {
+            "metadata": {"name": "webhook-1"},
+            "status": {"containerStatuses": [{"name": "webhook", "state": {"waiting": waits}}]},
+        }
+        unscheduled = {
+            "metadata": {"name": "webhook-2"},
+            "status": {
+                "conditions": [{"type": "PodScheduled", "status": "False", "message": "0/3 nodes are available"}]
+            },
+        }
+        [finding] = said(replicas, await facts(site=site, pods={SERVICE: (pulling, unscheduled)}))
+        assert finding.message.endswith(
+            '(Pod webhook-1: container webhook waits: ImagePullBackOff: Back-off pulling image "x"; '
+            "Pod webhook-2 is on no node: 0/3 nodes are available)"
+        )
+
     async def test_a_deployment_that_is_gone_is_told(self) -> None:
         cluster = InstalledCluster()
         del cluster["Deployment", NAME]
