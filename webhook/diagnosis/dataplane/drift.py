@@ -17,6 +17,11 @@ from webhook.kube.interface import JSON
 
 # Beside what Linkerd writes, others may add to every container of a Pod: their variables, mounts and fields are theirs.
 _VARIABLES: Final = ("LINKERD2_PROXY_", "_pod_", "_l5d_")
+# Variables of Linkerd's extensions, and the annotation by which these mark a Pod.
+_EXTENSIONS: Final = {
+    "LINKERD2_PROXY_TAP_": "viz.linkerd.io/tap-enabled",
+    "LINKERD2_PROXY_TRACE_": "jaeger.linkerd.io/tracing-enabled",
+}
 _VOLUMES: Final = "linkerd-"
 _PROBES: Final = ("livenessProbe", "readinessProbe", "startupProbe")
 _FIELDS: Final = frozenset(
@@ -97,7 +102,7 @@ def _is_drift(difference: Difference, pod: JSON) -> bool:
         return True
     match field, rest:
         case "env", (name, *_):
-            return name.startswith(_VARIABLES)
+            return name.startswith(_VARIABLES) and not _is_extensions(name, pod)
         case "volumeMounts", (mount_path, *_):
             return mount_path != SERVICE_ACCOUNT_PATH and text(old, "name").startswith(_VOLUMES)
         case "securityContext", (name, *_):
@@ -106,6 +111,11 @@ def _is_drift(difference: Difference, pod: JSON) -> bool:
             # What the API server, or a LimitRange that is gone, took from the limits.
             return _written(pod, path) is not None
     return field in _FIELDS
+
+
+def _is_extensions(variable: str, pod: JSON) -> bool:
+    annotations = mapping(pod, "metadata", "annotations")
+    return any(variable.startswith(prefix) and mark in annotations for prefix, mark in _EXTENSIONS.items())
 
 
 def _certificates(bundle: object) -> object:

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from webhook.diagnosis.dataplane.samples import Sample
+from webhook.injector.advice.namespaces import ENFORCE as ENFORCE
 from webhook.kube.fields import mapping, sequence, text
 from webhook.kube.interface import JSON
 
-ENFORCE: Final = "pod-security.kubernetes.io/enforce"
 BASELINE: Final = "baseline"
 RESTRICTED: Final = "restricted"
 

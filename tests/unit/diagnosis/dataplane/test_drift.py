@@ -193,6 +193,21 @@ def test_a_mount_that_the_api_server_gave_the_proxy_is_no_drift() -> None:
     assert judged(pod).drift == ()
 
 
+@pytest.mark.parametrize(
+    ("variable", "mark"),
+    [
+        ("LINKERD2_PROXY_TAP_SVC_NAME", "viz.linkerd.io/tap-enabled"),
+        ("LINKERD2_PROXY_TRACE_COLLECTOR_SVC_ADDR", "jaeger.linkerd.io/tracing-enabled"),
+    ],
+)
+def test_what_an_extension_adds_is_no_drift(variable: str, mark: str) -> None:
+    pod = meshed()
+    container_of(pod, "linkerd-proxy")["env"].append({"name": variable, "value": "x"})
+    assert len(judged(pod).drift) == 1
+    pod["metadata"]["annotations"][mark] = "true"
+    assert judged(pod).drift == ()
+
+
 def test_under_cni_the_init_container_would_be_another() -> None:
     using: Injector = injector(cniEnabled=True)
     found = paths(judged(meshed(), using=using).drift)
