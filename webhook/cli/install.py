@@ -87,6 +87,19 @@ def _is_on(_context: click.Context, _parameter: click.Parameter, value: str | No
 @click.option(
     "--again", is_flag=True, help="With --adopt: adopt again what was written by somebody else; prints nothing."
 )
+@click.option(
+    "--rbac-for",
+    type=click.Choice(("check", "explain", "repair")),
+    help="Print the rights that this command needs instead: a ClusterRole and a Role.",
+)
+@click.option(
+    "--to",
+    "subjects",
+    metavar="KIND:NAME",
+    multiple=True,
+    help="With --rbac-for: bind them to Group:NAME, User:NAME or ServiceAccount:NAMESPACE/NAME. Repeatable.",
+)
+@click.option("--with-secrets", is_flag=True, help="With --rbac-for: to get the webhook's two Secrets as well.")
 def install(
     ha: bool,
     image: str | None,
@@ -100,6 +113,9 @@ def install(
     ignore_cluster: bool,
     kubeconfig: Path | None,
     again: bool,
+    rbac_for: str | None,
+    subjects: tuple[str, ...],
+    with_secrets: bool,
     **settings: Any,
 ) -> None:
     """Print the objects that make up the webhook server beside an installed Linkerd:
@@ -115,12 +131,22 @@ def install(
     The rules of the policy validator name the kinds that Linkerd's release line validates: that of --release-line, else
     of the server's own --release-line in extraArgs, else of the cluster. Where none is known, they name all kinds.
 
+    With --rbac-for, it prints what check, explain or repair may do for somebody who is no admin, and asks no cluster:
+
+    \b
+        linkerd-webhook install --rbac-for check --to Group:on-call | kubectl apply -f -
+
     Settings come from --ha, then each --values-file, the flags, and each --set.
 
     Exit code: 0 fine, 1 the cluster is not ready for it (with --again: none of Linkerd's configurations is there), 2 a
     flag or file is wrong, or the cluster cannot be reached. Nothing is printed but for 0.
     """
     _check_namespace(linkerd_namespace)
+    if rbac_for is not None:
+        _write(_rights(rbac_for, linkerd_namespace, subjects, secrets=with_secrets), output)
+        return
+    if subjects or with_secrets:
+        raise CommandError("--to and --with-secrets go with --rbac-for check|explain|repair")
     if again:
         _adopt_again(linkerd_namespace, kubeconfig, adopt=bool(settings["setting_adopt"]))
         return
@@ -141,11 +167,24 @@ def install(
         if chosen is None and found is not None:
             rendered = _rendered(values, linkerd_namespace, kube_version, found)
 
+    _write(rendered.objects, output)
+    _print_notes(values, rendered, linkerd_namespace, notes)
+
+
+def _write(objects: list[JSON], output: str) -> None:
     from webhook.install.output import write
 
-    sys.stdout.write(write(rendered.objects, output))
+    sys.stdout.write(write(objects, output))
     sys.stdout.flush()
-    _print_notes(values, rendered, linkerd_namespace, notes)
+
+
+def _rights(command: str, namespace: str, to: Sequence[str], *, secrets: bool) -> list[JSON]:
+    from webhook.diagnosis.command_rights import RightsFor, SubjectError, objects, subject
+
+    try:
+        return objects(RightsFor(command), namespace, [subject(text) for text in to], secrets=secrets)
+    except SubjectError as error:
+        raise CommandError(f"--to {error}") from None
 
 
 def _check_namespace(name: str) -> None:
