@@ -159,9 +159,9 @@ class TestWaiting:
             looks.append(1)
             yield check.error("", "", "not yet")
 
-        monkeypatch.setattr(command, "INTERVAL", 0.05)
+        monkeypatch.setattr(command, "INTERVAL", 0.3)
         lines(monkeypatch, never)
-        assert run(f"--kubeconfig={reached[1]}", "--wait=120ms").exit_code == 1
+        assert run(f"--kubeconfig={reached[1]}", "--wait=1500ms").exit_code == 1
         assert len(looks) > 1
         looks.clear()
         assert ask(reached).exit_code == 1
