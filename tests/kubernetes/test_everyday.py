@@ -36,6 +36,7 @@ EVERY_COMMAND = {
         0,
     ),
     "diff-lines": ("version-2.16 version-2.16", "", 0),
+    "check": ("--wait=0s", "", 1),
     "install": ("--ignore-cluster --image=registry.example.org/a:1", "", 0),
     "uninstall": ("", "", 2),
     "certs": ("inspect", "", 0),
