@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from cryptography import x509
 
+from certs.bundle import salvage
 from certs.issue import issue_ca
 from tests.e2e.api import JSON, ApiServer
 from tests.e2e.installation import NAME, NAMESPACE, STORED, Installation, command, configuration
@@ -215,6 +218,8 @@ class TestAdoption:
         until("the adoption", lambda: all(_points_here(taken.get(*name)) for name in LINKERDS), within=30)
         room = Room.create(api, "adopted", ENABLED)
         assert meshed(until("a meshed Pod", lambda: _meshed(room), within=10))
+        for name in LINKERDS:
+            assert _linkerds_cas(manifests.one(*name)) <= _cas(taken.get(*name)), "linkerd check goes by these"
         service = api.request("GET", f"/api/v1/namespaces/{NAMESPACE}/services/linkerd-proxy-injector").ok()
         assert service["spec"]["selector"] == {"linkerd.io/control-plane-component": "proxy-injector"}
 
@@ -264,6 +269,18 @@ def _overwrite(api: ApiServer, body: JSON, bundle: str) -> None:
 
 def _put(api: ApiServer, body: JSON) -> None:
     api.request("PUT", api.path(body), body, {"fieldManager": "somebody-else"}).ok()
+
+
+def _cas(body: JSON) -> set[x509.Certificate]:
+    """The CAs in the caBundles of a configuration."""
+    texts = [each["clientConfig"]["caBundle"] for each in body["webhooks"]]
+    return {ca for text in texts for ca in salvage(base64.b64decode(text))[0]}
+
+
+def _linkerds_cas(body: JSON) -> set[x509.Certificate]:
+    """Those of one of Linkerd's that are valid now."""
+    now = datetime.now(UTC)
+    return {ca for ca in _cas(body) if ca.not_valid_before_utc <= now < ca.not_valid_after_utc}
 
 
 class TestTheReleaseLine:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -12,6 +15,8 @@ from hypothesis import strategies as st
 
 from webhook.cli.linkerdcli import LinkerdCommand, groups, wait
 from webhook.cli.main import cli
+
+ROOT = Path(__file__).parents[3]
 
 
 @click.command(cls=LinkerdCommand)
@@ -161,3 +166,17 @@ def test_no_command_line_is_a_traceback(arguments: list[str]) -> None:
     done = CliRunner().invoke(probe, arguments)
     assert done.exit_code in (0, 2)
     assert done.exit_code == 2 or json.loads(done.stdout) or "Usage" in done.stdout
+
+
+def test_the_metadata_is_printed_without_loading_what_takes_time() -> None:
+    """`linkerd check` runs it each time, for every program called linkerd-*."""
+    code = (
+        "import sys\n"
+        "from webhook.cli.main import main\n"
+        "try:\n    main(['_extension-metadata'])\n"
+        "except SystemExit as end:\n"
+        "    heavy = {'aiohttp', 'asyncio', 'cryptography', 'kubernetes_asyncio', 'pydantic', 'structlog', 'yaml'}\n"
+        "    print(end.code, sorted(heavy & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ['{"name": "linkerd-webhook", "checks": "always"}', "0 []"]

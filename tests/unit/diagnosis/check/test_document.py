@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from webhook.diagnosis.check.document import tables, written
 from webhook.diagnosis.check.facts import ClusterFacts
 from webhook.diagnosis.check.line import Scope, Section, line
-from webhook.diagnosis.check.document import tables, written
 from webhook.diagnosis.check.registry import LINES
 from webhook.diagnosis.finding import Check
 
