@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from webhook.cli.console import colours, log_warnings, print_message
+from webhook.cli.console import INTERRUPTED, colours, log_warnings, print_message
 from webhook.cli.linkerdcli import LinkerdCommand, wait
 from webhook.cli.options import cluster_options
 from webhook.diagnosis.check.line import Scope
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from webhook.diagnosis.check.progress import Progress
     from webhook.diagnosis.check.run import CheckReport, Suppression
 
-FINE, UNWELL, INTERRUPTED = 0, 1, 130
+FINE, UNWELL = 0, 1
 
 # Seconds between two rounds while something may come right by itself.
 INTERVAL: Final = 5.0
@@ -89,9 +89,10 @@ def check(
     try:
         report = asyncio.run(rounds.run(wait))
     except KeyboardInterrupt:
-        if rounds.last is not None:
-            _print(rounds.last, output, color, strict=strict)
-        print_message("interrupted" if rounds.last is None else "interrupted: this is what the last look has found")
+        if rounds.last is None:
+            raise
+        _print(rounds.last, output, color, strict=strict)
+        print_message("interrupted: this is what the last look has found")
         sys.exit(INTERRUPTED)
     _print(report, output, color, strict=strict)
     sys.exit(FINE if report.holds(strict=strict) else UNWELL)

@@ -13,6 +13,9 @@ PROGRAM: Final = "linkerd-webhook"
 UNUSABLE: Final = 2
 """The exit code where an input cannot be used, or something that a command needs cannot be reached."""
 
+INTERRUPTED: Final = 130
+"""The exit code after Ctrl-C."""
+
 
 def print_line(text: str) -> None:
     """Write a line to standard error without a prefix: one that begins with a file's name, or a summary."""

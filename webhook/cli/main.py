@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
 from webhook import __version__
 from webhook.cli import goflags
-from webhook.cli.console import UNUSABLE, print_message
+from webhook.cli.console import INTERRUPTED, UNUSABLE, print_message
 from webhook.cli.stdout import guarded
 
 # The module and the function of each command, and its summary in `--help`. A module is imported when it is needed.
@@ -47,6 +48,14 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command."""
         return load(cmd_name) if cmd_name in COMMANDS or cmd_name in HIDDEN else None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click's, but after Ctrl-C the process ends as a shell expects it."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            print_message("interrupted")
+            sys.exit(INTERRUPTED)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """As click's, without importing anything."""

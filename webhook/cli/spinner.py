@@ -13,6 +13,8 @@ _FRAMES: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _PLAIN_FRAMES: Final = "|/-\\"
 # Seconds between two frames.
 _TICK: Final = 0.1
+# Columns of a terminal that does not say how many it has.
+_WIDTH: Final = 80
 _CLEAR: Final = "\r\x1b[K"
 
 
@@ -59,9 +61,10 @@ def _write(stream: IO[Any], text: str) -> None:
 
 def _width(stream: IO[Any]) -> int:
     try:
-        return max(os.get_terminal_size(stream.fileno()).columns, 20)
+        # A terminal that does not know its width says 0.
+        return max(os.get_terminal_size(stream.fileno()).columns or _WIDTH, 20)
     except (OSError, ValueError, AttributeError):
-        return 80
+        return _WIDTH
 
 
 def _is_terminal(stream: IO[Any]) -> bool:

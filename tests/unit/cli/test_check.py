@@ -139,6 +139,16 @@ class TestExitCodes:
         assert results(done)["never"]["error"] == "not yet"
 
 
+def test_ctrl_c_before_anything_was_found_is_130_as_well(reached: Reached, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def interrupted(*_: object) -> ClusterFacts:
+        await asyncio.sleep(0)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(gathering, "of_cluster", interrupted)
+    done = ask(reached, "-o", "json")
+    assert (done.exit_code, done.stdout, done.stderr) == (130, "", "linkerd-webhook: interrupted\n")
+
+
 class TestWaiting:
     """What may come by itself is waited for."""
 
@@ -244,6 +254,21 @@ class TestMistakes:
         assert "report it" in found["crashes"]["error"]
         assert (found["k8s-query"]["result"], found["always-warns"]["result"]) == ("success", "warning")
         assert "Traceback" not in done.output
+
+    @pytest.mark.parametrize(
+        "part", ["with_control_plane", "gather_installation", "read_plane", "with_pods", "_server"]
+    )
+    def test_of_a_part_that_looks_does_not_take_the_other_lines_along(
+        self, reached: Reached, monkeypatch: pytest.MonkeyPatch, part: str
+    ) -> None:
+        async def broken(*_: object) -> ClusterFacts:
+            await asyncio.sleep(0)
+            raise AttributeError("x")
+
+        monkeypatch.setattr(gathering, part, broken)
+        lines(monkeypatch, warns)
+        found = results(ask(reached, "-o", "json"))
+        assert (found["k8s-query"]["result"], found["always-warns"]["result"]) == ("success", "warning")
 
     def test_while_looking_is_told_as_json(self, reached: Reached, monkeypatch: pytest.MonkeyPatch) -> None:
         async def broken(*_: object) -> ClusterFacts:

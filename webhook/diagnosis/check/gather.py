@@ -6,28 +6,32 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from webhook.diagnosis.check.ask import Asker
 from webhook.diagnosis.check.facts import ClusterFacts
 from webhook.diagnosis.check.gather_control_plane import with_control_plane, with_mesh
 from webhook.diagnosis.check.gather_data_plane import read_plane, with_pods
-from webhook.diagnosis.check.gather_installation import gather_installation
+from webhook.diagnosis.check.gather_installation import InstalledObjects, gather_installation
 from webhook.diagnosis.check.gather_server import gather_server
 from webhook.diagnosis.check.installation import Installation
 from webhook.diagnosis.check.line import Scope
 from webhook.diagnosis.check.progress import Progress
 from webhook.diagnosis.check.server_facts import ServerFacts
+from webhook.diagnosis.dataplane.facts import PlaneFacts
 from webhook.diagnosis.installation.facts import CERTIFICATES, POD_MONITORS, SetupFacts
 from webhook.diagnosis.installation.gather import gather as gather_setup
 from webhook.diagnosis.installation.request import InstallRequest
 from webhook.diagnosis.internal import internal_error
-from webhook.diagnosis.unseen import Fact, NotAsked, NotSeen, seen
+from webhook.diagnosis.unseen import Fact, NotAsked, NotRead, NotSeen, seen
 from webhook.install.render import render
 from webhook.install.settings import defaults
 from webhook.kube.api import ApiServer, ConfigurationError
 
 _NO_CLIENT: Final = "there is no client to ask it with"
+
+T = TypeVar("T")
 
 Connect = Callable[[], Awaitable[ApiServer]]
 
@@ -76,10 +80,11 @@ async def of_cluster(request: CheckRequest, api: ApiServer, progress: Progress |
     if not isinstance(version, dict):
         reason = version.reason if version is not None and not isinstance(version, NotAsked) else "it has no /version"
         return replace(facts, problem=reason.removeprefix("GET /version: "))
+    facts = replace(facts, version=seen(version))
     facts, installed, plane = await asyncio.gather(
-        with_control_plane(replace(facts, version=seen(version)), asker, _crds(request)),
-        gather_installation(asker, facts.namespace, facts.scope),
-        read_plane(asker, facts.scope, facts.only),
+        _guarded(with_control_plane(facts, asker, _crds(request)), partial(_no_control_plane, facts)),
+        _guarded(gather_installation(asker, facts.namespace, facts.scope), InstalledObjects.unread),
+        _guarded(read_plane(asker, facts.scope, facts.only), PlaneFacts.unread),
     )
     facts = with_mesh(
         replace(
@@ -92,9 +97,28 @@ async def of_cluster(request: CheckRequest, api: ApiServer, progress: Progress |
         )
     )
     server, plane, setup = await asyncio.gather(
-        _server(asker, facts), with_pods(asker, facts), _setup(asker, facts, request.install)
+        _guarded(_server(asker, facts), _itself),
+        _guarded(with_pods(asker, facts), lambda why: replace(facts.plane, pods=why)),
+        _guarded(_setup(asker, facts, request.install), _itself),
     )
     return replace(facts, server=server, plane=plane, setup=setup)
+
+
+async def _guarded(work: Awaitable[T], otherwise: Callable[[NotRead], T]) -> T:
+    """What a part has found; or else, where there is a mistake in it, what stands for that it was not read. The other
+    parts go on."""
+    try:
+        return await work
+    except Exception as error:
+        return otherwise(NotRead(internal_error(error)))
+
+
+def _itself(why: NotRead) -> Fact[Any]:
+    return why
+
+
+def _no_control_plane(facts: ClusterFacts, why: NotRead) -> ClusterFacts:
+    return replace(facts, linkerd_config=why, trust_roots=why, namespaces=why, crds=why, linkerd_namespaces=why)
 
 
 async def _server(asker: Asker, facts: ClusterFacts) -> Fact[ServerFacts]:

@@ -39,6 +39,11 @@ class InstalledObjects(NamedTuple):
     rights: Mapping[str, Fact[JSON | None]]
     guards: Fact[Guards]
 
+    @classmethod
+    def unread(cls, fact: NotRead) -> InstalledObjects:
+        """Nothing of it is known, as reading it failed."""
+        return cls(fact, fact, dict.fromkeys(RIGHTS, fact), fact)
+
 
 async def gather_installation(asker: Asker, namespace: str, scope: Scope) -> InstalledObjects:
     """All of it, of an installation in this Namespace. Nothing is raised."""

@@ -8,7 +8,7 @@ from typing import Final
 
 from webhook.diagnosis.dataplane.survey import DataPlane
 from webhook.diagnosis.dataplane.workloads import Workloads
-from webhook.diagnosis.unseen import Fact, NotAsked
+from webhook.diagnosis.unseen import Fact, NotAsked, NotRead
 from webhook.kube.interface import JSON
 
 _NOT_REACHED: Final = NotAsked("the API server could not be asked")
@@ -28,5 +28,13 @@ class PlaneFacts:
     @classmethod
     def unasked(cls, reason: str) -> PlaneFacts:
         """Nothing of it is known, as nobody asked."""
-        fact = NotAsked(reason)
+        return cls._unknown(NotAsked(reason))
+
+    @classmethod
+    def unread(cls, fact: NotRead) -> PlaneFacts:
+        """Nothing of it is known, as reading it failed."""
+        return cls._unknown(fact)
+
+    @classmethod
+    def _unknown(cls, fact: NotAsked | NotRead) -> PlaneFacts:
         return cls(workloads=fact, pods=fact, quotas=fact, limit_ranges=fact)
