@@ -49,6 +49,7 @@ class Right:
 _WORKLOADS: Final = ("daemonsets", "deployments", "statefulsets")
 # `repair` refuses unless the lines of `check` hold that tell whether anybody injects.
 _LOOKS: Final = frozenset({RightsFor.CHECK, RightsFor.REPAIR})
+_CHECK: Final = frozenset({RightsFor.CHECK})
 _REPAIR: Final = frozenset({RightsFor.REPAIR})
 
 # In the whole cluster.
@@ -62,6 +63,10 @@ CLUSTER: Final[tuple[Right, ...]] = (
     Right(_ADMISSION, ("validatingadmissionpolicies", "validatingadmissionpolicybindings"), commands=_LOOKS),
     Right(_RBAC, ("clusterroles", "clusterrolebindings"), ("get",), (NAME,), _LOOKS),
     Right("apiextensions.k8s.io", ("customresourcedefinitions",), commands=_LOOKS),
+    # What an installation with such settings needs, for --pre.
+    Right("scheduling.k8s.io", ("priorityclasses",), ("get",), commands=_CHECK),
+    Right("apiregistration.k8s.io", ("apiservices",), ("get",), ("v1beta1.metrics.k8s.io",), _CHECK),
+    Right("cert-manager.io", ("certificates",), ("get",), commands=_CHECK),
     Right("apps", _WORKLOADS, ("patch",), commands=_REPAIR),
     # A dry run: the API server asks all webhooks and stores nothing.
     Right("", ("pods",), ("create",), commands=_REPAIR),

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webhook.cli.linkerdcli import LinkerdCommand, groups, wait
-from webhook.cli.main import cli
+from webhook.cli.main import COMMANDS, cli, load
 
 ROOT = Path(__file__).parents[3]
 
@@ -180,3 +180,11 @@ def test_the_metadata_is_printed_without_loading_what_takes_time() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ['{"name": "linkerd-webhook", "checks": "always"}', "0 []"]
+
+
+@pytest.mark.parametrize("name", [name for name in ("check", "explain", "repair") if name in COMMANDS])
+def test_every_command_that_linkerds_cli_calls_reads_its_command_lines(name: str) -> None:
+    command = load(name)
+    assert isinstance(command, LinkerdCommand)
+    flags = {flag for option in command.params for flag in option.opts}
+    assert flags >= {"--kubeconfig", "--context", "--as", "--as-group", "--api-addr", "-L", "--verbose"}
