@@ -272,7 +272,10 @@ class ApiServer:
         session = self._rest.pool_manager
         if session is None:
             session = self._rest.pool_manager = self._rest._create_pool_manager()
-        url = f"{self.host}{path}?{urlencode(query)}"
+        asked = f"{path}?{urlencode(query)}"
+        url = self.host + asked
+        if self._log_request is not None:
+            self._log_request(f"GET {asked}: a WebSocket")
         headers = await self._headers()
         options: dict[str, Any] = {"proxy": self._rest.proxy, "proxy_headers": self._rest.proxy_headers}
         # Closing does not wait long for the other side's close frame.

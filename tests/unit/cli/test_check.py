@@ -219,6 +219,15 @@ class TestForms:
         assert "linkerd-webhook: GET /version: 200 (" in done.stderr
         assert results(done)["k8s-query"]["result"] == "success"
 
+    @pytest.mark.parametrize("how", ["flag", "variable"])
+    def test_the_namespace_of_the_control_plane_is_a_flag_or_a_variable(
+        self, reached: Reached, monkeypatch: pytest.MonkeyPatch, how: str
+    ) -> None:
+        if how == "variable":
+            monkeypatch.setenv("LINKERD_NAMESPACE", "mesh")
+        ask(reached, *(["-L", "mesh"] if how == "flag" else []))
+        assert "/api/v1/namespaces/mesh/configmaps/linkerd-config" in reached[0].paths()
+
     def test_a_user_and_groups_are_sent(self, reached: Reached) -> None:
         ask(reached, "--as=jane", "--as-group=[a,b]")
         headers: Any = reached[0].requests[0].headers

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from webhook.diagnosis.check.document import tables, written
+from webhook.diagnosis.check.document import MARK, tables, written
 from webhook.diagnosis.check.facts import ClusterFacts
 from webhook.diagnosis.check.line import Scope, Section, line
 from webhook.diagnosis.check.registry import LINES
 from webhook.diagnosis.finding import Check
+
+PAGE = Path(__file__).parents[4] / "docs" / "checks.md"
 
 
 @line(Section.WEBHOOK, "a-code", "all | is well", hint="https://example.org/", awaited=True, optional=True)
@@ -27,6 +31,19 @@ def judged(_facts: ClusterFacts, _check: Check) -> Any:
 def other(_facts: ClusterFacts, _check: Check) -> Any:
     """Shares the row."""
     return ()
+
+
+def test_the_page_has_every_line_as_it_is_declared() -> None:
+    """`make docs` writes it anew."""
+    assert PAGE.read_text() == written(PAGE.read_text())
+
+
+def test_every_code_has_a_row_in_its_section() -> None:
+    tables_of_page = PAGE.read_text().partition(MARK)[2]
+    sections = re.split(r"^## ", tables_of_page, flags=re.MULTILINE)
+    for each in LINES:
+        [section] = [text for text in sections if text.startswith(f"{each.section}\n")]
+        assert f"| `{each.code}` |" in section
 
 
 def test_a_row_tells_what_is_looked_at_and_how() -> None:
