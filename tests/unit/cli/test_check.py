@@ -83,7 +83,17 @@ class TestExitCodes:
     def test_1_and_json_where_no_cluster_is_configured(self, tmp_path: Path) -> None:
         done = run(f"--kubeconfig={tmp_path / 'missing'}", "-o", "json")
         assert done.exit_code == 1
-        assert results(done)["k8s-client"]["result"] == "error"
+        assert results(done)["k8s-client"]["error"].endswith("exists: pass --kubeconfig FILE")
+        assert "do first what the line before" in results(done)["k8s-query"]["error"]
+
+    def test_1_and_what_to_do_where_the_kubeconfig_cannot_be_used(self, tmp_path: Path) -> None:
+        broken = tmp_path / "kubeconfig"
+        broken.write_text("a: [1")
+        done = run(f"--kubeconfig={broken}", "-o", "json")
+        assert done.exit_code == 1
+        error = results(done)["k8s-client"]["error"]
+        assert error.startswith(f"kubeconfig {broken} cannot be used: ")
+        assert error.endswith(": mend it, or pass another --kubeconfig or --context")
 
     def test_1_and_json_where_the_api_server_does_not_answer(self, tmp_path: Path) -> None:
         with socket.socket() as free:
@@ -91,7 +101,11 @@ class TestExitCodes:
             config = kubeconfig(tmp_path, f"http://127.0.0.1:{free.getsockname()[1]}")
         done = run(f"--kubeconfig={config}", "-o", "json")
         assert done.exit_code == 1
-        assert "127.0.0.1" in results(done)["k8s-query"]["error"]
+        error = results(done)["k8s-query"]["error"]
+        assert "127.0.0.1" in error
+        assert error.endswith(
+            ": see whether it runs and can be reached from here, or pass another --kubeconfig or --context"
+        )
 
     def test_a_warning_is_1_with_strict_alone(self, reached: Reached, monkeypatch: pytest.MonkeyPatch) -> None:
         lines(monkeypatch, warns)

@@ -29,7 +29,8 @@ from webhook.install.render import render
 from webhook.install.settings import defaults
 from webhook.kube.api import ApiServer, ConfigurationError
 
-_NO_CLIENT: Final = "there is no client to ask it with"
+_NO_CLIENT: Final = "there is no client to ask it with: do first what the line before this one says"
+_LOOK: Final = "see whether it runs and can be reached from here, or pass another --kubeconfig or --context"
 
 T = TypeVar("T")
 
@@ -79,7 +80,8 @@ async def of_cluster(request: CheckRequest, api: ApiServer, progress: Progress |
         return replace(facts, problem=f"{'; '.join(version.texts())}", version=version)
     if not isinstance(version, dict):
         reason = version.reason if version is not None and not isinstance(version, NotAsked) else "it has no /version"
-        return replace(facts, problem=reason.removeprefix("GET /version: "))
+        where_to_look = f": {_LOOK}" if asker.down else ""
+        return replace(facts, problem=f"{reason.removeprefix('GET /version: ')}{where_to_look}")
     facts = replace(facts, version=seen(version))
     facts, installed, plane = await asyncio.gather(
         _guarded(with_control_plane(facts, asker, _crds(request)), partial(_no_control_plane, facts)),

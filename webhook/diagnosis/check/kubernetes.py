@@ -19,7 +19,9 @@ from webhook.kube.fields import mappings, sequence, text
 def client(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
     """Whether there is a kubeconfig, or a Pod's ServiceAccount."""
     if facts.client:
-        yield check.error("", "", facts.client)
+        told = "--kubeconfig FILE" in facts.client or "report it" in facts.client
+        fix = "" if told else "mend it, or pass another --kubeconfig or --context"
+        yield check.error("", "", facts.client, fix)
 
 
 @line(Section.API, "k8s-query", "can query the Kubernetes API", hint="k8s-api")
