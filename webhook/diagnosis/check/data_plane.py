@@ -213,9 +213,19 @@ def _told(plights: Iterable[Plight], check: Check) -> Iterator[CheckFinding]:
         yield check.warning(plight.owner.object, "", plight.message, plight.advice.line())
 
 
-def _samples(facts: ClusterFacts, namespace: Namespace, injector: Injector) -> Iterator[Sample]:
-    within = (each for each, place in _workloads(facts) if place.name == namespace.name)
-    return samples(injector, _webhooks(facts), namespace, within)
+class _Sampler:
+    """Makes the samples of Namespaces."""
+
+    def __init__(self, facts: ClusterFacts) -> None:
+        self._injector = Injector(seen(facts.mesh))
+        self._webhooks = _webhooks(facts)
+        self._within: dict[str, list[Workload]] = {}
+        for workload, namespace in _workloads(facts):
+            self._within.setdefault(namespace.name, []).append(workload)
+
+    def samples(self, namespace: Namespace) -> Iterator[Sample]:
+        """A Pod for each kind of Pods that the workloads of a Namespace would make."""
+        return samples(self._injector, self._webhooks, namespace, self._within.get(namespace.name, ()))
 
 
 @line(
@@ -226,13 +236,13 @@ def _samples(facts: ClusterFacts, namespace: Namespace, injector: Injector) -> I
 )
 def pod_security(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
     """Whether the API server would refuse injected Pods for the level that their Namespace enforces."""
-    injector = None
+    sampler = None
     for namespace in _namespaces(facts):
         level = namespace.labels.get(ENFORCE, "")
         if level not in (podsecurity.BASELINE, podsecurity.RESTRICTED):
             continue
-        injector = injector or Injector(seen(facts.mesh))
-        found = chain.from_iterable(violations(each, level) for each in _samples(facts, namespace, injector))
+        sampler = sampler or _Sampler(facts)
+        found = chain.from_iterable(violations(each, level) for each in sampler.samples(namespace))
         broken = list(dict.fromkeys(found))
         if broken:
             message = f"the API server refuses Pods once they are injected: {'; '.join(broken)}"
@@ -252,14 +262,14 @@ def pod_security(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
 def quota(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
     """Whether the API server would refuse injected Pods for what its Namespace wants of every container."""
     all_quotas, all_ranges = seen(facts.plane.quotas), seen(facts.plane.limit_ranges)
-    injector = None
+    sampler = None
     for namespace in _namespaces(facts):
         wanted, ranges = all_quotas.get(namespace.name, ()), all_ranges.get(namespace.name, ())
         if not wanted and not ranges:
             continue
-        injector = injector or Injector(seen(facts.mesh))
+        sampler = sampler or _Sampler(facts)
         told: dict[tuple[str, str], CheckFinding] = {}
-        for sample in _samples(facts, namespace, injector):
+        for sample in sampler.samples(namespace):
             for each in (*quotas.lacking(sample, wanted, ranges), *quotas.beyond(sample, ranges)):
                 message = f"{each.message}, so the API server refuses Pods once they are injected"
                 key = each.object, each.field

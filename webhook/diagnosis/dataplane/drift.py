@@ -98,6 +98,9 @@ def _is_drift(difference: Difference, pod: JSON) -> bool:
     field, rest = path[2], path[3:]
     if field == "env" and rest[:1] == ("LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS",):
         return _certificates(old) != _certificates(new)
+    if field == "env" and rest[:1] == ("LINKERD2_PROXY_INBOUND_PORTS",):
+        # A container that another webhook put in later has ports that the injector did not see.
+        return not _ports(old) <= _ports(new)
     if difference.kind != "removed":
         return True
     match field, rest:
@@ -116,6 +119,10 @@ def _is_drift(difference: Difference, pod: JSON) -> bool:
 def _is_extensions(variable: str, pod: JSON) -> bool:
     annotations = mapping(pod, "metadata", "annotations")
     return any(variable.startswith(prefix) and mark in annotations for prefix, mark in _EXTENSIONS.items())
+
+
+def _ports(listed: object) -> set[str]:
+    return set(listed.split(",")) - {""} if isinstance(listed, str) else set()
 
 
 def _certificates(bundle: object) -> object:

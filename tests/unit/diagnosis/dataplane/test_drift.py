@@ -208,6 +208,19 @@ def test_what_an_extension_adds_is_no_drift(variable: str, mark: str) -> None:
     assert judged(pod).drift == ()
 
 
+def test_ports_of_a_container_that_came_after_the_injection_are_no_drift() -> None:
+    pod = meshed(body=plain(containers=[container(ports=[{"containerPort": 8080}])]))
+    pod["spec"]["containers"].append(container("agent", ports=[{"containerPort": 8126}]))
+    assert judged(pod).drift == ()
+
+
+def test_ports_that_the_pod_has_no_more_are_drift() -> None:
+    pod = meshed(body=plain(containers=[container(ports=[{"containerPort": 8080}])]))
+    container_of(pod, "app")["ports"] = []
+    (found,) = judged(pod).drift
+    assert (found.path.rpartition(".")[2], found.now) == ("env[LINKERD2_PROXY_INBOUND_PORTS]", "8080")
+
+
 def test_under_cni_the_init_container_would_be_another() -> None:
     using: Injector = injector(cniEnabled=True)
     found = paths(judged(meshed(), using=using).drift)
