@@ -14,6 +14,7 @@ from webhook.diagnosis.dataplane.expectation import Expectation, expect, situati
 from webhook.diagnosis.dataplane.workloads import Owner, Workload
 from webhook.injector import decision
 from webhook.injector.inject import Injector
+from webhook.injector.marks import CONTROL_PLANE
 from webhook.injector.removal import is_marked, is_meshed
 from webhook.kube.fields import mapping, mappings, text, texts
 from webhook.kube.interface import JSON
@@ -47,7 +48,7 @@ class Spared(StrEnum):
     HOST_NETWORK = "host_network"
     """It is in the node's network."""
     OTHER_MESH = "other_mesh"
-    """It has the proxy of another mesh."""
+    """It has the proxy of another mesh, or of another control plane of Linkerd's."""
     CONTROL_PLANE = "control_plane"
     """It belongs to Linkerd's own Namespace."""
 
@@ -178,11 +179,16 @@ def _spared(
         (Spared.DECLINED, decision.DISABLE_PRESENT in reasons),
         (Spared.NOT_ASKED, not asked),
         (Spared.HOST_NETWORK, decision.HOST_NETWORK in reasons),
-        (Spared.OTHER_MESH, not meshed and _has_other_mesh(pod)),
+        (Spared.OTHER_MESH, _is_of_other(pod, control_plane) if meshed else _has_other_mesh(pod)),
     ):
         if holds:
             return spared
     return None
+
+
+def _is_of_other(pod: JSON, control_plane: str) -> bool:
+    """Whether it has the proxy of a control plane in another Namespace."""
+    return texts(mapping(pod, "metadata"), "labels").get(CONTROL_PLANE, control_plane) != control_plane
 
 
 def _has_other_mesh(pod: JSON) -> bool:

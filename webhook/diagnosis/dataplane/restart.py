@@ -50,4 +50,9 @@ def advice(owner: Owner, remedy: Remedy, pod: str = "") -> Advice:
             return Advice("a Job runs once: let it end, or delete it and create it again from its manifest")
         case Remedy.CRON_JOB:
             return Advice("the Pods of its next run are made anew: nothing else has to be restarted")
+        case Remedy.MANUAL:
+            return Advice(
+                "its Pod template has the proxy itself, so a restart changes nothing: inject it anew with "
+                "`linkerd inject --manual`, or take the proxy out of the template and leave it to the injector"
+            )
     return Advice(f"restart it by what controls it, {owner.kind} {owner.name}")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from webhook.injector.removal import is_meshed
 from webhook.injector.settings import PREFIXES, TRACE_ATTRIBUTE
 from webhook.kube.fields import mapping, mappings, number, text, texts
 from webhook.kube.interface import JSON
@@ -60,6 +61,8 @@ class Remedy(StrEnum):
     """The Job runs once."""
     CRON_JOB = "cron_job"
     """The next run is made anew."""
+    MANUAL = "manual"
+    """Its Pod template has the proxy itself, by `linkerd inject --manual`: a restart changes nothing."""
     FOREIGN = "foreign"
     """Something else controls it: a kind that is not Kubernetes' own."""
 
@@ -100,7 +103,7 @@ def workload_of(kind: str, body: JSON) -> Workload | None:
         linkerds(texts(metadata, "labels")),
         linkerds(texts(template, "metadata", "annotations")),
         texts(template, "metadata", "labels") or _NOTHING,
-        _remedy(kind, spec),
+        Remedy.MANUAL if is_meshed(template) else _remedy(kind, spec),
         mapping(template, "spec").get("hostNetwork") is True,
         _cron_job(body, namespace) if kind == "Job" else None,
     )

@@ -135,6 +135,12 @@ def test_the_control_plane_is_spared() -> None:
     assert judged(plain(within="linkerd"), namespace("linkerd")).spared is Spared.CONTROL_PLANE
 
 
+def test_a_pod_of_another_control_plane_is_spared() -> None:
+    pod = meshed(injector(namespace="linkerd-2"))
+    state = judged(pod)
+    assert (state.meshed, state.spared, state.drift) == (True, Spared.OTHER_MESH, ())
+
+
 def test_a_pod_that_would_be_refused_says_why() -> None:
     refused = {f"{CONFIG}proxy-log-http-headers": "all"}
     state = judged(plain(), namespace("shop", {**ENABLED, **refused}), using=injector())

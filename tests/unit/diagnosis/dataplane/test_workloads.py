@@ -85,6 +85,14 @@ def test_what_makes_pods_anew_of_which_there_is_no_record(kind: str, remedy: Rem
     assert remedy_of(Owner(kind, "shop", "x"), None) is remedy
 
 
+def test_a_template_that_has_the_proxy_itself_is_not_mended_by_a_restart() -> None:
+    body = deployment()
+    body["spec"]["template"]["spec"]["containers"].append({"name": "linkerd-proxy"})
+    (found,) = workloads(body)
+    assert found.remedy is Remedy.MANUAL
+    assert advice(found.owner, found.remedy).command == ""
+
+
 def test_a_finished_job_is_not_kept() -> None:
     done = deployment("migrate", kind="Job")
     done["status"] = {"conditions": [{"type": "Complete", "status": "True"}]}
