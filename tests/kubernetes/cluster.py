@@ -74,6 +74,11 @@ class Cluster:
         """A command of kubernetes.sh on this cluster or beside it."""
         run([str(self.script), *arguments]).ok()
 
+    def on_node(self, *arguments: str, stdin: str = "") -> Done:
+        """A program of the node's, in the node's network."""
+        first, _ = self._kubelet()
+        return run(["nsenter", f"--target={first}", "--net", *arguments], stdin=stdin)
+
     def administrator(self) -> ApiServer:
         """The API server over REST, as a ServiceAccount that may do anything."""
         name = "webhook-tests"

@@ -15,6 +15,7 @@ This folder has no `__init__.py`: pytest would then import it as `kubernetes`, i
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -22,15 +23,21 @@ from typing import Any
 
 import pytest
 
+from certs.issue import issue_ca, issue_leaf
 from tests.e2e.api import ApiServer
 from tests.e2e.installation import NAME, NAMESPACE
+from tests.e2e.mesh import DNS_NAME, SERVICE, Manifests
 from tests.e2e.program import ROOT
 from tests.kubernetes import images, workloads
 from tests.kubernetes.cluster import Cluster
-from tests.kubernetes.installation import Installation, installed, remove
+from tests.kubernetes.installation import Installation, installed, remove, tls_secret
 
 FOLDER = "WEBHOOK_TEST_KUBERNETES"
 SCRIPT = "WEBHOOK_TEST_KUBERNETES_SH"
+
+ENFORCE = "pod-security.kubernetes.io/enforce"
+# What Linkerd's injector serves.
+INJECTOR_SECRET = "linkerd-proxy-injector-k8s-tls"
 
 # Lines of each replica's log that a failed test shows.
 LOG_TAIL = 40
@@ -89,6 +96,26 @@ def installation(cluster: Cluster, api: ApiServer) -> Iterator[Installation]:
     """What `install` without flags prints, in force."""
     with installed(cluster, api) as found:
         yield found
+
+
+@pytest.fixture
+def injector(cluster: Cluster, api: ApiServer) -> Iterator[None]:
+    """Linkerd's Deployment of its injector, with a certificate, as `linkerd install` would issue it."""
+    manifests = Manifests("edge-26.8", cluster.script.parents[1] / "linkerd")
+    configuration = manifests.one("MutatingWebhookConfiguration", "linkerd-proxy-injector-webhook-config")
+    webhooks = api.request("GET", api.path(configuration)).ok()["webhooks"]
+    ca = issue_ca("linkerd-proxy-injector")
+    (webhook,) = webhooks
+    client = webhook["clientConfig"] | {"caBundle": base64.b64encode(ca.certificate).decode()}
+    api.patch(configuration, {"webhooks": [webhook | {"clientConfig": client}]})
+    cluster.apply(tls_secret(INJECTOR_SECRET, issue_leaf(ca, [DNS_NAME]))).ok()
+    # Its init container needs more than the strictest level allows.
+    cluster.kubectl("label", "namespace", NAMESPACE, "--overwrite", f"{ENFORCE}=privileged").ok()
+    cluster.apply(manifests.one("Deployment", SERVICE)).ok()
+    yield
+    cluster.kubectl("-n", NAMESPACE, "delete", f"deploy/{SERVICE}", f"secret/{INJECTOR_SECRET}").ok()
+    cluster.kubectl("label", "namespace", NAMESPACE, "--overwrite", f"{ENFORCE}=restricted").ok()
+    api.patch(configuration, {"webhooks": webhooks})
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -32,10 +32,11 @@ _APPLY: Final = "apply what `linkerd-webhook install` prints"
 
 @dataclass(frozen=True, slots=True)
 class SelfTestResult:
-    """The replica that answered, or the finding about why none did."""
+    """The replica that answered, or the finding about why none did, from the `error` where the API server gave one."""
 
     answered_by: str = ""
     finding: CheckFinding | None = None
+    error: ApiError | None = None
 
     @property
     def problem(self) -> str:
@@ -50,7 +51,7 @@ async def run(api: ApiServer, service: ServiceReference) -> SelfTestResult:
     try:
         body = await api.send("PATCH", path, {"metadata": {"labels": {LABEL: "true"}}}, _MERGE, query, WITHIN)
     except (ApiError, TimeoutError) as error:
-        return SelfTestResult(finding=failed(error, service))
+        return SelfTestResult(finding=failed(error, service), error=error if isinstance(error, ApiError) else None)
     except ValueError as error:
         return SelfTestResult(
             finding=REACHED.error("API server", "", f"its answer to the self-test is broken: {error}")
@@ -73,8 +74,15 @@ def not_ready(service: ServiceReference) -> SelfTestResult:
     return SelfTestResult(finding=REACHED.error(where, "endpoints", "no replica is ready"))
 
 
-def failed(error: ApiError | TimeoutError, service: ServiceReference) -> CheckFinding:
-    """What the API server's refusal of the self-test means. Pure."""
+def failed(
+    error: ApiError | TimeoutError, service: ServiceReference, *, without_endpoints: bool = False
+) -> CheckFinding:
+    """What the API server's refusal of the self-test means, also where the Service is known to have no endpoint. Pure.
+
+    API servers dial the Service's own address unless they route by themselves (--enable-aggregator-routing), and
+    kube-proxy refuses connections to a Service without endpoints: it is the same error as that of a closed port.
+    https://kubernetes.io/docs/reference/networking/virtual-ips/
+    """
     where = f"ConfigMap {service.namespace}/{CONFIG_MAP}"
     if not isinstance(error, ApiError):
         return REACHED.error("API server", "", f"did not answer the self-test within {WITHIN:.0f} s")
@@ -84,7 +92,7 @@ def failed(error: ApiError | TimeoutError, service: ServiceReference) -> CheckFi
         return REACHED.error(where, "", explain(error, "patch on it"))
     if isinstance(error, ApiServerUnreachable):
         return REACHED.error("API server", "", explain(error))
-    why, fix = _cause(error.message, service)
+    why, fix = _cause(f"{error.message} {_NO_ENDPOINTS if without_endpoints else ''}", service)
     message = f"the API server cannot call it: {why} ({_short(error.message)})"
     effect = "Until it can, no webhook configuration takes effect"
     return REACHED.error(f"Service {service.namespace}/{service.name}", "", f"{message}. {effect}", fix)
@@ -122,12 +130,14 @@ _ANOTHER: Final = (
     "kubectl -n {namespace} get endpointslices -l kubernetes.io/service-name={name}"
 )
 
+_NO_ENDPOINTS: Final = "no endpoints available"
+
 # What the API server says of a webhook that it cannot call, what that means, and what to do. The first that fits
 # counts: a failed handshake is told before its timeout.
 # https://github.com/kubernetes/apiserver/blob/master/pkg/admission/plugin/webhook/errors/statuserror.go
 _CAUSES: Final = (
     (
-        r"no endpoints available",
+        _NO_ENDPOINTS,
         "it has no endpoint, as no replica is ready",
         "see why: kubectl -n {namespace} describe pods -l app.kubernetes.io/name={name}",
     ),
@@ -139,7 +149,7 @@ _CAUSES: Final = (
     ),
     (
         r"connection refused",
-        "the connection is refused: its endpoint is there, and nothing listens on the port",
+        "the connection is refused: nothing listens on the port of its endpoint",
         "see whether the Pods run, and listen on the port that the Service targets: kubectl -n {namespace} get pods -o "
         "wide; with --host-network another program may have the port: choose another one with --port",
     ),

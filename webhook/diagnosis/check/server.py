@@ -15,7 +15,7 @@ from webhook.diagnosis.check.installed import needed
 from webhook.diagnosis.check.line import Section, line
 from webhook.diagnosis.check.server_facts import DryRun, ServerFacts
 from webhook.diagnosis.finding import Check, CheckFinding
-from webhook.diagnosis.selftest import REACHED
+from webhook.diagnosis.selftest import REACHED, failed
 from webhook.diagnosis.unseen import NotAsked, Unseen, known, seen
 from webhook.install import guard
 from webhook.install.configurations import ADVISOR, NAME, SELF_TEST, SELF_TEST_WEBHOOK
@@ -24,6 +24,7 @@ from webhook.kube.interface import JSON
 from webhook.kube.webhookconfigurations import ServiceReference, pointing
 
 _PROXY: Final = "linkerd-proxy"
+_UNKNOWN: Final = NotAsked("the Service is not one of the installation's")
 
 
 def running(facts: ClusterFacts) -> tuple[Installation, ServerFacts]:
@@ -123,10 +124,18 @@ def _failing(configurations: Configurations, service: ServiceReference) -> Itera
 )
 def webhook_reached(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
     """Whether the API server reaches the server, by the self-test: a dry run that only the server answers."""
-    _, server = running(facts)
-    finding = seen(server.self_test).finding
-    if finding is not None:
-        yield check.again(finding)
+    installation, server = running(facts)
+    result = seen(server.self_test)
+    if result.error is not None and _without_endpoints(server, installation.service):
+        yield check.again(failed(result.error, installation.service, without_endpoints=True))
+    elif result.finding is not None:
+        yield check.again(result.finding)
+
+
+def _without_endpoints(server: ServerFacts, service: ServiceReference) -> bool:
+    """Whether it is known that no replica is ready behind a Service."""
+    certificates = known(server.certificates.get(service, _UNKNOWN), None)
+    return certificates is not None and certificates.replicas == ()
 
 
 @line(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from webhook.diagnosis.check.server import replicas, replicas_fail, webhook_inje
 from webhook.diagnosis.check.server_facts import DryRun, ServerFacts
 from webhook.diagnosis.finding import CheckFinding, CheckSeverity
 from webhook.diagnosis.selftest import SelfTestResult, failed
-from webhook.diagnosis.unseen import MissingRight, NotAsked, NotRead, NotSeen
+from webhook.diagnosis.unseen import MissingRight, NotAsked, NotRead, NotSeen, seen
 from webhook.install.configurations import NAME
 from webhook.kube.errors import ApiError
 
@@ -160,6 +161,19 @@ class TestReached:
 
     def test_a_long_answer_is_cut(self) -> None:
         assert len(failed(ApiError(500, f"{CALL}an error on the server ({'x' * 5000})"), SERVICE).line()) < 1000
+
+    async def test_a_refused_connection_to_a_service_without_endpoints_is_told_as_that(self) -> None:
+        error = ApiError(500, f"{POST}dial tcp 10.0.0.1:443: connect: connection refused")
+        result = SelfTestResult(finding=failed(error, SERVICE), error=error)
+        [finding] = said(webhook_reached, await facts(self_test=result))
+        assert "nothing listens on the port" in finding.message
+        given = await facts(self_test=result)
+        server = seen(given.server)
+        held = seen(server.certificates[SERVICE])
+        bare = replace(server, certificates={SERVICE: replace(held, replicas=())})
+        [finding] = said(webhook_reached, replace(given, server=bare))
+        assert "it has no endpoint, as no replica is ready" in finding.message
+        assert "connection refused" in finding.message
 
     async def test_it_is_skipped_where_there_is_no_self_test(self) -> None:
         assert skipped(webhook_reached, await facts(self_test=NotAsked("there is none"))) == "there is none"

@@ -1,0 +1,218 @@
+"""`check` from outside of the cluster: healthy after each way to install, and what it tells comes true."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from tests.e2e.api import ApiServer
+from tests.e2e.installation import NAMESPACE
+from tests.e2e.mesh import SERVICE
+from tests.e2e.objects import INJECT
+from tests.kubernetes import workloads
+from tests.kubernetes.cluster import Cluster
+from tests.kubernetes.images import OURS
+from tests.kubernetes.installation import Installation, command, installed
+from webhook.injector.settings import PREFIX
+
+JSON = dict[str, Any]
+
+# The image that no registry has: nothing can be pulled here.
+NOWHERE = "registry.example.org/linkerd-webhook:never-pushed"
+LINKERDS = "mutatingwebhookconfiguration/linkerd-proxy-injector-webhook-config"
+
+
+def check(cluster: Cluster, *flags: str, wait: str = "0s") -> JSON:
+    """What `check` prints as JSON."""
+    done = command(cluster, "check", f"--wait={wait}", "-o", "json", *flags)
+    found: JSON = json.loads(done.out)
+    assert done.code == (0 if found["success"] else 1), done.err
+    return found
+
+
+def told(found: JSON) -> dict[str, str]:
+    """What is wrong, by the line's code."""
+    lines = [each for category in found["categories"] for each in category["checks"]]
+    return {each["code"]: each["error"] for each in lines if each["result"] != "success"}
+
+
+def skipped(found: JSON) -> list[str]:
+    """The codes of the lines that were not judged."""
+    return [each["code"] for each in found["skipped"]]
+
+
+@pytest.fixture
+def linkerds_gone(cluster: Cluster, api: ApiServer) -> Iterator[None]:
+    """Linkerd's own configuration of its injector is away, as who installs ours beside it is told to do."""
+    body = cluster.get(LINKERDS)
+    cluster.kubectl("delete", LINKERDS).ok()
+    yield
+    for key in ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields"):
+        body["metadata"].pop(key, None)
+    cluster.apply(body).ok()
+
+
+@pytest.fixture
+def within(cluster: Cluster) -> str:
+    """A Namespace that asks to be meshed."""
+    return workloads.namespace(cluster, "checked")
+
+
+def put(cluster: Cluster, within: str, kind: str, spec: JSON) -> None:
+    """A ResourceQuota or LimitRange `limits`."""
+    cluster.apply(
+        {"apiVersion": "v1", "kind": kind, "metadata": {"name": "limits", "namespace": within}, "spec": spec}
+    ).ok()
+
+
+def limited(within: str, limits: Mapping[str, str]) -> JSON:
+    """A Pod whose own container has limits."""
+    body = workloads.pod(within)
+    body["spec"]["containers"][0]["resources"] = {"limits": dict(limits)}
+    return body
+
+
+def bare(cluster: Cluster, within: str) -> None:
+    """The Namespace asks for no proxies any more, and takes the same Pod."""
+    cluster.kubectl("annotate", "--overwrite", "namespace", within, f"{INJECT}=disabled").ok()
+    workloads.create(cluster, workloads.pod(within)).ok()
+
+
+@contextlib.contextmanager
+def firewall(cluster: Cluster, installation: Installation) -> Iterator[None]:
+    """Within the block the node drops whatever goes from it to the port by which the API server calls the replicas."""
+    port = installation.replicas()[0]["spec"]["containers"][0]["ports"]
+    (https,) = [each["containerPort"] for each in port if each["name"] == "https"]
+    rules = f"""table inet webhook-tests {{
+        chain output {{ type filter hook output priority filter; ip daddr 10.244.0.0/16 tcp dport {https} drop; }}
+    }}"""
+    cluster.on_node("nft", "-f", "-", stdin=rules).ok()
+    try:
+        yield
+    finally:
+        cluster.on_node("nft", "delete", "table", "inet", "webhook-tests").ok()
+
+
+def assert_healthy(cluster: Cluster, within: str, *, unjudged: tuple[str, ...] = ()) -> None:
+    """Nothing is told right after the rollout, nor once a workload of the Namespace is meshed."""
+    found = check(cluster, "-n", within, wait="60s")
+    assert (told(found), skipped(found)) == ({}, list(unjudged))
+    workloads.assert_meshed(workloads.roll_out(cluster, workloads.deployment(within)))
+    for flags in ((), ("--proxy",)):
+        found = check(cluster, "-n", within, *flags)
+        assert told(found) == {}
+
+
+@pytest.mark.usefixtures("clean")
+class TestHealthyRightAfterTheRollout:
+    @pytest.mark.parametrize("flags", [(), ("--failure-policy=Fail",)], ids=["own", "fail"])
+    @pytest.mark.usefixtures("linkerds_gone")
+    def test_is_an_installation_in_the_place_of_linkerds(
+        self, cluster: Cluster, api: ApiServer, within: str, flags: tuple[str, ...]
+    ) -> None:
+        assert told(check(cluster, "--pre")) == {}
+        installation = Installation(cluster, api, flags)
+        installation.apply().ok()
+        installation.roll_out()
+        assert_healthy(cluster, within)
+
+    def test_is_an_adopted_one(self, cluster: Cluster, api: ApiServer, within: str) -> None:
+        installation = Installation(cluster, api, ("--adopt",))
+        installation.apply().ok()
+        installation.roll_out()
+        assert_healthy(cluster, within)
+
+    @pytest.mark.usefixtures("injector")
+    def test_is_the_image_in_linkerds_deployment(self, cluster: Cluster, within: str) -> None:
+        cluster.kubectl("-n", NAMESPACE, "set", "image", f"deploy/{SERVICE}", f"proxy-injector={OURS}").ok()
+        cluster.kubectl("-n", NAMESPACE, "rollout", "status", f"deploy/{SERVICE}", "--timeout=120s").ok()
+        assert_healthy(cluster, within, unjudged=("rights", "webhook-reached"))
+
+
+@pytest.mark.usefixtures("clean", "linkerds_gone")
+class TestForetold:
+    def test_an_image_that_cannot_be_pulled_leaves_pods_without_a_proxy(
+        self, cluster: Cluster, api: ApiServer, within: str
+    ) -> None:
+        printed = command(cluster, "install", f"--image={NOWHERE}").ok()
+        cluster.kubectl("apply", "-f", "-", stdin=printed).ok()
+        found = told(check(cluster, wait="10s"))
+        assert NOWHERE in found["replicas"]
+        assert "ImagePull" in found["replicas"]
+        workloads.create(cluster, workloads.pod(within)).ok()
+        workloads.assert_bare(workloads.running(cluster, within))
+
+    def test_a_service_without_endpoints_makes_the_api_server_refuse_pods_under_fail(
+        self, cluster: Cluster, api: ApiServer, within: str
+    ) -> None:
+        with installed(cluster, api, ("--failure-policy=Fail",)) as installation:
+            installation.scale(0)
+            found = told(check(cluster, "-n", within))
+            assert "spec.replicas" in found["replicas"]
+            assert "no endpoint" in found["webhook-reached"]
+            assert "of ours fails" in found["webhook-injects"]
+            done = workloads.create(cluster, workloads.pod(within))
+            assert done.code != 0
+            # kube-proxy refuses connections to a Service without endpoints; other API servers look for them.
+            assert "connection refused" in done.err or "no endpoints available" in done.err
+
+    def test_a_firewall_between_the_api_server_and_the_replicas_leaves_pods_without_a_proxy(
+        self, cluster: Cluster, api: ApiServer, within: str
+    ) -> None:
+        with installed(cluster, api) as installation:
+            with firewall(cluster, installation):
+                found = told(check(cluster, "-n", within))
+                assert "firewall" in found["webhook-reached"]
+                # Kubelets reach the replicas, and so does port-forward.
+                assert "replicas" not in found
+                assert "certificate" not in found
+                workloads.create(cluster, workloads.pod(within)).ok()
+                workloads.assert_bare(workloads.running(cluster, within))
+            assert told(check(cluster, "-n", within, "--suppress=unmeshed")) == {}
+
+
+@pytest.mark.usefixtures("installation")
+class TestForetoldOfANamespace:
+    """What the API server refuses once a Pod is injected, though it would take the Pod as it was written."""
+
+    def test_pod_security(self, cluster: Cluster) -> None:
+        within = workloads.namespace(cluster, "level", {"pod-security.kubernetes.io/enforce": "baseline"})
+        found = told(check(cluster, "-n", within))
+        assert f"Namespace {within}" in found["pod-security"]
+        assert "linkerd-init" in found["pod-security"]
+        refused = workloads.create(cluster, workloads.pod(within)).err
+        assert 'violates PodSecurity "baseline' in refused
+        assert "linkerd-init" in refused
+        bare(cluster, within)
+        assert "pod-security" not in told(check(cluster, "-n", within))
+
+    def test_a_quota_that_a_limit_range_mends(self, cluster: Cluster) -> None:
+        within = workloads.namespace(cluster, "quota")
+        put(cluster, within, "ResourceQuota", {"hard": {"limits.memory": "4Gi"}})
+        found = told(check(cluster, "-n", within))
+        assert f"ResourceQuota {within}/limits: spec.hard[limits.memory]" in found["quota"]
+        body = limited(within, {"memory": "64Mi"})
+        refused = workloads.create(cluster, body).err
+        assert "must specify limits.memory for: linkerd-" in refused
+        put(cluster, within, "LimitRange", {"limits": [{"type": "Container", "default": {"memory": "256Mi"}}]})
+        assert "quota" not in told(check(cluster, "-n", within))
+        assert workloads.create(cluster, body).code == 0
+
+    def test_a_limit_range_s_maximum(self, cluster: Cluster) -> None:
+        within = workloads.namespace(cluster, "range")
+        annotation = f"{PREFIX}proxy-memory-limit=512Mi"
+        cluster.kubectl("annotate", "namespace", within, annotation).ok()
+        item = {"type": "Container", "max": {"memory": "128Mi"}, "default": {"memory": "64Mi"}}
+        put(cluster, within, "LimitRange", {"limits": [item]})
+        found = told(check(cluster, "-n", within))
+        assert f"LimitRange {within}/limits" in found["quota"]
+        assert "at most 128Mi, and linkerd-" in found["quota"]
+        refused = workloads.create(cluster, workloads.pod(within)).err
+        assert "maximum memory usage per Container is 128Mi" in refused
+        cluster.kubectl("annotate", "--overwrite", "namespace", within, f"{PREFIX}proxy-memory-limit=128Mi").ok()
+        assert "quota" not in told(check(cluster, "-n", within))
+        assert workloads.create(cluster, workloads.pod(within)).code == 0
