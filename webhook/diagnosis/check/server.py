@@ -55,7 +55,7 @@ def replicas(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
         certificates = seen(server.certificates[service])
         # Without that right nobody knows whether any replica is ready.
         seen(certificates.replicas)
-        waiting = list(_waiting(known(server.pods.get(service, ()), ())))
+        waiting = list(reasons_to_wait(known(server.pods.get(service, ()), ())))
         for finding in checks.serving(certificates):
             why = f" ({'; '.join(waiting[:_PODS])})" if waiting else ""
             yield check.again(replace(finding, message=f"{finding.message}{why}"))
@@ -65,7 +65,7 @@ def replicas(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
 _PODS: Final = 3
 
 
-def _waiting(pods: Iterable[JSON]) -> Iterator[str]:
+def reasons_to_wait(pods: Iterable[JSON]) -> Iterator[str]:
     """Why Pods are not ready: what their containers wait for, or why no node takes them."""
     for pod in pods:
         name = f"Pod {text(pod, 'metadata', 'name')}"
