@@ -24,6 +24,7 @@ COMMANDS = {
     ),
     "diff-lines": ("webhook.cli.diff_lines:diff_lines", "Show what an upgrade of Linkerd changes in Pods."),
     "check": ("webhook.cli.check:check", "Check the installation in a cluster, and the Pods that it serves."),
+    "explain": ("webhook.cli.explain:explain", "Explain why a Pod is meshed or is not, and what to do."),
     "repair": ("webhook.cli.repair:repair", "Restart the workloads whose Pods lack the proxy that they should have."),
     "install": ("webhook.cli.install:install", "Print the objects to apply to a cluster that has Linkerd."),
     "uninstall": ("webhook.cli.uninstall:uninstall", "Print or delete what an installation has left in the cluster."),

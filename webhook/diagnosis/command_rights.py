@@ -54,8 +54,8 @@ _REPAIR: Final = frozenset({RightsFor.REPAIR})
 
 # In the whole cluster.
 CLUSTER: Final[tuple[Right, ...]] = (
-    Right("", ("namespaces", "pods")),
-    Right("", ("limitranges", "resourcequotas", "nodes"), commands=_LOOKS),
+    Right("", ("limitranges", "namespaces", "pods")),
+    Right("", ("resourcequotas", "nodes"), commands=_LOOKS),
     Right("", ("events", "replicationcontrollers"), commands=frozenset({RightsFor.EXPLAIN, RightsFor.REPAIR})),
     Right("apps", (*_WORKLOADS, "replicasets")),
     Right("batch", ("cronjobs", "jobs")),

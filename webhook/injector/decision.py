@@ -88,6 +88,29 @@ def decide(
     return Decision(not reasons, reasons, found_at)
 
 
+def rules(
+    subject: Subject, namespace_annotations: Mapping[str, str], *, token_projection: bool, native_names: bool
+) -> list[tuple[str, bool]]:
+    """Each reason in the order in which `decide` asks for it, and whether its condition is true for the Pod.
+
+    Arguments are those of `decide`. More conditions may be true than there are reasons: of those about the annotation,
+    `decide` takes the first.
+    """
+    spec = subject.spec
+    if spec is None:
+        return [(UNSUPPORTED, True)]
+    pod, namespace = subject.pod_annotations.get(INJECT, ""), namespace_annotations.get(INJECT, "")
+    return [
+        (HOST_NETWORK, bool(spec.host_network)),
+        (SIDECAR_EXISTS, has_sidecar(subject, native_names=native_names)),
+        (INVALID_AT_NAMESPACE, namespace not in VALID),
+        (INVALID_AT_WORKLOAD, pod not in VALID),
+        (ENABLE_ABSENT, namespace not in ENABLING and pod not in ENABLING),
+        (DISABLE_PRESENT, pod == DISABLED),
+        (NO_TOKEN, not token_projection and not _has_token(subject, spec)),
+    ]
+
+
 def _by_annotation(pod: str, namespace: str) -> tuple[str, str]:
     """The reason against injection ("" for none), and where the deciding annotation is."""
     if namespace not in VALID:

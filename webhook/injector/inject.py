@@ -123,6 +123,12 @@ class Injector:
             self._refusal(subject, resolved) if verdict.inject else None,
         )
 
+    def rules(self, subject: Subject, namespace: Namespace) -> list[tuple[str, bool]]:
+        """Each reason against an injection, in the order in which they are asked for, and whether it holds."""
+        return decision.rules(
+            subject, namespace.annotations, token_projection=self._projection, native_names=self._native_names
+        )
+
     def advise(
         self, subject: Subject, namespace: Namespace | None, workload: tuple[str, str] | None, *, certain: bool = True
     ) -> list[Finding]:

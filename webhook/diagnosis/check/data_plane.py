@@ -12,6 +12,7 @@ from webhook.diagnosis.dataplane import podsecurity, quotas
 from webhook.diagnosis.dataplane.callers import InjectorWebhook, ShutOut, shut_out
 from webhook.diagnosis.dataplane.gather import webhooks_of
 from webhook.diagnosis.dataplane.podsecurity import ENFORCE, violations
+from webhook.diagnosis.dataplane.remedies import into_template, let_in, template_path
 from webhook.diagnosis.dataplane.samples import Sample, samples
 from webhook.diagnosis.dataplane.survey import Plight
 from webhook.diagnosis.dataplane.workloads import Workload
@@ -32,7 +33,6 @@ _UNKNOWN: Final = object()
 
 _ANNOTATION: Final = f"metadata.annotations[{INJECT}]"
 _LABEL: Final = f"metadata.labels[{INJECT}]"
-_TEMPLATE: Final = "spec.template."
 
 
 def _namespaces(facts: ClusterFacts) -> Iterator[Namespace]:
@@ -52,10 +52,6 @@ def _workloads(facts: ClusterFacts) -> Iterator[tuple[Workload, Namespace]]:
         namespace = namespaces.get(workload.owner.namespace)
         if namespace is not None and workload.above is None:
             yield workload, namespace
-
-
-def _template(workload: Workload) -> str:
-    return "spec.jobTemplate.spec.template." if workload.owner.kind == "CronJob" else _TEMPLATE
 
 
 def _asks(value: str) -> bool:
@@ -91,7 +87,7 @@ def shut_outs(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
         out = shut_out(webhooks, namespace, workload.template_labels) if value != DISABLED else None
         if out is not None:
             message = f"its Pods get no proxy: {out.text()}"
-            yield check.warning(workload.object, f"{_template(workload)}metadata", message, _let_in(out, namespace))
+            yield check.warning(workload.object, f"{template_path(workload)}metadata", message, _let_in(out, namespace))
 
 
 def namespaced(namespace: Namespace) -> str:
@@ -103,13 +99,10 @@ def _let_in(out: ShutOut, namespace: Namespace) -> str:
     stop = f"or remove the annotation: kubectl annotate namespace {namespace.name} {INJECT}-"
     if namespace.name in SPARED:
         return f"webhooks leave this Namespace alone in every installation, so {stop.removeprefix('or ')}"
+    found = let_in(out, namespace)
     if out.selector == "objectSelector":
-        return f"correct the label {out.requirement.key} on the Pod template"
-    if not out.mends:
-        return f"take the Namespace out of that selector, {stop}"
-    verb = "remove" if out.mends.endswith("-") else "write"
-    overwrite = "" if out.value is None or verb == "remove" else "--overwrite "
-    return f"{verb} the label: kubectl label {overwrite}namespace {namespace.name} {out.mends}, {stop}"
+        return found.line()
+    return f"{found.line()}, {stop}"
 
 
 @line(
@@ -129,7 +122,7 @@ def inject_values(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
     for workload, _ in _workloads(facts):
         value = workload.template_annotations.get(INJECT, "")
         if value not in VALID:
-            field = f"{_template(workload)}{_ANNOTATION}"
+            field = f"{template_path(workload)}{_ANNOTATION}"
             yield check.warning(workload.object, field, "none of its Pods is injected", want(value), f'"{value}"')
 
 
@@ -143,10 +136,10 @@ def inject_labels(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
             fix = f"write the annotation: kubectl annotate namespace {namespace.name} {INJECT}={_meant(value)}"
             yield check.warning(namespaced(namespace), _LABEL, message, fix, value)
     for workload, _ in _workloads(facts):
-        for labels, at in ((workload.template_labels, _template(workload)), (workload.labels, "")):
+        for labels, at in ((workload.template_labels, template_path(workload)), (workload.labels, "")):
             value = labels.get(INJECT, "")
             if value and INJECT not in workload.template_annotations:
-                fix = f"write it into {_template(workload)}{_ANNOTATION}"
+                fix = f"write it into {template_path(workload)}{_ANNOTATION}"
                 yield check.warning(workload.object, f"{at}{_LABEL}", message, fix, value)
                 break
 
@@ -172,11 +165,8 @@ def inject_places(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
         if meshes == _asks(value):
             continue
         message = "does nothing there: the Pods are made from the Pod template, which does not have it"
-        fix = f"move it to {_template(workload)}{_ANNOTATION}"
-        patch = f'{{"spec":{{"template":{{"metadata":{{"annotations":{{"{INJECT}":"{value}"}}}}}}}}}}'
-        if workload.owner.kind not in ("CronJob", "Job"):
-            owner = workload.owner
-            fix += f": kubectl -n {owner.namespace} patch {owner.kind.lower()} {owner.name} -p '{patch}'"
+        command = into_template(workload, value).command
+        fix = f"move it to {template_path(workload)}{_ANNOTATION}{f': {command}' if command else ''}"
         yield check.warning(workload.object, _ANNOTATION, message, fix, value)
 
 

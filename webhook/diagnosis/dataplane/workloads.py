@@ -129,6 +129,8 @@ def _cron_job(body: JSON, namespace: str) -> Owner | None:
 
 
 def _remedy(kind: str, spec: JSON) -> Remedy:
+    if kind in ("ReplicaSet", "ReplicationController"):
+        return Remedy.DELETE
     if kind == "Job":
         return Remedy.JOB
     if kind == "CronJob":
