@@ -60,6 +60,11 @@ LATER = {
     "--shutdown-delay", type=click.FloatRange(0, 10), default=3.0, help="Seconds to go on answering after SIGTERM."
 )
 @click.option("--no-events", is_flag=True, help="Record no Events on workloads.")
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="Answer /explain?namespace=NAME&pod=NAME on the admin port: why a Pod is meshed.",
+)
 @click.option("--log-level", type=click.Choice(LEVELS), default="info", help="What is logged.")
 @click.option("--log-format", type=click.Choice(("plain", "json")), default="plain", help="How it is logged.")
 @extension_options
@@ -85,6 +90,7 @@ def serve(
     max_in_flight: int,
     shutdown_delay: float,
     no_events: bool,
+    explain: bool,
     log_level: str,
     log_format: str,
     **later: str,
@@ -122,6 +128,7 @@ def serve(
         identity=os.environ.get("POD_NAME") or socket.gethostname(),
         max_in_flight=max_in_flight,
         events=not no_events,
+        explain=explain,
         times=Times(shutdown_delay=shutdown_delay),
     )
     lines = logs.configure(log_level, log_format)

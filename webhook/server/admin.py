@@ -20,6 +20,7 @@ from webhook import __version__
 from webhook.diagnosis import condition
 from webhook.diagnosis.condition import SERVING, Condition
 from webhook.mesh.releases import Detected
+from webhook.server.explaining import Explainer
 from webhook.server.metrics import Metrics
 from webhook.server.reload import Group
 
@@ -90,8 +91,8 @@ def _failing(conditions: list[Condition]) -> list[Condition]:
     return [one for one in conditions if one["required"] and not one["ok"]]
 
 
-def create(status: Status, metrics: Metrics) -> FastAPI:
-    """The application of the admin port."""
+def create(status: Status, metrics: Metrics, explainer: Explainer | None = None) -> FastAPI:
+    """The application of the admin port. Without an explainer there is no `/explain`."""
     app = FastAPI(title="linkerd-webhook", version=__version__, openapi_url=None, redirect_slashes=False)
 
     @app.get("/live", response_class=PlainTextResponse)
@@ -134,6 +135,15 @@ def create(status: Status, metrics: Metrics) -> FastAPI:
     async def show_metrics() -> Response:
         """Prometheus' text format."""
         return Response(await asyncio.to_thread(metrics.render), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+    if explainer is not None:
+
+        @app.get("/explain")
+        async def explain(namespace: str = "", pod: str = "") -> Response:
+            """Why a Pod is meshed or is not, as JSON."""
+            code, body = await explainer.answer(namespace, pod)
+            text = orjson.dumps(body, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+            return Response(text, code, media_type="application/json")
 
     @app.get("/", response_class=HTMLResponse)
     async def page() -> str:

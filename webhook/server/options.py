@@ -40,6 +40,7 @@ class Options:
     identity: str = field(default_factory=socket.gethostname)
     max_in_flight: int = MAX_IN_FLIGHT
     events: bool = True
+    explain: bool = False
     times: Times = field(default_factory=Times)
     pace: Pace = field(default_factory=Pace)
 
@@ -53,6 +54,8 @@ def check(options: Options) -> None:
     if options.service is None and (options.certs == "self-managed" or options.adopt):
         flag = "--adopt" if options.adopt else "--certs=self-managed"
         raise StartError(f"{flag} needs --service NAME: the Service in front of this server")
+    if options.explain and options.manifests:
+        raise StartError("--explain needs a cluster whose Pods it reads: pass --explain or --manifests, not both")
     if options.service is not None and options.manifests:
         raise StartError(
             "--service needs a cluster whose webhook configurations it manages: pass --service or --manifests, not both"

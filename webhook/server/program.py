@@ -24,6 +24,7 @@ from webhook.server.certificate_files import CertificateFiles
 from webhook.server.cluster import ClusterAccess, cluster_access, validates
 from webhook.server.configuration import Configuration, only_line
 from webhook.server.connection import Policy
+from webhook.server.explaining import Explainer
 from webhook.server.listen import AddressError
 from webhook.server.metrics import Metrics
 from webhook.server.options import Options, StartError, check
@@ -115,7 +116,8 @@ async def serve(
             ("line", "release"),
             lambda: (detected().line.name, detected().line.release.name),
         )
-        admissions, operators = _servers(options, lines, registry, metrics, status, certificate)
+        explainer = Explainer(view.api, lambda: configuration.mesh) if options.explain and view.api else None
+        admissions, operators = _servers(options, lines, registry, metrics, status, certificate, explainer)
         reloader = Reloader(
             groups,
             options.pace,
@@ -241,6 +243,7 @@ def _servers(
     metrics: Metrics,
     status: admin.Status,
     certificate: ServedCertificate,
+    explainer: Explainer | None,
 ) -> tuple[Server, Server]:
     """The servers for admission requests and for the admin port, bound and not started."""
     endpoint = Admission(registry, metrics, lines, max_in_flight=options.max_in_flight)
@@ -262,7 +265,7 @@ def _servers(
     app = AdmissionApp(registry, endpoint, metrics)
     return (
         Server(app, sock, policy, options.times, certificate.context),
-        Server(admin.create(status, metrics), admin_sock, Policy(), options.times),
+        Server(admin.create(status, metrics, explainer), admin_sock, Policy(), options.times),
     )
 
 

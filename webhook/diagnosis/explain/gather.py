@@ -42,12 +42,14 @@ class ExplainError(Exception):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplainRequest:
     """By which mesh. `linkerd_namespace` is that of the control plane, `release_line` one to use in place of the mesh's
-    own, "" for none. `values` and `trust_anchors` are given contents, None to read them from the cluster."""
+    own, "" for none. `values` and `trust_anchors` are given contents, None to read them from the cluster. `mesh` is one
+    that is known already, and stands in place of all of them."""
 
     linkerd_namespace: str = "linkerd"
     release_line: str = ""
     values: bytes | None = None
     trust_anchors: bytes | None = None
+    mesh: Mesh | None = None
 
 
 class _Around(NamedTuple):
@@ -120,14 +122,12 @@ def _unread(what: str, fact: object) -> Iterable[str]:
 
 async def _around(asker: Asker, request: ExplainRequest) -> _Around:
     namespace = request.linkerd_namespace
-    config, roots, installed = await asyncio.gather(
-        _config_map(asker, namespace, CONFIG, VALUES, request.values),
-        _config_map(asker, namespace, ROOTS, BUNDLE, request.trust_anchors),
-        gather_installation(asker, namespace, Scope.PROXY),
+    maps, installed = await asyncio.gather(
+        _config_maps(asker, request), gather_installation(asker, namespace, Scope.PROXY)
     )
     installation = known(installed.installation, None)
     told = installation.release_line if isinstance(installation, Installation) else ""
-    found = mesh_of(config, roots, namespace, request.release_line or told or None)
+    found = request.mesh or mesh_of(*maps, namespace, request.release_line or told or None)
     notes: list[str] = []
     if isinstance(found, NotSeen | NotRead | NotAsked):
         _check_given(request, found)
@@ -146,6 +146,16 @@ def _check_given(request: ExplainRequest, found: NotSeen | NotRead | NotAsked) -
     """Raises `ExplainError` where it is the given values that cannot be used."""
     if isinstance(found, NotAsked) and "cannot be used" in found.reason and request.values is not None:
         raise ExplainError("unavailable", f"--values: {found.reason.partition(': ')[2]}")
+
+
+async def _config_maps(asker: Asker, request: ExplainRequest) -> tuple[Fact[JSON | None], Fact[JSON | None]]:
+    """The ConfigMaps with the mesh's values and trust anchors; none where the mesh is known already."""
+    if request.mesh is not None:
+        return None, None
+    return await asyncio.gather(
+        _config_map(asker, request.linkerd_namespace, CONFIG, VALUES, request.values),
+        _config_map(asker, request.linkerd_namespace, ROOTS, BUNDLE, request.trust_anchors),
+    )
 
 
 async def _config_map(asker: Asker, namespace: str, name: str, key: str, given: bytes | None) -> Fact[JSON | None]:
