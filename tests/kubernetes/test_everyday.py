@@ -37,6 +37,7 @@ EVERY_COMMAND = {
     ),
     "diff-lines": ("version-2.16 version-2.16", "", 0),
     "check": ("--wait=0s", "", 1),
+    "repair": ("", "", 2),
     "install": ("--ignore-cluster --image=registry.example.org/a:1", "", 0),
     "uninstall": ("", "", 2),
     "certs": ("inspect", "", 0),
