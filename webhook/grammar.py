@@ -39,6 +39,8 @@ NANOSECONDS = {
 }
 DECIMAL_SUFFIXES = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 BINARY_SUFFIXES = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
+_DECIMAL_NAMES = {power: suffix for suffix, power in DECIMAL_SUFFIXES.items()}
+_BINARY_NAMES = {power: suffix for suffix, power in BINARY_SUFFIXES.items()}
 
 INT64_MAX = 2**63 - 1
 
@@ -119,6 +121,24 @@ def parse_duration(text: str) -> int:
     return sign * total
 
 
+def write_duration(nanoseconds: int) -> str:
+    """A duration as Go writes it: `1h30m0s`, `1.5s`, `300ms`, `0s`."""
+    sign, rest = ("-", -nanoseconds) if nanoseconds < 0 else ("", nanoseconds)
+    if rest < NANOSECONDS["s"]:
+        unit = next((unit for unit in ("ms", "µs", "ns") if rest >= NANOSECONDS[unit]), "s")
+        return f"{sign}{_decimal(rest, NANOSECONDS[unit])}{unit}"
+    minutes, seconds = divmod(rest, NANOSECONDS["m"])
+    hours, minutes = divmod(minutes, 60)
+    larger = f"{hours}h{minutes}m" if hours else f"{minutes}m" if minutes else ""
+    return f"{sign}{larger}{_decimal(seconds, NANOSECONDS['s'])}s"
+
+
+def _decimal(amount: int, unit: int) -> str:
+    whole, rest = divmod(amount, unit)
+    fraction = str(rest).zfill(len(str(unit)) - 1).rstrip("0") if rest else ""
+    return f"{whole}.{fraction}" if fraction else str(whole)
+
+
 _DURATION = "a duration such as 300ms, 1.5s or 1h30m"
 
 
@@ -167,6 +187,28 @@ def _parse_quantity(text: str) -> Quantity:
     exponent = power - len(fraction)
     amount = Decimal(digits).scaleb(max(-10_000, min(10_000, exponent)))
     return Quantity(amount, length <= 18 and exponent >= -9)
+
+
+def canonical_quantity(text: str) -> str:
+    """A quantity as Kubernetes writes it once it has read it: `0.5` is `500m`, `1024Ki` is `1Mi`, `0.10` is `100m`.
+
+    Raises `GrammarError`. What is finer than a billionth is rounded up, as Kubernetes does it.
+    """
+    value = parse_quantity(text).value
+    if text[-2:] in BINARY_SUFFIXES and abs(value) >= 1024:
+        whole, power = int(value.to_integral_value(rounding="ROUND_UP")), 0
+        while whole % 1024 == 0 and power < 60:
+            whole, power = whole // 1024, power + 10
+        return f"{whole}{_BINARY_NAMES.get(power, '')}"
+    nanos = int(value.scaleb(9).to_integral_value(rounding="ROUND_UP"))
+    power = -9
+    while nanos and nanos % 1000 == 0 and power < 18:
+        nanos, power = nanos // 1000, power + 3
+    if not nanos:
+        return "0"
+    if _EXPONENT.search(text):
+        return f"{nanos}e{power}" if power else str(nanos)
+    return f"{nanos}{_DECIMAL_NAMES[power]}"
 
 
 def is_above(request: str, limit: str) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from webhook.cli.console import CommandError, print_message
+from webhook.cli.options import check_namespace
 from webhook.install.assign import AssignError, assign, merged
 from webhook.install.schema import excessive, problems
 from webhook.install.settings import SETTINGS, InstallSetting, defaults, highly_available, place
@@ -141,7 +142,7 @@ def install(
     Exit code: 0 fine, 1 the cluster is not ready for it (with --again: none of Linkerd's configurations is there), 2 a
     flag or file is wrong, or the cluster cannot be reached. Nothing is printed but for 0.
     """
-    _check_namespace(linkerd_namespace)
+    check_namespace(linkerd_namespace)
     if rbac_for is not None:
         _write(_rights(rbac_for, linkerd_namespace, subjects, secrets=with_secrets), output)
         return
@@ -185,11 +186,6 @@ def _rights(command: str, namespace: str, to: Sequence[str], *, secrets: bool) -
         return objects(RightsFor(command), namespace, [subject(text) for text in to], secrets=secrets)
     except SubjectError as error:
         raise CommandError(f"--to {error}") from None
-
-
-def _check_namespace(name: str) -> None:
-    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", name):
-        raise CommandError(f'--linkerd-namespace "{name}": write the name of a Namespace, such as linkerd')
 
 
 def _read_values(file: Path) -> JSON:

@@ -113,9 +113,10 @@ class _Reading:
         except GrammarError:
             message = f"{long} is {value!r}: write {long}, or {long}=false"
             raise click.BadOptionUsage(long, message, self.context) from None
-        self.given = [(flag, text) for flag, text in self.given if flag != long]
-        if on:
-            self.given.append((long, None))
+        opposite = self.options[long].secondary_opts
+        self.given = [(flag, text) for flag, text in self.given if flag not in (long, *opposite)]
+        if on or opposite:
+            self.given.append((long if on else opposite[0], None))
 
     def _written(self) -> Iterator[str]:
         for flag, value in self.given:
@@ -123,7 +124,7 @@ class _Reading:
                 yield value or ""
             elif value is None:
                 yield flag
-            elif value:
+            elif value or self.options[flag].multiple:
                 yield f"{flag}={value}"
 
 

@@ -22,6 +22,8 @@ COMMANDS = {
         "webhook.cli.validate:validate",
         "Check manifests, and report as text, JSON, GitHub annotations or SARIF.",
     ),
+    "inject": ("webhook.cli.inject:inject", "Have the workloads of manifests meshed."),
+    "uninject": ("webhook.cli.uninject:uninject", "Take out of manifests what Linkerd has put in."),
     "diff-lines": ("webhook.cli.diff_lines:diff_lines", "Show what an upgrade of Linkerd changes in Pods."),
     "check": ("webhook.cli.check:check", "Check the installation in a cluster, and the Pods that it serves."),
     "explain": ("webhook.cli.explain:explain", "Explain why a Pod is meshed or is not, and what to do."),

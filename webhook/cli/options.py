@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from webhook.cli.console import CommandError
 from webhook.cli.linkerdcli import groups
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 VALUES = "/var/run/linkerd/config/values"
 TRUST_ANCHORS = "/var/run/linkerd/identity/trust-roots/ca-bundle.crt"
+
+
+def check_namespace(name: str) -> None:
+    """Check the value of --linkerd-namespace. Raises `CommandError`."""
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", name):
+        raise CommandError(f'--linkerd-namespace "{name}": write the name of a Namespace, such as linkerd')
 
 
 def mesh_options(*, required: bool) -> Callable[[F], F]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
 
 from webhook.findings.finding import Finding
 from webhook.findings.suppression import ANNOTATION as SILENCE
@@ -13,6 +15,7 @@ from webhook.injector.advice import keys, pods, rules, starting
 from webhook.injector.advice.facts import Facts
 from webhook.injector.assembly import Assembly
 from webhook.injector.decision import Decision
+from webhook.injector.effective import Settings
 from webhook.injector.encoded import with_mount
 from webhook.injector.marks import CONTROL_PLANE
 from webhook.injector.memo import Injection, Memo
@@ -81,6 +84,11 @@ class Injector:
         return answer
 
     @property
+    def defaults(self) -> Settings:
+        """The settings of a Pod without annotations."""
+        return self._resolver.defaults
+
+    @property
     def known(self) -> frozenset[str]:
         """The annotations that set something at this mesh's release line."""
         return self._resolver.known
@@ -93,6 +101,29 @@ class Injector:
     def unknown(self, key: str) -> str:
         """What is wrong with an annotation's key, as a sentence; empty where nothing is."""
         return keys.unknown(key, self._resolver.known, self.mesh.line)
+
+    def verdict(self, subject: Subject, namespace: Mapping[str, str]) -> Decision:
+        """Whether a Pod is injected, and why; `namespace` are the annotations of its Namespace."""
+        return self._verdict(subject, namespace)
+
+    def inject_template(
+        self, subject: Subject, annotations: Mapping[str, str], fields: Mapping[str, Any] = MappingProxyType({})
+    ) -> Patch:
+        """The patch that puts the proxy into a workload (its Pod template), whoever asks for it. Raises `Refusal`.
+
+        `annotations` are asked for, too, and give way to the workload's own, as a Namespace's would. `fields` are
+        settings with a value that no annotation gives them.
+        """
+        if self._assembly is None:
+            raise self.refusal or Refusal("the configuration can inject nothing", code=500)
+        around = Namespace(subject.metadata.namespace or "", {}, {})
+        inherited = {key: value for key, value in annotations.items() if key not in subject.pod_annotations}
+        resolved = self._resolver.resolve(subject, around, inherited)
+        for name, value in fields.items():
+            setattr(resolved.settings, name, value)
+        labels = self._labels(subject, around.name, None)
+        pieces = self._assembly.patch(subject, resolved.settings, inherited, labels)
+        return Patch.of(with_mount(pieces, subject.service_account_mount))
 
     def plan(
         self,

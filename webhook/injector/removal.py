@@ -19,7 +19,7 @@ _CONTAINERS: Final = frozenset((PROXY, debug.NAME))
 # Containers of any release that are put into Pods, and are compared with what a Pod would get now.
 ADDED: Final = frozenset((*_FIRST, *_CONTAINERS, validator.NOOP))
 
-_VOLUMES: Final = frozenset((init.XTABLES, proxy.IDENTITY, proxy.TOKEN, proxy.POD_INFO))
+VOLUMES: Final = frozenset((init.XTABLES, proxy.IDENTITY, proxy.TOKEN, proxy.POD_INFO))
 
 # The last one is of releases before 2.12, whose Pods may still run.
 ANNOTATIONS: Final = frozenset((CREATED_BY, PROXY_VERSION, TRUST_ROOT, "linkerd.io/identity-mode"))
@@ -70,7 +70,7 @@ def removed(
         if isinstance(spec.get(key), list):
             out["spec"][key] = [each for each in sequence(spec, key) if not _is_linkerds(each, first=first)]
     if isinstance(spec.get("volumes"), list):
-        out["spec"]["volumes"] = [each for each in sequence(spec, "volumes") if text(each, "name") not in _VOLUMES]
+        out["spec"]["volumes"] = [each for each in sequence(spec, "volumes") if text(each, "name") not in VOLUMES]
     return out
 
 

@@ -1,0 +1,152 @@
+"""Which objects `inject` and `uninject` change, by API group and kind, and where each has its Pod."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from webhook.injector.refusal import Refusal
+from webhook.injector.subject import TEMPLATES
+from webhook.kube.fields import mapping, text
+from webhook.review import JSON
+
+Path = tuple[str, ...]
+Role = Literal["workload", "namespace", "service", "other"]
+
+CORE: Final = ""
+# `extensions` had workloads before Kubernetes 1.16, and manifests of that time are still about.
+_GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
+    "Pod": (CORE,),
+    "ReplicationController": (CORE,),
+    "Deployment": ("apps", "extensions"),
+    "ReplicaSet": ("apps", "extensions"),
+    "DaemonSet": ("apps", "extensions"),
+    "StatefulSet": ("apps",),
+    "Job": ("batch",),
+    "CronJob": ("batch",),
+}
+_OTHERS: Final[Mapping[str, Role]] = {"Namespace": "namespace", "Service": "service"}
+
+
+@dataclass(frozen=True, slots=True)
+class KnownKind:
+    """What an object is: `role`, and the path of its Pod (template), () for the object itself."""
+
+    role: Role
+    template: Path = ()
+
+
+_OTHER: Final = KnownKind("other")
+
+
+def group_of(body: JSON) -> str:
+    """An object's API group, "" for the core group."""
+    group, slash, _ = text(body, "apiVersion").rpartition("/")
+    return group if slash else CORE
+
+
+def kind_of(body: JSON) -> KnownKind:
+    """What an object is, by its group and kind: a Knative `Service` is not a Service."""
+    kind, group = text(body, "kind"), group_of(body)
+    if group in _GROUPS.get(kind, ()):
+        return KnownKind("workload", tuple(TEMPLATES[kind.lower()].split("/")[1:]))
+    return KnownKind(_OTHERS[kind]) if kind in _OTHERS and group == CORE else _OTHER
+
+
+def is_list(body: JSON) -> bool:
+    """Whether it is a List, or a list of one kind, such as a DeploymentList."""
+    kind = text(body, "kind")
+    return (kind == "List" and body.get("items") is None) or (
+        kind.endswith("List") and isinstance(body.get("items"), list)
+    )
+
+
+def within(body: JSON, path: Path = ()) -> Iterator[tuple[Path, JSON]]:
+    """The object, or each in a list and in the lists within it, with its path. Raises `Refusal`."""
+    if not is_list(body):
+        yield path, body
+        return
+    for number, item in enumerate(body.get("items") or ()):
+        place = (*path, "items", str(number))
+        if item is None:
+            continue
+        if not isinstance(item, dict):
+            raise Refusal(f"{'.'.join(place)} is not an object: write one, or leave it out", "malformed_object")
+        yield from within(_typed(item, body), place)
+
+
+def _typed(item: JSON, around: JSON) -> JSON:
+    """An item of a list of one kind, which may leave out what it is."""
+    kind = text(around, "kind").removesuffix("List")
+    if not kind or "kind" in item:
+        return item
+    return {"apiVersion": around.get("apiVersion"), "kind": kind, **item}
+
+
+def name_of(body: JSON) -> str:
+    """Its name, or how a Pod's begins where the API server chooses the rest."""
+    metadata = mapping(body, "metadata")
+    return _as_text(metadata.get("name")) or (
+        _as_text(metadata.get("generateName")) if text(body, "kind") == "Pod" else ""
+    )
+
+
+def _as_text(value: object) -> str:
+    """A scalar of YAML where a text belongs, as `sigs.k8s.io/yaml` reads it: `name: 1e3` is "1000"."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, str | int | float) else ""
+
+
+def texts_as_read(body: JSON, known: KnownKind) -> JSON:
+    """The object with texts where YAML has other scalars, in what is read of it: names, labels, annotations, images."""
+    out = _with_texts_of_metadata(body)
+    if not known.template:
+        return {**out, "spec": _with_texts_of_spec(body["spec"])} if isinstance(body.get("spec"), dict) else out
+    return _below(out, known.template)
+
+
+def _below(body: JSON, path: Path) -> JSON:
+    """As `texts_as_read`, for the Pod template at a path."""
+    if not path:
+        return texts_as_read(body, _OTHER)
+    below = body.get(path[0])
+    return {**body, path[0]: _below(below, path[1:])} if isinstance(below, dict) else body
+
+
+def _with_texts_of_metadata(body: JSON) -> JSON:
+    metadata = body.get("metadata")
+    if not isinstance(metadata, dict):
+        return body
+    out: JSON = {
+        key: _as_text(value) if key in _TEXTS and _is_scalar(value) else value for key, value in metadata.items()
+    }
+    for key in ("labels", "annotations"):
+        if isinstance(out.get(key), dict):
+            out[key] = {name: _as_text(value) if _is_scalar(value) else value for name, value in out[key].items()}
+    return {**body, "metadata": out}
+
+
+_TEXTS: Final = frozenset(("name", "generateName", "namespace"))
+
+
+def _with_texts_of_spec(spec: JSON) -> JSON:
+    out = dict(spec)
+    for key in ("containers", "initContainers"):
+        if isinstance(spec.get(key), list):
+            out[key] = [_with_texts_of_container(item) for item in spec[key]]
+    return out
+
+
+def _with_texts_of_container(container: object) -> object:
+    if not isinstance(container, dict):
+        return container
+    return {
+        key: _as_text(value) if key in ("name", "image") and _is_scalar(value) else value
+        for key, value in container.items()
+    }
+
+
+def _is_scalar(value: object) -> bool:
+    return isinstance(value, str | int | float)

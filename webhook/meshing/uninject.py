@@ -1,0 +1,133 @@
+"""Takes out of an object what the injector, `inject` or any Linkerd has put in. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from webhook.injector.decision import DISABLED, INJECT
+from webhook.injector.removal import VOLUMES, is_added
+from webhook.injector.settings import PREFIXES
+from webhook.kube.fields import mapping, mappings, text
+from webhook.meshing.kinds import KnownKind, Path, kind_of, name_of
+from webhook.meshing.outcome import Outcome
+from webhook.review import JSON
+
+PREFIX: Final = "linkerd.io/"
+# Marks by which Linkerd finds what belongs to it: not put there by an injection, and not taken away with one.
+_KEPT: Final = frozenset(
+    f"{PREFIX}{name}" for name in ("extension", "cni-resource", "is-control-plane", "control-plane-component")
+)
+# A component of the control plane is injected when it is installed, and keeps its marks.
+COMPONENT: Final = f"{PREFIX}control-plane-component"
+
+
+def uninjected(body: JSON, *, everything: bool = False, known: KnownKind | None = None) -> Outcome:
+    """The object without it. `everything`: without the user's `config.linkerd.io/*` annotations, too.
+
+    `known` is what the object is, where that is not to be seen by its kind.
+    """
+    known = known or kind_of(body)
+    kind, name = text(body, "kind").lower(), name_of(body)
+    if known.role == "other":
+        return Outcome(kind, name, body, "skipped", _unsupported(body), is_supported=False)
+    out, touched = without(body, known, everything=everything)
+    if not touched:
+        return Outcome(kind, name, out, "skipped", "nothing of Linkerd's is in it")
+    return Outcome(kind, name, out, "uninjected")
+
+
+def _unsupported(body: JSON) -> str:
+    kind = text(body, "kind")
+    return f"{text(body, 'apiVersion')} {kind} has no Pod template that Linkerd knows" if kind else "it has no kind"
+
+
+def without(body: JSON, known: KnownKind, *, everything: bool = False) -> tuple[JSON, bool]:
+    """The object without it, and whether that was more than labels."""
+    out, touched = dict(body), False
+    if known.role != "workload":
+        return _metadata_at(out, (), everything)
+    for path in dict.fromkeys(((), known.template)):
+        out, more = _metadata_at(out, path, everything)
+        touched = touched or more
+    spec = mapping(out, *known.template, "spec")
+    kept = _spec(spec)
+    if kept != spec:
+        touched = touched or any(len(kept.get(key, ())) != len(spec.get(key, ())) for key in _CONTAINERS)
+        out = placed(out, (*known.template, "spec"), lambda _: kept)
+    return out, touched
+
+
+_CONTAINERS: Final = ("containers", "initContainers")
+
+
+def _spec(spec: JSON) -> JSON:
+    out = dict(spec)
+    _keep(out, "containers", lambda item: not is_added(item, first=False))
+    _keep(out, "initContainers", lambda item: not is_added(item, first=True))
+    _keep(out, "volumes", lambda item: text(item, "name") not in VOLUMES)
+    return out
+
+
+def _keep(spec: JSON, key: str, is_kept: Callable[[JSON], bool]) -> None:
+    """Keep these items of a list; a list of which none is left goes, as it came with the first one."""
+    items = spec.get(key)
+    if not isinstance(items, list):
+        return
+    kept = [item for item in items if not isinstance(item, dict) or is_kept(item)]
+    if kept or not items:
+        spec[key] = kept
+    else:
+        del spec[key]
+
+
+def _metadata_at(body: JSON, path: Path, everything: bool) -> tuple[JSON, bool]:
+    metadata = mapping(body, *path, "metadata")
+    if not metadata or COMPONENT in mapping(metadata, "labels"):
+        return body, False
+    out = dict(metadata)
+    annotations = _thinned(out, "annotations", lambda key, value: _is_mark(key, value) or (everything and _is_own(key)))
+    _thinned(out, "labels", _is_mark)
+    if out == metadata:
+        return body, False
+    if not out:
+        return placed(body, path, lambda above: {key: value for key, value in above.items() if key != "metadata"}), True
+    return placed(body, (*path, "metadata"), lambda _: out), annotations
+
+
+def _thinned(metadata: JSON, key: str, is_gone: Callable[[str, Any], bool]) -> bool:
+    """Take entries out of a map, and the map with its last one; whether there were any."""
+    entries = metadata.get(key)
+    if not isinstance(entries, dict):
+        return False
+    kept = {name: value for name, value in entries.items() if not is_gone(name, value)}
+    if len(kept) == len(entries):
+        return False
+    if kept:
+        metadata[key] = kept
+    else:
+        del metadata[key]
+    return True
+
+
+def _is_mark(key: str, value: Any) -> bool:
+    return key.startswith(PREFIX) and key not in _KEPT and not (key == INJECT and value == DISABLED)
+
+
+def _is_own(key: str) -> bool:
+    return key.startswith(PREFIXES)
+
+
+def placed(body: JSON, path: Path, change: Callable[[JSON], Mapping[str, Any]]) -> JSON:
+    """A copy of the object in which the mapping at a path is changed; what is missing on the way is put there."""
+    if not path:
+        return dict(change(body))
+    first, *rest = path
+    return {**body, first: placed(mapping(body, first), tuple(rest), change)}
+
+
+def has_udp(spec: JSON) -> bool:
+    """Whether a container has a port of UDP, which the proxy does not handle."""
+    return any(
+        text(port, "protocol") == "UDP" for one in mappings(spec, "containers") for port in mappings(one, "ports")
+    )
