@@ -27,23 +27,36 @@ _WANTS: dict[Any, str] = {
 
 def put_right(value: Any, kind: Any, path: str) -> Any:
     """A value so that it fits a type of `pod`. Raises `Refusal` that names the path, the value and what is wanted."""
-    options = get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
     if value is None:
         return None
-    wanted = [option for option in options if option is not type(None)]
+    wanted = _wanted(kind)
     if len(wanted) > 1:
         return _number_or_text(value, path)
     return _one(value, wanted[0], path)
 
 
+@lru_cache(maxsize=256)
+def _wanted(kind: Any) -> tuple[Any, ...]:
+    """The types of a union, without null; a type alone else."""
+    options = get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
+    return tuple(option for option in options if option is not type(None))
+
+
+@lru_cache(maxsize=256)
+def _generic(kind: Any) -> tuple[Any, Any]:
+    """`list` or `dict` with what the type has in brackets first, None for others."""
+    arguments = get_args(kind)
+    return get_origin(kind), arguments[0] if arguments else None
+
+
 def _one(value: Any, kind: Any, path: str) -> Any:
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return _struct(_of(dict, value, "an object", path), kind, path)
-    if get_origin(kind) is list:
+    generic, inner = _generic(kind)
+    if generic is list:
         items = _of(list, value, "an array", path)
-        inner = get_args(kind)[0]
         return [_item(item, inner, f"{path}[{index}]") for index, item in enumerate(items)]
-    if get_origin(kind) is dict:
+    if generic is dict:
         entries = _of(dict, value, "an object", path)
         texts = {_name(key): item for key, item in entries.items()}
         return {key: _text(item, f'{path}["{key[:80]}"]') for key, item in texts.items()}

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import orjson
+
 from webhook.injector import decision, ports
 from webhook.injector.inject import Injector
 from webhook.injector.patch import applied
@@ -13,9 +15,9 @@ from webhook.injector.refusal import Refusal
 from webhook.injector.settings import PREFIX
 from webhook.injector.subject import Subject
 from webhook.kube.fields import mapping, text
-from webhook.meshing.kinds import KnownKind, kind_of, name_of, texts_as_read
+from webhook.meshing.kinds import KnownKind, kind_of, name_of
 from webhook.meshing.outcome import Outcome
-from webhook.meshing.stored import as_stored
+from webhook.meshing.stored import read_as_stored
 from webhook.meshing.uninject import COMPONENT, has_udp, placed, without
 from webhook.review import JSON
 
@@ -48,19 +50,23 @@ class ManifestInjector:
     manual: bool = False
 
     def inject(self, body: JSON, known: KnownKind | None = None) -> Outcome:
-        """The object, meshed. What was injected before is taken out first, so that injecting twice is as once."""
+        """The object, meshed. What was injected before is taken out first, so that injecting twice is as once.
+
+        Raises `Refusal` for a wrong type in a field that is read.
+        """
         known = known or kind_of(body)
         kind, name = text(body, "kind").lower(), name_of(body)
         if known.role == "other":
             why = f"{text(body, 'apiVersion')} {text(body, 'kind')} has no Pod template that Linkerd knows"
             return Outcome(kind, name, body, "skipped", why if kind else "it has no kind", is_supported=False)
+        subject = Subject.of(kind, body)
         clean, was_injected = without(body, known)
         if known.role == "service":
             return self._service(kind, name, clean)
         if known.role == "namespace":
             entries = {decision.INJECT: decision.ENABLED, **self.annotations}
             return Outcome(kind, name, _annotated(clean, (), entries), "annotated")
-        return self._workload(kind, name, clean, known, was_injected=was_injected)
+        return self._workload(subject, name, clean, known, was_injected=was_injected)
 
     def _service(self, kind: str, name: str, body: JSON) -> Outcome:
         """A Service gets the opaque ports that a flag names."""
@@ -69,8 +75,9 @@ class ManifestInjector:
             return Outcome(kind, name, body, "skipped", "a Service takes opaque ports alone: pass --opaque-ports")
         return Outcome(kind, name, _annotated(body, (), {ports.OPAQUE_PORTS: value}), "annotated")
 
-    def _workload(self, kind: str, name: str, body: JSON, known: KnownKind, *, was_injected: bool) -> Outcome:
-        subject = Subject.of(kind, texts_as_read(body, known))
+    def _workload(self, subject: Subject, name: str, body: JSON, known: KnownKind, *, was_injected: bool) -> Outcome:
+        kind = subject.kind
+        subject = subject if not was_injected else Subject.of(kind, body)
         reasons = self._reasons(subject)
         warnings = {_ABOUT[reason] for reason in reasons}
         if has_udp(mapping(body, *known.template, "spec")):
@@ -114,7 +121,9 @@ class ManifestInjector:
         mine = {key: value for key, value in self.annotations.items() if key != decision.INJECT}
         own = f"{PREFIX}proxy-cpu-request" in subject.pod_annotations
         patch = self.injector.inject_template(subject, {**self.of_pods, **mine}, {} if own else self.fields)
-        return applied(body, [{**operation, "value": as_stored(operation["value"])} for operation in patch])
+        return applied(
+            body, [{**operation, "value": read_as_stored(orjson.dumps(operation["value"]))} for operation in patch]
+        )
 
 
 def _annotated(body: JSON, template: tuple[str, ...], entries: Mapping[str, str]) -> JSON:

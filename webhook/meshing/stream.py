@@ -13,11 +13,10 @@ import orjson
 import yaml
 
 from webhook.injector.refusal import Refusal
-from webhook.injector.subject import Subject
 from webhook.kube.fields import text
 from webhook.manifest import load, nodes
 from webhook.manifest.files import Problem
-from webhook.meshing.kinds import Path, kind_of, name_of, texts_as_read, within
+from webhook.meshing.kinds import Path, name_of, within
 from webhook.meshing.outcome import Outcome
 from webhook.review import JSON
 from webhook.yaml import edit
@@ -71,6 +70,7 @@ class _Document:
     node: yaml.Node
     value: Any
     doubled: bool
+    anchored: bool
     offset: int = 0
 
 
@@ -89,7 +89,7 @@ class _Maker:
         try:
             loader.check_node()
             node = loader.get_node()
-            return None if node is None else _Document(node, value, False, offset)
+            return None if node is None else _Document(node, value, False, False, offset)
         except (yaml.YAMLError, RecursionError) as error:
             raise Broken(line, f"JSON that YAML does not take: {error}") from None
         finally:
@@ -98,7 +98,7 @@ class _Maker:
     def from_yaml(self, loader: Loader, node: yaml.Node, before: int) -> _Document | None:
         build = Build(loader)
         value = build.document(node)
-        return None if value is None else _Document(node, value, build.doubled)
+        return None if value is None else _Document(node, value, build.doubled, loader.anchored)
 
 
 class _Piece:
@@ -147,7 +147,7 @@ class _Piece:
         if value is document.value:
             return []
         rest = self._text[document.offset :] if document.offset else self._text
-        changes = edit.edits(rest, document.node, document.value, value)
+        changes = edit.edits(rest, document.node, document.value, value, anchored=document.anchored)
         return [edit.Edit(one.start + document.offset, one.end + document.offset, one.text) for one in changes]
 
     def _object(self, body: JSON, line: int) -> Outcome | None:
@@ -178,12 +178,6 @@ def _malformed(body: JSON) -> str:
         value = body.get(key)
         if value is not None and not isinstance(value, str):
             return f"{key} is {orjson.dumps(value).decode()[:60]}, and must be a text: write a Kubernetes kind"
-    known = kind_of(body)
-    if known.role != "other":
-        try:
-            Subject.of(text(body, "kind"), texts_as_read(body, known))
-        except Refusal as refusal:
-            return refusal.message
     return ""
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from webhook.injector.decision import DISABLED, INJECT
 from webhook.injector.removal import VOLUMES, is_added
 from webhook.injector.settings import PREFIXES
+from webhook.injector.subject import Subject
 from webhook.kube.fields import mapping, mappings, text
 from webhook.meshing.kinds import KnownKind, Path, kind_of, name_of
 from webhook.meshing.outcome import Outcome
@@ -25,12 +26,14 @@ COMPONENT: Final = f"{PREFIX}control-plane-component"
 def uninjected(body: JSON, *, everything: bool = False, known: KnownKind | None = None) -> Outcome:
     """The object without it. `everything`: without the user's `config.linkerd.io/*` annotations, too.
 
-    `known` is what the object is, where that is not to be seen by its kind.
+    `known` is what the object is, where that is not to be seen by its kind. Raises `Refusal` for a wrong type in a
+    field that is read.
     """
     known = known or kind_of(body)
     kind, name = text(body, "kind").lower(), name_of(body)
     if known.role == "other":
         return Outcome(kind, name, body, "skipped", _unsupported(body), is_supported=False)
+    Subject.of(kind, body)
     out, touched = without(body, known, everything=everything)
     if not touched:
         return Outcome(kind, name, out, "skipped", "nothing of Linkerd's is in it")

@@ -2,8 +2,8 @@
 
 What is added to a mapping or a list stands on lines of its own, indented as its neighbours, and what is removed goes
 with its lines. Where that is not possible (a value that aliases share, merged keys, a list within a list's line), the
-smallest value around is written anew. Whatever is edited is read again, and where it does not have the wanted value,
-the document is written anew as a whole.
+smallest value around is written anew. Whatever is edited in another way than by whole lines is read again, and where
+it does not have the wanted value, the document is written anew as a whole.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from difflib import SequenceMatcher
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import orjson
@@ -37,17 +38,18 @@ class _CannotSplice(Exception):
     """A change cannot be made within a value: what is around it is written anew."""
 
 
-def edits(text: str, root: yaml.Node, old: Any, new: Any) -> list[Edit]:
+def edits(text: str, root: yaml.Node, old: Any, new: Any, *, anchored: bool = True) -> list[Edit]:
     """What to change in a text so that one of its documents has the value `new`, in the order of the text.
 
     `root` is the document's node, with marks in this text, and `old` the value that it has. `new` holds what JSON can.
+    `anchored`: whether the text may have anchors (`Loader.anchored`).
     """
     if old == new:
         return []
-    document = _Document(text, root)
+    document = _Document(text, root, anchored=anchored)
     try:
         changes = sorted(document.value(root, old, new))
-        if document.gives(changes, new):
+        if document.certain or document.gives(changes, new):
             return changes
     except (_CannotSplice, yaml.YAMLError, RecursionError, Broken):
         pass
@@ -67,13 +69,22 @@ def apply(text: str, changes: list[Edit]) -> str:
 class _Document:
     """A document and the text that it stands in."""
 
-    def __init__(self, text: str, root: yaml.Node) -> None:
+    def __init__(self, text: str, root: yaml.Node, *, anchored: bool) -> None:
         self._text = text
         self._root = root
         self._end = _content_end(text, root)
         self._newline = _line_break(text, root.start_mark.index)
-        self._shared = _shared(root)
-        self._offset = _offset(root)
+        self._shared = _shared(root) if anchored else frozenset()
+        # Whether it is certain that the changes give the wanted value, as they add or remove whole lines only.
+        self.certain = not anchored
+
+    @cached_property
+    def _own_offset(self) -> int:
+        return _offset(self._root)
+
+    def _offset(self, value: Any) -> int:
+        """How much further than their keys the lists are indented that are added with a value."""
+        return self._own_offset if _has_list(value) else 0
 
     def gives(self, changes: list[Edit], new: Any) -> bool:
         """Whether the document has this value after the changes."""
@@ -92,22 +103,21 @@ class _Document:
         """The whole document, written anew."""
         start = self._root.start_mark.index
         line_break = self._newline if _at_line_start(self._text, self._end) else ""
-        return Edit(start, self._end, self._newline.join(_lines(new, 0, self._offset)) + line_break)
+        return Edit(start, self._end, self._newline.join(_lines(new, 0, self._offset(new))) + line_break)
 
     def value(self, node: yaml.Node, old: Any, new: Any) -> list[Edit]:
         """The changes within a value. Raises `_CannotSplice`."""
         if id(node) in self._shared:
             raise _CannotSplice
-        if isinstance(node, yaml.MappingNode) and isinstance(new, dict):
-            if node.flow_style:
-                return self._flow_mapping(node, old, new)
-            if new:
-                return self._mapping(node, old, new)
-        if isinstance(node, yaml.SequenceNode) and isinstance(new, list):
-            if node.flow_style:
-                return self._flow_sequence(node, old, new)
-            if new:
-                return self._sequence(node, old, new)
+        if isinstance(node, yaml.MappingNode) and isinstance(new, dict) and new and not node.flow_style:
+            return self._mapping(node, old, new)
+        if isinstance(node, yaml.SequenceNode) and isinstance(new, list) and new and not node.flow_style:
+            return self._sequence(node, old, new)
+        self.certain = False
+        if isinstance(node, yaml.MappingNode) and isinstance(new, dict) and node.flow_style:
+            return self._flow_mapping(node, old, new)
+        if isinstance(node, yaml.SequenceNode) and isinstance(new, list) and node.flow_style:
+            return self._flow_sequence(node, old, new)
         if node is self._root or _is_block(node) or (isinstance(new, dict | list) and new):
             raise _CannotSplice
         # A value that was left out has no blank before it.
@@ -116,6 +126,8 @@ class _Document:
 
     def _mapping(self, node: yaml.MappingNode, old: Any, new: dict[str, Any]) -> list[Edit]:
         pairs = _own(node)
+        # Behind `? key`, the colon stands on a line of its own.
+        self.certain = self.certain and all(_COLON.match(self._text, key.end_mark.index) for key, _ in pairs.values())
         changes: list[Edit] = []
         for name, (key, value) in pairs.items():
             if name not in new:
@@ -127,7 +139,9 @@ class _Document:
             raise _CannotSplice
         if added:
             indent = node.value[0][0].start_mark.column
-            changes.append(self._insert(_content_end(self._text, node), emit.entries(added, indent, self._offset)))
+            changes.append(
+                self._insert(_content_end(self._text, node), emit.entries(added, indent, self._offset(added)))
+            )
         return changes
 
     def _entry(self, key: yaml.Node, value: yaml.Node, old: Any, new: Any) -> list[Edit]:
@@ -151,9 +165,9 @@ class _Document:
             return [Edit(colon.end(), end, f" {emit.scalar(new)}{line_break}")]
         indent = key.start_mark.column
         lines = (
-            emit.entries(new, indent + 2, self._offset)
+            emit.entries(new, indent + 2, self._offset(new))
             if isinstance(new, dict)
-            else emit.items(new, indent + self._offset, self._offset)
+            else emit.items(new, indent + self._offset(new), self._offset(new))
         )
         if (not _is_block(value) or _is_alias(key, value)) and not _at_line_start(self._text, end):
             # What stands behind it on its line, a comment, stays there.
@@ -258,7 +272,7 @@ class _Document:
             if step.first == step.last:
                 changes += [self._without_item(item, indent) for item in node.value[step.begin : step.end]]
             elif step.begin == step.end:
-                lines = emit.items(new[step.first : step.last], indent, self._offset)
+                lines = emit.items(new[step.first : step.last], indent, self._offset(new))
                 if step.begin < len(node.value):
                     at = self._above(self._dash(node.value[step.begin], indent), indent)
                     changes.append(Edit(at, at, "".join(line + self._newline for line in lines)))
@@ -275,7 +289,7 @@ class _Document:
         except _CannotSplice:
             start, end = self._dash(node, indent), _content_end(self._text, node)
             line_break = self._newline if _at_line_start(self._text, end) else ""
-            return [Edit(start, end, self._newline.join(emit.items([new], indent, self._offset)) + line_break)]
+            return [Edit(start, end, self._newline.join(emit.items([new], indent, self._offset(new))) + line_break)]
 
     def _without_item(self, node: yaml.Node, indent: int) -> Edit:
         end = _line_after(self._text, _content_end(self._text, node))
@@ -312,21 +326,23 @@ class _Document:
             start = before
         return start
 
-    def _insert(self, end: int, lines: Iterator[str]) -> Edit:
+    def _insert(self, end: int, lines: list[str]) -> Edit:
         """Lines behind the line on which something ends."""
         text = self._newline.join(lines)
         at = _line_after(self._text, end)
         if at and self._text[at - 1] != "\n":
+            # A text behind `|` at the end of a file may change by the line break.
+            self.certain = False
             return Edit(at, at, self._newline + text)
         return Edit(at, at, text + self._newline)
 
 
-def _lines(value: Any, indent: int, offset: int) -> Iterator[str]:
+def _lines(value: Any, indent: int, offset: int) -> list[str]:
     if isinstance(value, dict) and value:
         return emit.entries(value, indent, offset)
     if isinstance(value, list) and value:
         return emit.items(value, indent, offset)
-    return iter([emit.scalar(value)])
+    return [emit.scalar(value)]
 
 
 def _own(node: yaml.MappingNode) -> dict[str, tuple[yaml.Node, yaml.Node]]:
@@ -465,6 +481,12 @@ def _shared(root: yaml.Node) -> frozenset[int]:
         elif isinstance(node, yaml.SequenceNode):
             stack += node.value
     return frozenset(number for number, count in counts.items() if count > 1)
+
+
+def _has_list(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(isinstance(entry, dict | list) and _has_list(entry) for entry in value.values())
+    return isinstance(value, list)
 
 
 def _offset(root: yaml.Node) -> int:

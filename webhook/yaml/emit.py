@@ -6,7 +6,7 @@ PyYAML's emitter is not used: by its own rules `y` and `0644` need no quotes, an
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -19,11 +19,17 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./@+=,~^-]*(?:[: ][A-Za-z0-9_./@+
 
 def scalar(value: Any) -> str:
     """A text, number, boolean or null on one line; an empty list or map, too."""
-    if isinstance(value, str):
-        if _PLAIN.fullmatch(value) and scalars.plain(value)[0] == scalars.TEXT:
-            return value
-        return _quoted(value)
-    return flow(value)
+    if not isinstance(value, str):
+        return flow(value)
+    # Keys and values of manifests are the same few again and again; long ones are not worth keeping.
+    return _text(value) if len(value) < 100 else _text.__wrapped__(value)
+
+
+@lru_cache(maxsize=4096)
+def _text(value: str) -> str:
+    if _PLAIN.fullmatch(value) and scalars.plain(value)[0] == scalars.TEXT:
+        return value
+    return _quoted(value)
 
 
 def _quoted(value: str) -> str:
@@ -46,32 +52,50 @@ def flow(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
-def entries(body: dict[str, Any], indent: int, offset: int = 0) -> Iterator[str]:
+def entries(body: dict[str, Any], indent: int, offset: int = 0) -> list[str]:
     """The lines of a mapping's entries, indented; `offset` is how much further lists are indented than their key."""
-    for key, value in body.items():
-        yield from entry(key, value, indent, offset)
+    return list(_lines(orjson.dumps(body), indent, offset))
 
 
-def entry(key: str, value: Any, indent: int, offset: int = 0) -> Iterator[str]:
-    """The lines of one entry of a mapping."""
-    head = f"{' ' * indent}{scalar(key)}:"
-    if not value or not isinstance(value, dict | list):
-        yield f"{head} {scalar(value)}"
-        return
-    yield head
-    if isinstance(value, dict):
-        yield from entries(value, indent + 2, offset)
-    else:
-        yield from items(value, indent + offset, offset)
-
-
-def items(body: list[Any], indent: int, offset: int = 0) -> Iterator[str]:
+def items(body: list[Any], indent: int, offset: int = 0) -> list[str]:
     """The lines of a list's items, indented."""
+    return list(_lines(orjson.dumps(body), indent, offset))
+
+
+@lru_cache(maxsize=64)
+def _lines(text: bytes, indent: int, offset: int) -> tuple[str, ...]:
+    """The lines of a value in JSON: the same is added to many documents."""
+    body = orjson.loads(text)
+    lines: list[str] = []
+    write = _entries if isinstance(body, dict) else _items
+    write(lines, body, " " * indent, " " * offset)
+    return tuple(lines)
+
+
+def _entries(lines: list[str], body: dict[str, Any], indent: str, offset: str) -> None:
+    for key, value in body.items():
+        head = f"{indent}{scalar(key)}:"
+        if not value or not isinstance(value, dict | list):
+            lines.append(f"{head} {scalar(value)}")
+            continue
+        lines.append(head)
+        if isinstance(value, dict):
+            _entries(lines, value, indent + _DEEPER, offset)
+        else:
+            _items(lines, value, indent + offset, offset)
+
+
+def _items(lines: list[str], body: list[Any], indent: str, offset: str) -> None:
     for value in body:
         if not value or not isinstance(value, dict | list):
-            yield f"{' ' * indent}- {scalar(value)}"
+            lines.append(f"{indent}- {scalar(value)}")
             continue
-        lines = entries(value, indent + 2, offset) if isinstance(value, dict) else items(value, indent + 2, offset)
-        first = next(lines)
-        yield f"{' ' * indent}- {first[indent + 2 :]}"
-        yield from lines
+        first = len(lines)
+        if isinstance(value, dict):
+            _entries(lines, value, indent + _DEEPER, offset)
+        else:
+            _items(lines, value, indent + _DEEPER, offset)
+        lines[first] = f"{indent}- {lines[first][len(indent) + 2 :]}"
+
+
+_DEEPER = "  "
