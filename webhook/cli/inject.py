@@ -13,7 +13,7 @@ import click
 
 from webhook.cli.console import CommandError, print_message
 from webhook.cli.linkerdcli import LinkerdCommand
-from webhook.cli.meshing import Output, output_options, rewrite
+from webhook.cli.meshing import Output, output_options, rewrite, templates_option
 from webhook.cli.options import check_namespace, cluster_options
 from webhook.meshing.flags import FLAGS, FlagError, of_pods
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from webhook.injector.inject import Injector
     from webhook.mesh.config import Mesh
     from webhook.meshing.inject import ManifestInjector
+    from webhook.meshing.templates import PodTemplates
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -53,6 +54,7 @@ def proxy_options(command: F) -> F:
 @click.option("--values", metavar="FILE", help="The control plane's values, in place of the cluster's.")
 @click.option("--trust-anchors", metavar="FILE", help="The mesh's trust anchors (PEM), in place of the cluster's.")
 @click.option("--release-line", metavar="LINE", help="Linkerd's release line, instead of what the values say.")
+@templates_option
 @output_options
 @cluster_options
 def inject(
@@ -66,6 +68,7 @@ def inject(
     values: str | None,
     trust_anchors: str | None,
     release_line: str | None,
+    templates: PodTemplates,
     output: str,
     check: bool,
     diff: bool,
@@ -112,6 +115,7 @@ def inject(
             registry,
             ingress,
             of_pods(debug=enable_debug_sidecar, close_wait=close_wait_timeout),
+            templates,
             manual=manual,
         ).inject
     except FlagError as error:
@@ -141,6 +145,7 @@ def _manifest_injector(
     registry: str,
     ingress: bool | None,
     of_pods: Mapping[str, str],
+    templates: PodTemplates,
     *,
     manual: bool,
 ) -> ManifestInjector:
@@ -151,7 +156,7 @@ def _manifest_injector(
     annotations = overrides(injector, given, registry)
     if ingress is not None:
         annotations |= of_ingress(injector, ingress=ingress)
-    return ManifestInjector(injector, annotations, of_pods, cores(injector, given), manual=manual)
+    return ManifestInjector(injector, annotations, of_pods, cores(injector, given), templates, manual)
 
 
 class _Source:

@@ -96,6 +96,9 @@ class _Reading:
             return
         long = next((flag for flag in option.opts if flag.startswith("--")), name)
         if not option.is_flag:
+            if value is None and isinstance(option.flag_value, str):
+                # A flag that may have a value has it behind an equals sign.
+                value = option.flag_value
             if value is None and not left:
                 raise click.BadOptionUsage(long, f"{name} needs a value: {name} {option.make_metavar(self.context)}")
             self.given.append((long, left.pop(0) if value is None else value))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from webhook.meshing.outcome import Outcome
     from webhook.meshing.run import Worked
     from webhook.meshing.stream import Change
+    from webhook.meshing.templates import PodTemplates
 
 FINE, UNWELL, UNUSABLE = 0, 1, 2
 
@@ -49,6 +50,29 @@ def output_options(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+def templates_option(command: F) -> F:
+    """Add --pod-templates."""
+    return click.option(
+        "--pod-templates",
+        "templates",
+        metavar="KIND.GROUP:PATH",
+        multiple=True,
+        is_flag=False,
+        flag_value="known",
+        callback=_templates,
+        help="Find Pod templates in other kinds, too: Argo Rollouts, Knative Services and more, or where PATH leads.",
+    )(command)
+
+
+def _templates(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> PodTemplates:
+    from webhook.meshing.templates import PodTemplates, TemplateError
+
+    try:
+        return PodTemplates.of(values)
+    except TemplateError as error:
+        raise click.BadParameter(str(error), context, parameter) from None
 
 
 def rewrite(paths: Sequence[str], change: Change, report: Report, output: Output) -> int:

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from webhook.cli.linkerdcli import LinkerdCommand
-from webhook.cli.meshing import Output, output_options, rewrite
+from webhook.cli.meshing import Output, output_options, rewrite, templates_option
 from webhook.cli.options import check_namespace, cluster_options
+
+if TYPE_CHECKING:
+    from webhook.meshing.templates import PodTemplates
 
 
 @click.command(cls=LinkerdCommand, short_help="take the proxy out of manifests")
 @click.option("--all", "everything", is_flag=True, help="Take out config.linkerd.io/* annotations, too.")
+@templates_option
 @output_options
 @cluster_options
 def uninject(
     everything: bool,
+    templates: PodTemplates,
     output: str,
     check: bool,
     diff: bool,
@@ -44,4 +50,4 @@ def uninject(
     from webhook.meshing.uninject import uninjected
 
     how = Output(output, report_form, check, diff, in_place, keep_going)
-    sys.exit(rewrite(paths, lambda body: uninjected(body, everything=everything), report.removal, how))
+    sys.exit(rewrite(paths, partial(uninjected, everything=everything, templates=templates), report.removal, how))

@@ -16,8 +16,9 @@ from webhook.injector.settings import PREFIX
 from webhook.injector.subject import Subject
 from webhook.kube.fields import mapping, text
 from webhook.meshing.kinds import KnownKind, kind_of, name_of
-from webhook.meshing.outcome import Outcome
+from webhook.meshing.outcome import Outcome, joined, unsupported
 from webhook.meshing.stored import read_as_stored
+from webhook.meshing.templates import PodTemplates, as_pod, with_pod
 from webhook.meshing.uninject import COMPONENT, has_udp, placed, without
 from webhook.review import JSON
 
@@ -40,13 +41,14 @@ _ABOUT: Final = {
 @dataclass(frozen=True, slots=True)
 class ManifestInjector:
     """Injects objects by one configuration. `annotations` are what flags ask for, by key, for Pod templates and
-    Namespaces, `of_pods` for Pod templates alone, `fields` settings without an annotation; `manual`: put in the proxy
-    itself."""
+    Namespaces, `of_pods` for Pod templates alone, `fields` settings without an annotation, `templates` where
+    other kinds have their Pod templates; `manual`: put in the proxy itself."""
 
     injector: Injector
     annotations: Mapping[str, str] = field(default_factory=dict)
     of_pods: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, Any] = field(default_factory=dict)
+    templates: PodTemplates = field(default_factory=PodTemplates)
     manual: bool = False
 
     def inject(self, body: JSON, known: KnownKind | None = None) -> Outcome:
@@ -57,8 +59,7 @@ class ManifestInjector:
         known = known or kind_of(body)
         kind, name = text(body, "kind").lower(), name_of(body)
         if known.role == "other":
-            why = f"{text(body, 'apiVersion')} {text(body, 'kind')} has no Pod template that Linkerd knows"
-            return Outcome(kind, name, body, "skipped", why if kind else "it has no kind", is_supported=False)
+            return self._of_others(kind, name, body)
         subject = Subject.of(kind, body)
         clean, was_injected = without(body, known)
         if known.role == "service":
@@ -67,6 +68,15 @@ class ManifestInjector:
             entries = {decision.INJECT: decision.ENABLED, **self.annotations}
             return Outcome(kind, name, _annotated(clean, (), entries), "annotated")
         return self._workload(subject, name, clean, known, was_injected=was_injected)
+
+    def _of_others(self, kind: str, name: str, body: JSON) -> Outcome:
+        """A kind of somebody else's: its Pod templates as Pods, where it is known to have any."""
+        outcomes = []
+        for path in self.templates.within(body):
+            pod = self.inject(as_pod(body, path))
+            outcomes.append(pod)
+            body = with_pod(body, path, pod.body)
+        return joined(kind, name, body, outcomes) if outcomes else unsupported(body)
 
     def _service(self, kind: str, name: str, body: JSON) -> Outcome:
         """A Service gets the opaque ports that a flag names."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from webhook.kube.fields import text
+from webhook.meshing.kinds import name_of
 from webhook.review import JSON
 
 Verb = Literal["injected", "annotated", "uninjected", "skipped"]
@@ -31,3 +34,24 @@ class Outcome:
     def resource(self) -> str:
         """`deployment/web`, as Linkerd's report writes it."""
         return f"{self.kind}/{self.name}"
+
+
+def unsupported(body: JSON) -> Outcome:
+    """That an object is left alone, as it has no Pod template that is known."""
+    kind = text(body, "kind")
+    why = f"{text(body, 'apiVersion')} {kind} has no Pod template that Linkerd knows: --pod-templates looks for one"
+    return Outcome(kind.lower(), name_of(body), body, "skipped", why if kind else "it has no kind", is_supported=False)
+
+
+def joined(kind: str, name: str, body: JSON, outcomes: Sequence[Outcome]) -> Outcome:
+    """What became of an object with several Pod templates, at least one."""
+    done = next((outcome for outcome in outcomes if outcome.verb != "skipped"), outcomes[0])
+    return Outcome(
+        kind,
+        name,
+        body,
+        done.verb,
+        done.why,
+        "; ".join(dict.fromkeys(outcome.problem for outcome in outcomes if outcome.problem)),
+        frozenset[str]().union(*(outcome.warnings for outcome in outcomes)),
+    )

@@ -18,6 +18,7 @@ from webhook.manifest import load, nodes
 from webhook.manifest.files import Problem
 from webhook.meshing.kinds import Path, name_of, within
 from webhook.meshing.outcome import Outcome
+from webhook.meshing.templates import at, placed
 from webhook.review import JSON
 from webhook.yaml import edit
 from webhook.yaml.objects import Broken, Build, Loader
@@ -140,7 +141,7 @@ class _Piece:
             for path, body in within(document.value):
                 outcome = self._object(body, self._line(document, _keys(path)))
                 if outcome is not None and outcome.body is not body:
-                    value = _placed(value, path, outcome.body)
+                    value = placed(value, path, _as_item(document.value, path, outcome.body))
         except Refusal as refusal:
             self._problems.append(Problem(self._file, line, f"{text(document.value, 'kind')}: {refusal.message}"))
         self._bodies.append(value)
@@ -185,19 +186,9 @@ def _keys(path: Path) -> tuple[str | int, ...]:
     return tuple(int(part) if part.isdigit() else part for part in path)
 
 
-def _placed(value: Any, path: Path, body: JSON) -> Any:
-    """A copy of a document with another object at a path."""
+def _as_item(document: JSON, path: Path, body: JSON) -> JSON:
+    """An object as it stood in its document: an item of a list of one kind need not say what it is."""
     if not path:
         return body
-    first, *rest = path
-    if isinstance(value, list):
-        number = int(first)
-        return [*value[:number], _item(value[number], rest, body), *value[number + 1 :]]
-    return {**value, first: _placed(value[first], tuple(rest), body)}
-
-
-def _item(item: Any, rest: list[str], body: JSON) -> Any:
-    if rest:
-        return _placed(item, tuple(rest), body)
-    # An item of a list of one kind need not say what it is.
-    return {key: entry for key, entry in body.items() if key in item or key not in ("apiVersion", "kind")}
+    before = at(document, path)
+    return {key: value for key, value in body.items() if key in before or key not in ("apiVersion", "kind")}

@@ -11,10 +11,13 @@ from webhook.injector.settings import PREFIXES
 from webhook.injector.subject import Subject
 from webhook.kube.fields import mapping, mappings, text
 from webhook.meshing.kinds import KnownKind, Path, kind_of, name_of
-from webhook.meshing.outcome import Outcome
+from webhook.meshing.outcome import Outcome, joined, unsupported
+from webhook.meshing.templates import PodTemplates, as_pod, with_pod
 from webhook.review import JSON
 
 PREFIX: Final = "linkerd.io/"
+_NO_TEMPLATES: Final = PodTemplates()
+
 # Marks by which Linkerd finds what belongs to it: not put there by an injection, and not taken away with one.
 _KEPT: Final = frozenset(
     f"{PREFIX}{name}" for name in ("extension", "cni-resource", "is-control-plane", "control-plane-component")
@@ -23,26 +26,26 @@ _KEPT: Final = frozenset(
 COMPONENT: Final = f"{PREFIX}control-plane-component"
 
 
-def uninjected(body: JSON, *, everything: bool = False, known: KnownKind | None = None) -> Outcome:
+def uninjected(body: JSON, *, everything: bool = False, templates: PodTemplates = _NO_TEMPLATES) -> Outcome:
     """The object without it. `everything`: without the user's `config.linkerd.io/*` annotations, too.
 
-    `known` is what the object is, where that is not to be seen by its kind. Raises `Refusal` for a wrong type in a
-    field that is read.
+    `templates` is where other kinds have their Pod templates. Raises `Refusal` for a wrong type in a field that is
+    read.
     """
-    known = known or kind_of(body)
+    known = kind_of(body)
     kind, name = text(body, "kind").lower(), name_of(body)
     if known.role == "other":
-        return Outcome(kind, name, body, "skipped", _unsupported(body), is_supported=False)
+        outcomes = []
+        for path in templates.within(body):
+            pod = uninjected(as_pod(body, path), everything=everything)
+            outcomes.append(pod)
+            body = with_pod(body, path, pod.body) if pod.verb != "skipped" else body
+        return joined(kind, name, body, outcomes) if outcomes else unsupported(body)
     Subject.of(kind, body)
     out, touched = without(body, known, everything=everything)
     if not touched:
         return Outcome(kind, name, out, "skipped", "nothing of Linkerd's is in it")
     return Outcome(kind, name, out, "uninjected")
-
-
-def _unsupported(body: JSON) -> str:
-    kind = text(body, "kind")
-    return f"{text(body, 'apiVersion')} {kind} has no Pod template that Linkerd knows" if kind else "it has no kind"
 
 
 def without(body: JSON, known: KnownKind, *, everything: bool = False) -> tuple[JSON, bool]:
