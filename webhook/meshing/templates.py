@@ -130,12 +130,17 @@ def at(value: JSON, path: Path) -> JSON:
     return dict(node)
 
 
-def placed(value: Any, path: Path, new: JSON) -> Any:
+def placed(value: JSON, path: Path, new: JSON) -> JSON:
     """A copy of a value with another one at a path."""
+    out: JSON = _placed(value, path, new)
+    return out
+
+
+def _placed(value: Any, path: Path, new: JSON) -> Any:
     if not path:
         return new
     first, *rest = path
     if isinstance(value, list):
         number = int(first)
-        return [*value[:number], placed(value[number], tuple(rest), new), *value[number + 1 :]]
-    return {**value, first: placed(value[first], tuple(rest), new)}
+        return [*value[:number], _placed(value[number], tuple(rest), new), *value[number + 1 :]]
+    return {**value, first: _placed(value[first], tuple(rest), new)}

@@ -365,7 +365,11 @@ def _has(old: Any, name: str, value: Any) -> bool:
 
 def _same(one: Any, other: Any) -> bool:
     """Whether two values are the same in JSON: 1 and true are not."""
-    return one == other and orjson.dumps(one) == orjson.dumps(other)
+    return one == other and _sorted(one) == _sorted(other)
+
+
+def _sorted(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
 class _Step(NamedTuple):
