@@ -73,3 +73,21 @@ def _kubeconfig(given: Path | None, environment: Mapping[str, str]) -> tuple[str
 def _default(environment: Mapping[str, str]) -> Path:
     home = environment.get("HOME")
     return (Path(home) if home else Path.home()) / ".kube" / "config"
+
+
+def namespace_of(kubeconfig: Path | None, context: str | None, environment: Mapping[str, str] = os.environ) -> str:
+    """The Namespace of the current (or another) context, by the rules of `connect`; `default` where none is named or
+    no kubeconfig can be read."""
+    from webhook.kube.fields import mappings, text
+    from webhook.yaml.objects import Broken, read
+
+    bodies = []
+    for file in _kubeconfig(kubeconfig, environment)[1]:
+        try:
+            bodies.append(read(file.read_text(encoding="utf-8")))
+        except (OSError, UnicodeDecodeError, Broken):
+            continue
+    current = context or next(filter(None, (text(body, "current-context") for body in bodies)), "")
+    named = (entry for body in bodies for entry in mappings(body, "contexts") if text(entry, "name") == current)
+    entry = next(named, None)
+    return text(entry, "context", "namespace") or "default"

@@ -24,6 +24,10 @@ COMMANDS = {
     ),
     "inject": ("webhook.cli.inject:inject", "Have the workloads of manifests meshed."),
     "uninject": ("webhook.cli.uninject:uninject", "Take out of manifests what Linkerd has put in."),
+    "profile": (
+        "webhook.cli.profile:profile",
+        "Write a ServiceProfile: a template, or made of an OpenAPI document or a protobuf file.",
+    ),
     "diff-lines": ("webhook.cli.diff_lines:diff_lines", "Show what an upgrade of Linkerd changes in Pods."),
     "check": ("webhook.cli.check:check", "Check the installation in a cluster, and the Pods that it serves."),
     "explain": ("webhook.cli.explain:explain", "Explain why a Pod is meshed or is not, and what to do."),
