@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,6 +11,7 @@ import click
 
 from webhook.cli.console import CommandError
 from webhook.cli.linkerdcli import groups
+from webhook.extensions.jaeger import Collector
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -60,12 +61,30 @@ def extension_options(command: F) -> F:
     """Add the options of Linkerd's extensions, named as in Linkerd's own programs."""
     for option in (
         click.option("--cluster-domain", default="cluster.local", show_default=True, help="DNS domain of the cluster."),
+        click.option(
+            "--collector-trace-svc-name", default="", help="Service name that proxies give their traces (jaeger)."
+        ),
+        click.option("--collector-trace-protocol", default="", help="Protocol of the trace collector (jaeger)."),
         click.option("--collector-svc-account", default="", help="Service account of the trace collector (jaeger)."),
-        click.option("--collector-svc-addr", default="", help="Address of the trace collector (jaeger)."),
+        click.option(
+            "--collector-svc-addr", default="", help="Address of the trace collector (jaeger); empty: no tracing."
+        ),
         click.option("--tap-service-name", default="", help="Identity of the tap service (tap)."),
     ):
         command = option(command)
     return command
+
+
+def collector_of(options: Mapping[str, str], cluster_domain: str, linkerd_namespace: str) -> Collector:
+    """The trace collector that the options of `extension_options` name."""
+    return Collector(
+        address=options["collector_svc_addr"],
+        account=options["collector_svc_account"],
+        protocol=options["collector_trace_protocol"],
+        service_name=options["collector_trace_svc_name"],
+        cluster_domain=cluster_domain,
+        linkerd_namespace=linkerd_namespace,
+    )
 
 
 def cluster_options(command: F) -> F:

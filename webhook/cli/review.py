@@ -13,17 +13,20 @@ import yaml
 
 from webhook import review as reviews
 from webhook.cli.console import CommandError, print_line, print_message
-from webhook.cli.options import extension_options, mesh_options
+from webhook.cli.options import collector_of, extension_options, mesh_options
 from webhook.cluster.catalog import OfflineCatalog
 from webhook.cluster.offline import OfflineCluster
+from webhook.extensions.jaeger import Collector
 from webhook.injector.inject import Injector
 from webhook.manifest import files, load
 from webhook.mesh.config import ConfigError, Mesh
 from webhook.mesh.defaults import default_trust_anchors, default_values
 from webhook.review import JSON, AdmissionRequest, ReviewError
 from webhook.webhooks.interface import AdmissionWebhook, Current
+from webhook.webhooks.jaeger_injector import JaegerInjector
 from webhook.webhooks.proxy_injector import ProxyInjector
 from webhook.webhooks.registry import Registry
+from webhook.webhooks.tap_injector import TapInjector
 from webhook.webhooks.validators import VALIDATORS, Validator
 from webhook.webhooks.workload_advisor import WorkloadAdvisor
 from webhook.yaml.objects import Build, Loader
@@ -54,7 +57,9 @@ def review(
     webhook: str | None,
     allow_empty: bool,
     files: tuple[str, ...],
-    **_extensions: str,
+    cluster_domain: str,
+    tap_service_name: str,
+    **collector_options: str,
 ) -> None:
     """Answer AdmissionReviews as the server would, each in a line of JSON, in their order.
 
@@ -75,16 +80,22 @@ def review(
         print_line(f"{problem.file}:{problem.line}: {problem.message}; going on without it")
     try:
         domain = injector.mesh.values.cluster_domain if values else ""
-        registry = Registry(_webhooks(injector, objects, domain, release_line is not None), webhook)
+        collector = collector_of(collector_options, cluster_domain, linkerd_namespace)
+        webhooks = _webhooks(injector, objects, domain, release_line is not None, tap_service_name, collector)
+        registry = Registry(webhooks, webhook)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     sys.exit(asyncio.run(_answer_all(registry, files or (load.STDIN,), allow_empty=allow_empty)))
 
 
-def _webhooks(injector: Injector, objects: list[JSON], domain: str, strict: bool) -> list[AdmissionWebhook]:
+def _webhooks(
+    injector: Injector, objects: list[JSON], domain: str, strict: bool, tap_service: str, collector: Collector
+) -> list[AdmissionWebhook]:
     catalog, cluster = OfflineCatalog(objects), OfflineCluster(objects)
     return [
-        ProxyInjector(Current(injector), cluster),
+        ProxyInjector(Current(injector), cluster, tap_service=tap_service),
+        TapInjector(lambda: injector.mesh.line, cluster, tap_service),
+        JaegerInjector(lambda: injector.mesh.line, cluster, collector),
         WorkloadAdvisor(Current(injector), cluster),
         *(
             Validator(validator, lambda: injector.mesh.line, catalog, cluster_domain=lambda: domain, strict=strict)

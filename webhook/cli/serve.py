@@ -11,16 +11,9 @@ import click
 from click.core import ParameterSource
 
 from webhook.cli.console import CommandError
-from webhook.cli.options import extension_options, mesh_options
+from webhook.cli.options import collector_of, extension_options, mesh_options
 
 LEVELS = ("panic", "fatal", "error", "warn", "warning", "info", "debug", "trace")
-
-# Settings of the extensions' webhooks, which are not implemented yet.
-LATER = {
-    "tap_service_name": "--tap-service-name",
-    "collector_svc_addr": "--collector-svc-addr",
-    "collector_svc_account": "--collector-svc-account",
-}
 
 
 @click.command(context_settings={"show_default": True})
@@ -93,7 +86,8 @@ def serve(
     explain: bool,
     log_level: str,
     log_format: str,
-    **later: str,
+    tap_service_name: str,
+    **collector: str,
 ) -> None:
     """Answer admission requests over HTTPS until SIGTERM."""
     from webhook.server import listen
@@ -125,6 +119,8 @@ def serve(
         certs=certs,
         adopt=adopt,
         cluster_domain=cluster_domain,
+        tap_service=tap_service_name,
+        collector=collector_of(collector, cluster_domain, linkerd_namespace),
         identity=os.environ.get("POD_NAME") or socket.gethostname(),
         max_in_flight=max_in_flight,
         events=not no_events,
@@ -132,12 +128,9 @@ def serve(
         times=Times(shutdown_delay=shutdown_delay),
     )
     lines = logs.configure(log_level, log_format)
-    notes = [
-        *(context.obj or []),
-        *(f"flag {LATER[name]} has no effect yet" for name in later if _is_given(context, name)),
-    ]
-    if service is None and _is_given(context, "cluster_domain"):
-        notes.append("flag --cluster-domain has no effect without --service")
+    notes = list(context.obj or ())
+    if service is None and not collector["collector_svc_addr"] and _is_given(context, "cluster_domain"):
+        notes.append("flag --cluster-domain has no effect without --service or --collector-svc-addr")
     try:
         run(options, lines, notes)
     except StartError as error:

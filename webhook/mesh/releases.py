@@ -7,7 +7,7 @@ every release.
 
 Rows are named by their kind (`value/` a key of the values, `env/` a variable of the proxy, `flag/` a flag of the init
 container, `field/` a field of a container, `annotation/` an annotation that is read, `rule/` a behaviour, `policy/`
-what the validators go by).
+what the validators go by, `extension/` what the extensions' injectors do).
 """
 
 from __future__ import annotations
@@ -296,11 +296,20 @@ _POLICIES: Final = {
     **_all(Span("23.12.3"), "rule", "regex-1.9"),
 }
 
+# What the extensions add to Pods, see `webhook.extensions`.
+_EXTENSIONS: Final = {
+    **_all(Span("23.11.4"), "extension", "native-sidecar"),
+    **_all(Span("24.1.3"), "extension", "jaeger.linkerd-podinfo"),
+    **_all(Span("24.10.1"), "extension", "jaeger.protocol"),
+    **_all(Span("24.10.3"), "extension", "jaeger.service-name"),
+    **_all(Span("25.2.1"), "extension", "jaeger.extra-attributes"),
+}
+
 # Keys of the values that have another name since the release of their row, and the name by which they are read here:
 # the one that they had first.
 RENAMED: Final[Mapping[str, str]] = {}
 
-ROWS: Final[Mapping[str, Span]] = {**_VALUES, **_PROXY, **_INIT, **_ANNOTATIONS, **_POLICIES}
+ROWS: Final[Mapping[str, Span]] = {**_VALUES, **_PROXY, **_INIT, **_ANNOTATIONS, **_POLICIES, **_EXTENSIONS}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,9 @@ from webhook.cluster.interface import Catalog, Cluster, Events, NothingKnown
 from webhook.server import admin
 from webhook.server.metrics import Metrics
 from webhook.server.options import Options, StartError
+from webhook.webhooks.jaeger_injector import JAEGER_INJECTOR
 from webhook.webhooks.proxy_injector import ProxyInjector
+from webhook.webhooks.tap_injector import TAP_INJECTOR
 from webhook.webhooks.validators import VALIDATORS
 
 if TYPE_CHECKING:
@@ -89,5 +91,5 @@ def _offline(paths: Sequence[Path]) -> ClusterAccess:
 
 
 def validates(options: Options) -> bool:
-    """Whether the server runs validators. A server of the proxy injector alone does not watch objects for them."""
-    return options.webhook != ProxyInjector.name
+    """Whether the server runs validators. A server of one injector alone does not watch objects for them."""
+    return options.webhook not in (ProxyInjector.name, TAP_INJECTOR, JAEGER_INJECTOR)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from webhook.extensions.jaeger import Collector
 from webhook.server.admission import MAX_IN_FLIGHT
 from webhook.server.reload import Pace
 from webhook.server.run import Times
@@ -37,6 +38,8 @@ class Options:
     certs: Literal["files", "self-managed"] = "files"
     adopt: bool = False
     cluster_domain: str = "cluster.local"
+    tap_service: str = ""
+    collector: Collector = field(default_factory=Collector)
     identity: str = field(default_factory=socket.gethostname)
     max_in_flight: int = MAX_IN_FLIGHT
     events: bool = True

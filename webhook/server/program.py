@@ -33,9 +33,11 @@ from webhook.server.reload import FilesRefused, Group, Reloader
 from webhook.server.run import Server, Signals, serve_until
 from webhook.server.upkeep import upkeep_of
 from webhook.webhooks.interface import AdmissionWebhook
+from webhook.webhooks.jaeger_injector import JAEGER_INJECTOR, JaegerInjector
 from webhook.webhooks.pattern_worker.judge import PatternJudge
 from webhook.webhooks.proxy_injector import ProxyInjector
 from webhook.webhooks.registry import Registry
+from webhook.webhooks.tap_injector import TAP_INJECTOR, TapInjector
 from webhook.webhooks.validators import VALIDATORS, Validator
 from webhook.webhooks.workload_advisor import WorkloadAdvisor
 
@@ -178,9 +180,9 @@ def _load(groups: Sequence[Group]) -> None:
 
 
 def _needs_values(options: Options) -> bool:
-    """Whether the mesh's values are required. A server of validators runs without them, as Linkerd's own Deployments do
-    not mount them for validators."""
-    return options.webhook not in VALIDATORS or options.values.exists()
+    """Whether the mesh's values are required. A server of validators or of an extension's injector runs without them,
+    as Linkerd's own Deployments of these do not mount them."""
+    return options.webhook not in (*VALIDATORS, TAP_INJECTOR, JAEGER_INJECTOR) or options.values.exists()
 
 
 def _line(options: Options, configuration: Configuration) -> Callable[[], Detected]:
@@ -224,8 +226,10 @@ def _registry(
         for name in VALIDATORS
     ]
     if is_known:
-        webhooks.insert(0, ProxyInjector(configuration.injector, view.cluster, view.events))
+        webhooks.insert(0, ProxyInjector(configuration.injector, view.cluster, view.events, options.tap_service))
         webhooks.append(WorkloadAdvisor(configuration.injector, view.cluster))
+    webhooks.append(TapInjector(line, view.cluster, options.tap_service))
+    webhooks.append(JaegerInjector(line, view.cluster, options.collector))
     if options.service is not None:
         from webhook.webhooks.self_test import SelfTest
 

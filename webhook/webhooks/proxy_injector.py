@@ -6,13 +6,15 @@ from functools import partial
 
 from webhook.advice import about, is_concerned
 from webhook.cluster import owners
-from webhook.cluster.interface import Cluster, ClusterError, Events
+from webhook.cluster.interface import Cluster, Events
+from webhook.extensions import tap
 from webhook.injector.advice.objects import Advisor
 from webhook.injector.advice.rules import OWNER_UNKNOWN
 from webhook.injector.inject import Injector, read_or_answer
 from webhook.injector.subject import Subject
 from webhook.kube.objects import Namespace, ObjectReference
-from webhook.review import AdmissionRequest, Answer, deny
+from webhook.review import AdmissionRequest, Answer, Patch
+from webhook.webhooks import namespaces
 from webhook.webhooks.interface import Current
 
 
@@ -22,7 +24,16 @@ class ProxyInjector:
     name = "proxy-injector"
     path = "/proxy-injector"
 
-    def __init__(self, injector: Current[Injector], cluster: Cluster, events: Events | None = None) -> None:
+    def __init__(
+        self,
+        injector: Current[Injector],
+        cluster: Cluster,
+        events: Events | None = None,
+        tap_service: str = "",
+    ) -> None:
+        """`tap_service` is the identity of the viz extension's tap service: where it is not empty, Pods that are
+        injected get what the tap injector would add, in the same answer."""
+        self._tap_service = tap_service
         self._injector = injector
         self._cluster = cluster
         self._events = events
@@ -31,16 +42,21 @@ class ProxyInjector:
         """Decide about one request. Waits only to read a Namespace or an owner that is not in memory."""
         namespace = self._cluster.known_namespace(request.namespace)
         if namespace is None:
-            try:
-                namespace = await self._cluster.find_namespace(request.namespace)
-            except ClusterError as error:
-                code, reason = _STATUS[error.reason]
-                return deny(error.message, code=code, status_reason=reason, reason=f"namespace_{error.reason}")
+            found = await namespaces.find(self._cluster, request.namespace)
+            if isinstance(found, Answer):
+                return found
+            namespace = found
         subject = read_or_answer(request)
         if isinstance(subject, Answer):
             return subject
         owner, problem = await self._workload(subject, request.namespace)
         return self._decide(request, subject, namespace, owner, problem)
+
+    def _add_tap(self, answer: Answer, subject: Subject, namespace: Namespace) -> None:
+        if not subject.is_pod or answer.decision != "injected" or not answer.patch:
+            return
+        if not tap.why_not(subject.pod_annotations, namespace.annotations):
+            answer.patch = Patch(tap.with_tap(answer.patch, self._tap_service))
 
     async def _workload(self, subject: Subject, namespace: str) -> tuple[ObjectReference | None, str]:
         """The workload that a Pod belongs to, None for no workload; and why it could not be read, "" if it could."""
@@ -67,6 +83,8 @@ class ProxyInjector:
         injector = self._injector.value
         answer = injector.decide(subject, namespace, workload)
         answer.name = subject.name
+        if self._tap_service:
+            self._add_tap(answer, subject, namespace)
         if owner is not None:
             answer.workload = f"{owner.kind}/{owner.name}"
         if problem:
@@ -83,11 +101,3 @@ def _about_service(injector: Injector, request: AdmissionRequest, namespace: Nam
     if not is_concerned(request.object, (), None):
         return []
     return [finding.warning for finding in about(Advisor(injector), "service", request.object, (), namespace)]
-
-
-_STATUS = {
-    "not_found": (404, "NotFound"),
-    "forbidden": (403, "Forbidden"),
-    "timed_out": (504, "Timeout"),
-    "unavailable": (503, "ServiceUnavailable"),
-}
