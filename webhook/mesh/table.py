@@ -22,6 +22,7 @@ _KINDS: Final = {
     "annotation": "Annotations",
     "rule": "Behaviour",
     "policy": "Policies",
+    "extension": "Injectors of the extensions",
 }
 
 

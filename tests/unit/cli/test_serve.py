@@ -164,7 +164,7 @@ def test_it_starts_with_linkerd_s_own_command_line_answers_and_ends_with_0(
     assert code == 0
     messages = [line["msg"] for line in log]
     assert "flag -enable-pprof has no effect here and is ignored" in messages
-    assert "flag --cluster-domain has no effect without --service" in messages
+    assert "flag --cluster-domain has no effect without --service or --collector-svc-addr" in messages
     assert [line["decision"] for line in log if line["msg"] == "admission"] == ["injected", "injected"]
     assert messages[-1] == "stopped"
 

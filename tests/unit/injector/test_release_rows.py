@@ -13,7 +13,7 @@ from webhook.mesh.releases import ROWS, Release, at, choose, line
 
 # Of the validators: they have no Pod.
 OTHERS = {"rule/regex-1.9"}
-INJECTOR = [row for row in ROWS if row.split("/")[0] != "policy" and row not in OTHERS]
+INJECTOR = [row for row in ROWS if row.split("/")[0] not in ("policy", "extension") and row not in OTHERS]
 
 
 def release(version: str) -> Release:

@@ -191,7 +191,7 @@ def edge_of(version: str) -> tuple[int, int, int]:
     return first, second, third
 
 
-KINDS = {"value", "env", "flag", "field", "annotation", "inherit", "rule", "policy"}
+KINDS = {"value", "env", "flag", "field", "annotation", "inherit", "rule", "policy", "extension"}
 
 
 class TestRows:
