@@ -83,7 +83,7 @@ class Cluster:
         elif path == "/api/v1/pods":
             every, make = self.namespaces * DEPLOYMENTS * REPLICAS, self._pod
         elif path.endswith("/mutatingwebhookconfigurations"):
-            return [orjson.dumps(each) for each in self.configurations], len(self.configurations)
+            return [orjson.dumps(configuration) for configuration in self.configurations], len(self.configurations)
         else:
             return [], 0
         return [make(number) for number in range(first, min(first + limit, every))], every
@@ -151,10 +151,10 @@ def _pod(injector: Injector, image: str) -> bytes:
     answer = injector.decide(Subject.of("Pod", body), namespace, ("deployment", _NAME))
     body = applied(body, answer.patch)
     for key in ("containers", "initContainers"):
-        body["spec"][key] = [stored(each) for each in body["spec"].get(key, ())]
-        for each in body["spec"][key]:
-            if image and each["name"] == "linkerd-proxy":
-                each["image"] = image
+        body["spec"][key] = [stored(element) for element in body["spec"].get(key, ())]
+        for container in body["spec"][key]:
+            if image and container["name"] == "linkerd-proxy":
+                container["image"] = image
     body["status"] = {"phase": "Running", "podIP": "10.0.0.1"}
     return orjson.dumps(body)
 
@@ -271,10 +271,10 @@ def main() -> None:
     parser.add_argument("--command", default=f"{sys.executable} -m webhook.cli", help="the program")
     options = parser.parse_args()
     print(f"{machine()}, best of {options.rounds}")
-    each = DEPLOYMENTS * REPLICAS
+    element = DEPLOYMENTS * REPLICAS
     few = measure(options.command.split(), max(1, options.namespaces // 10), options.rounds)
     many = measure(options.command.split(), options.namespaces, options.rounds)
-    for pods, cost in ((max(1, options.namespaces // 10) * each, few), (options.namespaces * each, many)):
+    for pods, cost in ((max(1, options.namespaces // 10) * element, few), (options.namespaces * element, many)):
         print(f"{pods:7,} Pods: {cost.wall:6.2f} s, {cost.cpu:6.2f} s of CPU time, {cost.peak:6.1f} MiB")
     goals = (("seconds", many.wall, 10.0), ("MiB", many.peak, 150.0), ("MiB more", many.peak - few.peak, 5.0))
     for what, value, goal in goals:

@@ -159,7 +159,7 @@ def main() -> None:
             # Every other round in reverse, so that no server always has the other's wake.
             for contender in contenders if number % 2 == 0 else contenders[::-1]:
                 turn(contender, setting, contest, options.connections)
-    report(contest, [each.label for each in contenders], options.connections, against_first=options.lines)
+    report(contest, [contender.label for contender in contenders], options.connections, against_first=options.lines)
 
 
 def _contenders(options: argparse.Namespace) -> list[Contender]:

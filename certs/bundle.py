@@ -101,4 +101,8 @@ def merge(*bundles: bytes) -> bytes:
 
 def valid(pem: bytes, now: datetime) -> tuple[x509.Certificate, ...]:
     """The certificates of a bundle that can be read and are within their validity period at `now` (UTC)."""
-    return tuple(each for each in salvage(pem)[0] if each.not_valid_before_utc <= now < each.not_valid_after_utc)
+    return tuple(
+        certificate
+        for certificate in salvage(pem)[0]
+        if certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc
+    )

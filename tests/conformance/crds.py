@@ -97,7 +97,7 @@ def _translate(schema: Schema) -> Schema:
     elif schema.get("type") == "integer":
         out.setdefault("format", "int64")
     if "properties" in schema:
-        out["properties"] = {name: _translate(each) for name, each in schema["properties"].items()}
+        out["properties"] = {name: _translate(element) for name, element in schema["properties"].items()}
     if "items" in schema:
         out["items"] = _translate(schema["items"])
     return out

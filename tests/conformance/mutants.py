@@ -85,7 +85,7 @@ def _example(schema: Schema, path: Path, turn: int) -> Any:
         ways = [way["required"] for way in schema.get("oneOf", ())]
         unwanted = {name for way in ways for name in way} - set(ways[turn % len(ways)] if ways else ())
         fields = schema.get("properties", {}).items()
-        return {name: _example(each, (*path, name), turn) for name, each in fields if name not in unwanted}
+        return {name: _example(element, (*path, name), turn) for name, element in fields if name not in unwanted}
     if kind == "array":
         return [_example(schema["items"], (*path, 0), turn)]
     if kind == "integer":
@@ -98,12 +98,12 @@ def _example(schema: Schema, path: Path, turn: int) -> Any:
 def mutants(spec: Any, schema: Schema) -> Iterator[tuple[str, Any]]:
     """The spec itself, and with each of its values put to and over each bound."""
     yield "as it is", spec
-    for path, value, each in _walk(spec, schema, ()):
+    for path, value, element in _walk(spec, schema, ()):
         lean, at = _lean(spec, schema, path), ".".join(map(str, path))
-        for what, changed in _changes(value, each):
+        for what, changed in _changes(value, element):
             yield f"{at}: {what}", _put(lean, path, changed)
         if isinstance(value, dict):
-            for what, changed in _less_and_more(value, each):
+            for what, changed in _less_and_more(value, element):
                 yield f"{at}: {what}", _put(lean, path, changed)
 
 
@@ -177,9 +177,9 @@ def _less_and_more(value: dict[str, Any], schema: Schema) -> Iterator[tuple[str,
     for name in value:
         yield f"without {name}", {key: item for key, item in value.items() if key != name}
         yield f"only {name}", {name: value[name]}
-    for name, each in schema.get("properties", {}).items():
+    for name, element in schema.get("properties", {}).items():
         if name not in value:
             odds: tuple[Any, ...] = (None, 5, {}, [])
             for odd in odds:
                 yield f"with {name} {odd!r}", {**value, name: odd}
-            yield f"with {name}", {**value, name: _example(each, ("spec", name), 0)}
+            yield f"with {name}", {**value, name: _example(element, ("spec", name), 0)}

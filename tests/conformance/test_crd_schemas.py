@@ -109,24 +109,24 @@ def findings(release: str, group: str, version: str, kind: str, body: JSON) -> l
     return registry.check(group, kind, body, line=line(release), catalog=NothingKnown(), judge=judge_inline)
 
 
-def refusals(found: list[Finding]) -> list[str]:
+def refusals(result: list[Finding]) -> list[str]:
     """The findings that say the API server or the webhook refuses the object."""
-    counted = (finding for finding in found if finding.severity is not Severity.WARNING)
+    counted = (finding for finding in result if finding.severity is not Severity.WARNING)
     return [f"{finding.rule.id} {finding.text}" for finding in counted if finding.rule.id not in NO_REFUSAL]
 
 
-def schema_refusals(found: list[Finding]) -> list[str]:
+def schema_refusals(result: list[Finding]) -> list[str]:
     """Those that say it of the schema."""
-    counted = (finding for finding in found if finding.rule.severity is Severity.SCHEMA)
+    counted = (finding for finding in result if finding.rule.severity is Severity.SCHEMA)
     return [f"{finding.rule.id} {finding.text}" for finding in counted if finding.rule.id not in NO_REFUSAL | CEL]
 
 
-def disagreement(found: list[Finding], verdicts: list[str]) -> str:
+def disagreement(result: list[Finding], verdicts: list[str]) -> str:
     """How we differ from the schemas (more than one: what they say together), an empty string if we do not."""
-    if all(verdicts) and not refusals(found):
+    if all(verdicts) and not refusals(result):
         return f"the CRD refuses, we do not: {verdicts[0]}"
-    if not verdicts[-1] and schema_refusals(found):
-        return f"the CRD accepts, we do not: {schema_refusals(found)}"
+    if not verdicts[-1] and schema_refusals(result):
+        return f"the CRD accepts, we do not: {schema_refusals(result)}"
     return ""
 
 
@@ -143,8 +143,8 @@ def test_the_recorded_objects_are_judged_as_by_the_crds_in_every_version(release
     for (kind, version), crd in policy_crds(release).items():
         for name, body in recorded(release, POLICY, kind):
             count += 1
-            found = findings(release, POLICY, version, kind, body)
-            if problem := disagreement(found, [crd.refuses(body)]):
+            result = findings(release, POLICY, version, kind, body)
+            if problem := disagreement(result, [crd.refuses(body)]):
                 problems.append(f"{kind} {version}, {name}: {problem}")
     report(problems, count, least=500)
 
@@ -155,8 +155,8 @@ def test_objects_at_the_bounds_of_the_schemas_are_judged_as_by_the_crds(release:
     for (kind, version), crd in policy_crds(release).items():
         for name, body in made(crd):
             count += 1
-            found = findings(release, POLICY, version, kind, body)
-            if problem := disagreement(found, [crd.refuses(body)]):
+            result = findings(release, POLICY, version, kind, body)
+            if problem := disagreement(result, [crd.refuses(body)]):
                 problems.append(f"{kind} {version}, {name}: {problem}")
     report(problems, count, least=3000)
 
@@ -165,8 +165,8 @@ def test_objects_at_the_bounds_of_the_schemas_are_judged_as_by_the_crds(release:
 def test_the_examples_that_are_changed_are_right_themselves(release: str) -> None:
     for (kind, version), crd in policy_crds(release).items():
         body = {"metadata": {"namespace": "b"}, "spec": examples(crd.schema["properties"]["spec"], 0)}
-        found = findings(release, POLICY, version, kind, body)
-        assert (crd.refuses(body), refusals(found)) == ("", []), f"{kind} {version} {body}"
+        problems = findings(release, POLICY, version, kind, body)
+        assert (crd.refuses(body), refusals(problems)) == ("", []), f"{kind} {version} {body}"
 
 
 @pytest.mark.parametrize("release", LINES)
@@ -188,8 +188,8 @@ def test_gateway_routes_are_refused_where_both_channels_do_and_never_where_the_e
     objects += made(experimental[kind, version])
     for name, body in objects:
         count += 1
-        found = findings("edge-26.8", GATEWAY, version, kind, body)
+        result = findings("edge-26.8", GATEWAY, version, kind, body)
         verdicts = [standard[kind, version].refuses(body), experimental[kind, version].refuses(body)]
-        if problem := disagreement(found, verdicts):
+        if problem := disagreement(result, verdicts):
             problems.append(f"{kind}, {name}: {problem}")
     report(problems, count, least=300)

@@ -48,7 +48,7 @@ def registry(corpus: str) -> Registry:
     objects, problems = load([FOLDER / EXISTING[name]]) if name in EXISTING else ([], [])
     assert not problems
     catalog = OfflineCatalog(objects)
-    return Registry([Validator(each, lambda: line(name), catalog, strict=True) for each in VALIDATORS])
+    return Registry([Validator(validator, lambda: line(name), catalog, strict=True) for validator in VALIDATORS])
 
 
 async def answer(validators: Registry, body: bytes) -> tuple[AdmissionRequest | None, Answer]:
@@ -62,11 +62,11 @@ async def answer(validators: Registry, body: bytes) -> tuple[AdmissionRequest | 
 
 @pytest.mark.parametrize("corpus", CORPORA)
 def test_every_verdict_is_the_reference_s(corpus: str) -> None:
-    found = cases(corpus)
-    assert len(found) > 100
+    result = cases(corpus)
+    assert len(result) > 100
     validators = registry(corpus)
     different = []
-    for case in found:
+    for case in result:
         request, ours = asyncio.run(answer(validators, json.dumps(case["review"]).encode()))
         if request is not None:
             response = json.loads(render(request.uid, request.api_version, ours))["response"]

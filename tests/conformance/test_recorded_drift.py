@@ -28,20 +28,26 @@ def injected(group: list[JSON]) -> Iterator[tuple[JSON, JSON, JSON]]:
         if request["kind"]["kind"] != "Pod" or not is_allowed(case) or not isinstance(after, dict):
             continue
         # A Pod that came with a container of Linkerd's names is nobody's.
-        own = {text(each, "name") for key in ("containers", "initContainers") for each in mappings(before, "spec", key)}
+        own = {
+            text(element, "name")
+            for key in ("containers", "initContainers")
+            for element in mappings(before, "spec", key)
+        }
         if isinstance(before, dict) and is_meshed(after) and own.isdisjoint(ADDED):
             yield case, before, after
 
 
 @pytest.mark.parametrize("corpus", CORPORA)
 def test_a_pod_that_linkerd_injected_has_not_drifted(corpus: str) -> None:
-    found, judged = [], 0
+    result, judged = [], 0
     for options, values, anchors, group in grouped(corpus):
         try:
             injector = Injector(Mesh.load(values.read_bytes(), anchors.read_bytes(), **options))
         except ConfigError:
             continue
-        namespaces = {each.name: each for each in map(namespace_of, _namespaces(group)) if each is not None}
+        namespaces = {
+            namespace.name: namespace for namespace in map(namespace_of, _namespaces(group)) if namespace is not None
+        }
         for case, before, after in injected(group):
             name = case["review"]["request"].get("namespace", "")
             template = {"metadata": before.get("metadata") or {}, "spec": before.get("spec")}
@@ -50,10 +56,10 @@ def test_a_pod_that_linkerd_injected_has_not_drifted(corpus: str) -> None:
             within = namespaces.get(name) or Namespace(name, {}, {})
             state = PodJudge(injector, None).judge(as_stored(after), within, owner, made_from)
             judged += 1
-            found += [f"{case['name']} ({case['values']}): {each}" for each in state.drift]
-    assert not found, f"{len(found)} of {judged}:\n" + "\n".join(found[:10])
+            result += [f"{case['name']} ({case['values']}): {difference}" for difference in state.drift]
+    assert not result, f"{len(result)} of {judged}:\n" + "\n".join(result[:10])
     assert judged > 30, f"only {judged} Pods: the recordings are not whole"
 
 
 def _namespaces(group: list[JSON]) -> Iterator[JSON]:
-    return (each for each in objects(group) if each.get("kind") == "Namespace")
+    return (body for body in objects(group) if body.get("kind") == "Namespace")

@@ -86,7 +86,7 @@ def grouped(corpus: str) -> Iterator[tuple[JSON, Path, Path, list[JSON]]]:
 
 def objects(group: list[JSON]) -> list[JSON]:
     """The Namespaces and owners that exist."""
-    return [each for case in group for each in (case["namespace"], *case["owners"]) if each is not None]
+    return [element for case in group for element in (case["namespace"], *case["owners"]) if element is not None]
 
 
 def as_sent(review: JSON) -> bytes:
@@ -117,9 +117,9 @@ def disagreements(corpus: str) -> Iterator[tuple[JSON, list[str]]]:
             continue
         webhook = ProxyInjector(Current(Injector(mesh)), OfflineCluster(objects(group)))
         for case, answer in zip(group, asyncio.run(answers(webhook, group)), strict=True):
-            found = list(differences(case, answer))
-            if found:
-                yield case, found
+            result = list(differences(case, answer))
+            if result:
+                yield case, result
 
 
 def is_allowed(case: JSON) -> bool:
@@ -158,8 +158,8 @@ def unlike(want: Any, got: Any, at: str = "") -> Iterator[str]:
     elif isinstance(want, list) and isinstance(got, list):
         if len(want) != len(got):
             yield f"{at}: {len(got)} items, want {len(want)}"
-        for number, (wanted, found) in enumerate(zip(want, got, strict=False)):
-            yield from unlike(wanted, found, f"{at}/{number}")
+        for number, (wanted, element) in enumerate(zip(want, got, strict=False)):
+            yield from unlike(wanted, element, f"{at}/{number}")
     elif want != got or isinstance(want, bool) != isinstance(got, bool):
         yield f"{at}: {got!r}, want {want!r}"
 
@@ -172,16 +172,16 @@ def known(corpus: str, difference: str) -> Known | None:
 @pytest.mark.parametrize("corpus", CORPORA)
 def test_every_case_is_answered_as_recorded_but_for_what_is_known(corpus: str) -> None:
     recorded = len(cases(corpus))
-    found = list(disagreements(corpus))
+    disagreement_list = list(disagreements(corpus))
     unknown = [
         f"{case['name']} ({case['values']}): {why}"
-        for case, all_of_it in found
+        for case, all_of_it in disagreement_list
         for why in all_of_it
         if not known(corpus, why)
     ]
     shown = "\n".join(unknown[:20])
     assert not unknown, (
-        f"{recorded - len(found)} of {recorded} cases agree; unknown differences: {len(unknown)}\n{shown}"
+        f"{recorded - len(disagreement_list)} of {recorded} cases agree; unknown differences: {len(unknown)}\n{shown}"
     )
     assert recorded >= AT_LEAST[corpus], f"only {recorded} cases: the recordings are not whole"
 

@@ -21,12 +21,12 @@ def alike() -> list[list[str]]:
     """The releases of each line that have the same sources of the injector."""
     if not FACTS.is_file():
         pytest.skip(f"no facts: {FACTS} is not there; set WEBHOOK_CONFORMANCE to the folder that holds it")
-    found = []
+    result = []
     for row in map(_ROW.match, FACTS.read_text().splitlines()):
         if row is not None:
             edges = [f"edge-{edge.strip()}" for edge in re.split(r",| to ", row["edges"])]
-            found.append([row["recorded"], *edges])
-    return found
+            result.append([row["recorded"], *edges])
+    return result
 
 
 def test_releases_with_the_same_sources_make_the_same_pods() -> None:

@@ -120,10 +120,10 @@ class ApiServer:
             headers={"Content-Type": content_type, "Accept": "application/json"},
         )
         try:
-            found = answer.json()
+            result = answer.json()
         except ValueError:
-            found = {"message": answer.text}
-        return Reply(answer.status_code, found, [_warning(text) for text in answer.headers.get_list("warning")])
+            result = {"message": answer.text}
+        return Reply(answer.status_code, result, [_warning(text) for text in answer.headers.get_list("warning")])
 
     def create(self, body: JSON, *, dry_run: bool = False) -> Reply:
         """POST an object; `dry_run` is what `kubectl create --dry-run=server` asks for."""
@@ -164,9 +164,9 @@ class ApiServer:
         reply = self.request("GET", root)
         if reply.status == 404:
             return None
-        for each in reply.ok()["resources"]:
-            if each["kind"] == kind and "/" not in each["name"]:
-                return Resource(root, each["name"], each["namespaced"])
+        for body in reply.ok()["resources"]:
+            if body["kind"] == kind and "/" not in body["name"]:
+                return Resource(root, body["name"], body["namespaced"])
         return None
 
     def _collection(self, body: JSON) -> str:
@@ -179,9 +179,9 @@ class ApiServer:
 
 
 def _named(entries: list[JSON], name: str) -> JSON:
-    return next(each for each in entries if each["name"] == name)
+    return next(entry for entry in entries if entry["name"] == name)
 
 
 def _warning(header: str) -> str:
-    found = _WARNING.match(header)
-    return re.sub(r"\\(.)", r"\1", found[1]) if found else header
+    result = _WARNING.match(header)
+    return re.sub(r"\\(.)", r"\1", result[1]) if result else header

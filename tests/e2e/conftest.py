@@ -61,8 +61,8 @@ def control_plane(
     api: ApiServer, manifests: Manifests, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ControlPlane]:
     """A line's control plane, its injector not started yet."""
-    with installed(api, manifests, tmp_path_factory.mktemp(manifests.line)) as found:
-        yield found
+    with installed(api, manifests, tmp_path_factory.mktemp(manifests.line)) as installation:
+        yield installation
 
 
 @pytest.fixture(scope="module")

@@ -52,7 +52,7 @@ def command(*arguments: str) -> str:
 def rendered(*flags: str) -> list[JSON]:
     """The objects that `install` prints, with no look at any cluster."""
     image = "--image=registry.example.org/linkerd-webhook"
-    return [each for each in yaml.safe_load_all(command("install", "--ignore-cluster", image, *flags)) if each]
+    return [body for body in yaml.safe_load_all(command("install", "--ignore-cluster", image, *flags)) if body]
 
 
 def configuration(kind: str, name: str) -> JSON:
@@ -99,7 +99,7 @@ class Installation:
 
     def remove(self) -> None:
         """Delete everything, and what the server has stored itself."""
-        for body in sorted(self.objects, key=lambda each: each["kind"] not in CONFIGURATION_KINDS):
+        for body in sorted(self.objects, key=lambda body: body["kind"] not in CONFIGURATION_KINDS):
             if self.api.serves(body["apiVersion"], body["kind"]):
                 self.api.delete(body)
         for path in STORED:
@@ -109,9 +109,9 @@ class Installation:
     @property
     def arguments(self) -> list[str]:
         """The container's command line, with mounts where the test may have them."""
-        deployment = next(each for each in self.objects if each["kind"] == "Deployment")
+        deployment = next(body for body in self.objects if body["kind"] == "Deployment")
         given = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
-        kept = [each for each in given if not each.startswith(("--addr", "--admin-addr"))]
+        kept = [element for element in given if not element.startswith(("--addr", "--admin-addr"))]
         return [
             *kept,
             f"--values={self._config.path / 'values'}",
@@ -135,7 +135,9 @@ class Installation:
         if wait:
             for replica in started:
                 replica.wait_ready()
-            until("the endpoints", lambda: all(each.endpoint in (self._routed or ()) for each in started), within=5)
+            until(
+                "the endpoints", lambda: all(process.endpoint in (self._routed or ()) for process in started), within=5
+            )
         return started
 
     def change(self, *, values: str | None = None, trust_anchors: str | None = None) -> None:
@@ -159,15 +161,15 @@ class Installation:
 
     def in_force(self) -> bool:
         """Whether every webhook of our own configurations has rules and a caBundle."""
-        webhooks = [each for kind in CONFIGURATION_KINDS for each in self.get(kind, NAME)["webhooks"]]
-        return all(each.get("rules") and each["clientConfig"].get("caBundle") for each in webhooks)
+        webhooks = [webhook for kind in CONFIGURATION_KINDS for webhook in self.get(kind, NAME)["webhooks"]]
+        return all(webhook.get("rules") and webhook["clientConfig"].get("caBundle") for webhook in webhooks)
 
     def _endpoints(self) -> None:
         while not self._stop.wait(PROBE):
             ready = [
-                each.endpoint
-                for each in self.replicas
-                if each not in self._out and each.exit_code is None and _is_ready(each)
+                replica.endpoint
+                for replica in self.replicas
+                if replica not in self._out and replica.exit_code is None and _is_ready(replica)
             ]
             if ready != self._routed:
                 try:
@@ -186,8 +188,8 @@ class Installation:
         known = self.api.request("GET", f"/apis/discovery.k8s.io/v1/namespaces/{NAMESPACE}/endpointslices").ok()[
             "items"
         ]
-        for each in known:
-            name = each["metadata"]["name"]
+        for body in known:
+            name = body["metadata"]["name"]
             if name.startswith(f"{NAME}-") and int(name.rpartition("-")[2]) >= len(ready):
                 self.api.delete(_slice(int(name.rpartition("-")[2]), "127.0.0.1:1"))
 

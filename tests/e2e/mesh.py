@@ -40,12 +40,12 @@ class Manifests:
     def __init__(self, line: str, folder: Path) -> None:
         self.line = line
         text = (folder / line / "control-plane.yaml").read_text()
-        self.objects: list[JSON] = [each for each in yaml.safe_load_all(text) if each]
+        self.objects: list[JSON] = [body for body in yaml.safe_load_all(text) if body]
 
     def one(self, kind: str, name: str) -> JSON:
         """An object, to change at will."""
-        found = (o for o in self.objects if o["kind"] == kind and o["metadata"]["name"] == name)
-        return copy.deepcopy(next(found))
+        result = (o for o in self.objects if o["kind"] == kind and o["metadata"]["name"] == name)
+        return copy.deepcopy(next(result))
 
     @property
     def values_text(self) -> str:
@@ -127,7 +127,9 @@ class ControlPlane:
         if self.api.serves(body["apiVersion"], body["kind"]):
             return True
         group = body["apiVersion"].rpartition("/")[0]
-        known = any(group == each or group.endswith(f".{each}") for each in OPTIONAL_GROUPS)
+        known = any(
+            group == optional_group or group.endswith(f".{optional_group}") for optional_group in OPTIONAL_GROUPS
+        )
         assert known, f"the API server does not serve {body['kind']} of {body['apiVersion']}"
         return False
 
@@ -143,7 +145,7 @@ class ControlPlane:
 
     def route(self, *replicas: Webhook) -> None:
         """Make these the endpoints of the Service, as their readiness would."""
-        endpoints = ",".join(each.endpoint for each in replicas)
+        endpoints = ",".join(replica.endpoint for replica in replicas)
         self.api.patch(self.manifests.one("Service", SERVICE), {"metadata": {"annotations": {ENDPOINT: endpoints}}})
 
     def register(self) -> None:
@@ -157,7 +159,7 @@ class ControlPlane:
     def wait_routed(self, *replicas: Webhook) -> None:
         """Wait until the API server sends its reviews to one of these."""
         room = Room.create(self.api, "probe", ENABLED)
-        before = sum(each.admissions for each in replicas)
+        before = sum(replica.admissions for replica in replicas)
 
         def arrived() -> bool:
             reply = room.pod(dry_run=True)
@@ -169,7 +171,7 @@ class ControlPlane:
         """End the program, and delete what was applied: another line comes next. The Namespace stays."""
         for replica in self._replicas:
             replica.kill()
-        for body in sorted(self.manifests.objects, key=lambda each: each["kind"] not in WEBHOOK_KINDS):
+        for body in sorted(self.manifests.objects, key=lambda body: body["kind"] not in WEBHOOK_KINDS):
             if body["kind"] != "Namespace" and self.api.serves(body["apiVersion"], body["kind"]):
                 self.api.delete(body)
 
@@ -181,7 +183,7 @@ def tls_files(pair: CertificateAndKey) -> dict[str, bytes]:
 
 def our_rbac() -> list[JSON]:
     """The service account and the rights that this project's own manifests give the program."""
-    return [each for each in yaml.safe_load_all((ROOT / "deploy" / "rbac.yaml").read_text()) if each]
+    return [body for body in yaml.safe_load_all((ROOT / "deploy" / "rbac.yaml").read_text()) if body]
 
 
 @contextlib.contextmanager

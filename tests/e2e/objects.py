@@ -113,24 +113,24 @@ class Room:
 
     def events(self, about: str, reason: str) -> list[JSON]:
         """The Events of a reason about an object."""
-        return [each for each in self.api.events(self.name, about) if each["reason"] == reason]
+        return [event for event in self.api.events(self.name, about) if event["reason"] == reason]
 
 
 def containers(body: JSON) -> list[str]:
     """The names of a Pod's containers."""
-    return [each["name"] for each in body["spec"]["containers"]]
+    return [container["name"] for container in body["spec"]["containers"]]
 
 
 def init_containers(body: JSON) -> list[str]:
     """The names of a Pod's init containers."""
-    return [each["name"] for each in body["spec"].get("initContainers") or ()]
+    return [container["name"] for container in body["spec"].get("initContainers") or ()]
 
 
 def container(body: JSON, name: str) -> JSON | None:
     """A Pod's container or init container of this name."""
     spec = body["spec"]
     every = [*spec["containers"], *(spec.get("initContainers") or ())]
-    return next((each for each in every if each["name"] == name), None)
+    return next((body for body in every if body["name"] == name), None)
 
 
 def meshed(body: JSON) -> bool:
@@ -147,4 +147,4 @@ def env(body: JSON) -> dict[str, str]:
     """The proxy's environment variables, those with a plain value."""
     proxy = container(body, "linkerd-proxy")
     assert proxy is not None, "the Pod has no proxy"
-    return {each["name"]: each.get("value", "") for each in proxy["env"] if "valueFrom" not in each}
+    return {variable["name"]: variable.get("value", "") for variable in proxy["env"] if "valueFrom" not in variable}

@@ -119,7 +119,7 @@ class Webhook:
 
     def condition(self, name: str) -> JSON:
         """One of the conditions that `/ready` tells."""
-        return next((each for each in self.ready()[1].get("conditions", ()) if each["name"] == name), {})
+        return next((condition for condition in self.ready()[1].get("conditions", ()) if condition["name"] == name), {})
 
     def metric(self, name: str, **labels: str) -> float:
         """The sum of the samples of this name that have these labels."""

@@ -38,7 +38,7 @@ def create(api: ApiServer, case: JSON) -> Reply:
     """Create the Namespace and owners, and the object that was reviewed; the reply to that one."""
     api.create(case["namespace"]).ok()
     uids: dict[tuple[str, str], str] = {}
-    for owner in sorted(case["owners"], key=lambda each: "ownerReferences" in each["metadata"]):
+    for owner in sorted(case["owners"], key=lambda body: "ownerReferences" in body["metadata"]):
         created = api.create(_owned(owner, uids)).ok()
         uids[owner["kind"], owner["metadata"]["name"]] = created["metadata"]["uid"]
     request = case["review"]["request"]
@@ -50,8 +50,8 @@ def create(api: ApiServer, case: JSON) -> Reply:
 def _owned(body: JSON, uids: dict[tuple[str, str], str]) -> JSON:
     """The object with the uids that its owners have here."""
     body = json.loads(json.dumps(body))
-    for each in body["metadata"].get("ownerReferences") or ():
-        each["uid"] = uids.get((each["kind"], each["name"]), each["uid"])
+    for owner in body["metadata"].get("ownerReferences") or ():
+        owner["uid"] = uids.get((owner["kind"], owner["name"]), owner["uid"])
     return body
 
 
@@ -76,29 +76,29 @@ def projection(body: JSON) -> dict[str, Any]:
     """What injection decides about an object: comparable, without what the API server fills in."""
     metadata = body["metadata"]
     annotations = {k: v for k, v in (metadata.get("annotations") or {}).items() if k != IGNORED_ANNOTATION}
-    found: dict[str, Any] = {"labels": metadata.get("labels") or {}, "annotations": annotations}
+    result: dict[str, Any] = {"labels": metadata.get("labels") or {}, "annotations": annotations}
     if body["kind"] != "Pod":
-        return found
+        return result
     spec = body["spec"]
     for part in ("containers", "initContainers"):
-        found[part] = [each["name"] for each in spec.get(part) or ()]
-    found["volumes"] = [each["name"] for each in spec.get("volumes") or () if "linkerd" in each["name"]]
+        result[part] = [named["name"] for named in spec.get(part) or ()]
+    result["volumes"] = [volume["name"] for volume in spec.get("volumes") or () if "linkerd" in volume["name"]]
     for name in INJECTED:
         injected = container(body, name)
         if injected is not None:
-            found |= {f"{name}.{key}": _plain(injected.get(key)) for key in COMPARED}
-    return found
+            result |= {f"{name}.{key}": _plain(injected.get(key)) for key in COMPARED}
+    return result
 
 
 def _plain(value: Any) -> Any:
     """Without nulls and empty maps, which the API server drops, and without the defaults of environment variables."""
     if isinstance(value, dict):
-        plain = {key: _plain(each) for key, each in value.items()}
+        plain = {key: _plain(element) for key, element in value.items()}
         if "fieldPath" in plain:
             plain.pop("apiVersion", None)
         if plain.get("divisor") == "0":
             del plain["divisor"]
-        return {key: each for key, each in plain.items() if each not in (None, {}, "")} or None
+        return {key: element for key, element in plain.items() if element not in (None, {}, "")} or None
     if isinstance(value, list):
-        return [_plain(each) for each in value] or None
+        return [_plain(element) for element in value] or None
     return value

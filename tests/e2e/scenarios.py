@@ -31,7 +31,7 @@ Scenario = Callable[[Installation], None]
 
 def rolling_restart(installation: Installation) -> None:
     """Every replica is replaced, one after the other, each by one that is ready first."""
-    for old in [each for each in installation.replicas if each.exit_code is None]:
+    for old in [replica for replica in installation.replicas if replica.exit_code is None]:
         installation.start()
         # The endpoint leaves the Service while the Pod drains, as the endpoint controller does it.
         old.terminate()
@@ -41,7 +41,7 @@ def rolling_restart(installation: Installation) -> None:
 
 def leaf_renewal(installation: Installation) -> None:
     """A new leaf of the same CA, served by every replica."""
-    before = {_serial(each) for each in _running(installation)}
+    before = {_serial(element) for element in _running(installation)}
     _ask(installation, "leaf")
     until("a new leaf at every replica", lambda: not before & {_serial(e) for e in _running(installation)}, within=30)
 
@@ -52,8 +52,8 @@ def ca_rotation(installation: Installation) -> None:
     _ask(installation, "ca")
 
     def alone() -> bool:
-        found = _bundle(installation)
-        return len(found) == 1 and found != before
+        result = _bundle(installation)
+        return len(result) == 1 and result != before
 
     until("the new CA alone", alone, within=ROTATION)
 
@@ -136,7 +136,7 @@ def _ask(installation: Installation, what: str) -> None:
 
 
 def _running(installation: Installation) -> list[Webhook]:
-    return [each for each in installation.replicas if each.exit_code is None]
+    return [replica for replica in installation.replicas if replica.exit_code is None]
 
 
 def _serial(replica: Webhook) -> int:
@@ -150,4 +150,4 @@ def _bundle(installation: Installation) -> list[int]:
     except httpx.TransportError:
         return []
     bundle = decode(body["webhooks"][0]["clientConfig"].get("caBundle"))
-    return [each.serial_number for each in read(bundle)]
+    return [entry.serial_number for entry in read(bundle)]

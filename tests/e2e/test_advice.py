@@ -38,12 +38,12 @@ def manifests(manifests_folder: Path, kubeconfig: Path) -> Manifests:
 def ours(api: ApiServer, manifests: Manifests, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """An installation whose advice is heard."""
     folder = tmp_path_factory.mktemp("advice")
-    with installed(api, manifests, folder / "linkerd"), Installation(api, manifests, folder) as found:
-        found.start()
-        until("configurations in force", found.in_force, within=30)
+    with installed(api, manifests, folder / "linkerd"), Installation(api, manifests, folder) as installation:
+        installation.start()
+        until("configurations in force", installation.in_force, within=30)
         body = namespace(unique("heard"), {INJECT: "maybe"})
         until("a word of the advisor's", lambda: api.create(body, dry_run=True).warnings, within=30)
-        yield found
+        yield installation
 
 
 @pytest.fixture
@@ -142,6 +142,6 @@ def test_once_nobody_answers_any_more_nobody_is_told_anything_and_nothing_is_ref
         replica.kill()
     assert ours.get(VALIDATING, ADVISOR)["webhooks"]
     body = namespace(unique("alone"), {INJECT: "maybe"})
-    for each in (body, applied(Room(api, body["metadata"]["name"]))):
-        reply = api.create(each)
+    for element in (body, applied(Room(api, body["metadata"]["name"]))):
+        reply = api.create(element)
         assert (reply.status, reply.warnings) == (201, [])

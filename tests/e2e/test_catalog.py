@@ -32,23 +32,23 @@ WATCHED = len(CORE) + sum(len(kinds) for kinds in CUSTOM.values())
 @pytest.fixture(scope="module")
 def admin(kubeconfig: Path) -> Iterator[ApiServer]:
     """The API server as its administrator, without what other tests have learned of its kinds."""
-    found = ApiServer.from_kubeconfig(kubeconfig)
-    yield found
-    found.close()
+    result = ApiServer.from_kubeconfig(kubeconfig)
+    yield result
+    result.close()
 
 
 @pytest.fixture(scope="module", autouse=True)
 def crds(admin: ApiServer, manifests_folder: Path) -> dict[str, JSON]:
     """Linkerd's CRDs of the newest line and the Gateway API's, in force, by name; they stay."""
-    found = {}
+    result = {}
     for file in (manifests_folder / "edge-26.8" / "crds.yaml", manifests_folder / "gateway-api-crds.yaml"):
         for body in yaml.safe_load_all(file.read_text()):
             if body and body["kind"] == "CustomResourceDefinition":
-                found[body["metadata"]["name"]] = body
+                result[body["metadata"]["name"]] = body
                 admin.apply(body)
     for path in (f"/apis/{POLICY}/v1beta3/servers", f"/apis/{GATEWAY}/v1/httproutes", _path("egressnetworks")):
         until(path, lambda path=path: admin.request("GET", path).status == 200, within=20)  # type: ignore[misc]
-    return found
+    return result
 
 
 @pytest.fixture(scope="module")
@@ -75,9 +75,9 @@ def shop(admin: ApiServer) -> Room:
 @pytest.fixture
 async def catalog(admin: ApiServer, account: str, tmp_path: Path) -> AsyncIterator[LiveCatalog]:
     """A catalog that knows all that there is."""
-    async with _catalog(admin, account, tmp_path) as found:
-        await _until(lambda: sum(state.fresh for state in found.states()) == WATCHED, within=10)
-        yield found
+    async with _catalog(admin, account, tmp_path) as result:
+        await _until(lambda: sum(state.fresh for state in result.states()) == WATCHED, within=10)
+        yield result
 
 
 @asynccontextmanager
@@ -85,11 +85,11 @@ async def _catalog(admin: ApiServer, account: str, folder: Path) -> AsyncIterato
     kubeconfig = folder / "kubeconfig"
     kubeconfig.write_text(admin.kubeconfig(account))
     cluster = await LiveCluster.from_kubeconfig(kubeconfig)
-    found = LiveCatalog(cluster.api, cluster.watch)
+    result = LiveCatalog(cluster.api, cluster.watch)
     await cluster.start()
-    await found.start()
-    yield found
-    await found.stop()
+    await result.start()
+    yield result
+    await result.stop()
     await cluster.stop()
 
 

@@ -149,9 +149,9 @@ class Site:
 @pytest.fixture
 def site(api: ApiServer, kubeconfig: Path, tmp_path: Path) -> Iterator[Site]:
     """An empty site."""
-    found = Site(api, kubeconfig, tmp_path)
-    yield found
-    found.remove()
+    result = Site(api, kubeconfig, tmp_path)
+    yield result
+    result.remove()
 
 
 class TestInspect:
@@ -160,10 +160,10 @@ class TestInspect:
         site.self_managed(leaf)
         site.configure(site.ca.certificate)
         site.serve(leaf)
-        code, found = site.inspect()
-        assert (code, found["fits"], found["findings"], found["unseen"]) == (0, True, [], [])
-        assert [each["role"] for each in found["certificates"]] == ["CA", "leaf"]
-        served, stored = found["replicas"][0]["certificate"], found["certificates"][1]["certificate"]
+        code, report = site.inspect()
+        assert (code, report["fits"], report["findings"], report["unseen"]) == (0, True, [], [])
+        assert [certificate["role"] for certificate in report["certificates"]] == ["CA", "leaf"]
+        served, stored = report["replicas"][0]["certificate"], report["certificates"][1]["certificate"]
         assert served["serial"] == stored["serial"]
         assert stored["key"] == "ECDSA P-256"
         text = site.certs("inspect").stdout
@@ -175,42 +175,42 @@ class TestInspect:
         site.self_managed(leaf)
         name = site.configure(issue_ca("a CA of yesterday").certificate)
         site.serve(leaf)
-        code, found = site.inspect()
+        code, report = site.inspect()
         assert code == 1
         # The replica's and the Secret's, each.
-        for each in found["findings"]:
-            assert each["object"] == f"MutatingWebhookConfiguration {name}"
-            assert each["field"] == "webhooks[0].clientConfig.caBundle"
-            assert each["value"].startswith("CN=a CA of yesterday (serial ")
-            assert "kubectl -n" in each["fix"]
-        assert "replica 127.0.0.1:" in found["findings"][0]["message"]
-        assert "Secret" in found["findings"][1]["message"]
+        for finding in report["findings"]:
+            assert finding["object"] == f"MutatingWebhookConfiguration {name}"
+            assert finding["field"] == "webhooks[0].clientConfig.caBundle"
+            assert finding["value"].startswith("CN=a CA of yesterday (serial ")
+            assert "kubectl -n" in finding["fix"]
+        assert "replica 127.0.0.1:" in report["findings"][0]["message"]
+        assert "Secret" in report["findings"][1]["message"]
 
     def test_a_leaf_that_expires_while_it_is_served_is_found(self, site: Site) -> None:
         leaf = site.leaf(timedelta(seconds=12))
         site.configure(site.ca.certificate)
         site.serve(leaf)
-        code, found = until("expiry", lambda: _unless_fit(site.inspect()), within=30, interval=1)
+        code, answer = until("expiry", lambda: _unless_fit(site.inspect()), within=30, interval=1)
         assert code == 1
-        assert [each["field"] for each in found["findings"]] == ["served certificate"]
-        assert "expired" in found["findings"][0]["message"]
+        assert [finding["field"] for finding in answer["findings"]] == ["served certificate"]
+        assert "expired" in answer["findings"][0]["message"]
 
     def test_junk_beside_a_good_ca_is_told_and_breaks_nothing(self, site: Site) -> None:
         damaged = issue_ca("damaged").certificate.replace(b"MII", b"!!!", 1)
         leaf = site.leaf()
         site.configure(damaged + site.ca.certificate)
         site.serve(leaf)
-        code, found = site.inspect()
-        assert (code, found["fits"]) == (0, True)
-        assert found["caBundles"][0]["junk"] == ["block 1 is a certificate that cannot be read"]
-        assert any("cannot be read" in each for each in found["remarks"])
+        code, report = site.inspect()
+        assert (code, report["fits"]) == (0, True)
+        assert report["caBundles"][0]["junk"] == ["block 1 is a certificate that cannot be read"]
+        assert any("cannot be read" in remark for remark in report["remarks"])
 
     def test_a_ca_bundle_of_nothing_but_junk_does_not_fit(self, site: Site) -> None:
         site.configure(site.ca.key)
         site.serve(site.leaf())
-        code, found = site.inspect()
+        code, report = site.inspect()
         assert code == 1
-        assert "holds no certificate (block 1 is PRIVATE KEY" in found["findings"][0]["message"]
+        assert "holds no certificate (block 1 is PRIVATE KEY" in report["findings"][0]["message"]
 
     def test_a_deleted_secret_of_self_managed_certificates_is_missed(self, site: Site) -> None:
         leaf = site.leaf()
@@ -218,9 +218,9 @@ class TestInspect:
         site.configure(site.ca.certificate)
         site.serve(leaf)
         site.api.request("DELETE", f"/api/v1/namespaces/{site.service.namespace}/secrets/{NAME}-tls").ok()
-        code, found = site.inspect()
+        code, report = site.inspect()
         assert code == 1
-        assert [(each["object"], each["message"]) for each in found["findings"]] == [
+        assert [(finding["object"], finding["message"]) for finding in report["findings"]] == [
             (f"Secret {site.service.namespace}/{NAME}-tls", "the Secret does not exist")
         ]
 
@@ -229,16 +229,16 @@ class TestInspect:
         site.self_managed(leaf)
         site.configure(site.ca.certificate)
         site.route(1)
-        code, found = site.inspect()
-        assert (code, found["fits"]) == (2, None)
-        assert found["replicas"][0]["unreachable"]
-        assert any("is assumed to be that of Secret" in each for each in found["remarks"])
+        code, report = site.inspect()
+        assert (code, report["fits"]) == (2, None)
+        assert report["replicas"][0]["unreachable"]
+        assert any("is assumed to be that of Secret" in remark for remark in report["remarks"])
 
     def test_without_a_configuration_it_does_not_fit(self, site: Site) -> None:
         site.self_managed(site.leaf())
-        code, found = site.inspect()
+        code, report = site.inspect()
         assert code == 1
-        assert found["findings"][0]["message"] == "no webhook configuration points at it"
+        assert report["findings"][0]["message"] == "no webhook configuration points at it"
 
     def test_a_forbidden_user_is_told_what_to_grant(self, site: Site) -> None:
         done = site.certs("inspect", kubeconfig=site.forbidden())
@@ -259,8 +259,8 @@ class TestInspect:
         assert "Traceback" not in done.stderr
 
 
-def _unless_fit(found: tuple[int, JSON]) -> tuple[int, JSON] | None:
-    return found if found[0] else None
+def _unless_fit(body: tuple[int, JSON]) -> tuple[int, JSON] | None:
+    return body if body[0] else None
 
 
 class TestIssue:
@@ -332,6 +332,6 @@ class TestWatch:
             watching.wait(10)
         lines = [json.loads(line) for line in log.read_text().splitlines()]
         assert lines[0]["fits"] is True
-        changes = [each["change"] for each in lines[1:]]
+        changes = [line["change"] for line in lines[1:]]
         assert len(changes) == 1
         assert changes[0].startswith(f"Secret {site.service.namespace}/{NAME}-tls: leaf: serial ")

@@ -90,8 +90,8 @@ def ours(ca: CertificateAndKey, *, opt_in: bool = False) -> list[JSON]:
 
     def webhook(name: str, path: str, conditions: tuple[JSON, ...], *, in_only: bool = False, **more: str) -> JSON:
         selector = {"matchExpressions": [conf.opted_in() if in_only else conf.opted_out(), names]}
-        found = conf.webhook(name, client(path), selector, "Fail", **more)
-        return found | {"rules": copy.deepcopy(list(conf.RULES[name])), "matchConditions": list(conditions)}
+        hook = conf.webhook(name, client(path), selector, "Fail", **more)
+        return hook | {"rules": copy.deepcopy(list(conf.RULES[name])), "matchConditions": list(conditions)}
 
     injector = webhook(
         conf.INJECTOR_WEBHOOK,
@@ -130,27 +130,27 @@ def manifests(manifests_folder: Path) -> Manifests:
 @pytest.fixture(scope="module")
 def admin(kubeconfig: Path, manifests_folder: Path) -> Iterator[ApiServer]:
     """The API server as its administrator, with Linkerd's CRDs and the Gateway API's; they stay."""
-    found = ApiServer.from_kubeconfig(kubeconfig)
+    server = ApiServer.from_kubeconfig(kubeconfig)
     for file in (manifests_folder / "edge-26.8" / "crds.yaml", manifests_folder / "gateway-api-crds.yaml"):
         for body in yaml.safe_load_all(file.read_text()):
             if body and body["kind"] == "CustomResourceDefinition":
-                found.apply(body)
+                server.apply(body)
     for group, kind in {(group, kind.removeprefix("gateway ")) for kind, (group, _) in KINDS.items()}:
-        until(kind, lambda group=group, kind=kind: versions(found, group, kind), within=20)  # type: ignore[misc]
-    yield found
-    found.close()
+        until(kind, lambda group=group, kind=kind: versions(server, group, kind), within=20)  # type: ignore[misc]
+    yield server
+    server.close()
 
 
 def versions(api: ApiServer, group: str, kind: str) -> list[str]:
     """The versions in which the API server serves a kind."""
     reply = api.request("GET", f"/apis/{group}")
-    offered = [each["version"] for each in reply.body["versions"]] if reply.status == 200 else []
-    found = []
+    offered = [version["version"] for version in reply.body["versions"]] if reply.status == 200 else []
+    result = []
     for version in offered:
         listed = api.request("GET", f"/apis/{group}/{version}").ok()["resources"]
-        if any(each["kind"] == kind for each in listed):
-            found.append(version)
-    return found
+        if any(body["kind"] == kind for body in listed):
+            result.append(version)
+    return result
 
 
 @pytest.fixture(scope="module")
@@ -176,9 +176,9 @@ def installed(
         for body in ours(ca):
             admin.apply(body)
             applied.insert(0, body)
-        found = Installed(admin, program)
-        wait_asked(found)
-        yield found
+        result = Installed(admin, program)
+        wait_asked(result)
+        yield result
     finally:
         for body in applied:
             admin.delete(body)
@@ -346,9 +346,9 @@ class TestValidators:
     @pytest.mark.parametrize("kind", KINDS)
     def test_are_sent_every_version_once(self, installed: Installed, kind: str) -> None:
         room = installed.room()
-        found = versions(installed.api, KINDS[kind][0], kind.removeprefix("gateway "))
-        assert found
-        for version in found:
+        served_versions = versions(installed.api, KINDS[kind][0], kind.removeprefix("gateway "))
+        assert served_versions
+        for version in served_versions:
             body = policy(kind, room.name, version)
             before = installed.program.admissions
             # Whether an old version's schema takes this spec does not matter once the program was asked.
@@ -448,8 +448,8 @@ class TestBornWithoutRules:
     def test_a_webhook_that_fails_closed_keeps_nothing_out(self, installed: Installed) -> None:
         client = conf.client_config(OURS, "/proxy-injector")
         selector = {"matchExpressions": [conf.opted_out()]}
-        found = conf.webhook(conf.INJECTOR_WEBHOOK, client, selector, "Fail", reinvocation="IfNeeded")
-        body = configuration("Mutating", unique("newborn"), found)
+        hook = conf.webhook(conf.INJECTOR_WEBHOOK, client, selector, "Fail", reinvocation="IfNeeded")
+        body = configuration("Mutating", unique("newborn"), hook)
         installed.api.create(body).ok()
         try:
             assert "rules" not in installed.api.request("GET", installed.api.path(body)).ok()["webhooks"][0]

@@ -28,7 +28,7 @@ class TestDrain:
         """The endpoint leaves the Service after the signal, as in a real cluster: until then requests still come."""
         with Load(Room.create(api, "drain", ENABLED), clients=16) as load:
             load.wait_for(50)
-            staying, going = sorted(replicas, key=lambda each: each.admissions)
+            staying, going = sorted(replicas, key=lambda element: element.admissions)
             seen = staying.admissions
             going.terminate()
             until("the draining replica unready", lambda: going.ready()[0] == 503, within=2)

@@ -111,7 +111,7 @@ def guarded(api: ApiServer, actions: list[str], conditions: tuple[JSON, ...] = g
 def speaks(reply: Reply) -> bool:
     """Whether the guard had something to say."""
     said = [reply.message] if reply.status >= 400 else reply.warnings
-    return any(guard.NAME in each for each in said)
+    return any(guard.NAME in text for text in said)
 
 
 def refused(reply: Reply) -> bool:
@@ -260,7 +260,7 @@ class TestActions:
             body = pod_in(room.name)
             reply = api.create(body)
             assert reply.status == 201
-            assert [guard.NAME in each and "is not meshed" in each for each in reply.warnings] == [True]
+            assert [guard.NAME in warning and "is not meshed" in warning for warning in reply.warnings] == [True]
             assert api.request("GET", api.path(body)).status == 200
             assert (checks(api, "warn"), checks(api, "audit")) == (before[0] + 1, before[1] + 1)
         api.delete(body)
@@ -321,7 +321,7 @@ class TestWithInjector:
                 return container(replies[-1].body, first) is not None if replies[-1].status == 201 else False
 
             until("Pods without linkerd-init", under_cni, within=20)
-            assert not any(refused(each) for each in replies)
+            assert not any(refused(reply) for reply in replies)
             assert "linkerd-init" not in init_containers(replies[-1].body)
 
     def test_it_speaks_once_the_injector_answers_no_more(
@@ -329,7 +329,7 @@ class TestWithInjector:
     ) -> None:
         body = control_plane.manifests.one("MutatingWebhookConfiguration", "linkerd-proxy-injector-webhook-config")
         stored = api.request("GET", api.path(body)).ok()
-        open_to_failure = [each | {"failurePolicy": "Ignore", "timeoutSeconds": 1} for each in stored["webhooks"]]
+        open_to_failure = [webhook | {"failurePolicy": "Ignore", "timeoutSeconds": 1} for webhook in stored["webhooks"]]
         webhook.freeze()
         try:
             api.patch(body, {"webhooks": open_to_failure})

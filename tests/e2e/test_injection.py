@@ -33,16 +33,16 @@ from tests.e2e.waiting import until
 
 class TestMeshedPod:
     def test_the_containers_are_where_the_line_puts_them(self, room: Room, manifests: Manifests) -> None:
-        found = room.pod(initContainers=[{"name": "setup", "image": "busybox"}]).ok()
+        stored = room.pod(initContainers=[{"name": "setup", "image": "busybox"}]).ok()
         if manifests.line == "edge-26.8":
-            assert init_containers(found) == ["linkerd-init", "linkerd-proxy", "setup"]
-            assert containers(found) == ["web"]
-            proxy = container(found, "linkerd-proxy")
+            assert init_containers(stored) == ["linkerd-init", "linkerd-proxy", "setup"]
+            assert containers(stored) == ["web"]
+            proxy = container(stored, "linkerd-proxy")
             assert proxy is not None
             assert proxy["restartPolicy"] == "Always"
         else:
-            assert containers(found) == ["linkerd-proxy", "web"]
-            assert init_containers(found) == ["setup", "linkerd-init"]
+            assert containers(stored) == ["linkerd-proxy", "web"]
+            assert init_containers(stored) == ["setup", "linkerd-init"]
 
     def test_the_proxy_is_told_what_the_mesh_is_like(self, room: Room, manifests: Manifests) -> None:
         values = manifests.values
@@ -61,15 +61,15 @@ class TestMeshedPod:
         assert arguments["--proxy-uid"] == "2102"
 
     def test_labels_annotations_and_volumes_say_which_mesh_it_is_in(self, room: Room, manifests: Manifests) -> None:
-        found = room.pod().ok()
-        labels, annotations = found["metadata"]["labels"], found["metadata"]["annotations"]
+        stored = room.pod().ok()
+        labels, annotations = stored["metadata"]["labels"], stored["metadata"]["annotations"]
         assert labels["app"] == "web"
         assert labels["linkerd.io/control-plane-ns"] == "linkerd"
         assert labels["linkerd.io/workload-ns"] == room.name
         assert annotations["linkerd.io/proxy-version"] == manifests.values["linkerdVersion"]
         digest = hashlib.sha256(manifests.trust_anchors.encode()).hexdigest()
         assert annotations["linkerd.io/trust-root-sha256"] == digest
-        volumes = {each["name"] for each in found["spec"]["volumes"]}
+        volumes = {volume["name"] for volume in stored["spec"]["volumes"]}
         assert {"linkerd-identity-end-entity", "linkerd-identity-token", "linkerd-proxy-init-xtables-lock"} <= volumes
 
     def test_the_pod_s_annotation_is_taken_before_the_namespace_s(self, plain_room: Room) -> None:
@@ -84,39 +84,39 @@ class TestMeshedPod:
 
     def test_a_hostile_annotation_arrives_as_it_was_written(self, room: Room) -> None:
         text = 'quote " backslash \\ newline \n and ünïcode {{ .Values }}'
-        found = room.pod({"example.org/note": text, "config.linkerd.io/proxy-log-level": 'warn,"a\\b"=info'}).ok()
-        assert meshed(found)
-        assert found["metadata"]["annotations"]["example.org/note"] == text
-        assert _has_log_level(found, 'warn,"a\\b"=info')
+        stored = room.pod({"example.org/note": text, "config.linkerd.io/proxy-log-level": 'warn,"a\\b"=info'}).ok()
+        assert meshed(stored)
+        assert stored["metadata"]["annotations"]["example.org/note"] == text
+        assert _has_log_level(stored, 'warn,"a\\b"=info')
 
 
 class TestOwners:
     def test_a_pod_of_a_deployment_is_meshed_and_says_which(self, room: Room) -> None:
         _, replicaset = room.deployment("shop")
-        found = room.pod(owner=replicaset).ok()
-        assert meshed(found)
-        assert _owner_labels(found) == {"linkerd.io/proxy-deployment": "shop"}
+        stored = room.pod(owner=replicaset).ok()
+        assert meshed(stored)
+        assert _owner_labels(stored) == {"linkerd.io/proxy-deployment": "shop"}
 
     def test_a_pod_of_a_job_is_meshed_and_says_which(self, room: Room) -> None:
-        found = room.pod(owner=room.workload("batch/v1", "Job", "once")).ok()
-        assert meshed(found)
-        assert _owner_labels(found) == {"linkerd.io/proxy-job": "once"}
+        stored = room.pod(owner=room.workload("batch/v1", "Job", "once")).ok()
+        assert meshed(stored)
+        assert _owner_labels(stored) == {"linkerd.io/proxy-job": "once"}
 
     def test_a_pod_of_a_cron_job_s_job_counts_as_the_cron_job_s(self, room: Room, webhook: Webhook) -> None:
         cron_job = room.workload("batch/v1", "CronJob", "nightly")
-        found = room.pod(owner=room.workload("batch/v1", "Job", "nightly-29000000", cron_job)).ok()
-        assert meshed(found)
+        stored = room.pod(owner=room.workload("batch/v1", "Job", "nightly-29000000", cron_job)).ok()
+        assert meshed(stored)
         # Linkerd has a label for each kind of workload but this one.
-        assert _owner_labels(found) == {}
+        assert _owner_labels(stored) == {}
         counted = {"namespace": room.name, "owner_kind": "cronjob", "skip": "false"}
         assert webhook.metric("proxy_inject_admission_responses_total", **counted) == 1
         event = until("the Event", lambda: room.events("nightly", "Injected"), within=5)[0]
         assert event["involvedObject"]["kind"] == "CronJob"
 
     def test_a_bare_pod_is_meshed_and_names_no_owner(self, room: Room) -> None:
-        found = room.pod().ok()
-        assert meshed(found)
-        assert _owner_labels(found) == {}
+        stored = room.pod().ok()
+        assert meshed(stored)
+        assert _owner_labels(stored) == {}
 
     def test_an_owner_that_does_not_exist_costs_the_pod_no_sidecar(self, room: Room) -> None:
         _, replicaset = room.deployment("ghost")
@@ -149,8 +149,8 @@ class TestNamespaces:
         assert meshed(plain_room.pod().ok())
 
     def test_a_pod_right_after_its_namespace_is_meshed(self, webhook: Webhook, api: ApiServer) -> None:
-        found = [Room.create(api, "fresh", ENABLED).pod().ok() for _ in range(20)]
-        assert all(meshed(each) for each in found)
+        result = [Room.create(api, "fresh", ENABLED).pod().ok() for _ in range(20)]
+        assert all(meshed(finding) for finding in result)
 
 
 class TestServices:
@@ -158,8 +158,8 @@ class TestServices:
         plain_room.annotate({"config.linkerd.io/opaque-ports": "3306"})
 
         def annotated() -> bool:
-            found = api.create(service(plain_room.name, unique("db"))).ok()
-            annotations: dict[str, str] = found["metadata"].get("annotations", {})
+            stored = api.create(service(plain_room.name, unique("db"))).ok()
+            annotations: dict[str, str] = stored["metadata"].get("annotations", {})
             return annotations.get("config.linkerd.io/opaque-ports") == "3306"
 
         until("the annotation on the next Service", annotated, within=2)
@@ -169,8 +169,8 @@ class TestServices:
         assert api.create(service(room.name, "own", own)).ok()["metadata"]["annotations"] == own
 
     def test_a_default_opaque_port_is_said_on_the_service(self, room: Room, api: ApiServer) -> None:
-        found = api.create(service(room.name, "mysql")).ok()
-        assert found["metadata"]["annotations"]["config.linkerd.io/opaque-ports"] == "3306"
+        stored = api.create(service(room.name, "mysql")).ok()
+        assert stored["metadata"]["annotations"]["config.linkerd.io/opaque-ports"] == "3306"
 
 
 class TestWarnings:
@@ -202,12 +202,12 @@ class TestWarnings:
     def test_a_misspelt_annotation_is_told_with_the_name_that_was_meant(self, room: Room) -> None:
         reply = room.pod({"config.linkerd.io/proxy-cpu-limits": "1"})
         assert meshed(reply.ok())
-        assert any("proxy-cpu-limit" in each for each in reply.warnings)
+        assert any("proxy-cpu-limit" in warning for warning in reply.warnings)
 
     def test_a_pod_that_asks_and_is_skipped_is_told_why(self, room: Room) -> None:
         reply = room.pod(dict(ENABLED), hostNetwork=True)
         assert bare(reply.ok())
-        assert any("hostNetwork" in each for each in reply.warnings)
+        assert any("hostNetwork" in warning for warning in reply.warnings)
 
 
 class TestEvents:

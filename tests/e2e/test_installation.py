@@ -79,11 +79,11 @@ class TestAnUpgradeOfLinkerd:
     ) -> Iterator[Installation]:
         """A replica in force beside the older release."""
         flags = [f"--failure-policy={request.param}", f"--release-line={self.OLD}"]
-        with Installation(api, manifests, tmp_path, flags) as found:
-            found.change(values=default_values(self.OLD).decode())
-            found.start()
-            until("configurations in force", found.in_force, within=30)
-            yield found
+        with Installation(api, manifests, tmp_path, flags) as installation:
+            installation.change(values=default_values(self.OLD).decode())
+            installation.start()
+            until("configurations in force", installation.in_force, within=30)
+            yield installation
 
     def test_adds_the_kinds_that_came_with_it(self, ours: Installation) -> None:
         assert "grpcroutes" in _sent(ours)
@@ -124,10 +124,10 @@ class TestOtherHands:
     @pytest.fixture
     def ours(self, api: ApiServer, manifests: Manifests, tmp_path: Path) -> Iterator[Installation]:
         """Two replicas in force."""
-        with Installation(api, manifests, tmp_path, ["--failure-policy=Fail"]) as found:
-            found.start(2)
-            until("configurations in force", found.in_force, within=30)
-            yield found
+        with Installation(api, manifests, tmp_path, ["--failure-policy=Fail"]) as installation:
+            installation.start(2)
+            until("configurations in force", installation.in_force, within=30)
+            yield installation
 
     def test_an_overwritten_ca_bundle_is_put_back_and_whoever_wrote_it_is_named(
         self, ours: Installation, api: ApiServer
@@ -208,9 +208,9 @@ class TestAdoption:
             before = {name: manifests.one(*name) for name in LINKERDS}
             for body in before.values():
                 api.apply(body)
-            with Installation(api, manifests, tmp_path, ["--adopt", "--guard=off"]) as found:
-                found.start(2)
-                yield found
+            with Installation(api, manifests, tmp_path, ["--adopt", "--guard=off"]) as installation:
+                installation.start(2)
+                yield installation
 
     def test_it_goes_there_again_after_an_upgrade_and_back(
         self, taken: Installation, api: ApiServer, manifests: Manifests, kubeconfig: Path
@@ -238,13 +238,13 @@ class TestAdoption:
         # Other tests leave meshed Pods behind, and Linkerd's own injector does not run here.
         command("uninstall", "--delete", "--force", f"--kubeconfig={kubeconfig}")
         for name in LINKERDS:
-            found, before = taken.get(*name), manifests.one(*name)
-            clients = [each["clientConfig"] for each in found["webhooks"]]
-            wanted = [each["clientConfig"] for each in before["webhooks"]]
+            body, before = taken.get(*name), manifests.one(*name)
+            clients = [webhook["clientConfig"] for webhook in body["webhooks"]]
+            wanted = [webhook["clientConfig"] for webhook in before["webhooks"]]
             for client in (*clients, *wanted):
                 client["service"].setdefault("port", 443)
             assert clients == wanted
-            assert not any("linkerd-webhook" in key for key in found["metadata"].get("annotations", {}))
+            assert not any("linkerd-webhook" in key for key in body["metadata"].get("annotations", {}))
         assert [api.request("GET", path).status for path in STORED] == [404, 404, 404]
 
 
@@ -254,7 +254,7 @@ def _meshed(room: Room) -> JSON | None:
 
 
 def _points_here(body: Any) -> bool:
-    return all(each["clientConfig"]["service"]["name"] == NAME for each in body["webhooks"])
+    return all(webhook["clientConfig"]["service"]["name"] == NAME for webhook in body["webhooks"])
 
 
 def _holds(body: JSON, bundle: str) -> bool:
@@ -273,7 +273,7 @@ def _put(api: ApiServer, body: JSON) -> None:
 
 def _cas(body: JSON) -> set[x509.Certificate]:
     """The CAs in the caBundles of a configuration."""
-    texts = [each["clientConfig"]["caBundle"] for each in body["webhooks"]]
+    texts = [webhook["clientConfig"]["caBundle"] for webhook in body["webhooks"]]
     return {ca for text in texts for ca in salvage(base64.b64decode(text))[0]}
 
 

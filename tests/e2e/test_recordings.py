@@ -51,8 +51,8 @@ class TestRecordedCases:
         cases = load(recordings / f"{control_plane.line}.jsonl.gz", VALUES)
         problems = []
         for case in map(moved, cases):
-            found = list(differences(case, create(api, case)))
-            if found:
-                problems.append("\n    ".join([case["name"], *found]))
+            result = list(differences(case, create(api, case)))
+            if result:
+                problems.append("\n    ".join([case["name"], *result]))
         assert len(cases) > 50
         assert not problems, f"{len(problems)} of {len(cases)} differ:\n" + "\n".join(problems[:5])

@@ -30,17 +30,17 @@ def account(control_plane: ControlPlane, api: ApiServer) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def as_webhook(api: ApiServer, account: str) -> Iterator[ApiServer]:
     """The API server as the program sees it."""
-    found = api.as_user(account)
-    yield found
-    found.close()
+    result = api.as_user(account)
+    yield result
+    result.close()
 
 
 class TestWhatIsGranted:
     def test_injection_owners_and_events_work(self, room: Room, webhook: Webhook) -> None:
         _, replicaset = room.deployment("shop")
-        found = room.pod(owner=replicaset).ok()
-        assert meshed(found)
-        assert found["metadata"]["labels"]["linkerd.io/proxy-deployment"] == "shop"
+        stored = room.pod(owner=replicaset).ok()
+        assert meshed(stored)
+        assert stored["metadata"]["labels"]["linkerd.io/proxy-deployment"] == "shop"
         until("the Event", lambda: room.events("shop", "Injected"), within=5)
         # The second one is counted on the first: a patch.
         room.pod(owner=replicaset).ok()

@@ -80,13 +80,13 @@ def check(kubeconfig: Path, *flags: str) -> JSON:
 @pytest.mark.parametrize("flags", [[], ["--proxy"], ["-n", "shop"]])
 def test_no_line_fails_for_want_of_a_right(reader: tuple[Path, bool], flags: list[str]) -> None:
     body = check(reader[0], *flags)
-    lines: list[Any] = [each for category in body["categories"] for each in category["checks"]]
+    lines: list[Any] = [check for category in body["categories"] for check in category["checks"]]
     assert len(lines) > 3
-    assert [each["error"] for each in lines if "grant " in each.get("error", "")] == []
+    assert [line["error"] for line in lines if "grant " in line.get("error", "")] == []
 
 
 def test_only_secrets_and_a_dry_run_are_skipped_for_want_of_one(reader: tuple[Path, bool]) -> None:
     kubeconfig, secrets = reader
-    lacking = [each["reason"] for each in check(kubeconfig)["skipped"] if "grant " in each["reason"]]
+    lacking = [element["reason"] for element in check(kubeconfig)["skipped"] if "grant " in element["reason"]]
     assert any("secrets/" in reason for reason in lacking) is not secrets
     assert [reason for reason in lacking if "secrets/" not in reason and "create pods" not in reason] == []

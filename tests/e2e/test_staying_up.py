@@ -39,18 +39,18 @@ def installation(
 ) -> Iterator[Installation]:
     """Two ready replicas, and configurations in force."""
     folder = tmp_path_factory.mktemp("installed")
-    with installed(api, manifests, folder / "linkerd"), Installation(api, manifests, folder, FAIL) as found:
-        found.start(2)
-        until("the rules", found.in_force, within=30)
-        yield found
+    with installed(api, manifests, folder / "linkerd"), Installation(api, manifests, folder, FAIL) as result:
+        result.start(2)
+        until("the rules", result.in_force, within=30)
+        yield result
 
 
 @pytest.fixture
 def room(installation: Installation, api: ApiServer) -> Room:
     """A new Namespace that asks for injection; Pods there come out meshed by now."""
-    found = Room.create(api, "steady", ENABLED)
-    until("a meshed Pod", lambda: meshed(found.pod(dry_run=True).ok()), within=20)
-    return found
+    result = Room.create(api, "steady", ENABLED)
+    until("a meshed Pod", lambda: meshed(result.pod(dry_run=True).ok()), within=20)
+    return result
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
@@ -78,11 +78,11 @@ class TestColdStart:
     @pytest.fixture
     def dark(self, installation: Installation) -> Iterator[Installation]:
         """All replicas killed."""
-        for each in installation.replicas:
-            if each.exit_code is None:
-                each.kill()
+        for replica in installation.replicas:
+            if replica.exit_code is None:
+                replica.kill()
         yield installation
-        if all(each.exit_code is not None for each in installation.replicas):
+        if all(element.exit_code is not None for element in installation.replicas):
             installation.start(2)
 
     def test_the_pods_that_everything_waits_for_are_created_and_the_rest_follows_by_itself(
@@ -93,7 +93,7 @@ class TestColdStart:
         for namespace in (NAMESPACE, "kube-system", "calico-system", "linkerd-cni"):
             api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
             assert bare(api.create(pod(namespace)).ok())
-        own = next(each for each in dark.objects if each["kind"] == "Deployment")["spec"]["template"]
+        own = next(body for body in dark.objects if body["kind"] == "Deployment")["spec"]["template"]
         created = api.create(
             {
                 "apiVersion": "v1",

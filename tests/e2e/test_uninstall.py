@@ -48,8 +48,8 @@ def clean(api: ApiServer) -> Iterator[None]:
 
 def purge(api: ApiServer) -> None:
     """Delete whatever there may be, without the program."""
-    for each in INSTALLED_OBJECTS:
-        api.request("DELETE", each.path(NAMESPACE))
+    for element in INSTALLED_OBJECTS:
+        api.request("DELETE", element.path(NAMESPACE))
     for kind, name in LINKERD_CONFIGURATIONS:
         api.delete(configuration(kind, name))
 
@@ -57,7 +57,9 @@ def purge(api: ApiServer) -> None:
 def left(api: ApiServer) -> list[str]:
     """What of ours is there."""
     return [
-        each.describe(NAMESPACE) for each in INSTALLED_OBJECTS if api.request("GET", each.path(NAMESPACE)).status == 200
+        installed.describe(NAMESPACE)
+        for installed in INSTALLED_OBJECTS
+        if api.request("GET", installed.path(NAMESPACE)).status == 200
     ]
 
 
@@ -104,10 +106,10 @@ class TestAll:
 
     def test_everything_that_install_prints_is_known(self, api: ApiServer, kubeconfig: Path) -> None:
         """Whatever is added to an installation has to be taken out again."""
-        known = {(each.kind, each.name) for each in INSTALLED_OBJECTS}
+        known = {(installed.kind, installed.name) for installed in INSTALLED_OBJECTS}
         every = rendered(*self.FLAGS, "--pod-monitor")
-        assert {(each["kind"], each["metadata"]["name"]) for each in every} <= known
-        assert set(STORED) <= {each.path(NAMESPACE) for each in INSTALLED_OBJECTS}
+        assert {(body["kind"], body["metadata"]["name"]) for body in every} <= known
+        assert set(STORED) <= {installed.path(NAMESPACE) for installed in INSTALLED_OBJECTS}
 
     def test_deleting_leaves_nothing_and_can_be_repeated(self, api: ApiServer, kubeconfig: Path) -> None:
         apply(api, *self.FLAGS)
@@ -154,14 +156,14 @@ class TestAdopted:
     @pytest.fixture
     def before(self, api: ApiServer, manifests: Manifests) -> list[JSON]:
         """Linkerd's configurations as Linkerd made them."""
-        found = []
+        result = []
         for kind, name in LINKERD_CONFIGURATIONS:
             body = copy.deepcopy(manifests.one(kind, name))
             for webhook in body["webhooks"]:
                 # In this cluster nobody is behind Linkerd's Services.
                 webhook["failurePolicy"] = "Ignore"
-            found.append(api.apply(body))
-        return found
+            result.append(api.apply(body))
+        return result
 
     def now(self, api: ApiServer) -> list[JSON]:
         """The same as they are."""
@@ -169,8 +171,8 @@ class TestAdopted:
 
     def given_back(self, api: ApiServer, before: list[JSON]) -> bool:
         """Whether they are as before."""
-        return [(each["webhooks"], each["metadata"].get("annotations")) for each in self.now(api)] == [
-            (each["webhooks"], each["metadata"].get("annotations")) for each in before
+        return [(body["webhooks"], body["metadata"].get("annotations")) for body in self.now(api)] == [
+            (body["webhooks"], body["metadata"].get("annotations")) for body in before
         ]
 
     def test_they_are_given_back_to_the_byte_by_a_dead_server(
@@ -196,7 +198,7 @@ class TestAdopted:
             linkerds = [api.apply(manifests.one(kind, name)) for kind, name in LINKERD_CONFIGURATIONS]
             with Installation(api, manifests, tmp_path / "ours", ("--adopt",)) as installation:
                 installation.start(1)
-                until("the adoption", lambda: all(_adopted(each) for each in self.now(api)), within=ADOPTION)
+                until("the adoption", lambda: all(_adopted(element) for element in self.now(api)), within=ADOPTION)
                 done = run(kubeconfig, "--delete", "--force")
                 assert done.returncode == 0, done.stderr
                 end = time.monotonic() + AFTERWARDS

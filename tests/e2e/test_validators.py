@@ -34,9 +34,9 @@ LINKERDS_ACCOUNT = "sa:linkerd:linkerd-destination"
 @pytest.fixture(scope="module")
 def admin(kubeconfig: Path) -> Iterator[ApiServer]:
     """The API server as its administrator, without what other tests have learned of its kinds."""
-    found = ApiServer.from_kubeconfig(kubeconfig)
-    yield found
-    found.close()
+    result = ApiServer.from_kubeconfig(kubeconfig)
+    yield result
+    result.close()
 
 
 @pytest.fixture(scope="module")
@@ -310,13 +310,13 @@ class TestKubectl:
         body = server(shop.name, accessPolicy="everybody", proxyProtocol="http/1")
         body["apiVersion"] = f"{POLICY}/v1beta1"
         del body["spec"]["accessPolicy"]
-        found = self._create(kubeconfig, body)
-        assert found.returncode == 1
-        assert re.search(r'spec\.proxyProtocol: .*did you mean "HTTP/1"', found.stderr), found.stderr
+        result = self._create(kubeconfig, body)
+        assert result.returncode == 1
+        assert re.search(r'spec\.proxyProtocol: .*did you mean "HTTP/1"', result.stderr), result.stderr
         body["spec"]["proxyProtocol"] = "HTTP/1"
-        found = self._create(kubeconfig, body)
-        assert found.returncode == 0, found.stderr
-        assert "(api-version-deprecated)" in found.stderr
+        result = self._create(kubeconfig, body)
+        assert result.returncode == 0, result.stderr
+        assert "(api-version-deprecated)" in result.stderr
 
     @staticmethod
     def _create(kubeconfig: Path, body: JSON) -> subprocess.CompletedProcess[str]:
@@ -366,7 +366,7 @@ def test_the_command_looks_references_up_in_the_cluster(
     def found() -> list[str]:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr
-        return [each["rule"] for each in json.loads(done.stdout)]
+        return [record["rule"] for record in json.loads(done.stdout)]
 
     assert found() == ["reference-target-missing"]
     admin.create(server(shop.name)).ok()

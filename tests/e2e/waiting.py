@@ -15,9 +15,9 @@ def until(what: str, probe: Callable[[], T | None], *, within: float, interval: 
     """The first true value that `probe` returns. Raises `AssertionError`, naming `what`, after `within` seconds."""
     end = time.monotonic() + within
     while True:
-        found = probe()
-        if found:
-            return found
+        result = probe()
+        if result:
+            return result
         if time.monotonic() > end:
-            raise AssertionError(f"{what}: not within {within:g} s; seen last: {found!r}")
+            raise AssertionError(f"{what}: not within {within:g} s; seen last: {result!r}")
         time.sleep(interval)

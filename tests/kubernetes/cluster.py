@@ -67,8 +67,8 @@ class Cluster:
 
     def get(self, *arguments: str) -> Any:
         """An object, or a list's items. Raises `AssertionError` where there is none."""
-        found = json.loads(self.kubectl("get", *arguments, "-o", "json").ok())
-        return found["items"] if found["kind"] == "List" else found
+        report = json.loads(self.kubectl("get", *arguments, "-o", "json").ok())
+        return report["items"] if report["kind"] == "List" else report
 
     def node_script(self, *arguments: str) -> None:
         """A command of kubernetes.sh on this cluster or beside it."""
@@ -98,7 +98,7 @@ class Cluster:
         folder = proc.joinpath("cwd").readlink()
         program = proc.joinpath("exe").readlink()
         environment = dict(
-            each.split("=", 1) for each in proc.joinpath("environ").read_text().split("\0") if "=" in each
+            part.split("=", 1) for part in proc.joinpath("environ").read_text().split("\0") if "=" in part
         )
         os.kill(kubelet, signal.SIGKILL)
         until("the kubelet's end", lambda: self._kubelet(missing=True)[1] == 0, within=10)
@@ -120,9 +120,9 @@ class Cluster:
         """The node's first process, and its kubelet: 0 where that is `missing`."""
         node = int((self.folder / "pid").read_text())
         (first,) = _children(node)
-        for each in _children(first):
-            if _name(each) == "kubelet":
-                return first, each
+        for child in _children(first):
+            if _name(child) == "kubelet":
+                return first, child
         # One that was started anew is no child of the first process.
         for path in Path("/proc").glob("[0-9]*"):
             if _name(int(path.name)) == "kubelet" and _namespace(int(path.name)) == _namespace(first):
@@ -132,7 +132,7 @@ class Cluster:
 
 
 def _children(process: int) -> list[int]:
-    return [int(each) for each in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+    return [int(part) for part in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
 
 def _name(process: int) -> str:

@@ -94,8 +94,8 @@ def clean(cluster: Cluster, api: ApiServer) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def installation(cluster: Cluster, api: ApiServer) -> Iterator[Installation]:
     """What `install` without flags prints, in force."""
-    with installed(cluster, api) as found:
-        yield found
+    with installed(cluster, api) as result:
+        yield result
 
 
 @pytest.fixture
@@ -123,12 +123,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
     """Show what our Pods are doing where a test failed, while they are there."""
     outcome = yield
     report = outcome.get_result()
-    found = getattr(item, "funcargs", {}).get("cluster")
-    if report.failed and isinstance(found, Cluster):
+    result = getattr(item, "funcargs", {}).get("cluster")
+    if report.failed and isinstance(result, Cluster):
         ours = "-n", NAMESPACE, "-l", f"app.kubernetes.io/name={NAME}"
         for title, line in (
             ("Pods", ("get", "pods", "-A", "-o", "wide")),
             ("our Pods' logs", ("logs", *ours, f"--tail={LOG_TAIL}", "--prefix")),
             ("Events", ("get", "events", "-n", NAMESPACE, "--sort-by=.lastTimestamp")),
         ):
-            report.sections.append((title, "\n".join(found.kubectl(*line).out.splitlines()[-2 * LOG_TAIL :])))
+            report.sections.append((title, "\n".join(result.kubectl(*line).out.splitlines()[-2 * LOG_TAIL :])))

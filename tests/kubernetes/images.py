@@ -54,6 +54,6 @@ def own_layer(archive: Path) -> int:
 
 
 def _file(archive: tarfile.TarFile, name: str) -> Any:
-    found = archive.extractfile(name)
-    assert found is not None, f"no {name} in the image's archive"
-    return found
+    result = archive.extractfile(name)
+    assert result is not None, f"no {name} in the image's archive"
+    return result

@@ -66,13 +66,13 @@ class Installation:
     def in_force(self) -> bool:
         """Whether every webhook has rules and a caBundle, and where it adopts, is adopted; a guard that denies, too."""
         names = LINKERD_CONFIGURATIONS if self.adopts else [(kind, NAME) for kind in CONFIGURATION_KINDS]
-        found = [self.configuration(kind, name) for kind, name in names]
-        if self.adopts and not all(ADOPTED_FROM in each["metadata"].get("annotations", {}) for each in found):
+        result = [self.configuration(kind, name) for kind, name in names]
+        if self.adopts and not all(ADOPTED_FROM in body["metadata"].get("annotations", {}) for body in result):
             return False
         if "--guard=deny" in self.flags and REACHED_LABEL not in self._self_test()["metadata"].get("labels", {}):
             return False
-        webhooks = [webhook for each in found for webhook in each["webhooks"]]
-        return all(each.get("rules") and each["clientConfig"].get("caBundle") for each in webhooks)
+        webhooks = [webhook for finding in result for webhook in finding["webhooks"]]
+        return all(webhook.get("rules") and webhook["clientConfig"].get("caBundle") for webhook in webhooks)
 
     def _self_test(self) -> JSON:
         """The configuration that bears the mark by which a guard that denies comes into force."""
@@ -90,7 +90,7 @@ class Installation:
     def replicas(self) -> list[JSON]:
         """Our Pods, those on their way out left aside."""
         every = self.cluster.get("pods", "-n", NAMESPACE, "-l", f"app.kubernetes.io/name={NAME}")
-        return [each for each in every if "deletionTimestamp" not in each["metadata"]]
+        return [body for body in every if "deletionTimestamp" not in body["metadata"]]
 
     def scale(self, replicas: int) -> None:
         """So many replicas, and none besides."""
@@ -135,7 +135,9 @@ class Release(Installation):
 def left(api: ApiServer) -> list[str]:
     """What of ours is there."""
     return [
-        each.describe(NAMESPACE) for each in INSTALLED_OBJECTS if api.request("GET", each.path(NAMESPACE)).status == 200
+        installed.describe(NAMESPACE)
+        for installed in INSTALLED_OBJECTS
+        if api.request("GET", installed.path(NAMESPACE)).status == 200
     ]
 
 
@@ -182,4 +184,4 @@ def tls_secret(name: str, leaf: CertificateAndKey, ca: bytes = b"") -> JSON:
 
 def objects_of(printed: str) -> list[JSON]:
     """The objects of a manifest."""
-    return [each for each in yaml.safe_load_all(printed) if each]
+    return [body for body in yaml.safe_load_all(printed) if body]

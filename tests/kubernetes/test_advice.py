@@ -24,10 +24,10 @@ ANNOTATIONS = {"config.linkerd.io/skip-oubound-ports": "5000", "config.linkerd.i
 @pytest.fixture(scope="module", params=["", "--adopt"], ids=["default", "adopt"])
 def advised(cluster: Cluster, api: ApiServer, request: pytest.FixtureRequest) -> Iterator[Installation]:
     """An installation whose advice is heard."""
-    with installed(cluster, api, [request.param] if request.param else []) as found:
-        until("the advisor's caBundles", lambda: _is_trusted(found), within=60)
+    with installed(cluster, api, [request.param] if request.param else []) as installation:
+        until("the advisor's caBundles", lambda: _is_trusted(installation), within=60)
         until("a word of the advisor's", lambda: _namespace(cluster, "--dry-run=server", inject="maybe"), within=30)
-        yield found
+        yield installation
 
 
 @pytest.fixture
@@ -37,8 +37,8 @@ def within(advised: Installation) -> str:
 
 
 def _is_trusted(installation: Installation) -> bool:
-    found = installation.configuration("ValidatingWebhookConfiguration", ADVISOR)["webhooks"]
-    return all(each["clientConfig"].get("caBundle") for each in found)
+    result = installation.configuration("ValidatingWebhookConfiguration", ADVISOR)["webhooks"]
+    return all(finding["clientConfig"].get("caBundle") for finding in result)
 
 
 def _namespace(cluster: Cluster, *more: str, inject: str = "", labels: dict[str, str] | None = None) -> list[str]:
@@ -59,8 +59,8 @@ def deployment(within: str, **annotations: str) -> JSON:
 
 def events(cluster: Cluster, within: str, reason: str) -> list[JSON]:
     """The Events of a reason about what the test applied."""
-    found = cluster.get("events", "-n", within, f"--field-selector=reason={reason}")
-    return [each for each in found if each["involvedObject"]["kind"] in ("Deployment", "DaemonSet")]
+    result = cluster.get("events", "-n", within, f"--field-selector=reason={reason}")
+    return [finding for finding in result if finding["involvedObject"]["kind"] in ("Deployment", "DaemonSet")]
 
 
 def test_annotations_without_effect_are_told_to_whoever_applies_a_deployment_and_in_its_events(
@@ -100,7 +100,7 @@ def test_a_workload_that_its_namespace_asks_for_is_told_why_it_will_not_be_injec
     body["spec"]["template"]["spec"]["hostNetwork"] = True
     done = cluster.apply(body)
     done.ok()
-    assert [each for each in done.warnings if "hostNetwork: true" in each and "(inject-skipped)" in each]
+    assert [warning for warning in done.warnings if "hostNetwork: true" in warning and "(inject-skipped)" in warning]
     (event,) = until("the Event", lambda: events(cluster, within, "InjectionSkipped"), within=30)
     assert (event["type"], event["involvedObject"]["kind"]) == ("Warning", "DaemonSet")
     assert event["message"].endswith("(host_network_enabled)")

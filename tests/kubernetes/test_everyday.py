@@ -54,15 +54,15 @@ def within(installation: Installation) -> str:
 
 def metrics(installation: Installation) -> list[str]:
     """What all replicas measure."""
-    names = [each["metadata"]["name"] for each in installation.replicas()]
-    return [line for each in names for line in installation.get(each, "/metrics").splitlines()]
+    names = [body["metadata"]["name"] for body in installation.replicas()]
+    return [line for name in names for line in installation.get(name, "/metrics").splitlines()]
 
 
 def warnings(installation: Installation) -> list[str]:
     """The Events of type Warning about the replicas that run."""
-    names = {each["metadata"]["name"] for each in installation.replicas()}
+    names = {body["metadata"]["name"] for body in installation.replicas()}
     events = installation.cluster.get("events", "-n", NAMESPACE, "--field-selector=type=Warning")
-    return [each["message"] for each in events if each["involvedObject"]["name"] in names]
+    return [event["message"] for event in events if event["involvedObject"]["name"] in names]
 
 
 class TestSelfTest:
@@ -71,8 +71,8 @@ class TestSelfTest:
         until("the leader's word", lambda: "linkerd_webhook_self_test_success 1.0" in metrics(installation), within=20)
 
     def _labels(self, installation: Installation) -> dict[str, str]:
-        found = installation.configuration("MutatingWebhookConfiguration", SELF_TEST)
-        return dict(found["metadata"]["labels"])
+        webhook_configuration = installation.configuration("MutatingWebhookConfiguration", SELF_TEST)
+        return dict(webhook_configuration["metadata"]["labels"])
 
 
 class TestPolicies:

@@ -31,18 +31,18 @@ def inspect(cluster: Cluster) -> tuple[int, JSON]:
     return done.code, json.loads(done.out)
 
 
-def fields(found: JSON) -> list[tuple[str, str]]:
+def fields(body: JSON) -> list[tuple[str, str]]:
     """What does not fit, by object and field."""
-    return [(each["object"], each["field"]) for each in found["findings"]]
+    return [(finding["object"], finding["field"]) for finding in body["findings"]]
 
 
 def settled(cluster: Cluster, api: ApiServer, *flags: str) -> Installation:
     """An installation that is in force."""
-    found = Installation(cluster, api, flags)
-    found.apply().ok()
-    found.roll_out()
-    found.wait_in_force()
-    return found
+    installation = Installation(cluster, api, flags)
+    installation.apply().ok()
+    installation.roll_out()
+    installation.wait_in_force()
+    return installation
 
 
 @pytest.fixture
@@ -82,38 +82,38 @@ class TestInspecting:
     ) -> None:
         installation = Installation(cluster, api)
         installation.apply().ok()
-        code, found = inspect(cluster)
+        code, report = inspect(cluster)
         if code:
             # Else the replicas were the faster ones.
             assert code == 1
-            assert fields(found) == [(f"Deployment {NAMESPACE}/{NAME}", "status.readyReplicas")]
+            assert fields(report) == [(f"Deployment {NAMESPACE}/{NAME}", "status.readyReplicas")]
         installation.roll_out()
         installation.wait_in_force()
-        code, found = inspect(cluster)
-        assert (code, found["fits"], found["replicasAskedBy"]) == (0, True, "port-forward")
-        assert len(found["replicas"]) == 2
-        assert all(each["certificate"] for each in found["replicas"])
+        code, report = inspect(cluster)
+        assert (code, report["fits"], report["replicasAskedBy"]) == (0, True, "port-forward")
+        assert len(report["replicas"]) == 2
+        assert all(replica["certificate"] for replica in report["replicas"])
 
     def test_in_a_replica_s_own_pod_replicas_are_dialled(self, cluster: Cluster, api: ApiServer) -> None:
         installation = settled(cluster, api)
         program = "exec", f"deploy/{NAME}", "--", "linkerd-webhook"
         done = installation.kubectl(*program, "certs", "inspect", "-o", "json")
-        found = json.loads(done.out)
-        assert (done.code, found["fits"], found["replicasAskedBy"]) == (0, True, "direct"), done.err
+        report = json.loads(done.out)
+        assert (done.code, report["fits"], report["replicasAskedBy"]) == (0, True, "direct"), done.err
 
     def test_with_nothing_served_it_never_fits(self, cluster: Cluster, api: ApiServer) -> None:
         installation = settled(cluster, api)
         installation.scale(0)
-        code, found = inspect(cluster)
-        assert (code, found["fits"]) == (1, False)
-        assert fields(found) == [(f"Deployment {NAMESPACE}/{NAME}", "spec.replicas")]
+        code, report = inspect(cluster)
+        assert (code, report["fits"]) == (1, False)
+        assert fields(report) == [(f"Deployment {NAMESPACE}/{NAME}", "spec.replicas")]
 
     def test_the_secret_is_the_one_that_replicas_mount(self, cluster: Cluster, api: ApiServer) -> None:
         put_secret(cluster)
         settled(cluster, api, "--existing-secret", SECRET)
-        code, found = inspect(cluster)
+        code, report = inspect(cluster)
         assert code == 0
-        assert [(each["object"], each["role"]) for each in found["certificates"]] == [
+        assert [(certificate["object"], certificate["role"]) for certificate in report["certificates"]] == [
             (f"Secret {NAMESPACE}/{SECRET}", "leaf")
         ]
 

@@ -32,8 +32,8 @@ def without_server(installation: Installation, within: str) -> Done:
 class TestOff:
     @pytest.fixture
     def installation(self, cluster: Cluster, api: ApiServer) -> Iterator[Installation]:
-        with installed(cluster, api, ("--guard=off",)) as found:
-            yield found
+        with installed(cluster, api, ("--guard=off",)) as result:
+            yield result
 
     def test_lets_a_pod_in_without_a_proxy_and_without_a_word(self, installation: Installation, within: str) -> None:
         done = without_server(installation, within)
@@ -44,8 +44,8 @@ class TestOff:
 class TestWarn:
     @pytest.fixture
     def installation(self, cluster: Cluster, api: ApiServer) -> Iterator[Installation]:
-        with installed(cluster, api, ("--guard=warn",)) as found:
-            yield found
+        with installed(cluster, api, ("--guard=warn",)) as result:
+            yield result
 
     def test_lets_a_pod_in_and_tells_whoever_creates_it(self, installation: Installation, within: str) -> None:
         done = without_server(installation, within)
@@ -77,4 +77,4 @@ class TestDeny:
     def _warned(self, cluster: Cluster, within: str) -> bool:
         done = workloads.create(cluster, workloads.pod(within), "--dry-run=server")
         assert done.code == 0, done.err
-        return any("is not meshed" in each for each in done.warnings)
+        return any("is not meshed" in warning for warning in done.warnings)

@@ -95,4 +95,4 @@ class TestInstalling:
         workloads.assert_meshed(workloads.roll_out(cluster, workloads.deployment(within)))
         release.remove()
         # What the server has stored itself is no part of the release.
-        assert {each.split()[0] for each in left(api)} <= {"Secret", "Lease"}
+        assert {body.split()[0] for body in left(api)} <= {"Secret", "Lease"}

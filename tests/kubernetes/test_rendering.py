@@ -70,6 +70,6 @@ class TestPolicyOfTheGuard:
             "kind": "ValidatingAdmissionPolicy",
             "metadata": {"name": f"{NAME}-guard"},
         }
-        found = installation.api.request("GET", installation.api.path(body)).ok()
-        assert found["status"]["observedGeneration"] == found["metadata"]["generation"]
-        assert found["status"]["typeChecking"] == {}
+        stored = installation.api.request("GET", installation.api.path(body)).ok()
+        assert stored["status"]["observedGeneration"] == stored["metadata"]["generation"]
+        assert stored["status"]["typeChecking"] == {}

@@ -21,8 +21,8 @@ RATE = 20
 @pytest.fixture(scope="module")
 def installation(cluster: Cluster, api: ApiServer) -> Iterator[Installation]:
     """Two replicas that every Pod depends on."""
-    with installed(cluster, api, ("--failure-policy=Fail", "--guard=deny")) as found:
-        yield found
+    with installed(cluster, api, ("--failure-policy=Fail", "--guard=deny")) as result:
+        yield result
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ class TestStayingUp:
     def test_a_rolling_restart_refuses_no_pod_and_leaves_none_bare(
         self, installation: Installation, load: Steady
     ) -> None:
-        before = {each["metadata"]["name"] for each in installation.replicas()}
+        before = {body["metadata"]["name"] for body in installation.replicas()}
         installation.kubectl("rollout", "restart", DEPLOYMENT).ok()
         installation.roll_out()
         until("all old Pods' end", lambda: not before & self._names(installation), within=90, interval=1)
@@ -76,10 +76,10 @@ class TestStayingUp:
         workloads.assert_meshed(workloads.roll_out(installation.cluster, workloads.deployment(within, 1)))
         assert_nothing_lost(load, 3 * RATE)
         pods = installation.replicas()
-        assert {each["metadata"]["name"] for each in pods} == before
-        assert [each["status"]["containerStatuses"][0]["restartCount"] for each in pods] == [0, 0]
+        assert {body["metadata"]["name"] for body in pods} == before
+        assert [pod["status"]["containerStatuses"][0]["restartCount"] for pod in pods] == [0, 0]
         installation.roll_out()
 
     def _names(self, installation: Installation) -> set[str]:
         selector = "app.kubernetes.io/name=linkerd-webhook"
-        return {each["metadata"]["name"] for each in installation.cluster.get("pods", "-A", "-l", selector)}
+        return {body["metadata"]["name"] for body in installation.cluster.get("pods", "-A", "-l", selector)}

@@ -38,15 +38,24 @@ class TestUninstalling:
 
     def test_gives_linkerds_configurations_back_as_they_were(self, cluster: Cluster, api: ApiServer) -> None:
         installation = Installation(cluster, api, ("--adopt",))
-        before = [installation.configuration(*each)["webhooks"] for each in LINKERD_CONFIGURATIONS]
+        before = [
+            installation.configuration(*linkerd_configuration)["webhooks"]
+            for linkerd_configuration in LINKERD_CONFIGURATIONS
+        ]
         settle(installation)
-        assert [installation.configuration(*each)["webhooks"] for each in LINKERD_CONFIGURATIONS] != before
+        assert [
+            installation.configuration(*linkerd_configuration)["webhooks"]
+            for linkerd_configuration in LINKERD_CONFIGURATIONS
+        ] != before
         within = workloads.namespace(cluster, "adopted")
         workloads.assert_meshed(workloads.roll_out(cluster, workloads.deployment(within, 1)))
         refused = command(cluster, "uninstall", "--force")
         assert (refused.code, refused.out) == (1, "")
         command(cluster, "uninstall", "--delete", "--force").ok()
-        assert [installation.configuration(*each)["webhooks"] for each in LINKERD_CONFIGURATIONS] == before
+        assert [
+            installation.configuration(*linkerd_configuration)["webhooks"]
+            for linkerd_configuration in LINKERD_CONFIGURATIONS
+        ] == before
         assert left(api) == []
 
 

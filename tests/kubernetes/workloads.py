@@ -92,18 +92,18 @@ def restart(cluster: Cluster, within: str) -> list[JSON]:
 def running(cluster: Cluster, within: str) -> list[JSON]:
     """The Namespace's Pods that are not on their way out."""
     every = cluster.get("pods", "-n", within)
-    return [each for each in every if "deletionTimestamp" not in each["metadata"]]
+    return [body for body in every if "deletionTimestamp" not in body["metadata"]]
 
 
 def assert_meshed(pods: list[JSON]) -> None:
     """Every Pod has a proxy that is ready, and what redirects its traffic has done so."""
     assert pods
-    for each in pods:
-        assert "linkerd-proxy" in [*containers(each), *init_containers(each)]
-        assert "linkerd-init" in init_containers(each)
-        status = each["status"]
+    for element in pods:
+        assert "linkerd-proxy" in [*containers(element), *init_containers(element)]
+        assert "linkerd-init" in init_containers(element)
+        status = element["status"]
         every = [*status["containerStatuses"], *status["initContainerStatuses"]]
-        ready = {found["name"]: found["ready"] for found in every}
+        ready = {body["name"]: body["ready"] for body in every}
         assert len(ready) >= 3
         assert all(ready.values()), ready
 
@@ -111,6 +111,6 @@ def assert_meshed(pods: list[JSON]) -> None:
 def assert_bare(pods: list[JSON]) -> None:
     """Every Pod is as its template has it."""
     assert pods
-    for each in pods:
-        assert containers(each) == ["app"]
-        assert init_containers(each) == []
+    for element in pods:
+        assert containers(element) == ["app"]
+        assert init_containers(element) == []

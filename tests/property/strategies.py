@@ -103,9 +103,9 @@ def sound(annotations: st.SearchStrategy[dict[str, str]]) -> st.SearchStrategy[d
     )
     container = st.fixed_dictionaries({"name": st.just("app")}, optional={"ports": st.lists(port, max_size=2)})
     return st.builds(
-        lambda found, containers, first: {
+        lambda result, containers, first: {
             "kind": "Pod",
-            "metadata": {"name": "p", "annotations": found},
+            "metadata": {"name": "p", "annotations": result},
             "spec": {"containers": containers, "initContainers": first},
         },
         annotations,

@@ -44,9 +44,9 @@ def test_merged_twice_is_merged_once(one: bytes, other: bytes) -> None:
 @BOUNDED
 @given(st.one_of(st.binary(max_size=40), st.tuples(BUNDLES, st.binary(max_size=20), BUNDLES).map(b"".join)))
 def test_any_bytes_are_read_without_a_crash(pem: bytes) -> None:
-    found, junk = salvage(pem)
-    assert all(each in (*(x for ca in CAS for x in read(ca)),) for each in found)
-    assert found or junk or not pem.strip()
+    certificates, junk = salvage(pem)
+    assert all(finding in (*(x for ca in CAS for x in read(ca)),) for finding in certificates)
+    assert certificates or junk or not pem.strip()
 
 
 @BOUNDED

@@ -166,7 +166,7 @@ CLUSTERS: Final = {
 def places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """The path of each value within a value, its own (the empty one) among them."""
     inner: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [at, *(found for key, below in inner for found in places(below, (*at, key)))]
+    return [at, *(place for key, below in inner for place in places(below, (*at, key)))]
 
 
 PLACES: Final = {name: places(objects)[1:] for name, objects in CLUSTERS.items()}

@@ -61,9 +61,9 @@ def test_any_objects_are_surveyed(pods: list[Any], bodies: list[Any]) -> None:
             survey.add(pod)
             removed(pod, {}, frozenset())
             annotated_at(pod)
-    found = survey.result()
-    assert found.pods == sum(isinstance(pod, dict) for pod in pods)
-    for plight in (*found.unmeshed, *found.outdated):
+    result = survey.result()
+    assert result.pods == sum(isinstance(pod, dict) for pod in pods)
+    for plight in (*result.unmeshed, *result.outdated):
         assert plight.message and plight.advice.line()
 
 
@@ -76,8 +76,8 @@ def test_any_objects_are_surveyed(pods: list[Any], bodies: list[Any]) -> None:
 )
 def test_any_configuration_quota_and_range_is_judged(junk: list[Any], spec: Any, metadata: Any, template: Any) -> None:
     namespace = Namespace("shop", ENABLED, {})
-    found = injector_webhooks([*junk, CONFIGURATION], "linkerd")
-    shut_out(found, namespace, {})
+    hooks = injector_webhooks([*junk, CONFIGURATION], "linkerd")
+    shut_out(hooks, namespace, {})
     bounds = {"metadata": metadata, "spec": spec}
     made = workload_of("Deployment", {"metadata": metadata, "spec": {"template": template}})
     for sample in samples(release("edge-26.8"), webhooks(), namespace, [made] if made else []):

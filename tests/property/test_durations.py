@@ -51,26 +51,26 @@ SPACE = st.text("\t\n \u00a0\u3000", max_size=2)
 @given(st.integers(0, 2**64), st.sampled_from(sorted(MILLISECONDS)), st.sampled_from(["", "+", "0", "+00"]), SPACE)
 def test_an_annotation_is_its_number_of_its_unit(number: int, unit: str, sign: str, space: str) -> None:
     want = number * MILLISECONDS[unit]
-    found = parse_annotation(f"{space}{sign}{number}{unit}{space}")
+    duration = parse_annotation(f"{space}{sign}{number}{unit}{space}")
     if want < 2**64:
-        assert found == want
+        assert duration == want
     else:
-        assert isinstance(found, str)
+        assert isinstance(duration, str)
 
 
 @BOUNDED
 @given(st.integers(1, 2**64 - 1))
 def test_an_annotation_without_a_unit_is_told_two(number: int) -> None:
-    found = parse_annotation(str(number))
-    assert isinstance(found, str)
-    assert f'"{number}s" or "{number}ms"' in found
+    duration = parse_annotation(str(number))
+    assert isinstance(duration, str)
+    assert f'"{number}s" or "{number}ms"' in duration
 
 
 @BOUNDED
 @given(NEARLY)
 def test_an_annotation_is_a_number_or_told_what_is_wrong(text: str) -> None:
-    found = parse_annotation(text)
-    assert found if isinstance(found, str) else 0 <= found < 2**64
+    duration = parse_annotation(text)
+    assert duration if isinstance(duration, str) else 0 <= duration < 2**64
 
 
 @BOUNDED
@@ -80,9 +80,9 @@ def test_an_annotation_is_a_number_or_told_what_is_wrong(text: str) -> None:
 )
 def test_a_timeout_is_the_sum_of_its_terms(terms: list[tuple[int, str]], sign: str) -> None:
     text = sign + "".join(f"{number}{unit}" for number, unit in terms)
-    found = parse_timeout(text)
-    assert isinstance(found, tuple)
-    negative, total = found
+    duration = parse_timeout(text)
+    assert isinstance(duration, tuple)
+    negative, total = duration
     assert negative is sign.startswith("-")
     # Each term is rounded from a binary fraction of a second.
     want = sum(number * NANOSECONDS[unit] for number, unit in terms)
@@ -92,21 +92,21 @@ def test_a_timeout_is_the_sum_of_its_terms(terms: list[tuple[int, str]], sign: s
 @BOUNDED
 @given(st.integers(0, 10**6), st.integers(0, 999), st.sampled_from(["s", "m", "h"]))
 def test_a_timeout_may_have_a_fraction(whole: int, thousandths: int, unit: str) -> None:
-    found = parse_timeout(f"{whole}.{thousandths:03}{unit}")
-    assert isinstance(found, tuple)
+    duration = parse_timeout(f"{whole}.{thousandths:03}{unit}")
+    assert isinstance(duration, tuple)
     want = (whole * 1000 + thousandths) * NANOSECONDS[unit] // 1000
-    assert abs(found[1] - want) <= 1 + want // 2**50
+    assert abs(duration[1] - want) <= 1 + want // 2**50
 
 
 @BOUNDED
 @given(NEARLY)
 def test_a_timeout_is_a_number_or_told_what_is_wrong(text: str) -> None:
-    found = parse_timeout(text)
-    if isinstance(found, str):
-        assert found
+    duration = parse_timeout(text)
+    if isinstance(duration, str):
+        assert duration
     else:
-        assert found[0] is text.startswith("-")
-        assert 0 <= found[1] < 2**64 * 10**9
+        assert duration[0] is text.startswith("-")
+        assert 0 <= duration[1] < 2**64 * 10**9
 
 
 @BOUNDED

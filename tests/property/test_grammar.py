@@ -133,7 +133,7 @@ class TestEnv:
         merged = merge_env_vars(base, over)
         last = {variable["name"]: variable for variable in over}
         for name, variable in last.items():
-            assert next(found for found in merged if found["name"] == name) == variable
+            assert next(named for named in merged if named["name"] == name) == variable
         assert [v["name"] for v in merged[: len(base)]] == [v["name"] for v in base]
 
     @BOUNDED

@@ -47,9 +47,9 @@ def network(text: str) -> IPv4Network | IPv6Network | None:
 
 
 def read(text: str) -> Cidr:
-    found = parse_cidr(text)
-    assert found is not None
-    return found
+    result = parse_cidr(text)
+    assert result is not None
+    return result
 
 
 def bounds(cidr: Cidr) -> tuple[int, int, int]:
@@ -79,10 +79,10 @@ def test_what_both_can_read_means_the_same(text: str) -> None:
 @BOUNDED
 @given(cidrs())
 def test_the_canonical_text_is_the_same_network_and_its_own(text: str) -> None:
-    found = read(text)
-    canonical = canonical_cidr(found)
+    contents = read(text)
+    canonical = canonical_cidr(contents)
     assert canonical == str(network(text))
-    assert bounds(read(canonical)) == bounds(found)
+    assert bounds(read(canonical)) == bounds(contents)
     assert canonical_cidr(read(canonical)) == canonical
 
 

@@ -24,7 +24,9 @@ JUNK = st.one_of(
     st.sampled_from([b"# a remark\n", b"\n", b"-----BEGIN CERTIFICATE-----\n", b"-----END CERTIFICATE-----\n"]),
     st.text("abc \t", max_size=20).map(lambda text: text.encode() + b"\n"),
 )
-PARTS = st.lists(st.tuples(st.booleans(), GOOD, JUNK).map(lambda each: (each[0], each[1] if each[0] else each[2])))
+PARTS = st.lists(
+    st.tuples(st.booleans(), GOOD, JUNK).map(lambda element: (element[0], element[1] if element[0] else element[2]))
+)
 
 
 @BOUNDED
@@ -32,9 +34,9 @@ PARTS = st.lists(st.tuples(st.booleans(), GOOD, JUNK).map(lambda each: (each[0],
 def test_every_whole_certificate_is_read_and_nothing_else(parts: list[tuple[bool, bytes]], windows: bool) -> None:
     pem = b"".join(part for _, part in parts)
     good = [part for is_good, part in parts if is_good]
-    found = contents(pem.replace(b"\n", b"\r\n") if windows else pem)
-    assert [write([each]) for each in found.certificates] == good
-    assert salvage(pem)[0] == found.certificates
+    result = contents(pem.replace(b"\n", b"\r\n") if windows else pem)
+    assert [write([certificate]) for certificate in result.certificates] == good
+    assert salvage(pem)[0] == result.certificates
     if good:
         assert write([chain(pem)[0]]) == good[0]
 
@@ -47,8 +49,8 @@ def test_what_was_written_comes_back(given: list[tuple[str, bytes]], width: int)
         encoded = base64.b64encode(content)
         lines = b"".join(encoded[at : at + width] + b"\n" for at in range(0, len(encoded), width))
         written += b"-----BEGIN %s-----\n%s-----END %s-----\n" % (name.encode(), lines, name.encode())
-    found = [each for each in blocks(written) if isinstance(each, Block)]
-    assert [(each.type, each.content) for each in found] == given
+    result = [block for block in blocks(written) if isinstance(block, Block)]
+    assert [(finding.type, finding.content) for finding in result] == given
 
 
 @BOUNDED

@@ -187,10 +187,10 @@ def anything(kind: CheckedKind) -> st.SearchStrategy[Any]:
 
 
 def places(value: Any) -> list[tuple[Any, Any]]:
-    found: list[tuple[Any, Any]] = []
+    result: list[tuple[Any, Any]] = []
     for key in list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
-        found += [(value, key), *places(value[key])]
-    return found
+        result += [(value, key), *places(value[key])]
+    return result
 
 
 @st.composite
@@ -297,9 +297,9 @@ def test_the_objects_that_others_are_made_of_are_in_order(kind: CheckedKind, lin
         spec["rules"][1]["filters"] = [entry for entry in spec["rules"][1]["filters"] if entry["type"] != "CORS"]
     body = {"metadata": {"namespace": "shop", "annotations": ANNOTATIONS}, "spec": spec}
     judge = judge_for(line)
-    found = check(kind.group, kind.kind, body, line=line, catalog=NOTHING_KNOWN, judge=judge)
-    assert [finding.text for finding in found if finding.severity is Severity.ERROR] == []
-    assert "gateway-not-read" not in {finding.rule.id for finding in found}
+    problems = check(kind.group, kind.kind, body, line=line, catalog=NOTHING_KNOWN, judge=judge)
+    assert [finding.text for finding in problems if finding.severity is Severity.ERROR] == []
+    assert "gateway-not-read" not in {finding.rule.id for finding in problems}
 
 
 @pytest.mark.parametrize(("kind", "line"), CASES)
@@ -308,18 +308,18 @@ def test_anything_gets_well_formed_findings_and_a_well_formed_answer(kind: Check
     @given(bodies(kind))
     def holds(body: JSON) -> None:
         before = repr(body)
-        found = said(kind, line, body)
+        result = said(kind, line, body)
         response = ask(kind, line, body)
         assert repr(body) == before
-        for one in found:
+        for one in result:
             assert RULES[one.rule.id] is one.rule
             assert leads_somewhere(body, one.path), one.field
             assert 0 < len(one.message) < 600
             assert "\n" not in one.message
-        order = [list(Severity).index(one.severity) for one in found]
+        order = [list(Severity).index(one.severity) for one in result]
         assert order == sorted(order)
         # What the two know of the cluster makes for the only difference.
-        errors = [one for one in found if one.severity is Severity.ERROR and one.rule.id != "server-overlap"]
+        errors = [one for one in result if one.severity is Severity.ERROR and one.rule.id != "server-overlap"]
         assert response["allowed"] is (not errors)
         if errors:
             assert response["status"]["code"] == 422
@@ -349,10 +349,10 @@ def test_the_order_of_fields_changes_nothing(kind: CheckedKind, line: Line) -> N
 def test_what_is_no_object_at_all_is_refused_in_words(case: Any, data: st.DataObject) -> None:
     kind, line = case
     body = data.draw(anything(kind))
-    found = said(kind, line, body)
+    result = said(kind, line, body)
     if not isinstance(body, dict):
-        assert [one.rule.id for one in found if one.path == ()]
-    assert all(one.message for one in found)
+        assert [one.rule.id for one in result if one.path == ()]
+    assert all(one.message for one in result)
 
 
 def test_lenient_kinds_are_known_at_later_lines_only() -> None:

@@ -124,9 +124,9 @@ def only(folder: Path, text: str, name: str) -> Located:
     """The one document of a text."""
     file = folder / name
     file.write_text(text, encoding="utf-8", newline="")
-    (found,) = read(str(file))
-    assert isinstance(found, Located), (found, text)
-    return found
+    (contents,) = read(str(file))
+    assert isinstance(contents, Located), (contents, text)
+    return contents
 
 
 @BOUNDED
@@ -137,9 +137,9 @@ def test_every_field_is_found_where_it_was_written(
 ) -> None:
     writer = Writer(data.draw)
     getattr(writer, form)(document)
-    found = only(tmp_path, writer.text, "a.yaml")
-    assert found.body == document
-    assert {path: found.position(path) for path in writer.places} == writer.places
+    entry = only(tmp_path, writer.text, "a.yaml")
+    assert entry.body == document
+    assert {path: entry.position(path) for path in writer.places} == writer.places
 
 
 @BOUNDED
@@ -173,7 +173,7 @@ def test_values_are_those_that_load_gives(tmp_path: Path, documents: list[Any], 
         yaml.dump_all(documents, Dumper=Dumper, default_flow_style=flow, width=width, allow_unicode=True),
         encoding="utf-8",
     )
-    bodies = [each.body for each in read(str(file)) if isinstance(each, Located)]
+    bodies = [entry.body for entry in read(str(file)) if isinstance(entry, Located)]
     assert (bodies, []) == load.load([file])
 
 
@@ -194,14 +194,14 @@ def test_any_text_is_read_or_told(tmp_path: Path, text: str) -> None:
     file = tmp_path / "a.yaml"
     file.write_bytes(text.encode("utf-8", "surrogatepass"))
     lines = text.count("\n") + text.count("\r") + 1
-    for found in read(str(file)):
-        if isinstance(found, Problem):
-            assert found.message
+    for entry in read(str(file)):
+        if isinstance(entry, Problem):
+            assert entry.message
         else:
-            for path in paths(found.body):
+            for path in paths(entry.body):
                 assert (
                     1
-                    <= found.position(path).line
+                    <= entry.position(path).line
                     <= lines + text.count("\x85") + text.count("\u2028") + text.count("\u2029")
                 )
-            found.doubles()
+            entry.doubles()

@@ -29,4 +29,6 @@ def test_each_request_above_its_limit_is_told_once(own: dict[str, str], namespac
     resources = proxy_of(patched(body, answer)).get("resources") or {}
     requests, limits = resources.get("requests", {}), resources.get("limits", {})
     above = [kind for kind, amount in requests.items() if is_above(amount, limits.get(kind, ""))]
-    assert len([each for each in answer.warnings if each.endswith("(inject-request-over-limit)")]) == len(above)
+    assert len([warning for warning in answer.warnings if warning.endswith("(inject-request-over-limit)")]) == len(
+        above
+    )

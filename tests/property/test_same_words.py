@@ -124,10 +124,10 @@ def by_webhook(body: Any, namespace: Namespace, using: Injector) -> list[str] | 
 def test_of_a_pod_or_a_service_in_a_known_namespace(body: Any, namespace: Namespace, using: Injector) -> None:
     said = about(Advisor(using), body["kind"].lower(), body, (), namespace)
     warnings = by_webhook(body, namespace, using)
-    refused = any(each.severity is Severity.ERROR for each in said)
+    refused = any(finding.severity is Severity.ERROR for finding in said)
     assert (warnings is None) is refused
     if warnings is not None:
-        assert [each.warning for each in said] == warnings
+        assert [text.warning for text in said] == warnings
     if said:
         assert advice.is_concerned(body, (), namespace)
 
@@ -142,7 +142,7 @@ def test_of_a_template_it_is_what_is_said_of_its_pod_at_another_place(
     owned = {**pod, "metadata": {**pod["metadata"], "ownerReferences": [{"kind": kind, "name": "web"}]}}
     of_pod = about(Advisor(using), "pod", owned, (), namespace, (kind.lower(), "web"))
     of_template = about(Advisor(using), kind.lower(), workload, at, namespace)
-    assert of_template == [each._replace(path=(*at, *each.path)) for each in of_pod]
+    assert of_template == [element._replace(path=(*at, *element.path)) for element in of_pod]
 
 
 KINDS = st.sampled_from(["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "ReplicationController"])
@@ -183,9 +183,9 @@ def by_validate(body: Any, namespace: Namespace | None) -> list[str]:
     said: list[Finding] = []
 
     def lint(kind: str, body: Any, template: Any, namespace: Namespace | None) -> list[Finding]:
-        found = about(Advisor(USING), kind, body, template, namespace)
-        said.extend(found)
-        return found
+        warnings = about(Advisor(USING), kind, body, template, namespace)
+        said.extend(warnings)
+        return warnings
 
     group = GROUPS.get(body["kind"], "apps")
     manifest = {**body, "apiVersion": f"{group}/v1".lstrip("/")}
@@ -193,8 +193,8 @@ def by_validate(body: Any, namespace: Namespace | None) -> list[str]:
         file = Path(folder) / "a.json"
         file.write_text(json.dumps(manifest))
         result = check([str(file)], USING.mesh.line, OfflineCatalog, str, lint, lambda _: namespace)
-    assert sorted(each.message for each in result.findings) == sorted(each.message for each in said)
-    return [each.warning for each in said]
+    assert sorted(finding.message for finding in result.findings) == sorted(text.message for text in said)
+    return [text.warning for text in said]
 
 
 def is_made(body: Any) -> bool:
@@ -223,11 +223,11 @@ def test_of_an_update_all_is_said_or_nothing_where_it_leaves_alone_what_counts(
         return
     said = by_advisor(after, namespace, before)
     assert said in ([], by_advisor(after, namespace))
-    template = [each.get("spec", {}).get("template") for each in (before, after)]
+    template = [element.get("spec", {}).get("template") for element in (before, after)]
     linkerd = [
-        {key: value for key, value in each["metadata"][group].items() if "linkerd" in key}
+        {key: value for key, value in body["metadata"][group].items() if "linkerd" in key}
         for group in ("annotations", "labels")
-        for each in (before, after)
+        for body in (before, after)
     ]
     if template[0] != template[1] or linkerd[0] != linkerd[1] or linkerd[2] != linkerd[3]:
         assert said == by_advisor(after, namespace)

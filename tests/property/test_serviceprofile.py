@@ -60,10 +60,10 @@ GOOD: dict[str, Any] = {
 
 
 def places(value: Any) -> list[tuple[Any, Any]]:
-    found: list[tuple[Any, Any]] = []
+    result: list[tuple[Any, Any]] = []
     for key in list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
-        found += [(value, key), *places(value[key])]
-    return found
+        result += [(value, key), *places(value[key])]
+    return result
 
 
 @st.composite
@@ -95,13 +95,13 @@ def reordered(value: Any, by: random.Random) -> Any:
 @given(body=BODIES, on=ON)
 def test_any_json_gets_well_formed_findings(body: Any, on: Any) -> None:
     before = repr(body)
-    found = check(body, line=on, catalog=NothingKnown(), judge=lambda pattern: None)
+    problems = check(body, line=on, catalog=NothingKnown(), judge=lambda pattern: None)
     assert repr(body) == before
-    for one in found:
+    for one in problems:
         assert RULES[one.rule.id] is one.rule
         assert all(isinstance(part, str | int) for part in one.path)
         assert one.message
-    order = [list(Severity).index(one.rule.severity) for one in found]
+    order = [list(Severity).index(one.rule.severity) for one in problems]
     assert order == sorted(order)
 
 

@@ -32,9 +32,9 @@ def test_underscores_in_numbers_have_no_effect(number: int, at: set[int]) -> Non
 
 @given(number=st.integers(-(2**80), 2**80))
 def test_whole_numbers_beyond_64_bits_are_floats(number: int) -> None:
-    found = scalar(str(number))
-    assert isinstance(found, int) is (-(2**63) <= number < 2**64)
-    assert found == (number if isinstance(found, int) else float(number))
+    parsed = scalar(str(number))
+    assert isinstance(parsed, int) is (-(2**63) <= number < 2**64)
+    assert parsed == (number if isinstance(parsed, int) else float(number))
 
 
 @given(number=st.floats(allow_nan=False, allow_infinity=False), form=st.sampled_from(["{!r}", "{:.17e}", "{:.3f}"]))
@@ -45,9 +45,9 @@ def test_floats_are_read_in_every_form(number: float, form: str) -> None:
 
 @given(number=st.floats(-9e18, 9e18).map(round).map(float))
 def test_a_whole_number_in_json_is_the_same_float(number: float) -> None:
-    found = scalars.in_json(number)
-    assert isinstance(found, int)
-    assert float(found) == number
+    result = scalars.in_json(number)
+    assert isinstance(result, int)
+    assert float(result) == number
 
 
 @given(
@@ -71,9 +71,9 @@ def test_nothing_is_a_number_of_base_60(parts: list[int], sign: str) -> None:
 def test_quotes_make_text_of_anything_and_without_them_it_is_never_more_than_a_scalar(text: str) -> None:
     assert scalar(f'"{text}"') == text
     try:
-        found = scalar(text)
+        parsed = scalar(text)
     except Broken:
         return
-    assert isinstance(found, bool | int | float | str | dict | list | None)
-    if isinstance(found, str):
-        assert found == text.strip()
+    assert isinstance(parsed, bool | int | float | str | dict | list | None)
+    if isinstance(parsed, str):
+        assert parsed == text.strip()

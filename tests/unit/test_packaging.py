@@ -69,9 +69,9 @@ class TestWheel:
             for path in (ROOT / package).rglob("*")
             if path.is_file() and "__pycache__" not in path.parts
         }
-        samples = {f"webhook/samples/{each.name}" for each in (ROOT / "deploy" / "samples").iterdir()}
+        samples = {f"webhook/samples/{path.name}" for path in (ROOT / "deploy" / "samples").iterdir()}
         with zipfile.ZipFile(wheel) as archive:
-            names = {each for each in archive.namelist() if ".dist-info/" not in each}
+            names = {member for member in archive.namelist() if ".dist-info/" not in member}
         assert names == here | samples
         assert {f"webhook/mesh/data/{line}.yaml" for line in LINES} <= names
 
@@ -106,7 +106,7 @@ class Stage:
 
     def all(self, name: str) -> list[str]:
         """The arguments of every instruction of this name."""
-        return [arguments for each, arguments in self.instructions if each == name]
+        return [arguments for element, arguments in self.instructions if element == name]
 
 
 def recipe() -> tuple[list[tuple[str, str]], list[Stage]]:
@@ -140,7 +140,7 @@ class TestImage:
         ahead, stages = recipe()
         assert [name for name, _ in ahead] == ["ARG"]
         assert ahead[0][1].startswith("PYTHON=python:3.")
-        assert [each.base for each in stages] == ["${PYTHON} AS build", "${PYTHON}"]
+        assert [stage.base for stage in stages] == ["${PYTHON} AS build", "${PYTHON}"]
 
     def test_the_result_runs_as_a_user_by_number_who_is_not_root(self) -> None:
         final = recipe()[1][-1]
@@ -149,24 +149,24 @@ class TestImage:
 
     def test_nothing_is_installed_into_the_result_and_no_installer_stays(self) -> None:
         build, final = recipe()[1]
-        assert all(each.startswith("--from=build ") for each in final.all("COPY"))
+        assert all(instruction.startswith("--from=build ") for instruction in final.all("COPY"))
         (run,) = final.all("RUN")
         removed = run.removeprefix("rm -rf ").split()
         for gone in ("site-packages/pip", "site-packages/setuptools", "bin/pip3", "ensurepip"):
             library = "/usr/local" if gone.startswith("bin") else "/usr/local/lib/python3.13"
-            assert any(fnmatch.fnmatch(f"{library}/{gone}", each) for each in removed)
+            assert any(fnmatch.fnmatch(f"{library}/{gone}", body) for body in removed)
         assert "-m venv --without-pip /venv " in " ".join(build.all("RUN"))
 
     def test_all_that_is_installed_is_locked(self) -> None:
         installs = re.findall(r"pip(?: --python \S+)? install [^&]*", " ".join(recipe()[1][0].all("RUN")))
         assert len(installs) == 3
-        assert all("--require-hashes" in each or "--no-deps" in each for each in installs)
+        assert all("--require-hashes" in install or "--no-deps" in install for install in installs)
 
     def test_it_is_compiled_once_and_never_writes_compiled_code(self) -> None:
         build, final = recipe()[1]
         into_result = re.findall(r"--python /venv\S* install [^&]*", " ".join(build.all("RUN")))
         assert len(into_result) == 2
-        assert all("--no-compile" in each for each in into_result)
+        assert all("--no-compile" in element for element in into_result)
         assert "compileall -q --invalidation-mode unchecked-hash /venv/lib" in build.all("RUN")[-1]
         assert "PYTHONDONTWRITEBYTECODE=1" in " ".join(final.all("ENV"))
 
@@ -181,8 +181,8 @@ class TestImage:
 
     def test_it_starts_the_server_on_the_ports_that_it_names(self) -> None:
         final = recipe()[1][-1]
-        ports = {each.name: str(each.default) for each in serve.params if each.name in ("addr", "admin_addr")}
-        assert final.all("EXPOSE") == [" ".join(each.removeprefix(":") for each in ports.values())]
+        ports = {option.name: str(option.default) for option in serve.params if option.name in ("addr", "admin_addr")}
+        assert final.all("EXPOSE") == [" ".join(port.removeprefix(":") for port in ports.values())]
         assert final.all("ENTRYPOINT") == ['["linkerd-webhook"]']
         assert final.all("CMD") == ['["serve"]']
         assert final.all("HEALTHCHECK") == ["NONE"]
@@ -194,14 +194,14 @@ class TestImage:
         """The context leaves out all that is not let in."""
         lines = (ROOT / ".dockerignore").read_text().split()
         assert lines[0] == "*"
-        let_in = {each.removeprefix("!") for each in lines if each.startswith("!")}
-        copied = {source for each in recipe()[1][0].all("COPY") for source in each.split()[:-1]}
+        let_in = {line.removeprefix("!") for line in lines if line.startswith("!")}
+        copied = {source for instruction in recipe()[1][0].all("COPY") for source in instruction.split()[:-1]}
         assert copied == let_in
-        assert all((ROOT / each).exists() for each in copied)
+        assert all((ROOT / copied_path).exists() for copied_path in copied)
 
 
 def _last(stage: Stage, name: str) -> int:
-    return max(index for index, (each, _) in enumerate(stage.instructions) if each == name)
+    return max(index for index, (element, _) in enumerate(stage.instructions) if element == name)
 
 
 @pytest.fixture(scope="module")
@@ -218,9 +218,9 @@ def sbom() -> ModuleType:
 @pytest.fixture(scope="module")
 def bill(sbom: ModuleType) -> dict[str, Any]:
     """The bill of what is locked."""
-    found = sbom.bill(LOCK, PROJECT)
-    assert isinstance(found, dict)
-    return found
+    components = sbom.bill(LOCK, PROJECT)
+    assert isinstance(components, dict)
+    return components
 
 
 class TestBillOfMaterials:
@@ -236,18 +236,20 @@ class TestBillOfMaterials:
         for line in LOCK.splitlines():
             if pinned := re.match(r"([a-z0-9-]+)==([^ ]+)", line):
                 hashes = locked.setdefault(f"{pinned[1]}@{pinned[2]}", set())
-            elif found := re.search(r"sha256:([0-9a-f]+)", line):
-                hashes.add(found[1])
+            elif matched := re.search(r"sha256:([0-9a-f]+)", line):
+                hashes.add(matched[1])
         assert len(locked) > 20
         assert {
-            f"{each['name']}@{each['version']}": {h["content"] for h in each["externalReferences"][0]["hashes"]}
-            for each in bill["components"]
+            f"{component['name']}@{component['version']}": {
+                h["content"] for h in component["externalReferences"][0]["hashes"]
+            }
+            for component in bill["components"]
         } == locked
 
     def test_what_the_project_asks_for_is_told_from_what_comes_with_it(self, bill: dict[str, Any]) -> None:
         (root,) = bill["dependencies"]
-        asked = {re.match(r"[a-z0-9-]+", each)[0] for each in PROJECT["dependencies"]}  # type: ignore[index]
-        assert {each.removeprefix("pkg:pypi/").partition("@")[0] for each in root["dependsOn"]} == asked
+        asked = {re.match(r"[a-z0-9-]+", dependency)[0] for dependency in PROJECT["dependencies"]}  # type: ignore[index]
+        assert {dependency.removeprefix("pkg:pypi/").partition("@")[0] for dependency in root["dependsOn"]} == asked
         assert root["ref"] == bill["metadata"]["component"]["bom-ref"] == f"pkg:pypi/linkerd-webhook@{__version__}"
 
     def test_the_same_lock_file_gives_the_same_bytes(self, tmp_path: Path) -> None:

@@ -169,8 +169,8 @@ def _sides(
         if warning:
             print_message(warning.replace("--release-line", argument))
         if values is not None or own is not None:
-            for each in mesh.warnings:
-                print_message(f"{argument}, {name}: {each}")
+            for warning in mesh.warnings:
+                print_message(f"{argument}, {name}: {warning}")
         sides.append(made)
     return sides[0], sides[1]
 

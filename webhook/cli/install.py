@@ -164,9 +164,9 @@ def install(
     rendered = _rendered(values, linkerd_namespace, kube_version, chosen)
     notes: list[str] = []
     if not ignore_cluster:
-        notes, found = _checked(values, rendered, linkerd_namespace, kubeconfig)
-        if chosen is None and found is not None:
-            rendered = _rendered(values, linkerd_namespace, kube_version, found)
+        notes, result = _checked(values, rendered, linkerd_namespace, kubeconfig)
+        if chosen is None and result is not None:
+            rendered = _rendered(values, linkerd_namespace, kube_version, result)
 
     _write(rendered.objects, output)
     _print_notes(values, rendered, linkerd_namespace, notes)
@@ -324,13 +324,13 @@ def _checked(
     async def looked(api: ApiServer) -> Look:
         return look(await of_cluster(request, api))
 
-    found = _with_cluster(kubeconfig, looked, _NO_LOOK)
-    if found.unseen:
-        raise CommandError("\n".join(f"the cluster at {found.host}: {reason}{_NO_LOOK}" for reason in found.unseen))
-    problems = lines(errors(found.findings))
+    result = _with_cluster(kubeconfig, looked, _NO_LOOK)
+    if result.unseen:
+        raise CommandError("\n".join(f"the cluster at {result.host}: {reason}{_NO_LOOK}" for reason in result.unseen))
+    problems = lines(errors(result.findings))
     if problems:
         raise CommandError("\n".join(problems), REFUSED)
-    return lines(notes(found.findings)), found.release_line
+    return lines(notes(result.findings)), result.release_line
 
 
 _NO_LOOK = "; pass --ignore-cluster to install without checking it"

@@ -118,9 +118,9 @@ class Comparer:
         assert before is not None  # noqa: S101
         assert after is not None  # noqa: S101
         old, new = shape(*before), shape(*after)
-        found = differences(old, new)
-        version = _version_change(found)
-        others = [one for one in found if not _is_of_version(one, version)]
+        result = differences(old, new)
+        version = _version_change(result)
+        others = [one for one in result if not _is_of_version(one, version)]
         since = self._trace(given, pod, others, after.outcome) if others else {}
         changes = [
             Change(one.where, one.kind, one.old, one.new, since[one.path], todo.about(one))
@@ -128,10 +128,10 @@ class Comparer:
         ]
         return PodComparison(given.name, self._mode, (*version, *changes), before.pod, after.pod, after.outcome)
 
-    def _trace(self, given: Given, pod: Traced, found: list[Difference], outcome: str) -> dict[Path, str]:
+    def _trace(self, given: Given, pod: Traced, result: list[Difference], outcome: str) -> dict[Path, str]:
         """The release that each change came with, by path."""
         has = tuple(sorted(_ROWS & {*given.subject.pod_annotations, *given.namespace.annotations}))
-        keys = {one.path: (one.path, repr(one.old), repr(one.new), has) for one in found}
+        keys = {one.path: (one.path, repr(one.old), repr(one.new), has) for one in result}
         for path, key in keys.items():
             if key not in self._traced:
                 self._traced[key] = self._walk.since(_at(pod, path, outcome))
@@ -153,9 +153,9 @@ def _at(pod: Traced, path: Path, outcome: str) -> Callable[[Step], Any]:
     return at
 
 
-def _version_change(found: Iterable[Difference]) -> tuple[Change, ...]:
+def _version_change(result: Iterable[Difference]) -> tuple[Change, ...]:
     """The change of the proxy's version, which images, labels and annotations repeat."""
-    return tuple(Change(PROXY_VERSION, one.kind, one.old, one.new, "", "") for one in found if one.path == _VERSION)
+    return tuple(Change(PROXY_VERSION, one.kind, one.old, one.new, "", "") for one in result if one.path == _VERSION)
 
 
 def _is_of_version(one: Difference, version: tuple[Change, ...]) -> bool:

@@ -58,8 +58,8 @@ def shared(pods: Sequence[PodComparison]) -> list[Shared]:
     together: dict[tuple[str, ...], list[Change]] = {}
     for key, modes in modes_of.items():
         together.setdefault(tuple(modes), []).append(first[key])
-    found = [Shared(modes, tuple(changes), len(modes) == len(pods)) for modes, changes in together.items()]
-    return sorted(found, key=lambda one: not one.is_all)
+    shared = [Shared(modes, tuple(changes), len(modes) == len(pods)) for modes, changes in together.items()]
+    return sorted(shared, key=lambda one: not one.is_all)
 
 
 def given(walk: Walk, pods: Iterable[Given]) -> list[PodComparison]:

@@ -129,7 +129,7 @@ class Walk:
             if below != value and not by_presence:
                 names.append(name)
             name, value = step.since, below
-        return _together([each for each in reversed(names) if each])
+        return _together([name for name in reversed(names) if name])
 
 
 def _together(names: list[str]) -> str:

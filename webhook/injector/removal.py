@@ -29,7 +29,9 @@ LABELS: Final = frozenset((CONTROL_PLANE, WORKLOAD_NAMESPACE, *(f"linkerd.io/pro
 def is_meshed(pod: JSON) -> bool:
     """Whether a Pod has Linkerd's proxy, also as a native sidecar."""
     spec = mapping(pod, "spec")
-    return any(text(each, "name") == PROXY for key in ("containers", "initContainers") for each in mappings(spec, key))
+    return any(
+        text(mapping, "name") == PROXY for key in ("containers", "initContainers") for mapping in mappings(spec, key)
+    )
 
 
 def is_marked(pod: JSON) -> bool:
@@ -68,9 +70,11 @@ def removed(
     out = {**pod, "metadata": {**metadata, "annotations": annotations, "labels": labels}, "spec": {**spec}}
     for key, first in (("containers", False), ("initContainers", True)):
         if isinstance(spec.get(key), list):
-            out["spec"][key] = [each for each in sequence(spec, key) if not _is_linkerds(each, first=first)]
+            out["spec"][key] = [
+                container for container in sequence(spec, key) if not _is_linkerds(container, first=first)
+            ]
     if isinstance(spec.get("volumes"), list):
-        out["spec"]["volumes"] = [each for each in sequence(spec, "volumes") if text(each, "name") not in VOLUMES]
+        out["spec"]["volumes"] = [volume for volume in sequence(spec, "volumes") if text(volume, "name") not in VOLUMES]
     return out
 
 

@@ -59,11 +59,11 @@ def shape(pod: JSON, injection: str) -> JSON:
 
 def container(pod: JSON, name: str) -> JSON | None:
     """The part of the Pod's shape that is one container; None where it has none of that name."""
-    found = None
+    result = None
     for field, one in _containers(_dict(pod.get("spec"))):
         if str(one.get("name")) == name:
-            found = field, one
-    return None if found is None else _container(*found)
+            result = field, one
+    return None if result is None else _container(*result)
 
 
 def _containers(spec: JSON) -> Iterator[tuple[str, JSON]]:
@@ -95,19 +95,19 @@ def _container(place: str, container: JSON) -> JSON:
 def arguments(args: Sequence[Any]) -> JSON:
     """The arguments of a command line by flag: each with its value, True for none; a list for a flag that is there more
     than once. What is not of a flag stands under an empty name."""
-    found: dict[str, list[Any]] = {}
+    result: dict[str, list[Any]] = {}
     awaiting = ""
     for argument in map(str, args):
         if _FLAG.match(argument):
             name, has_value, value = argument.partition("=")
-            found.setdefault(name, []).append(value if has_value else True)
+            result.setdefault(name, []).append(value if has_value else True)
             awaiting = "" if has_value else name
         elif awaiting:
-            found[awaiting][-1] = argument
+            result[awaiting][-1] = argument
             awaiting = ""
         else:
-            found.setdefault("", []).append(argument)
-    return {name: values if len(values) > 1 or not name else values[0] for name, values in found.items()}
+            result.setdefault("", []).append(argument)
+    return {name: values if len(values) > 1 or not name else values[0] for name, values in result.items()}
 
 
 def differences(old: JSON, new: JSON) -> list[Difference]:

@@ -55,7 +55,7 @@ def _policy_rules(line: Line | None) -> tuple[JSON, ...]:
 
 def lacking(line: Line) -> list[str]:
     """The kinds, with their groups, that a release line does not validate and later ones do."""
-    return [_KINDS[each] for each, row in _ROWS.items() if not line.knows(row)]
+    return [_KINDS[element] for element, row in _ROWS.items() if not line.knows(row)]
 
 
 def written_for(configuration: JSON, line: Line | None) -> JSON:
@@ -103,9 +103,9 @@ def outdated(configuration: JSON, line: Line | None) -> Outdated | None:
         return None
     webhook = _policy_webhook(configuration) or {}
     kinds = tuple(
-        _KINDS[each]
-        for each, row in _ROWS.items()
-        if (line is None or line.knows(row)) and not before.knows(row) and not _name(webhook["rules"], *each)
+        _KINDS[element]
+        for element, row in _ROWS.items()
+        if (line is None or line.knows(row)) and not before.knows(row) and not _name(webhook["rules"], *element)
     )
     if not kinds:
         return None
@@ -132,4 +132,6 @@ def _name(rules: Any, group: str, resource: str) -> bool:
 
 def _policy_webhook(configuration: JSON) -> JSON | None:
     webhooks = configuration.get("webhooks") or ()
-    return next((each for each in webhooks if isinstance(each, dict) and each.get("name") == POLICY_WEBHOOK), None)
+    return next(
+        (webhook for webhook in webhooks if isinstance(webhook, dict) and webhook.get("name") == POLICY_WEBHOOK), None
+    )

@@ -53,18 +53,18 @@ def read(paths: Iterable[str]) -> Manifests:
     """Read files and folders (`-` is standard input), each once. An error in one document does not keep the others from
     being read."""
     problems: list[Problem] = []
-    found = Manifests(
+    result = Manifests(
         [*dict.fromkeys(file for path in paths for file in files.expand(path, problems))], [], [], problems
     )
-    for file in found.files:
+    for file in result.files:
         for document in positions.read(file):
             problem = document if isinstance(document, Problem) else _why_not_an_object(document)
             if problem is not None:
                 problems.append(problem)
             elif isinstance(document, Located):
                 for entry in unfold(document):
-                    (found.objects if isinstance(entry, ManifestObject) else found.others).append(entry)
-    return found
+                    (result.objects if isinstance(entry, ManifestObject) else result.others).append(entry)
+    return result
 
 
 def _why_not_an_object(document: Located) -> Problem | None:

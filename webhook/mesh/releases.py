@@ -386,14 +386,14 @@ def between(older: Release, newer: Release) -> list[Boundary]:
     What a stable release of `older`'s branch got early stays on the way, so that each thing comes once. What only
     validators go by is left out.
     """
-    found: list[Boundary] = []
+    result: list[Boundary] = []
     before = at(older)
     for name, release in _on_the_way(older, newer):
         there = at(release)
         if any(not row.startswith("policy/") for row in before._rows ^ there._rows):
-            found.append(Boundary(name, there))
+            result.append(Boundary(name, there))
         before = there
-    return found
+    return result
 
 
 def _on_the_way(older: Release, newer: Release) -> list[tuple[str, Release]]:

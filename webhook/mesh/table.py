@@ -54,11 +54,11 @@ def _tables() -> Iterator[str]:
 
 def _by_span(kind: str) -> dict[Span, list[str]]:
     """The rows of a kind, together where they begin and end with the same releases; the first to begin are first."""
-    found: dict[Span, list[str]] = {}
+    result: dict[Span, list[str]] = {}
     for row, span in ROWS.items():
         if row.startswith(f"{kind}/"):
-            found.setdefault(span, []).append(row.partition("/")[2])
-    return dict(sorted(found.items(), key=lambda item: _order(item[0].since or item[0].until)))
+            result.setdefault(span, []).append(row.partition("/")[2])
+    return dict(sorted(result.items(), key=lambda item: _order(item[0].since or item[0].until)))
 
 
 def _order(version: str) -> list[int]:
@@ -93,7 +93,7 @@ def _releases(of: Release) -> list[Release]:
     if of.branch:
         return [of._replace(patch=patch) for patch in range(max(of.patch, 10) + 1)]
     versions = {version for span in ROWS.values() for version in (span.since, span.until) if version}
-    edges = {(int(year), int(month), int(patch)) for year, month, patch in (each.split(".") for each in versions)}
+    edges = {(int(year), int(month), int(patch)) for year, month, patch in (version.split(".") for version in versions)}
     return sorted(Release(edge) for edge in edges | {of.edge})
 
 

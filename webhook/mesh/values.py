@@ -358,7 +358,7 @@ def unknown_to(line: Line, values: dict[str, Any]) -> list[str]:
 def _says_nothing(value: Any, path: str) -> bool:
     """Whether a value is what the chart means by "not set": nothing, false, 0, or -1 for a group."""
     if isinstance(value, dict):
-        return all(_says_nothing(each, path) for each in value.values())
+        return all(_says_nothing(element, path) for element in value.values())
     return not value or (value == -1 and path.lower() in _GROUPS)
 
 

@@ -40,7 +40,7 @@ def upkeep_of(
         adopt=options.adopt,
         cluster_domain=options.cluster_domain,
         ca=lambda: _read(options.tls_dir / "ca.crt"),
-        line=lambda: None if (found := detected()).unknown else found.line,
+        line=lambda: None if (detected_line := detected()).unknown else detected_line.line,
     )
     upkeep = Upkeep(
         api,

@@ -11,7 +11,7 @@ ONE, TWO = issue_ca("one").certificate, issue_ca("two").certificate
 
 
 def subjects(pem: bytes) -> list[str]:
-    return [each.subject.rfc4514_string() for each in read(pem)]
+    return [finding.subject.rfc4514_string() for finding in read(pem)]
 
 
 class TestRead:
@@ -39,21 +39,21 @@ class TestRead:
 
     def test_what_can_be_read_beside_junk_is_saved(self) -> None:
         junk = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
-        found, why = salvage(ONE + junk + TWO)
-        assert write(found) == ONE + TWO
+        certificates, why = salvage(ONE + junk + TWO)
+        assert write(certificates) == ONE + TWO
         assert "number 2" in why
 
     def test_a_beginning_without_an_end_takes_no_certificate_along(self) -> None:
-        found, why = salvage(ONE[:200] + b"\n" + TWO)
-        assert write(found) == TWO
+        certificates, why = salvage(ONE[:200] + b"\n" + TWO)
+        assert write(certificates) == TWO
         assert "(number 1): it has no end" in why
 
     def test_blocks_of_other_types_are_passed_over(self) -> None:
         assert subjects(issue_ca("three").key + ONE) == ["CN=one"]
 
     def test_a_certificate_with_headers_does_not_count(self) -> None:
-        found, why = salvage(ONE.replace(b"-----\n", b"-----\nA: b\n\n", 1) + TWO)
-        assert write(found) == TWO
+        certificates, why = salvage(ONE.replace(b"-----\n", b"-----\nA: b\n\n", 1) + TWO)
+        assert write(certificates) == TWO
         assert "headers" in why
 
 

@@ -86,7 +86,7 @@ class TestPutting:
     async def test_it_is_written_in_our_name(self) -> None:
         desk = Desk()
         await desk.write(NEW)
-        assert [each["manager"] for each in desk.api.objects[path(NAME)]["metadata"]["managedFields"]] == [
+        assert [entry["manager"] for entry in desk.api.objects[path(NAME)]["metadata"]["managedFields"]] == [
             "linkerd-webhook"
         ]
 
@@ -203,6 +203,6 @@ def test_of_several_that_wait_the_soonest_decides_when_to_look_again(waits: tupl
     writer = Desk().writer
     writer.begin()
     assert writer.retry_in is None
-    for each in waits:
-        writer._retry(each)
+    for wait in waits:
+        writer._retry(wait)
     assert writer.retry_in == soonest

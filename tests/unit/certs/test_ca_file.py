@@ -59,7 +59,7 @@ async def test_the_cas_of_the_file_are_put_into_the_ca_bundles() -> None:
 
 async def test_where_there_is_no_file_nothing_is_written() -> None:
     for nothing in (None, b""):
-        desk = Desk(lambda found=nothing: found)  # type: ignore[misc]
+        desk = Desk(lambda result=nothing: result)  # type: ignore[misc]
         assert await desk.rounds(60) == []
         assert desk.api.calls == []
 
@@ -110,10 +110,10 @@ class TestLooking:
         left = list(contents)
 
         def read() -> bytes | None:
-            found = left.pop(0)
-            if isinstance(found, OSError):
-                raise found
-            return found
+            result = left.pop(0)
+            if isinstance(result, OSError):
+                raise result
+            return result
 
         trust = CaFile(read)
         assert (trust.required_cas(), trust.problems) == (b"", [])

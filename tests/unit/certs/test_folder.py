@@ -124,7 +124,7 @@ class TestStoring:
         (tmp_path / "ca.crt").write_text("precious")
         with pytest.raises(folder.FolderError, match=r"tls.key, .*ca.crt: exists already: pass --force"):
             folder.store(tmp_path, {"tls.key": b"k", "tls.crt": b"c", "ca.crt": b"c"}, force=False)
-        assert {each.name: each.read_text() for each in tmp_path.iterdir()} == {
+        assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
             "tls.key": "precious",
             "ca.crt": "precious",
         }
@@ -153,10 +153,10 @@ class TestStoring:
         monkeypatch.setattr(os, "fsync", full)
         with pytest.raises(folder.FolderError, match="cannot be written: No space left on device"):
             folder.store(tmp_path, {"tls.key": b"new", "tls.crt": b"new"}, force=True)
-        assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("tls.key", "old")]
+        assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("tls.key", "old")]
 
     def test_a_folder_in_a_files_place_is_found_before_anything_is_written(self, tmp_path: Path) -> None:
         (tmp_path / "tls.key").mkdir()
         with pytest.raises(folder.FolderError, match=r"tls.key: is a directory"):
             folder.store(tmp_path, {"tls.crt": b"c", "tls.key": b"k"}, force=True)
-        assert [each.name for each in tmp_path.iterdir()] == ["tls.key"]
+        assert [path.name for path in tmp_path.iterdir()] == ["tls.key"]

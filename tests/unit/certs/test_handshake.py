@@ -146,8 +146,8 @@ class TestProbe:
     async def test_it_tells_what_is_served(self) -> None:
         async with listening(server(LEAF)) as port:
             for bundle in (CA.certificate, None):
-                found = await probe("127.0.0.1", port, NAME, bundle)
-                assert found.serial == x509.load_pem_x509_certificate(LEAF.certificate).serial_number
+                result = await probe("127.0.0.1", port, NAME, bundle)
+                assert result.serial == x509.load_pem_x509_certificate(LEAF.certificate).serial_number
 
     async def test_without_a_bundle_anything_is_looked_at(self) -> None:
         past = datetime.now(UTC) - timedelta(days=2)

@@ -67,7 +67,7 @@ async def test_each_story_has_so_many_writes(story: Callable[[], Coroutine[Any, 
 
 
 @pytest.mark.parametrize("how", ["killed", "the answer is lost"])
-@pytest.mark.parametrize(("story", "number"), STORIES, ids=lambda each: getattr(each, "__name__", str(each)))
+@pytest.mark.parametrize(("story", "number"), STORIES, ids=lambda element: getattr(element, "__name__", str(element)))
 async def test_it_ends_well_and_nobody_is_locked_out_on_the_way(
     story: Callable[..., object], number: int, how: str
 ) -> None:

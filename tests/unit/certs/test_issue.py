@@ -42,7 +42,7 @@ class TestLeaf:
         certificate = read(issue_leaf(issue_ca("root"), ["a.b.svc", "10.0.0.1", "::1"]).certificate)
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         assert names.get_values_for_type(x509.DNSName) == ["a.b.svc"]
-        assert [str(each) for each in names.get_values_for_type(x509.IPAddress)] == ["10.0.0.1", "::1"]
+        assert [str(address) for address in names.get_values_for_type(x509.IPAddress)] == ["10.0.0.1", "::1"]
         usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
         assert list(usage) == [ExtendedKeyUsageOID.SERVER_AUTH]
 
@@ -51,8 +51,8 @@ class TestLeaf:
         ca = issue_ca("root")
         certificate = read(issue_leaf(ca, ["a"]).certificate)
         own = read(ca.certificate).extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
-        found = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
-        assert found == own
+        result = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
+        assert result == own
 
     def test_it_begins_a_little_earlier_for_clocks_that_are_behind(self) -> None:
         """Five minutes."""

@@ -24,7 +24,7 @@ async def test_soon_from_the_request_of_a_ca_to_the_removal_of_the_old_one() -> 
         rounds.append(await world.round())
         world.pass_time(rounds[-1].pause)
         assert len(rounds) < 500
-    assert {each.pause for each in rounds[:-1]} == {SOON}
+    assert {element.pause for element in rounds[:-1]} == {SOON}
     assert rounds[-1].pause == LATER
     assert rounds[-1].steps == [
         "removed replaced CAs from the caBundles, as every ready replica's certificate is trusted without"
@@ -41,8 +41,8 @@ async def test_soon_from_the_request_of_a_ca_to_the_removal_of_the_old_one() -> 
 async def test_soon_while_the_api_server_is_away(error: Exception, says: str) -> None:
     world = await installed()
     world.api.before = lambda method, path: error
-    found = await world.round()
-    assert (found.pause, found.problems) == (SOON, [says])
+    upkeep_round = await world.round()
+    assert (upkeep_round.pause, upkeep_round.problems) == (SOON, [says])
 
 
 @pytest.mark.parametrize("status", [404, 409])

@@ -15,11 +15,11 @@ OPEN = b"-----BEGIN A-----\nAAAA\n"
 
 def types(data: bytes) -> str:
     """The types of the blocks that can be read."""
-    return " ".join(each.type for each in blocks(data) if isinstance(each, Block) and each.content is not None)
+    return " ".join(block.type for block in blocks(data) if isinstance(block, Block) and block.content is not None)
 
 
 @pytest.mark.parametrize(
-    ("data", "found"),
+    ("data", "text"),
     [
         (A + B, "A B"),
         (b"text\n" + A + b"more\n" + B + b"end", "A B"),
@@ -47,13 +47,13 @@ def types(data: bytes) -> str:
         (b"-----BEGIN ", ""),
     ],
 )
-def test_blocks_are_those_that_go_finds(data: bytes, found: str) -> None:
-    assert types(data) == found
+def test_blocks_are_those_that_go_finds(data: bytes, text: str) -> None:
+    assert types(data) == text
 
 
 def test_what_cannot_be_read_and_text_come_in_their_places() -> None:
-    found = list(blocks(b"one\n" + OPEN + B + A.replace(b"AAAA", b"!") + b"two\n" + A + b"three"))
-    shown = [each if isinstance(each, bytes) else (each.type, each.content) for each in found]
+    result = list(blocks(b"one\n" + OPEN + B + A.replace(b"AAAA", b"!") + b"two\n" + A + b"three"))
+    shown = [finding if isinstance(finding, bytes) else (finding.type, finding.content) for finding in result]
     assert shown == [b"one", ("A", None), ("B", b"\x04\x10A"), ("A", None), b"two", ("A", b"\x00\x00\x00"), b"three"]
 
 

@@ -40,8 +40,8 @@ class Wire:
 
 async def test_the_leaf_that_is_served_comes_out_and_the_server_is_left_with_a_whole_handshake() -> None:
     wire = Wire(server(LEAF))
-    found = await probe_over(wire, NAME, CA.certificate)
-    assert NAME in found.names[0]
+    result = await probe_over(wire, NAME, CA.certificate)
+    assert NAME in result.names[0]
     assert wire.is_done
 
 

@@ -24,7 +24,7 @@ DAY = timedelta(days=1)
 
 
 def problems(rounds: list[Round]) -> str:
-    return " | ".join(problem for each in rounds for problem in each.problems)
+    return " | ".join(problem for element in rounds for problem in element.problems)
 
 
 class TestFirstStart:
@@ -32,11 +32,11 @@ class TestFirstStart:
 
     async def test_one_round_makes_a_ca_puts_it_into_every_ca_bundle_and_then_issues_a_leaf(self) -> None:
         world = World()
-        found = await world.round()
+        upkeep_round = await world.round()
         assert [method for method, _ in world.api.calls] == ["POST", "PUT", "PUT", "PUT", "POST"]
         assert world.settled()
-        assert len(found.steps) == 2
-        assert found.problems == []
+        assert len(upkeep_round.steps) == 2
+        assert upkeep_round.problems == []
 
     async def test_without_any_configuration_the_leaf_is_issued_all_the_same(self) -> None:
         world = World(names=[])
@@ -55,9 +55,9 @@ class TestFirstStart:
 
     async def test_the_secrets_are_labelled_and_of_the_type_for_certificates(self) -> None:
         world = await installed()
-        for each in (CA, LEAF):
-            assert world.api.objects[each]["type"] == "kubernetes.io/tls"
-            assert world.api.objects[each]["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "linkerd-webhook"
+        for element in (CA, LEAF):
+            assert world.api.objects[element]["type"] == "kubernetes.io/tls"
+            assert world.api.objects[element]["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "linkerd-webhook"
         assert world.data(LEAF, "ca.crt") == world.data(CA)
 
     async def test_nothing_is_written_while_all_is_well(self) -> None:
@@ -71,9 +71,9 @@ class TestFirstStart:
         await world.round()
         assert LEAF not in world.api.objects, "a conflict passes: the bundle comes first"
         world.api.failures[f"PUT {path(NAMES[0])}"] = ApiError(403, "forbidden: update of x")
-        found = await world.round()
+        upkeep_round = await world.round()
         assert LEAF in world.api.objects, "a refusal stays: the other configurations must not wait for it"
-        assert "grant this to the requesting user (forbidden: update of x)" in problems([found])
+        assert "grant this to the requesting user (forbidden: update of x)" in problems([upkeep_round])
 
 
 class TestRenewal:
@@ -103,8 +103,8 @@ class TestRenewal:
     def test_the_jitter_is_the_certificate_s_own(self) -> None:
         ca = issue_ca("root", now=START)
         leaves = [x509.load_pem_x509_certificate(issue_leaf(ca, ["a"], now=START).certificate) for _ in range(20)]
-        assert len({due(each) for each in leaves}) > 10
-        assert [due(each) for each in leaves] == [due(each) for each in leaves]
+        assert len({due(leaf) for leaf in leaves}) > 10
+        assert [due(leaf) for leaf in leaves] == [due(leaf) for leaf in leaves]
 
     async def test_a_leaf_never_outlives_its_ca(self) -> None:
         world = await installed(lifetimes=Lifetimes(ca=10 * DAY, leaf=30 * DAY))
@@ -160,9 +160,9 @@ class TestRotation:
         new = world.certificate(CA, "next.crt")
         assert secrets.ROTATE not in world.api.objects[CA]["metadata"]["annotations"], "it was taken up"
         assert all(set(world.bundle(name)) == {old, new} for name in NAMES)
-        found = await world.run(9)
+        result = await world.run(9)
         assert world.certificate(LEAF) == leaf, "API servers have to hear of it first"
-        assert "every caBundle has held it" in found[-1].state["waiting"]
+        assert "every caBundle has held it" in result[-1].state["waiting"]
         await world.run(3)
         assert world.certificate(CA) == new
         assert signed_by(world.certificate(LEAF), new)
@@ -264,24 +264,24 @@ class TestDamage:
         world = await installed()
         world.watch()
         world.edit_data(which, {key: value})
-        found = await world.run(60)
+        result = await world.run(60)
         assert world.settled()
-        assert f"data[{key}]" in found[0].steps[0], "it says what was wrong"
+        assert f"data[{key}]" in result[0].steps[0], "it says what was wrong"
 
     async def test_the_key_of_another_certificate_is_found(self) -> None:
         world = await installed()
         world.watch()
         world.edit_data(CA, {"tls.key": issue_ca("other").key})
-        found = await world.run(60)
-        assert "does not belong to the certificate" in found[0].steps[0]
+        result = await world.run(60)
+        assert "does not belong to the certificate" in result[0].steps[0]
         assert world.settled()
 
     async def test_a_ca_that_is_no_ca_is_replaced(self) -> None:
         world = await installed()
         world.watch()
         world.store(CA, issue_leaf(issue_ca("x", now=world.now), ["x"], now=world.now))
-        found = await world.run(60)
-        assert "is not a CA" in found[0].steps[0]
+        result = await world.run(60)
+        assert "is not a CA" in result[0].steps[0]
         assert world.settled()
 
     async def test_an_expired_ca_is_replaced_though_the_leaf_is_valid(self) -> None:
@@ -291,8 +291,8 @@ class TestDamage:
         world.store(LEAF, self_made_leaf(ca, 90 * DAY))
         await world.run(60)
         world.pass_time(11 * 86400)
-        found = await world.round()
-        assert "expired at" in found.steps[0]
+        upkeep_round = await world.round()
+        assert "expired at" in upkeep_round.steps[0]
         assert world.locked_out() == [], "nobody trusted the old one any more: there was nothing to wait for"
         await world.run(60)
         assert world.settled()
@@ -318,7 +318,7 @@ class TestDamage:
         world.store(CA, CertificateAndKey(intermediate.certificate + root.certificate, intermediate.key))
         await world.run(60)
         assert world.locked_out() == []
-        subjects = [each.subject.rfc4514_string() for each in world.bundle()]
+        subjects = [finding.subject.rfc4514_string() for finding in world.bundle()]
         assert subjects == ["CN=intermediate", "CN=root"]
         assert world.certificate(LEAF).issuer.rfc4514_string() == "CN=intermediate"
 
@@ -401,8 +401,8 @@ class TestApiServer:
     async def test_a_round_never_raises_and_the_next_one_puts_it_right(self, error: Exception) -> None:
         world = await installed()
         world.api.before = lambda method, p: error
-        found = await world.round()
-        assert found.problems
+        upkeep_round = await world.round()
+        assert upkeep_round.problems
         world.api.before = lambda method, p: None
         await world.run(30)
         assert world.settled()
@@ -412,8 +412,10 @@ class TestApiServer:
         world.api.before = lambda method, p: (
             ApiError(403, 'cannot create resource "secrets"') if method == "POST" else None
         )
-        found = await world.round()
-        assert 'not allowed: grant this to the requesting user (cannot create resource "secrets")' in problems([found])
+        upkeep_round = await world.round()
+        assert 'not allowed: grant this to the requesting user (cannot create resource "secrets")' in problems(
+            [upkeep_round]
+        )
 
     async def test_something_is_looked_at_soon_while_under_way_and_seldom_otherwise(self) -> None:
         world = await installed()
@@ -497,7 +499,7 @@ def accepted_by_linkerd_check(world: World, leaf: x509.Certificate, name: str) -
     """What `linkerd check` says of a leaf in one of Linkerd's own Secrets, "" for nothing: it goes by the caBundle of
     Linkerd's configuration, of which every CA has to be valid."""
     anchors = world.bundle(NAMES[0])
-    if any(not each.not_valid_before_utc <= world.now < each.not_valid_after_utc for each in anchors):
+    if any(not anchor.not_valid_before_utc <= world.now < anchor.not_valid_after_utc for anchor in anchors):
         return "anchors not within their validity period"
     try:
         builder = x509.verification.PolicyBuilder().store(x509.verification.Store(anchors)).time(world.now)

@@ -84,8 +84,8 @@ class TestCA:
         assert steps(stored_ca(None, why="there is none"), stored_leaf(None)) == [Step(Do.NEW_CA, "there is none")]
 
     def test_that_is_spoilt_is_followed_by_the_next_one_where_there_is_one(self) -> None:
-        found = steps(stored_ca(None, OTHER, why="its key is another's"), stored_leaf())
-        assert found == [Step(Do.PROMOTE, "its key is another's")]
+        plan = steps(stored_ca(None, OTHER, why="its key is another's"), stored_leaf())
+        assert plan == [Step(Do.PROMOTE, "its key is another's")]
 
     def test_whose_next_one_is_spoilt_drops_that_and_says_why(self) -> None:
         assert steps(stored_ca(next_why="it has expired"), stored_leaf()) == [Step(Do.DROP_NEXT, "it has expired")]

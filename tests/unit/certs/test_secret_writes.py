@@ -116,9 +116,9 @@ async def test_a_refusal_of_one_secret_keeps_the_other_from_nothing() -> None:
     done = await authority.step(Willing())
     assert done.startswith("Secret linkerd/linkerd-webhook-tls: ")
     assert LEAF in api.objects
-    tries = len([each for each in api.tried if (each.method, each.path) == ("PUT", CA)])
+    tries = len([attempt for attempt in api.tried if (attempt.method, attempt.path) == ("PUT", CA)])
     await authority.step(Willing())
-    assert len([each for each in api.tried if (each.method, each.path) == ("PUT", CA)]) == tries
+    assert len([attempt for attempt in api.tried if (attempt.method, attempt.path) == ("PUT", CA)]) == tries
     assert len(authority.problems) == 1
 
 

@@ -29,13 +29,13 @@ class TestReading:
     """A Secret in."""
 
     def test_a_good_one_holds_both(self) -> None:
-        found = read_ca("x", body(CA, next_crt=LEAF.certificate), NOW)
-        assert found.held is not None
-        assert found.next is None
-        assert found.next_why_not == "data[next.key] is missing"
+        ca = read_ca("x", body(CA, next_crt=LEAF.certificate), NOW)
+        assert ca.held is not None
+        assert ca.next is None
+        assert ca.next_why_not == "data[next.key] is missing"
 
     @pytest.mark.parametrize(
-        ("found", "says"),
+        ("stored", "says"),
         [
             (None, "the Secret does not exist"),
             (body(CA, tls_key=None), "data[tls.key] is missing"),
@@ -53,8 +53,8 @@ class TestReading:
             ({"data": 7, "metadata": 7}, "data[tls.crt] is missing"),
         ],
     )
-    def test_what_is_wrong_with_a_ca_is_said(self, found: dict[str, Any] | None, says: str) -> None:
-        read = read_ca("x", found, NOW)
+    def test_what_is_wrong_with_a_ca_is_said(self, stored: dict[str, Any] | None, says: str) -> None:
+        read = read_ca("x", stored, NOW)
         assert read.held is None
         assert read.why_not.startswith(says)
 
@@ -86,16 +86,16 @@ class TestWriting:
     """A Secret out."""
 
     def test_one_that_is_there_keeps_what_is_not_changed(self) -> None:
-        found = {**body(CA, extra=b"1"), "metadata": {"name": "x", "resourceVersion": "5", "annotations": {"a": "b"}}}
-        changed = secret("n", read_ca("x", found, NOW), {"tls.key": b"2", "extra": None}, {"a": None, "c": "d"})
+        result = {**body(CA, extra=b"1"), "metadata": {"name": "x", "resourceVersion": "5", "annotations": {"a": "b"}}}
+        changed = secret("n", read_ca("x", result, NOW), {"tls.key": b"2", "extra": None}, {"a": None, "c": "d"})
         assert changed["metadata"] == {"name": "x", "resourceVersion": "5", "annotations": {"c": "d"}}
         assert changed["data"] == {**body(CA)["data"], "tls.key": "Mg=="}
-        assert "extra" in found["data"], "what was read stays as it was"
+        assert "extra" in result["data"], "what was read stays as it was"
 
     def test_one_of_another_type_is_made_anew_with_its_data_and_wishes(self) -> None:
-        found = {**body(CA), "type": "Opaque"}
-        found["metadata"] = {"resourceVersion": "5", "annotations": {"linkerd-webhook/rotate": "leaf@x", "a": "b"}}
-        changed = secret("n", read_ca("x", found, NOW), {}, {})
+        result = {**body(CA), "type": "Opaque"}
+        result["metadata"] = {"resourceVersion": "5", "annotations": {"linkerd-webhook/rotate": "leaf@x", "a": "b"}}
+        changed = secret("n", read_ca("x", result, NOW), {}, {})
         assert changed["type"] == "kubernetes.io/tls"
         assert changed["data"] == body(CA)["data"]
         assert changed["metadata"]["annotations"] == {"linkerd-webhook/rotate": "leaf@x"}

@@ -14,10 +14,10 @@ OTHER = issue_leaf(ONE, ["web.shop.svc"])
 
 
 def test_each_bundle_has_a_verdict_of_its_own() -> None:
-    found = verdicts(LEAF.certificate, LEAF.key, [ONE.certificate, TWO.certificate], "web.shop.svc")
-    assert found[ONE.certificate] == ""
-    assert "unable to get local issuer certificate" in found[TWO.certificate]
-    assert "seen at" not in found[TWO.certificate]
+    verdict = verdicts(LEAF.certificate, LEAF.key, [ONE.certificate, TWO.certificate], "web.shop.svc")
+    assert verdict[ONE.certificate] == ""
+    assert "unable to get local issuer certificate" in verdict[TWO.certificate]
+    assert "seen at" not in verdict[TWO.certificate]
 
 
 def test_a_verdict_is_for_a_name() -> None:
@@ -26,9 +26,9 @@ def test_a_verdict_is_for_a_name() -> None:
 
 
 def test_a_pair_that_openssl_refuses_is_refused_by_all_for_that_reason() -> None:
-    found = verdicts(LEAF.certificate, OTHER.key, [ONE.certificate, TWO.certificate], "web.shop.svc")
-    assert set(found) == {ONE.certificate, TWO.certificate}
-    (why,) = set(found.values())
+    verdict = verdicts(LEAF.certificate, OTHER.key, [ONE.certificate, TWO.certificate], "web.shop.svc")
+    assert set(verdict) == {ONE.certificate, TWO.certificate}
+    (why,) = set(verdict.values())
     assert why.startswith("OpenSSL refuses the pair: ")
 
 

@@ -119,11 +119,11 @@ class World:
             self.check()
         return rounds
 
-    async def days(self, days: float, each: float = 2.0) -> list[Round]:
+    async def days(self, days: float, seconds: float = 2.0) -> list[Round]:
         """Many days, of which the leader is awake a minute at a time."""
         rounds = []
-        for _ in range(round(days / each)):
-            self.pass_time(each * 86400 - 60)
+        for _ in range(round(days / seconds)):
+            self.pass_time(seconds * 86400 - 60)
             self.check()
             rounds += await self.run(60)
         return rounds
@@ -143,7 +143,7 @@ class World:
         body = dict(self.api.objects[path(name)])
         text = pem if isinstance(pem, str) else encode(pem)
         body["webhooks"] = [
-            {**each, "clientConfig": {**each["clientConfig"], "caBundle": text}} for each in body["webhooks"]
+            {**webhook, "clientConfig": {**webhook["clientConfig"], "caBundle": text}} for webhook in body["webhooks"]
         ]
         self.api.put(path(name), body, manager)
 
@@ -207,7 +207,7 @@ class World:
             return False
         names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         return SERVICE.dns_name in names.get_values_for_type(x509.DNSName) and any(
-            each.not_valid_before_utc <= self.now < each.not_valid_after_utc for each in _signers(bundle, leaf)
+            signer.not_valid_before_utc <= self.now < signer.not_valid_after_utc for signer in _signers(bundle, leaf)
         )
 
     def locked_out(self) -> list[str]:
@@ -267,7 +267,7 @@ class World:
 
 @functools.lru_cache(maxsize=1000)
 def _signers(bundle: bytes, leaf: x509.Certificate) -> list[x509.Certificate]:
-    return [each for each in salvage(bundle)[0] if each == leaf or signed_by(leaf, each)]
+    return [certificate for certificate in salvage(bundle)[0] if certificate == leaf or signed_by(leaf, certificate)]
 
 
 async def installed(**more: Any) -> World:

@@ -35,14 +35,14 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 @pytest.fixture
 def site(monkeypatch: pytest.MonkeyPatch) -> Site:
     """What the command finds in place of a cluster: all fits."""
-    found = Site().self_managed()
+    result = Site().self_managed()
 
     async def connect(kubeconfig: Path | None) -> Site:
-        return found
+        return result
 
     monkeypatch.setattr("webhook.cli.cluster.connect", connect)
-    monkeypatch.setattr("certs.handshake.probe", found.dial)
-    return found
+    monkeypatch.setattr("certs.handshake.probe", result.dial)
+    return result
 
 
 def leaf(path: Path) -> x509.Certificate:
@@ -67,26 +67,26 @@ class TestDuration:
 
     @pytest.mark.parametrize("text", ["", "90", "d", "0", "0d", "-1h", "1h1d", "999999d", "soon", "1d 2h"])
     def test_what_is_none_names_the_flag_and_what_is_wanted(self, run: Run, text: str) -> None:
-        found = run("issue", "--out=a", "--lifetime", text)
-        assert found.exit_code == 2
-        assert "--lifetime" in found.stderr
-        assert "write" in found.stderr
+        result = run("issue", "--out=a", "--lifetime", text)
+        assert result.exit_code == 2
+        assert "--lifetime" in result.stderr
+        assert "write" in result.stderr
         assert not Path("a").exists()
 
 
 class TestInspect:
     def test_it_fits(self, run: Run, site: Site) -> None:
-        found = run("inspect")
-        assert found.exit_code == 0, found.output
-        assert "fits: every caBundle trusts the served certificate for linkerd-webhook.linkerd.svc" in found.stdout
-        assert found.stderr == ""
+        result = run("inspect")
+        assert result.exit_code == 0, result.output
+        assert "fits: every caBundle trusts the served certificate for linkerd-webhook.linkerd.svc" in result.stdout
+        assert result.stderr == ""
 
     def test_it_does_not_and_each_finding_has_its_fix(self, run: Run, site: Site) -> None:
         site.configure("linkerd-webhook", new_ca().certificate)
-        found = run("inspect")
-        assert found.exit_code == 1
-        assert "does not fit, 2 findings:" in found.stdout
-        assert found.stdout.count("\n  fix: ") == 2
+        result = run("inspect")
+        assert result.exit_code == 1
+        assert "does not fit, 2 findings:" in result.stdout
+        assert result.stdout.count("\n  fix: ") == 2
 
     def test_json_has_it_all(self, run: Run, site: Site) -> None:
         body = json.loads(run("inspect", "-o", "json").stdout)
@@ -100,26 +100,26 @@ class TestInspect:
 
     def test_what_is_forbidden_is_told_and_the_rest_is_shown(self, run: Run, site: Site) -> None:
         site.failures[LEAF_PATH] = forbidden("secrets")
-        found = run("inspect")
-        assert found.exit_code == 2
-        assert 'grant get on secrets/linkerd-webhook-tls in namespace linkerd to user "jane"' in found.stderr
-        assert "replica" not in found.stderr
-        assert "10.0.0.1:8443" in found.stdout
-        assert "fits:" not in found.stdout
+        result = run("inspect")
+        assert result.exit_code == 2
+        assert 'grant get on secrets/linkerd-webhook-tls in namespace linkerd to user "jane"' in result.stderr
+        assert "replica" not in result.stderr
+        assert "10.0.0.1:8443" in result.stdout
+        assert "fits:" not in result.stdout
 
     def test_what_nobody_could_ask_is_not_known_to_fit(self, run: Run, site: Site) -> None:
         site.replicas(site.leaf, None)
-        found = run("inspect")
-        assert found.exit_code == 2
-        assert "not known whether it fits: 1 of 2 replicas could not be reached from here" in found.stdout
+        result = run("inspect")
+        assert result.exit_code == 2
+        assert "not known whether it fits: 1 of 2 replicas could not be reached from here" in result.stdout
         assert json.loads(run("inspect", "-o", "json").stdout)["fits"] is None
 
     def test_it_does_not_fit_while_nothing_is_served(self, run: Run, site: Site) -> None:
         site.replicas()
-        found = run("inspect")
-        assert found.exit_code == 1
-        assert "no endpoint is ready" in found.stdout
-        assert "fits:" not in found.stdout
+        result = run("inspect")
+        assert result.exit_code == 1
+        assert "no endpoint is ready" in result.stdout
+        assert "fits:" not in result.stdout
 
     def test_it_says_which_way_replicas_were_asked(self, run: Run, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         assert "Replicas (dialled directly, at their addresses)" in run("inspect").stdout
@@ -142,44 +142,44 @@ class TestInspect:
 
         site.replicas(site.leaf, site.leaf)
         monkeypatch.setattr(PodDialer, "probe", forbid)
-        found = run("inspect")
-        assert found.exit_code == 2
-        assert found.stderr == (
+        result = run("inspect")
+        assert result.exit_code == 2
+        assert result.stderr == (
             "linkerd-webhook: may not forward ports to Pods, so what replicas serve is not seen: grant get and create "
             'on pods/portforward in namespace linkerd to user "jane"\n'
         )
 
     def test_an_api_server_out_of_reach(self, run: Run, site: Site) -> None:
         site.failures[MUTATING] = ApiError(0, "connection refused")
-        found = run("inspect")
-        assert (found.exit_code, found.stdout) == (2, "")
-        assert "connection refused" in found.stderr
+        result = run("inspect")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "connection refused" in result.stderr
 
     def test_no_cluster_at_all(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         async def connect(kubeconfig: Path | None) -> Site:
             raise ConfigurationError("no cluster is configured")
 
         monkeypatch.setattr("webhook.cli.cluster.connect", connect)
-        found = run("inspect")
-        assert (found.exit_code, found.stderr) == (2, "linkerd-webhook: no cluster is configured\n")
+        result = run("inspect")
+        assert (result.exit_code, result.stderr) == (2, "linkerd-webhook: no cluster is configured\n")
 
     def test_files_need_no_cluster(self, run: Run) -> None:
         run("issue", "--out=a")
         assert run("inspect", "--tls-dir=a").exit_code == 0
         run("issue", "--out=b")
-        found = run("inspect", "--tls-dir=a", "--ca-bundle=b/ca.crt")
-        assert found.exit_code == 1
-        assert "b/ca.crt: CA certificates" in found.stdout
+        result = run("inspect", "--tls-dir=a", "--ca-bundle=b/ca.crt")
+        assert result.exit_code == 1
+        assert "b/ca.crt: CA certificates" in result.stdout
 
     def test_a_folder_that_is_not_there(self, run: Run) -> None:
-        found = run("inspect", "--tls-dir=nowhere")
-        assert (found.exit_code, found.stdout) == (2, "")
-        assert "nowhere/tls.crt: No such file or directory" in found.stderr
+        result = run("inspect", "--tls-dir=nowhere")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "nowhere/tls.crt: No such file or directory" in result.stderr
 
     def test_a_bundle_goes_with_files_alone(self, run: Run) -> None:
-        found = run("inspect", "--ca-bundle=x")
-        assert found.exit_code == 2
-        assert "--ca-bundle goes with --tls-dir" in found.stderr
+        result = run("inspect", "--ca-bundle=x")
+        assert result.exit_code == 2
+        assert "--ca-bundle goes with --tls-dir" in result.stderr
 
     def test_files_are_looked_at_without_importing_a_client(self, run: Run) -> None:
         run("issue", "--out=a")
@@ -194,19 +194,19 @@ class TestInspect:
 
 class TestIssue:
     def test_it_says_what_was_written_and_what_to_do_next(self, run: Run) -> None:
-        found = run("issue", "--out=my certs", "--linkerd-namespace=mesh")
-        assert found.exit_code == 0
-        assert "my certs/ca.key   private key; it stays with you" in found.stdout
+        result = run("issue", "--out=my certs", "--linkerd-namespace=mesh")
+        assert result.exit_code == 0
+        assert "my certs/ca.key   private key; it stays with you" in result.stdout
         assert (
             "kubectl -n mesh create secret generic linkerd-webhook-tls --type=kubernetes.io/tls "
             "--from-file=tls.crt='my certs/tls.crt' --from-file=tls.key='my certs/tls.key' "
             "--from-file=ca.crt='my certs/ca.crt'"
-        ) in found.stdout
+        ) in result.stdout
         assert (
             "linkerd-webhook install --linkerd-namespace mesh --existing-secret linkerd-webhook-tls "
             "--ca-bundle 'my certs/ca.crt'"
-        ) in found.stdout
-        assert "PRIVATE KEY" not in found.output
+        ) in result.stdout
+        assert "PRIVATE KEY" not in result.output
 
     def test_names_are_every_form_of_the_service_and_those_given(self, run: Run, tmp_path: Path) -> None:
         run(
@@ -225,14 +225,14 @@ class TestIssue:
             "hook.linkerd.svc.k8s.test",
             "x.test",
         ]
-        assert [str(each) for each in names.get_values_for_type(x509.IPAddress)] == ["10.0.0.1"]
+        assert [str(address) for address in names.get_values_for_type(x509.IPAddress)] == ["10.0.0.1"]
 
     def test_nothing_is_overwritten_unless_forced(self, run: Run) -> None:
         run("issue", "--out=a")
         before = Path("a/tls.key").read_bytes()
-        found = run("issue", "--out=a")
-        assert (found.exit_code, found.stdout) == (1, "")
-        assert "--force" in found.stderr
+        result = run("issue", "--out=a")
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert "--force" in result.stderr
         assert Path("a/tls.key").read_bytes() == before
         assert run("issue", "--out=a", "--force").exit_code == 0
         assert Path("a/tls.key").read_bytes() != before
@@ -240,38 +240,38 @@ class TestIssue:
     def test_a_leaf_is_renewed_in_place_with_the_same_ca(self, run: Run) -> None:
         run("issue", "--out=a")
         before = Path("a/ca.crt").read_bytes()
-        found = run("issue", "--out=a", "--force", "--ca-cert=a/ca.crt", "--ca-key=a/ca.key")
-        assert (found.exit_code, found.stderr) == (0, "")
+        result = run("issue", "--out=a", "--force", "--ca-cert=a/ca.crt", "--ca-key=a/ca.key")
+        assert (result.exit_code, result.stderr) == (0, "")
         assert Path("a/ca.crt").read_bytes() == before
         assert run("inspect", "--tls-dir=a").exit_code == 0
 
     def test_a_key_of_another_ca_that_stays_behind_is_told(self, run: Run) -> None:
         run("issue", "--out=a")
         run("issue", "--out=b")
-        found = run("issue", "--out=a", "--force", "--ca-cert=b/ca.crt", "--ca-key=b/ca.key")
-        assert found.exit_code == 0
-        assert "a/ca.key was there before and is of another CA" in found.stderr
+        result = run("issue", "--out=a", "--force", "--ca-cert=b/ca.crt", "--ca-key=b/ca.key")
+        assert result.exit_code == 0
+        assert "a/ca.key was there before and is of another CA" in result.stderr
 
     @pytest.mark.parametrize("flag", ["--ca-cert=x", "--ca-key=x"])
     def test_half_a_ca_is_a_wrong_command_line(self, run: Run, flag: str) -> None:
-        found = run("issue", "--out=a", flag)
-        assert found.exit_code == 2
-        assert "--ca-cert and --ca-key go together" in found.stderr
+        result = run("issue", "--out=a", flag)
+        assert result.exit_code == 2
+        assert "--ca-cert and --ca-key go together" in result.stderr
 
     def test_a_file_that_is_no_ca_is_named(self, run: Run) -> None:
         run("issue", "--out=a")
-        found = run("issue", "--out=b", "--ca-cert=a/tls.crt", "--ca-key=a/tls.key")
-        assert found.exit_code == 2
-        assert "--ca-cert a/tls.crt: the certificate is not a CA" in found.stderr
+        result = run("issue", "--out=b", "--ca-cert=a/tls.crt", "--ca-key=a/tls.key")
+        assert result.exit_code == 2
+        assert "--ca-cert a/tls.crt: the certificate is not a CA" in result.stderr
         assert not Path("b").exists()
 
 
 class TestRotate:
     def test_a_leaf_is_what_it_asks_for_unless_told_otherwise(self, run: Run, site: Site) -> None:
-        found = run("rotate", "--no-wait")
-        assert found.exit_code == 0
+        result = run("rotate", "--no-wait")
+        assert result.exit_code == 0
         assert site.patches[0][1]["metadata"]["annotations"]["linkerd-webhook/rotate"].startswith("leaf@")
-        assert "certs watch --linkerd-namespace linkerd" in found.stdout
+        assert "certs watch --linkerd-namespace linkerd" in result.stdout
         run("rotate", "--ca", "--no-wait")
         assert site.patches[1][1]["metadata"]["annotations"]["linkerd-webhook/rotate"].startswith("ca@")
 
@@ -287,31 +287,31 @@ class TestRotate:
             return answer
 
         monkeypatch.setattr(site, "send", leading)
-        found = run("rotate")
-        assert found.exit_code == 0, found.output
-        asked, stored, served, done = found.stdout.splitlines()
+        result = run("rotate")
+        assert result.exit_code == 0, result.output
+        asked, stored, served, done = result.stdout.splitlines()
         assert asked.startswith("requested a new leaf")
         assert "a new leaf is stored" in stored
         assert "every replica serves it (1)" in served
         assert done == "done"
 
     def test_too_slow_says_what_it_waits_for_and_why(self, run: Run, site: Site) -> None:
-        found = run("rotate", "--timeout=10ms")
-        assert found.exit_code == 1
-        assert "waiting for this: a new leaf is stored (the leader has not started it; Lease" in found.stderr
+        result = run("rotate", "--timeout=10ms")
+        assert result.exit_code == 1
+        assert "waiting for this: a new leaf is stored (the leader has not started it; Lease" in result.stderr
 
     def test_certificates_of_somebody_else_are_refused(self, run: Run, site: Site) -> None:
         del site.objects[CA_PATH]
-        found = run("rotate")
-        assert found.exit_code == 1
-        assert "not self-managed" in found.stderr
+        result = run("rotate")
+        assert result.exit_code == 1
+        assert "not self-managed" in result.stderr
         assert site.patches == []
 
     def test_nothing_is_asked_for_that_cannot_be_followed(self, run: Run, site: Site) -> None:
         site.failures[MUTATING] = forbidden("them")
-        found = run("rotate")
-        assert found.exit_code == 2
-        assert "--no-wait" in found.stderr
+        result = run("rotate")
+        assert result.exit_code == 2
+        assert "--no-wait" in result.stderr
         assert site.patches == []
 
 
@@ -333,13 +333,13 @@ class TestWatch:
 
     def test_one_line_a_change(self, run: Run, site: Site, looks: list[Callable[[], object]]) -> None:
         looks += [lambda: None, lambda: site.replicas(site.leaf, site.leaf)]
-        found = run("watch")
-        assert found.exit_code == 0
-        assert "replica 10.0.0.2:8443 (Pod pod-2): ready, serves serial" in found.stdout.splitlines()[-1]
+        result = run("watch")
+        assert result.exit_code == 0
+        assert "replica 10.0.0.2:8443 (Pod pod-2): ready, serves serial" in result.stdout.splitlines()[-1]
 
     def test_json_lines(self, run: Run, site: Site, looks: list[Callable[[], object]]) -> None:
         looks.append(lambda: site.replicas(None))
-        state, change = (json.loads(each) for each in run("watch", "-o", "json").stdout.splitlines())
+        state, change = (json.loads(line) for line in run("watch", "-o", "json").stdout.splitlines())
         assert state["fits"] is True
         assert sorted(change) == ["change", "time"]
 
@@ -350,7 +350,7 @@ class TestWatch:
             site.failures[MUTATING] = ApiError(0, "refused")
 
         looks += [away, away, site.failures.clear]
-        lines = [each.split("  ", 1)[-1] for each in run("watch").stdout.splitlines()[-2:]]
+        lines = [line.split("  ", 1)[-1] for line in run("watch").stdout.splitlines()[-2:]]
         assert lines[0].startswith("cannot read the cluster: ")
         assert lines[1] == "can read the cluster again"
 

@@ -46,7 +46,7 @@ def warns(_facts: ClusterFacts, check: Check) -> Any:
 
 def lines(monkeypatch: pytest.MonkeyPatch, *more: Line) -> None:
     """The command has the lines of the API server alone, and these."""
-    first = tuple(each for each in registry.LINES if each.code in ("k8s-client", "k8s-query", "namespace"))
+    first = tuple(line for line in registry.LINES if line.code in ("k8s-client", "k8s-query", "namespace"))
     monkeypatch.setattr(registry, "LINES", (*first, *more))
 
 
@@ -69,7 +69,7 @@ def ask(reached: Reached, *arguments: str) -> Result:
 def results(done: Result) -> dict[str, JSON]:
     """The lines by their codes."""
     body = json.loads(done.stdout)
-    return {each["code"]: each for category in body["categories"] for each in category["checks"]}
+    return {check["code"]: check for category in body["categories"] for check in category["checks"]}
 
 
 class TestExitCodes:
@@ -272,10 +272,10 @@ class TestMistakes:
         lines(monkeypatch, crashes, warns)
         done = ask(reached, "-o", "json")
         assert done.exit_code == 1
-        found = results(done)
-        assert "an error inside linkerd-webhook (KeyError at webhook/" in found["crashes"]["error"]
-        assert "report it" in found["crashes"]["error"]
-        assert (found["k8s-query"]["result"], found["always-warns"]["result"]) == ("success", "warning")
+        outcomes = results(done)
+        assert "an error inside linkerd-webhook (KeyError at webhook/" in outcomes["crashes"]["error"]
+        assert "report it" in outcomes["crashes"]["error"]
+        assert (outcomes["k8s-query"]["result"], outcomes["always-warns"]["result"]) == ("success", "warning")
         assert "Traceback" not in done.output
 
     @pytest.mark.parametrize(
@@ -290,8 +290,8 @@ class TestMistakes:
 
         monkeypatch.setattr(gathering, part, broken)
         lines(monkeypatch, warns)
-        found = results(ask(reached, "-o", "json"))
-        assert (found["k8s-query"]["result"], found["always-warns"]["result"]) == ("success", "warning")
+        outcomes = results(ask(reached, "-o", "json"))
+        assert (outcomes["k8s-query"]["result"], outcomes["always-warns"]["result"]) == ("success", "warning")
 
     def test_while_looking_is_told_as_json(self, reached: Reached, monkeypatch: pytest.MonkeyPatch) -> None:
         async def broken(*_: object) -> ClusterFacts:

@@ -73,17 +73,17 @@ def shown(**environment: str) -> str:
         [*command, "--admin-addr", "127.0.0.1:0"], stdout=writer, env={**inherited, **environment}, close_fds=True
     )
     os.close(writer)
-    found = b""
+    result = b""
     try:
         while piece := os.read(reader, 4096):
-            found += piece
+            result += piece
     except OSError:
         # Linux ends a terminal so whose writer is gone.
         pass
     finally:
         os.close(reader)
     assert process.wait(30) == 0
-    return found.decode()
+    return result.decode()
 
 
 def test_the_demo_is_coloured_on_a_terminal_and_plain_where_that_is_asked_for() -> None:

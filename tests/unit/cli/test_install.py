@@ -34,7 +34,7 @@ CHECK = Check("a-check", "all is well")
 
 def run(*arguments: str, look: bool = False) -> Result:
     """Run the command, by default with an image and without a look at any cluster."""
-    image = () if any(each.startswith("--image") for each in arguments) else (f"--image={IMAGE}",)
+    image = () if any(argument.startswith("--image") for argument in arguments) else (f"--image={IMAGE}",)
     more = () if look else ("--ignore-cluster",)
     return CliRunner().invoke(install, [*image, *arguments, *more], env={"KUBECONFIG": ""})
 
@@ -43,13 +43,13 @@ def objects(*arguments: str) -> dict[tuple[str, str], JSON]:
     """What is printed, by kind and name."""
     result = run(*arguments)
     assert result.exit_code == 0, result.stderr
-    return {(each["kind"], each["metadata"]["name"]): each for each in yaml.safe_load_all(result.stdout)}
+    return {(body["kind"], body["metadata"]["name"]): body for body in yaml.safe_load_all(result.stdout)}
 
 
 def container(*arguments: str) -> JSON:
     """The container."""
-    found: JSON = objects(*arguments)["Deployment", "linkerd-webhook"]["spec"]["template"]["spec"]["containers"][0]
-    return found
+    result: JSON = objects(*arguments)["Deployment", "linkerd-webhook"]["spec"]["template"]["spec"]["containers"][0]
+    return result
 
 
 class TestOutput:
@@ -67,7 +67,7 @@ class TestOutput:
 
     def test_is_nothing_but_objects_and_the_rest_is_said_on_standard_error(self) -> None:
         result = run("--kube-version=1.21")
-        assert all(each["kind"] for each in yaml.safe_load_all(result.stdout))
+        assert all(body["kind"] for body in yaml.safe_load_all(result.stdout))
         assert "left out: the guard" in result.stderr
         assert "identity and destination come from Linkerd" in result.stderr
         assert "kubectl -n linkerd rollout status deploy/linkerd-webhook" in result.stderr
@@ -78,7 +78,7 @@ class TestFlags:
 
     def test_each_setting_with_a_flag_has_one(self) -> None:
         known = {flag for option in install.params for flag in option.opts}
-        assert {each.flag for each in SETTINGS if each.flag} <= known
+        assert {setting.flag for setting in SETTINGS if setting.flag} <= known
 
     @pytest.mark.parametrize(
         ("image", "wanted"),
@@ -94,10 +94,12 @@ class TestFlags:
         assert container(f"--image={image}")["image"] == wanted
 
     def test_namespace_is_that_of_all_objects_and_of_the_server(self) -> None:
-        found = objects("--linkerd-namespace=mesh")
-        assert {each["metadata"].get("namespace", "mesh") for each in found.values()} == {"mesh"}
+        manifests = objects("--linkerd-namespace=mesh")
+        assert {body["metadata"].get("namespace", "mesh") for body in manifests.values()} == {"mesh"}
         assert "--linkerd-namespace=mesh" in container("--linkerd-namespace=mesh")["args"]
-        assert "linkerd'" not in str([each.get("webhooks") for each in found.values()]).replace("linkerd-", "")
+        assert "linkerd'" not in str([finding.get("webhooks") for finding in manifests.values()]).replace(
+            "linkerd-", ""
+        )
 
     def test_workload_advice_is_on_unless_it_is_turned_off(self) -> None:
         key = ("ValidatingWebhookConfiguration", "linkerd-webhook-workload-advisor")
@@ -105,9 +107,9 @@ class TestFlags:
         assert key not in objects("--workload-advice=off") and key not in objects("--workload-advice=off", "--adopt")
 
     def test_ha_is_three_replicas_and_the_failure_policy_as_given(self) -> None:
-        found = objects("--ha", "--failure-policy=Fail")
-        assert found["Deployment", "linkerd-webhook"]["spec"]["replicas"] == 3
-        assert found["MutatingWebhookConfiguration", "linkerd-webhook"]["webhooks"][0]["failurePolicy"] == "Fail"
+        manifests = objects("--ha", "--failure-policy=Fail")
+        assert manifests["Deployment", "linkerd-webhook"]["spec"]["replicas"] == 3
+        assert manifests["MutatingWebhookConfiguration", "linkerd-webhook"]["webhooks"][0]["failurePolicy"] == "Fail"
         kept = objects("--ha")["MutatingWebhookConfiguration", "linkerd-webhook"]["webhooks"][0]["failurePolicy"]
         assert kept == "Ignore"
 
@@ -131,16 +133,16 @@ class TestFlags:
     def test_ca_bundle_goes_into_the_configurations(self, tmp_path: Path) -> None:
         file = tmp_path / "ca.crt"
         file.write_bytes(issue_ca("test").certificate)
-        found = objects("--existing-secret=tls", f"--ca-bundle={file}")
-        clients = [each["clientConfig"] for body in found.values() for each in body.get("webhooks", ())]
+        manifests = objects("--existing-secret=tls", f"--ca-bundle={file}")
+        clients = [webhook["clientConfig"] for body in manifests.values() for webhook in body.get("webhooks", ())]
         assert clients
-        assert all(each["caBundle"] for each in clients)
+        assert all(client["caBundle"] for client in clients)
 
     def test_network_flags_move_the_ports_of_server_container_and_probes_alike(self) -> None:
-        found = container("--port=9443", "--admin-port=9444", "--host-network")
-        assert [each["containerPort"] for each in found["ports"]] == [9443, 9444]
-        assert {"--addr=:9443", "--admin-addr=:9444"} <= set(found["args"])
-        assert found["readinessProbe"]["httpGet"]["port"] == "admin"
+        result = container("--port=9443", "--admin-port=9444", "--host-network")
+        assert [port["containerPort"] for port in result["ports"]] == [9443, 9444]
+        assert {"--addr=:9443", "--admin-addr=:9444"} <= set(result["args"])
+        assert result["readinessProbe"]["httpGet"]["port"] == "admin"
 
 
 class TestRefusals:
@@ -272,7 +274,7 @@ class TestCluster:
     def test_that_has_nothing_to_adopt_again_is_exit_code_1(
         self, there: list[bool], code: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        told = [AdoptedAgain("one", exists=each) for each in there]
+        told = [AdoptedAgain("one", exists=body) for body in there]
         monkeypatch.setattr("webhook.cli.install._with_cluster", lambda *_: told)
         result = run("--adopt", "--again", look=True)
         assert (result.exit_code, result.stdout) == (code, "")

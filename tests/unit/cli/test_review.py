@@ -97,7 +97,7 @@ class TestExitCodes:
     @pytest.mark.parametrize("denied_first", [True, False])
     def test_1_where_one_is_denied(self, run: Run, denied_first: bool) -> None:
         reviews = [asked("a", **(REFUSED if denied_first else {})), asked("b", **({} if denied_first else REFUSED))]
-        result = run(given="".join(json.dumps(each) + "\n" for each in reviews))
+        result = run(given="".join(json.dumps(review) + "\n" for review in reviews))
         assert (result.exit_code, result.stderr) == (1, "")
         assert [response["allowed"] for response in responses(result)] == [not denied_first, denied_first]
 

@@ -117,12 +117,12 @@ class Process:
 @pytest.fixture
 def processes() -> Iterator[list[Process]]:
     """What is left running in the end is ended."""
-    found: list[Process] = []
-    yield found
-    for each in found:
-        if each.process.poll() is None:
-            each.process.kill()
-            each.process.communicate()
+    result: list[Process] = []
+    yield result
+    for finding in result:
+        if finding.process.poll() is None:
+            finding.process.kill()
+            finding.process.communicate()
 
 
 def post(connection: http.client.HTTPSConnection) -> tuple[http.client.HTTPResponse, dict[str, object]]:

@@ -27,12 +27,14 @@ ROOT = "/apis/admissionregistration.k8s.io/v1"
 INJECTOR = f"{ROOT}/mutatingwebhookconfigurations/linkerd-proxy-injector-webhook-config"
 VALIDATOR = f"{ROOT}/validatingwebhookconfigurations/linkerd-policy-validator-webhook-config"
 
-ALL = {each.describe("linkerd") for each in INSTALLED_OBJECTS}
+ALL = {installed.describe("linkerd") for installed in INSTALLED_OBJECTS}
 
 
 def path(kind: str, name: str = NAME) -> str:
     """Where one of ours is."""
-    return next(each.path("linkerd") for each in INSTALLED_OBJECTS if (each.kind, each.name) == (kind, name))
+    return next(
+        installed.path("linkerd") for installed in INSTALLED_OBJECTS if (installed.kind, installed.name) == (kind, name)
+    )
 
 
 DEPLOYMENT = path("Deployment")
@@ -125,9 +127,11 @@ def run(reached: tuple[FakeApiServer, Path], *arguments: str) -> Result:
 
 def printed(result: Result) -> list[str]:
     """What is to be deleted."""
-    found = [each for each in yaml.safe_load_all(result.stdout) if each]
-    by_reference = {json.dumps(each.reference("linkerd")): each.describe("linkerd") for each in INSTALLED_OBJECTS}
-    return [by_reference[json.dumps(each)] for each in found]
+    outcome = [body for body in yaml.safe_load_all(result.stdout) if body]
+    by_reference = {
+        json.dumps(installed.reference("linkerd")): installed.describe("linkerd") for installed in INSTALLED_OBJECTS
+    }
+    return [by_reference[json.dumps(finding)] for finding in outcome]
 
 
 class TestPrinting:
@@ -138,7 +142,7 @@ class TestPrinting:
     ) -> None:
         result = run(reached)
         assert result.exit_code == 0
-        assert printed(result) == [each.describe("linkerd") for each in INSTALLED_OBJECTS]
+        assert printed(result) == [installed.describe("linkerd") for installed in INSTALLED_OBJECTS]
         assert not cluster.writes
 
     def test_what_is_not_there_is_not_printed(
@@ -169,9 +173,11 @@ class TestPrinting:
         result = run(reached, "--ignore-cluster")
         assert result.exit_code == 0
         # kubectl fails on a kind that the cluster does not know.
-        assert printed(result) == [each.describe("linkerd") for each in INSTALLED_OBJECTS if each.kind != "PodMonitor"]
+        assert printed(result) == [
+            installed.describe("linkerd") for installed in INSTALLED_OBJECTS if installed.kind != "PodMonitor"
+        ]
         asked_for = run(reached, "--ignore-cluster", "--pod-monitor")
-        assert printed(asked_for) == [each.describe("linkerd") for each in INSTALLED_OBJECTS]
+        assert printed(asked_for) == [installed.describe("linkerd") for installed in INSTALLED_OBJECTS]
         assert not reached[0].requests
 
     def test_the_cluster_tells_whether_there_is_a_pod_monitor(self, reached: tuple[FakeApiServer, Path]) -> None:
@@ -329,7 +335,7 @@ class TestDeleting:
     def test_all_goes_in_order(self, reached: tuple[FakeApiServer, Path], cluster: FakeApiServer) -> None:
         result = run(reached, "--delete")
         assert result.exit_code == 0
-        assert cluster.writes == [("DELETE", each.path("linkerd")) for each in INSTALLED_OBJECTS]
+        assert cluster.writes == [("DELETE", installed.path("linkerd")) for installed in INSTALLED_OBJECTS]
         assert not cluster.objects
         assert result.stdout.splitlines()[0] == f"deleted {SELF_TEST.describe('linkerd')}"
 
@@ -400,7 +406,7 @@ class TestGivingBack:
         assert left(adopting) == {INJECTOR, VALIDATOR}
         writes = adopting.writes
         assert writes[:3] == [("DELETE", SELF_TEST.path("linkerd")), ("PUT", INJECTOR), ("PUT", VALIDATOR)]
-        assert [each for each in writes if each[0] == "PUT"] == [("PUT", INJECTOR), ("PUT", VALIDATOR)]
+        assert [write for write in writes if write[0] == "PUT"] == [("PUT", INJECTOR), ("PUT", VALIDATOR)]
 
     def test_a_conflicting_write_in_between_is_kept(
         self, reached: tuple[FakeApiServer, Path], adopting: FakeApiServer
@@ -416,9 +422,9 @@ class TestGivingBack:
 
         adopting.before = before
         assert run(reached, "--delete").exit_code == 0
-        found = adopting.objects[INJECTOR]
-        assert found["metadata"]["labels"] == {"written": "2"}
-        assert ADOPTED_FROM not in found["metadata"]["annotations"]
+        manifests = adopting.objects[INJECTOR]
+        assert manifests["metadata"]["labels"] == {"written": "2"}
+        assert ADOPTED_FROM not in manifests["metadata"]["annotations"]
 
     def test_one_that_cannot_be_given_back_keeps_the_server_and_the_others_are_given_back(
         self, reached: tuple[FakeApiServer, Path], adopting: FakeApiServer
@@ -447,8 +453,8 @@ class TestGivingBack:
 
         adopting.before = before
         assert run(reached, "--delete").exit_code == 0
-        found = adopting.objects[INJECTOR]
-        assert found["webhooks"] == linkerds("linkerd-proxy-injector")["webhooks"]
+        manifests = adopting.objects[INJECTOR]
+        assert manifests["webhooks"] == linkerds("linkerd-proxy-injector")["webhooks"]
 
     def test_one_that_was_never_adopted_is_left_alone(
         self, reached: tuple[FakeApiServer, Path], cluster: FakeApiServer

@@ -289,11 +289,11 @@ class TestText:
 
 class TestJson:
     def test_is_an_array_of_what_was_found(self, run: Run) -> None:
-        (found,) = json.loads(run("-o", "json", a=BAD).stdout)
-        rule, message = found.pop("rule"), found.pop("message")
+        (report,) = json.loads(run("-o", "json", a=BAD).stdout)
+        rule, message = report.pop("rule"), report.pop("message")
         assert rule in RULES
         assert "99999" in message
-        assert found == {
+        assert report == {
             "file": "a.yaml",
             "line": 10,
             "column": 3,
@@ -312,8 +312,8 @@ class TestJson:
         assert json.loads(run("-o", "json", a=GOOD).stdout) == []
 
     def test_leads_to_the_rules_where_they_are_published(self, run: Run) -> None:
-        (found,) = json.loads(run("-o", "json", "--docs-url", "https://docs.example.org/rules", a=BAD).stdout)
-        assert found["help"] == f"https://docs.example.org/rules#{found['rule']}"
+        (report,) = json.loads(run("-o", "json", "--docs-url", "https://docs.example.org/rules", a=BAD).stdout)
+        assert report["help"] == f"https://docs.example.org/rules#{report['rule']}"
 
 
 class TestGithub:

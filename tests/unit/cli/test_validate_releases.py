@@ -93,8 +93,8 @@ def verdict(name: str, release: str) -> str:
     """The verdict on a file of the folder. An older API version is another matter than what is checked here."""
     arguments = ["--output", "json", "--release-line", release, str(POLICIES / f"{name}.yaml")]
     result = CliRunner().invoke(validate, arguments, catch_exceptions=False)
-    found = json.loads(result.stdout)
-    levels = {finding["severity"] for finding in found if finding["rule"] != "api-version-deprecated"}
+    report = json.loads(result.stdout)
+    levels = {finding["severity"] for finding in report if finding["rule"] != "api-version-deprecated"}
     return "x" if "error" in levels else "w" if levels else "."
 
 

@@ -50,7 +50,7 @@ def deployment(image: str, labels: dict[str, str] | None = None) -> JSON:
 
 def config(version: str) -> JSON:
     """The linkerd-config ConfigMap of a version."""
-    lines = [each for each in default_values().decode().splitlines() if not each.startswith("linkerdVersion")]
+    lines = [line for line in default_values().decode().splitlines() if not line.startswith("linkerdVersion")]
     return {"metadata": {}, "data": {"values": "\n".join([*lines, f"linkerdVersion: {version}"])}}
 
 
@@ -195,7 +195,7 @@ class TestWhichCluster:
         tried = ["--kubeconfig", "$KUBECONFIG", f"{tmp_path}/.kube/config", "KUBERNETES_SERVICE_HOST"]
         with pytest.raises(ConfigurationError) as error:
             await connect(None, {"HOME": str(tmp_path)})
-        assert all(each in str(error.value) for each in tried)
+        assert all(attempt in str(error.value) for attempt in tried)
 
     @pytest.mark.parametrize("by_flag", [True, False])
     async def test_a_file_that_is_not_there_is_no_reason_to_ask_another_cluster(

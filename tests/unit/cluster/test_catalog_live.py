@@ -318,9 +318,9 @@ class TestLife:
     async def test_is_told_to_the_metrics(self, server: FakeApiServer, catalog: LiveCatalog, until: Until) -> None:
         server.add(SERVERS, "shop", "web")
         await until(lambda: server_named(catalog, "web") is PRESENT)
-        state = next(each for each in catalog.states() if each.resource == "servers.policy.linkerd.io")
+        state = next(state for state in catalog.states() if state.resource == "servers.policy.linkerd.io")
         assert (state.objects, state.fresh) == (1, True)
         server.unserve(POLICY)
         await until(lambda: server_named(catalog, "web") is UNKNOWN)
-        state = next(each for each in catalog.states() if each.resource == "servers.policy.linkerd.io")
+        state = next(state for state in catalog.states() if state.resource == "servers.policy.linkerd.io")
         assert (state.objects, state.fresh, state.restarts["not_served"]) == (0, False, 1)

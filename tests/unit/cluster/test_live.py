@@ -23,8 +23,8 @@ DEPLOYMENT = ObjectReference("apps/v1", "Deployment", "demo", "web", "d1")
 
 
 def owned(*owners: ObjectReference) -> dict[str, Any]:
-    found = [{"apiVersion": o.api_version, "kind": o.kind, "name": o.name, "uid": o.uid} for o in owners]
-    return {"metadata": {"name": "web-1", "namespace": "demo", "ownerReferences": found}}
+    result = [{"apiVersion": o.api_version, "kind": o.kind, "name": o.name, "uid": o.uid} for o in owners]
+    return {"metadata": {"name": "web-1", "namespace": "demo", "ownerReferences": result}}
 
 
 class TestNamespace:
@@ -151,8 +151,8 @@ class TestProblem:
 class TestFlood:
     async def test_for_one_namespace_is_one_request(self, server: FakeApiServer, cluster: LiveCluster) -> None:
         server.set_namespace("demo")
-        found = await asyncio.gather(*(cluster.find_namespace("demo") for _ in range(100)))
-        assert {namespace.name for namespace in found} == {"demo"}
+        result = await asyncio.gather(*(cluster.find_namespace("demo") for _ in range(100)))
+        assert {namespace.name for namespace in result} == {"demo"}
         assert len(server.requests) == 1
 
     async def test_for_what_is_not_there_is_one_request_a_second(
@@ -205,8 +205,8 @@ class TestFlood:
         names = [f"n{number}" for number in range(live.SLOTS * 2)]
         server.hangs.update(f"/api/v1/namespaces/{name}" for name in names)
         start = time.perf_counter()
-        found = await asyncio.gather(*map(cluster.find_namespace, names), return_exceptions=True)
-        assert {getattr(error, "reason", error) for error in found} == {"timed_out"}, "waiting for a slot counts"
+        result = await asyncio.gather(*map(cluster.find_namespace, names), return_exceptions=True)
+        assert {getattr(error, "reason", error) for error in result} == {"timed_out"}, "waiting for a slot counts"
         # Whoever waits for a slot does not get the whole time once more; a busy machine takes its own.
         assert time.perf_counter() - start < 1.9 * live.WAIT
         assert 0 < server.most_running <= live.SLOTS

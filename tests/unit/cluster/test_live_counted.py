@@ -75,8 +75,8 @@ async def test_two_that_ask_for_different_things_at_once_get_each_their_own(
         server.objects[f"/apis/apps/v1/namespaces/{name}/replicasets/web"] = {
             "metadata": {"ownerReferences": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": name}]}
         }
-    found = await asyncio.gather(*(cluster.find_namespace(name) for name in ("one", "two")))
-    assert [each.name for each in found] == ["one", "two"]
+    result = await asyncio.gather(*(cluster.find_namespace(name) for name in ("one", "two")))
+    assert [finding.name for finding in result] == ["one", "two"]
     sets = [ObjectReference("apps/v1", "ReplicaSet", name, "web", "u") for name in ("one", "two")]
-    owners = await asyncio.gather(*(cluster.find_owners(each) for each in sets))
-    assert [each[0].name for each in owners] == ["one", "two"]
+    owners = await asyncio.gather(*(cluster.find_owners(element) for element in sets))
+    assert [owner[0].name for owner in owners] == ["one", "two"]

@@ -41,15 +41,15 @@ def shares(one: dict[str, Any], other: dict[str, Any]) -> bool:
 def test_are_found_as_by_a_look_at_each_of_them(steps: list[tuple[str, Any]], spec: dict[str, Any]) -> None:
     store = servers_of()
     specs: dict[str, Any] = {}
-    for name, each in steps:
+    for name, element in steps:
         metadata = {"namespace": "shop", "name": name}
-        if each is not None:
-            store.put({"metadata": metadata, "spec": each})
-            specs[name] = each
+        if element is not None:
+            store.put({"metadata": metadata, "spec": element})
+            specs[name] = element
         else:
             store.remove({"metadata": metadata})
             specs.pop(name, None)
-    expected = sorted(name for name, each in specs.items() if name != "a" and shares(spec, each))
+    expected = sorted(name for name, candidate in specs.items() if name != "a" and shares(spec, candidate))
     assert sorted(sharing(store.within("shop"), "a", spec)) == expected
     assert sorted(sharing(specs, "a", spec)) == expected
 

@@ -20,12 +20,12 @@ TEMPLATE = {
 
 
 def test_labels_ports_and_further_numbers_are_read() -> None:
-    found = workload_of({"kind": "Deployment", "metadata": {"name": "web"}, "spec": {"template": TEMPLATE}})
-    assert found is not None
-    assert (found.kind, found.name, found.labels) == ("Deployment", "web", {"app": "web"})
-    assert found.ports == {8080: "http", 81: "", 82: "side", **PROXY_PORTS}
-    assert 9100 in found.mentioned
-    assert 9101 not in found.mentioned
+    workload = workload_of({"kind": "Deployment", "metadata": {"name": "web"}, "spec": {"template": TEMPLATE}})
+    assert workload is not None
+    assert (workload.kind, workload.name, workload.labels) == ("Deployment", "web", {"app": "web"})
+    assert workload.ports == {8080: "http", 81: "", 82: "side", **PROXY_PORTS}
+    assert 9100 in workload.mentioned
+    assert 9101 not in workload.mentioned
 
 
 @pytest.mark.parametrize(
@@ -34,9 +34,9 @@ def test_labels_ports_and_further_numbers_are_read() -> None:
 )
 def test_a_port_in_any_text_of_the_template_is_found(text: str) -> None:
     spec = {"containers": [{"name": "a", "args": [text]}]}
-    found = workload_of({"kind": "Pod", "metadata": {"name": "web"}, "spec": spec})
-    assert found is not None
-    assert 9090 in found.mentioned
+    workload = workload_of({"kind": "Pod", "metadata": {"name": "web"}, "spec": spec})
+    assert workload is not None
+    assert 9090 in workload.mentioned
 
 
 @pytest.mark.parametrize(
@@ -57,11 +57,11 @@ def test_what_has_no_containers_is_not_a_workload(body: Any) -> None:
 
 def test_an_external_workload_has_labels_and_ports_of_its_own() -> None:
     metadata = {"name": "vm", "labels": {"app": "db", "x": 5}}
-    found = workload_of(
+    workload = workload_of(
         {"kind": "ExternalWorkload", "metadata": metadata, "spec": {"ports": [{"port": 1, "name": "a"}]}}
     )
-    assert found is not None
-    assert (found.is_external, found.labels, found.ports) == (True, {"app": "db"}, {1: "a"})
+    assert workload is not None
+    assert (workload.is_external, workload.labels, workload.ports) == (True, {"app": "db"}, {1: "a"})
 
 
 @pytest.mark.parametrize(

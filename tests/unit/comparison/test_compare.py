@@ -36,9 +36,9 @@ def walk(before: str, after: str, values: JSON | None = None) -> Walk:
 
 def changes(before: str, after: str, given: Given | None = None, values: JSON | None = None) -> dict[str, Change]:
     """What changes in a Pod, by place."""
-    found = Comparer(walk(before, after, values), "").compare(given or plain_pod()).changes
-    assert len({one.path for one in found}) == len(found)
-    return {one.path: one for one in found}
+    result = Comparer(walk(before, after, values), "").compare(given or plain_pod()).changes
+    assert len({one.path for one in result}) == len(result)
+    return {one.path: one for one in result}
 
 
 def annotated(**annotations: str) -> Given:
@@ -103,15 +103,15 @@ class TestPods:
         assert where not in changes("version-2.15", "version-2.16", values=kept)
 
     def test_a_flag_of_the_values_and_one_of_a_release_are_two_changes(self) -> None:
-        found = changes("stable-2.14.10", "edge-26.8.3")
-        by_values, by_release = (found[f"linkerd-init args --{flag}"] for flag in ("firewall-bin-path", "ipv6"))
+        result = changes("stable-2.14.10", "edge-26.8.3")
+        by_values, by_release = (result[f"linkerd-init args --{flag}"] for flag in ("firewall-bin-path", "ipv6"))
         assert (by_values.new, by_values.since) == ("iptables-nft", "")
         assert (by_release.new, by_release.since) == ("false", "edge-24.4.1 (version-2.16)")
 
     def test_the_version_is_told_once(self) -> None:
-        found = changes("version-2.17", "version-2.18")
-        assert (found[PROXY_VERSION].old, found[PROXY_VERSION].new) == ("version-2.17", "version-2.18")
-        told = [path for path in found if path.endswith((" image", "proxy-version", "created-by"))]
+        result = changes("version-2.17", "version-2.18")
+        assert (result[PROXY_VERSION].old, result[PROXY_VERSION].new) == ("version-2.17", "version-2.18")
+        told = [path for path in result if path.endswith((" image", "proxy-version", "created-by"))]
         # That one has a version of its own.
         assert told == ["linkerd-init image"]
 
@@ -125,9 +125,9 @@ class TestPods:
 
     def test_a_pod_that_the_new_release_refuses_is_told_with_the_reason(self) -> None:
         given = annotated(proxy_log_http_headers="all")
-        found = changes("stable-2.14", "version-2.16", given)
-        assert list(found) == ["injection"]
-        change = found["injection"]
+        result = changes("stable-2.14", "version-2.16", given)
+        assert list(result) == ["injection"]
+        change = result["injection"]
         assert (change.old, change.since) == ("injected", "edge-24.6.2 (version-2.16)")
         assert change.new.startswith("refused: ")
         assert change.todo.startswith("correct the workload before the upgrade")
@@ -170,9 +170,9 @@ def test_with_the_same_values_every_change_has_a_release() -> None:
         objects.read(default_values("edge-26.8").decode()), objects.read(default_values("stable-2.14").decode())
     )
     first, second = side("stable-2.14", values)[0], side("edge-26.8", values)[0]
-    found = Comparer(Walk(first, second), "").compare(plain_pod()).changes
-    assert found
-    assert [change.path for change in found if not change.since] == []
+    result = Comparer(Walk(first, second), "").compare(plain_pod()).changes
+    assert result
+    assert [change.path for change in result if not change.since] == []
 
 
 class TestShared:
@@ -191,7 +191,9 @@ class TestShared:
 
     def test_what_all_modes_share_comes_first(self) -> None:
         one, two = (Change(name, "added", None, 1, "", "") for name in ("one", "two"))
-        pods = [PodComparison("a Pod", mode, found, {}, {}, "") for mode, found in (("A", (one, two)), ("B", (two,)))]
+        pods = [
+            PodComparison("a Pod", mode, element, {}, {}, "") for mode, element in (("A", (one, two)), ("B", (two,)))
+        ]
         assert shared(pods) == [(("A", "B"), (two,), True), (("A",), (one,), False)]
 
 
@@ -221,8 +223,8 @@ class TestModes:
 
 class TestAnnotations:
     def test_without_pods_all_that_begin_or_end_are_told(self) -> None:
-        found = {one.annotation: one for one in counting_annotations(walk("stable-2.14.10", "edge-26.8.3"), None)}
-        begun, ended = found["config.linkerd.io/proxy-gid"], found["config.linkerd.io/init-image"]
+        result = {one.annotation: one for one in counting_annotations(walk("stable-2.14.10", "edge-26.8.3"), None)}
+        begun, ended = result["config.linkerd.io/proxy-gid"], result["config.linkerd.io/init-image"]
         assert (begun.begins, begun.since, begun.todo) == (True, "edge-24.5.4 (version-2.16)", "")
         assert (ended.begins, ended.since) == (False, "edge-25.11.3 (version-2.20)")
         assert ended.todo == "where a Pod or Namespace has it, remove it"
@@ -239,17 +241,19 @@ class TestAnnotations:
     def test_one_that_is_no_longer_inherited_is_told_of_namespaces(self) -> None:
         key = "config.beta.linkerd.io/proxy-enable-native-sidecar"
         (one,) = (
-            each for each in counting_annotations(walk("version-2.19", "edge-26.8"), None) if each.annotation == key
+            counting_annotation
+            for counting_annotation in counting_annotations(walk("version-2.19", "edge-26.8"), None)
+            if counting_annotation.annotation == key
         )
         assert (one.at, one.begins, one.since) == ("Namespace", False, "edge-26.5.2 (version-2.20)")
 
 
 class TestDefaults:
     def test_a_moved_default_has_its_key_and_both_values(self) -> None:
-        found = {one.key: (one.old, one.new) for one in moved_defaults(*self._sides("stable-2.14.10", "edge-26.8.3"))}
-        assert found["proxyInit.iptablesMode"] == ("legacy", "nft")
-        assert found["proxy.nativeSidecar"] == (None, True)
-        assert "proxy.logFormat" not in found
+        result = {one.key: (one.old, one.new) for one in moved_defaults(*self._sides("stable-2.14.10", "edge-26.8.3"))}
+        assert result["proxyInit.iptablesMode"] == ("legacy", "nft")
+        assert result["proxy.nativeSidecar"] == (None, True)
+        assert "proxy.logFormat" not in result
 
     def test_the_version_is_no_setting(self) -> None:
         assert moved_defaults(*self._sides("version-2.20", "edge-26.8")) == []

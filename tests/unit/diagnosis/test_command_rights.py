@@ -94,8 +94,8 @@ def installed(tmp_path: Path) -> Iterator[tuple[FakeApiServer, Path]]:
 
 # Command lines of those commands that there are.
 LINES = [
-    each
-    for each in (
+    element
+    for element in (
         (RightsFor.CHECK, ["check", "--wait=0s"]),
         (RightsFor.CHECK, ["check", "--wait=0s", "--pre"]),
         (RightsFor.CHECK, ["check", "--wait=0s", "--proxy"]),
@@ -104,7 +104,7 @@ LINES = [
         (RightsFor.REPAIR, ["repair"]),
         (RightsFor.REPAIR, ["repair", "-n", "shop"]),
     )
-    if each[0] in COMMANDS
+    if element[0] in COMMANDS
 ]
 
 
@@ -118,7 +118,9 @@ def test_a_command_asks_for_nothing_that_its_rights_do_not_hold(
     bodies = objects(command, "linkerd")
     questions = {question for request in server.requests if (question := asked(request)) is not None}
     assert len(questions) > 1
-    assert sorted(each for each in questions if not allows(bodies, each) and not dispensable(each)) == []
+    assert (
+        sorted(question for question in questions if not allows(bodies, question) and not dispensable(question)) == []
+    )
 
 
 @pytest.mark.parametrize("command", RightsFor)
@@ -133,7 +135,7 @@ def test_no_command_gets_a_right_to_write_but_what_it_is_for(command: RightsFor)
         if verb not in ("get", "list")
     }
     self_test = ("patch", "", "configmaps", ("linkerd-webhook-self-test",))
-    workloads = {("patch", "apps", each, ()) for each in ("daemonsets", "deployments", "statefulsets")}
+    workloads = {("patch", "apps", element, ()) for element in ("daemonsets", "deployments", "statefulsets")}
     expected = {
         RightsFor.CHECK: {self_test},
         RightsFor.EXPLAIN: set(),
@@ -145,8 +147,8 @@ def test_no_command_gets_a_right_to_write_but_what_it_is_for(command: RightsFor)
 @pytest.mark.parametrize("command", RightsFor)
 def test_secrets_are_read_by_name_and_only_if_asked_for(command: RightsFor) -> None:
     def rules(secrets: bool = False) -> list[JSON]:
-        found = objects(command, "linkerd", secrets=secrets)
-        return [rule for body in found for rule in body["rules"] if "secrets" in rule["resources"]]
+        manifests = objects(command, "linkerd", secrets=secrets)
+        return [rule for body in manifests for rule in body["rules"] if "secrets" in rule["resources"]]
 
     assert rules() == []
     (rule,) = rules(secrets=True)

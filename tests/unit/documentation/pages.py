@@ -45,12 +45,12 @@ def tokens(page: Path) -> list[Token]:
 
 def blocks(page: Path) -> Iterator[Block]:
     """The blocks of code of a page, in order."""
-    found = tokens(page)
-    for index, token in enumerate(found):
+    page_tokens = tokens(page)
+    for index, token in enumerate(page_tokens):
         if token.type not in ("fence", "code_block"):
             continue
-        before = found[index - 1].content if index and found[index - 1].type == "html_block" else ""
-        after = _text(found, index)
+        before = page_tokens[index - 1].content if index and page_tokens[index - 1].type == "html_block" else ""
+        after = _text(page_tokens, index)
         reason, code = _NOT_RUN.search(before), _EXIT_CODE.search(before)
         assert token.map is not None
         yield Block(
@@ -64,25 +64,25 @@ def blocks(page: Path) -> Iterator[Block]:
         )
 
 
-def _text(found: list[Token], index: int) -> str:
+def _text(page_tokens: list[Token], index: int) -> str:
     """The block of text right after a block, where there is one."""
-    after = found[index + 1] if index + 1 < len(found) else None
+    after = page_tokens[index + 1] if index + 1 < len(page_tokens) else None
     return after.content if after is not None and after.type == "fence" and after.info.strip() == "text" else ""
 
 
 def anchors(page: Path) -> set[str]:
     """Where links can lead to on a page: its headings, as GitHub writes them."""
-    found: set[str] = set()
+    result: set[str] = set()
     headings = tokens(page)
     for heading, inline in pairwise(headings):
         if heading.type != "heading_open":
             continue
         words = re.sub(r"[^\w\- ]", "", inline.content.lower()).replace(" ", "-")
         number = 0
-        while (anchor := words if not number else f"{words}-{number}") in found:
+        while (anchor := words if not number else f"{words}-{number}") in result:
             number += 1
-        found.add(anchor)
-    return found
+        result.add(anchor)
+    return result
 
 
 def links(page: Path) -> Iterator[str]:

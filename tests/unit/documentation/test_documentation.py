@@ -65,7 +65,7 @@ def _end(block: Block) -> str:
 def test_the_commands_of_a_page_work_one_after_the_other_and_print_what_it_shows(page: Path, checkout: Path) -> None:
     """In a checkout, without a cluster, and with nothing on the PATH that the README does not put there."""
     folder = Path(sys.executable).parent
-    path = [each for each in os.environ["PATH"].split(os.pathsep) if Path(each) != folder]
+    path = [part for part in os.environ["PATH"].split(os.pathsep) if Path(part) != folder]
     activated = [] if page.name == "README.md" and page.parent == Path() else [str(checkout / ".venv" / "bin")]
     environment = {
         "PATH": os.pathsep.join([*activated, *path]),
@@ -97,17 +97,19 @@ def assert_shows(shown: str, printed: str, where: str) -> None:
     for line in filter(None, (line.strip() for line in shown.splitlines())):
         if line != "…":
             pattern = re.compile(".*".join(map(re.escape, line.split("…"))))
-            assert any(pattern.fullmatch(each) for each in lines), f"{where}: not printed: {line}\n{printed}"
+            assert any(pattern.fullmatch(line) for line in lines), f"{where}: not printed: {line}\n{printed}"
 
 
 def test_make_run_shows_what_the_readme_shows(capfd: pytest.CaptureFixture[str]) -> None:
-    (block,) = (each for each in SHELL if each.page == Path("README.md") and each.text.strip() == "make run")
+    (block,) = (
+        element for element in SHELL if element.page == Path("README.md") and element.text.strip() == "make run"
+    )
     # A make around this test hands its own flags on, and with them lines on the folders that it enters and leaves.
     environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
     line = ["make", "--no-print-directory", "--dry-run", "--always-make", "run"]
     recipe = subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     assert recipe.stdout.splitlines()[-1] == f".venv/bin/{PROGRAM} demo"
-    shown = next(each for each in BLOCKS if each.page == block.page and each.line > block.line)
+    shown = next(element for element in BLOCKS if element.page == block.page and element.line > block.line)
     line = [sys.executable, "-m", "webhook.cli", "demo", "--once", "--addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0"]
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
     assert_shows(shown.text, done.stdout, str(shown))
@@ -118,7 +120,7 @@ def test_every_block_says_what_it_is(block: Block) -> None:
     """Commands (sh), which are run or say why not; YAML and JSON, which can be read; else text."""
     assert block.language in ("sh", "yaml", "json", "text"), f"{block}: write ```sh, ```yaml, ```json or ```text"
     if block.language == "yaml" and block.page != RULES:
-        assert [each for each in yaml.safe_load_all(block.text) if each is not None], f"{block}: nothing in it"
+        assert [body for body in yaml.safe_load_all(block.text) if body is not None], f"{block}: nothing in it"
     if block.language == "json":
         json.loads(block.text)
     if block.language == "sh":
@@ -128,11 +130,11 @@ def test_every_block_says_what_it_is(block: Block) -> None:
 
 def flags(command: click.Command) -> set[str]:
     """The flags of a command, and of what is below it."""
-    found = {flag for option in command.params for flag in (*option.opts, *option.secondary_opts)} | {"--help", "-h"}
+    result = {flag for option in command.params for flag in (*option.opts, *option.secondary_opts)} | {"--help", "-h"}
     if isinstance(command, click.Group):
-        for each in command.commands.values():
-            found |= flags(each)
-    return found
+        for subcommand in command.commands.values():
+            result |= flags(subcommand)
+    return result
 
 
 def test_every_flag_that_a_command_is_given_is_one_of_its_own() -> None:
@@ -183,8 +185,10 @@ def test_nothing_installs_the_program_from_a_package_index() -> None:
     """None has it, and whoever takes its name there could be anybody."""
     for file in (*PAGES, *TO_COPY, Path("Makefile")):
         text = (ROOT / file).read_text()
-        found = re.findall(rf"""(?:pip|pipx|uv|uvx)\b[^\n|`]*\b(?:install|run)\s+["']?{PROGRAM}(?![^\n]*git\+)""", text)
-        assert not found, f"{file}: {found}"
+        commands = re.findall(
+            rf"""(?:pip|pipx|uv|uvx)\b[^\n|`]*\b(?:install|run)\s+["']?{PROGRAM}(?![^\n]*git\+)""", text
+        )
+        assert not commands, f"{file}: {commands}"
 
 
 def test_pages_name_only_modules_that_there_are() -> None:

@@ -38,11 +38,11 @@ class Section(NamedTuple):
 
 def sections() -> Iterator[Section]:
     """The sections of the page that are about reasons."""
-    found = tokens(PAGE)
-    starts = [at for at, token in enumerate(found) if token.type == "heading_open" and token.tag == "h3"]
-    for start, end in zip(starts, [*starts[1:], len(found)], strict=True):
-        heads = [at for at in range(start + 1, end) if found[at].type == "heading_open"]
-        inside = found[start : heads[0] if heads else end]
+    page_tokens = tokens(PAGE)
+    starts = [at for at, token in enumerate(page_tokens) if token.type == "heading_open" and token.tag == "h3"]
+    for start, end in zip(starts, [*starts[1:], len(page_tokens)], strict=True):
+        heads = [at for at in range(start + 1, end) if page_tokens[at].type == "heading_open"]
+        inside = page_tokens[start : heads[0] if heads else end]
         blocks = [token.content for token in inside if token.type == "fence"]
         assert len(blocks) in (0, 2), f"{inside[1].content}: write what is wrong, then the same put right"
         yield Section(inside[1].content.split(", "), *(blocks or ("", "")))
@@ -99,7 +99,7 @@ def test_only_reasons_that_a_manifest_cannot_have_are_without_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "section", [section for section in SECTIONS if section.wrong], ids=lambda each: each.reasons[0]
+    "section", [section for section in SECTIONS if section.wrong], ids=lambda element: element.reasons[0]
 )
 def test_the_wrong_example_is_answered_with_its_reason_and_the_right_one_is_injected(section: Section) -> None:
     (reason,) = section.reasons

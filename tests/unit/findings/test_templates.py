@@ -21,8 +21,8 @@ def at(path: str, value: Any) -> dict[str, Any]:
 
 def path(group: str, kind: str, body: dict[str, Any]) -> str | None:
     """The path of the template that is found."""
-    found = find(group, kind, body)
-    return None if found is None else ".".join(map(str, found.path))
+    schema = find(group, kind, body)
+    return None if schema is None else ".".join(map(str, schema.path))
 
 
 @pytest.mark.parametrize(

@@ -198,9 +198,9 @@ def pod_of(body: JSON) -> JSON:
 def named(body: JSON, name: str) -> JSON:
     """The container or init container of this name."""
     spec = pod_of(body)["spec"]
-    found = [c for c in (*spec.get("initContainers", ()), *spec["containers"]) if c.get("name") == name]
-    assert len(found) == 1, f"{len(found)} containers {name}"
-    return dict(found[0])
+    result = [c for c in (*spec.get("initContainers", ()), *spec["containers"]) if c.get("name") == name]
+    assert len(result) == 1, f"{len(result)} containers {name}"
+    return dict(result[0])
 
 
 def proxy_of(body: JSON) -> JSON:

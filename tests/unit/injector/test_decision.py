@@ -92,8 +92,8 @@ class TestAnnotations:
     def test_the_namespace_and_the_pod_decide_together(
         self, namespace: str | None, pod_value: str | None, reason: str, found_at: str
     ) -> None:
-        found = judge(plain_pod(pod_value), namespace)
-        assert found == Decision(not reason, [reason] if reason else [], found_at)
+        verdict = judge(plain_pod(pod_value), namespace)
+        assert verdict == Decision(not reason, [reason] if reason else [], found_at)
 
 
 class TestReasons:
@@ -122,14 +122,14 @@ class TestReasons:
 
     def test_they_are_told_together_in_their_order(self) -> None:
         body = plain_pod("disabled", hostNetwork=True, containers=[container("linkerd-proxy")])
-        found = judge(body, "enabled", token_projection=False)
-        assert found.reasons == [
+        verdict = judge(body, "enabled", token_projection=False)
+        assert verdict.reasons == [
             "host_network_enabled",
             "sidecar_already_exists",
             DISABLED,
             "disabled_automount_service_account_token_account",
         ]
-        assert found.sentence.startswith("hostNetwork is enabled, pod has a sidecar injected already, pod has the")
+        assert verdict.sentence.startswith("hostNetwork is enabled, pod has a sidecar injected already, pod has the")
 
     @pytest.mark.parametrize(("namespace", "who"), [(None, "pod"), ("enabled", "namespace")])
     def test_an_injection_says_who_asked_for_it(self, namespace: str | None, who: str) -> None:
@@ -145,7 +145,7 @@ class TestReasons:
 
 class TestSidecars:
     @pytest.mark.parametrize(
-        "found",
+        "body",
         [
             {"name": "linkerd-proxy", "image": "x"},
             {"name": "istio-proxy", "image": "x"},
@@ -153,11 +153,11 @@ class TestSidecars:
             {"name": "a", "image": "gcr.io/istio-release/proxyv2:1"},
         ],
     )
-    def test_a_proxy_among_the_containers_is_one(self, found: JSON) -> None:
-        assert judge(plain_pod("enabled", containers=[container(), found])).reasons == ["sidecar_already_exists"]
+    def test_a_proxy_among_the_containers_is_one(self, body: JSON) -> None:
+        assert judge(plain_pod("enabled", containers=[container(), body])).reasons == ["sidecar_already_exists"]
 
     @pytest.mark.parametrize(
-        "found",
+        "body",
         [
             {"name": "linkerd-init", "image": "x"},
             {"name": "istio-init", "image": "x"},
@@ -166,11 +166,11 @@ class TestSidecars:
         ],
     )
     @pytest.mark.parametrize("names", [True, False])
-    def test_its_init_container_is_one(self, found: JSON, names: bool) -> None:
-        assert judge(plain_pod("enabled", initContainers=[found]), names=names).reasons == ["sidecar_already_exists"]
+    def test_its_init_container_is_one(self, body: JSON, names: bool) -> None:
+        assert judge(plain_pod("enabled", initContainers=[body]), names=names).reasons == ["sidecar_already_exists"]
 
     @pytest.mark.parametrize(
-        "found",
+        "body",
         [
             {"name": "app", "image": "cr.l5d.io/linkerd/proxy"},
             {"name": "app", "image": "example.org/cr.l5d.io/linkerd/proxy:v1"},
@@ -180,12 +180,14 @@ class TestSidecars:
             None,
         ],
     )
-    def test_what_only_looks_like_one_is_none(self, found: JSON | None) -> None:
-        assert judge(plain_pod("enabled", containers=[found])).inject
+    def test_what_only_looks_like_one_is_none(self, body: JSON | None) -> None:
+        assert judge(plain_pod("enabled", containers=[body])).inject
 
-    @pytest.mark.parametrize("found", [{"name": "linkerd-proxy"}, {"name": "a", "image": "cr.l5d.io/linkerd/proxy:v1"}])
-    def test_among_init_containers_it_counts_where_lines_have_native_sidecars(self, found: JSON) -> None:
-        body = plain_pod("enabled", initContainers=[found])
+    @pytest.mark.parametrize(
+        "result", [{"name": "linkerd-proxy"}, {"name": "a", "image": "cr.l5d.io/linkerd/proxy:v1"}]
+    )
+    def test_among_init_containers_it_counts_where_lines_have_native_sidecars(self, result: JSON) -> None:
+        body = plain_pod("enabled", initContainers=[result])
         assert not decide(body, injector(EDGE)).patch
         assert decide(body, injector(STABLE)).decision == "injected"
 

@@ -69,9 +69,9 @@ class TestAdditionalEnv:
 
     def test_a_variable_of_the_proxys_own_is_added_beside_it(self) -> None:
         got = inject(pod({ENV: text(LINKERD2_PROXY_LOG="debug")}))
-        found = [v["value"] for v in proxy_of(got)["env"] if v["name"] == "LINKERD2_PROXY_LOG"]
-        assert len(found) == 2
-        assert found[-1] == "debug"
+        result = [v["value"] for v in proxy_of(got)["env"] if v["name"] == "LINKERD2_PROXY_LOG"]
+        assert len(result) == 2
+        assert result[-1] == "debug"
 
     def test_experimental_ones_of_the_mesh_come_last(self) -> None:
         using = injector(proxy__experimentalEnv=[{"name": "X", "value": "1"}])

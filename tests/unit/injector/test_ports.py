@@ -25,8 +25,8 @@ DEFAULTS = {"proxy__opaquePorts": "25,3306,9000-9002"}
 
 def opaque(body: JSON) -> str | None:
     """The ports that the proxy is told are opaque."""
-    found = env_of(body).get("LINKERD2_PROXY_INBOUND_PORTS_DISABLE_PROTOCOL_DETECTION")
-    return found if found is None else str(found)
+    result = env_of(body).get("LINKERD2_PROXY_INBOUND_PORTS_DISABLE_PROTOCOL_DETECTION")
+    return result if result is None else str(result)
 
 
 def ports(*numbers: int, names: tuple[str, ...] = ()) -> list[JSON]:

@@ -126,8 +126,8 @@ class TestOwners:
         body = owned(*owners)
         given = await answer(body, OfflineCluster([SHOP, *objects]))
         labels = patched(body, given)["metadata"]["labels"]
-        found = {key: value for key, value in labels.items() if key.startswith("linkerd.io/proxy-")}
-        assert found == ({f"linkerd.io/proxy-{label[0]}": label[1]} if label else {})
+        result = {key: value for key, value in labels.items() if key.startswith("linkerd.io/proxy-")}
+        assert result == ({f"linkerd.io/proxy-{label[0]}": label[1]} if label else {})
         if label:
             kind, _, name = given.workload.partition("/")
             assert (kind.lower(), name) == label, "the log names it, too"

@@ -31,17 +31,19 @@ def templated(*arguments: str, home: Path, version: str = "1.36", namespace: str
     """The objects of the chart, with an image."""
     where = f"--namespace={namespace}", f"--kube-version={version}.0"
     # A file of values has an image of its own.
-    image = () if any(each.startswith("--values=") for each in arguments) else (f"--set=image.repository={IMAGE}",)
+    image = (
+        () if any(argument.startswith("--values=") for argument in arguments) else (f"--set=image.repository={IMAGE}",)
+    )
     done = helm("template", "any", str(CHART), *where, *image, *arguments, home=home)
     assert done.returncode == 0, done.stderr
-    return by_name(each for each in yaml.safe_load_all(done.stdout) if each)
+    return by_name(body for body in yaml.safe_load_all(done.stdout) if body)
 
 
 def by_name(objects: Any) -> Objects:
     """Objects by kind and name; none is there twice."""
-    found: Objects = {}
-    for each in objects:
-        key = each["kind"], each["metadata"]["name"]
-        assert key not in found
-        found[key] = each
-    return found
+    result: Objects = {}
+    for body in objects:
+        key = body["kind"], body["metadata"]["name"]
+        assert key not in result
+        result[key] = body
+    return result

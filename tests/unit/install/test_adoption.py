@@ -30,7 +30,7 @@ def linkerds(*names: str, annotations: dict[str, str] | None = None) -> JSON:
         metadata["annotations"] = annotations
     service = {"namespace": "linkerd", "name": "linkerd-proxy-injector", "path": "/"}
     webhooks = [
-        {"name": each, "clientConfig": {"service": dict(service), "caBundle": each.encode().hex()}} for each in names
+        {"name": name, "clientConfig": {"service": dict(service), "caBundle": name.encode().hex()}} for name in names
     ]
     return {"kind": "MutatingWebhookConfiguration", "metadata": metadata, "webhooks": webhooks}
 

@@ -107,7 +107,7 @@ class TestCommittedChart:
         (tmp_path / "templates").mkdir()
         (tmp_path / "templates" / "old.yaml").write_text("old")
         chart.write(tmp_path)
-        assert {str(each.relative_to(tmp_path)) for each in tmp_path.rglob("*") if each.is_file()} == set(chart.files())
+        assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()} == set(chart.files())
 
     def test_has_values_that_are_the_settings_defaults(self) -> None:
         assert yaml.safe_load((CHART / "values.yaml").read_text()) == defaults()
@@ -115,7 +115,7 @@ class TestCommittedChart:
 
     def test_says_of_every_setting_in_its_readme_what_it_is(self) -> None:
         readme = (CHART / "README.md").read_text()
-        assert [each.path for each in SETTINGS if f"| `{each.path}` |" not in readme] == []
+        assert [setting.path for setting in SETTINGS if f"| `{setting.path}` |" not in readme] == []
 
 
 class TestSchema:
@@ -179,8 +179,8 @@ class TestHelm:
     @pytest.mark.parametrize("case", CASES)
     def test_makes_what_install_makes(self, case: str, tmp_path: Path) -> None:
         values, version = CASES[case]
-        found = templated(written(tmp_path, values), home=tmp_path, version=version)
-        assert found == rendered(values, version)
+        manifests = templated(written(tmp_path, values), home=tmp_path, version=version)
+        assert manifests == rendered(values, version)
 
     def test_goes_into_the_releases_namespace(self, tmp_path: Path) -> None:
         assert templated(home=tmp_path, namespace="mesh") == rendered({}, namespace="mesh")
@@ -219,7 +219,7 @@ class TestHelm:
         done = helm("template", "any", str(CHART), "--kube-version=1.36.0", image, f"--set={wrong}", home=tmp_path)
         assert done.returncode != 0
         assert message in done.stderr
-        assert any(message in each for each in conflicts(assign(defaults(), wrong)))
+        assert any(message in conflict for conflict in conflicts(assign(defaults(), wrong)))
 
     def test_refuses_an_api_server_that_is_too_old(self, tmp_path: Path) -> None:
         done = helm("template", "any", str(CHART), "--kube-version=1.20.0", home=tmp_path)
@@ -244,11 +244,11 @@ class TestHelm:
         refused = conflicts(values)
         if refused:
             assert done.returncode != 0
-            assert any(each in done.stderr for each in refused)
+            assert any(refusal in done.stderr for refusal in refused)
         else:
             assert done.returncode == 0, done.stderr
             # Helm lays maps over the defaults, as install does.
-            assert by_name(each for each in yaml.safe_load_all(done.stdout) if each) == rendered(values, version)
+            assert by_name(body for body in yaml.safe_load_all(done.stdout) if body) == rendered(values, version)
 
 
 _TEXTS = {
@@ -275,7 +275,7 @@ def _fitting(path: str, wanted: dict[str, Any]) -> st.SearchStrategy[Any]:
     if wanted["type"] == "integer":
         return st.integers(wanted["minimum"], wanted["maximum"])
     if path == "extraArgs":
-        return st.lists(free.map(lambda each: f"--x{each}"), max_size=2)
+        return st.lists(free.map(lambda element: f"--x{element}"), max_size=2)
     if path == "namespaces.exclude":
         return st.lists(st.from_regex("[a-z0-9]{1,9}", fullmatch=True), max_size=3)
     if wanted["type"] == "array":

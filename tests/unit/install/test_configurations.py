@@ -18,9 +18,9 @@ def linkerds_rules(name: str) -> list[dict[str, Any]]:
     """The rules of the one webhook in Linkerd's own configuration."""
     if not MANIFESTS.is_file():
         pytest.skip(f"no Linkerd manifests at {MANIFESTS}")
-    every = (each for each in yaml.safe_load_all(MANIFESTS.read_text()) if each)
-    found = next(each for each in every if each["metadata"]["name"] == name and "webhooks" in each)
-    return list(found["webhooks"][0]["rules"])
+    every = (body for body in yaml.safe_load_all(MANIFESTS.read_text()) if body)
+    match = next(body for body in every if body["metadata"]["name"] == name and "webhooks" in body)
+    return list(match["webhooks"][0]["rules"])
 
 
 def matched(rules: Any) -> set[tuple[str, str, str]]:
@@ -86,11 +86,11 @@ class TestWebhook:
         return conf.webhook(conf.INJECTOR_WEBHOOK, {}, {}, "Ignore", **more)
 
     def test_is_called_for_every_version_within_a_short_time_and_says_what_it_does(self) -> None:
-        found = self.webhook()
-        assert found["matchPolicy"] == "Equivalent"
-        assert found["timeoutSeconds"] == 5
-        assert found["sideEffects"] == "NoneOnDryRun"
-        assert found["admissionReviewVersions"] == ["v1"]
+        hook = self.webhook()
+        assert hook["matchPolicy"] == "Equivalent"
+        assert hook["timeoutSeconds"] == 5
+        assert hook["sideEffects"] == "NoneOnDryRun"
+        assert hook["admissionReviewVersions"] == ["v1"]
 
     def test_has_no_rules_of_its_own_accord(self) -> None:
         assert "rules" not in self.webhook()
@@ -101,22 +101,22 @@ class TestWebhook:
 
     def test_puts_its_arguments_in_untouched(self) -> None:
         client, namespaces, policy = object(), object(), object()
-        found = conf.webhook(conf.POLICY_WEBHOOK, client, namespaces, policy)
-        assert found["clientConfig"] is client
-        assert found["namespaceSelector"] is namespaces
-        assert found["failurePolicy"] is policy
+        hook = conf.webhook(conf.POLICY_WEBHOOK, client, namespaces, policy)
+        assert hook["clientConfig"] is client
+        assert hook["namespaceSelector"] is namespaces
+        assert hook["failurePolicy"] is policy
 
     def test_is_reached_by_our_service_and_trusts_nothing_yet(self) -> None:
         namespace = object()
-        found = conf.client_config(namespace, "/proxy-injector")
-        assert found["service"]["namespace"] is namespace
-        assert found["service"] | {"namespace": ""} == {
+        result = conf.client_config(namespace, "/proxy-injector")
+        assert result["service"]["namespace"] is namespace
+        assert result["service"] | {"namespace": ""} == {
             "namespace": "",
             "name": "linkerd-webhook",
             "path": "/proxy-injector",
             "port": 443,
         }
-        assert "caBundle" not in found
+        assert "caBundle" not in result
 
 
 class TestNamespaces:
@@ -135,27 +135,27 @@ class TestNamespaces:
 
     def test_are_told_by_the_label_that_nobody_can_change(self) -> None:
         names = object()
-        found = conf.not_spared(names)
-        assert (found["key"], found["operator"]) == ("kubernetes.io/metadata.name", "NotIn")
-        assert found["values"] is names
+        result = conf.not_spared(names)
+        assert (result["key"], result["operator"]) == ("kubernetes.io/metadata.name", "NotIn")
+        assert result["values"] is names
 
 
 class TestSelfTest:
     def test_matches_one_label_in_one_namespace(self) -> None:
         namespace, client = object(), object()
-        found = conf.self_test(namespace, client)
-        (expression,) = found["namespaceSelector"]["matchExpressions"]
+        result = conf.self_test(namespace, client)
+        (expression,) = result["namespaceSelector"]["matchExpressions"]
         assert (expression["key"], expression["operator"]) == ("kubernetes.io/metadata.name", "In")
         assert len(expression["values"]) == 1
         assert expression["values"][0] is namespace
-        assert found["objectSelector"] == {"matchLabels": {"linkerd-webhook/self-test": "true"}}
-        assert matched(found["rules"]) == {("", "configmaps", "UPDATE")}
-        assert found["clientConfig"] is client
+        assert result["objectSelector"] == {"matchLabels": {"linkerd-webhook/self-test": "true"}}
+        assert matched(result["rules"]) == {("", "configmaps", "UPDATE")}
+        assert result["clientConfig"] is client
 
     def test_fails_where_nobody_answers(self) -> None:
-        found = conf.self_test("linkerd", {})
-        assert found["failurePolicy"] == "Fail"
-        assert found["reinvocationPolicy"] == "Never"
+        result = conf.self_test("linkerd", {})
+        assert result["failurePolicy"] == "Fail"
+        assert result["reinvocationPolicy"] == "Never"
 
     def test_shares_nothing_with_the_constants(self) -> None:
         conf.self_test("linkerd", {})["rules"][0]["scope"] = "*"
@@ -165,9 +165,9 @@ class TestSelfTest:
 class TestAdvisor:
     @pytest.mark.parametrize("name", [conf.WORKLOAD_WEBHOOK, conf.NAMESPACE_WEBHOOK])
     def test_holds_nobody_up_and_refuses_nothing_where_it_does_not_answer(self, name: str) -> None:
-        found = conf.advisor(name, {}, {})
-        assert (found["failurePolicy"], found["timeoutSeconds"], found["sideEffects"]) == ("Ignore", 1, "None")
-        assert found["rules"] == list(conf.RULES[name])
+        result = conf.advisor(name, {}, {})
+        assert (result["failurePolicy"], result["timeoutSeconds"], result["sideEffects"]) == ("Ignore", 1, "None")
+        assert result["rules"] == list(conf.RULES[name])
 
 
 CONDITIONS = (conf.INJECTOR_CONDITIONS, conf.VALIDATOR_CONDITIONS, conf.WORKLOAD_CONDITIONS, conf.NAMESPACE_CONDITIONS)
@@ -176,10 +176,10 @@ CONDITIONS = (conf.INJECTOR_CONDITIONS, conf.VALIDATOR_CONDITIONS, conf.WORKLOAD
 class TestMatchConditions:
     @pytest.mark.parametrize("conditions", CONDITIONS)
     def test_have_names_of_their_own(self, conditions: tuple[conf.JSON, ...]) -> None:
-        assert len({each["name"] for each in conditions}) == len(conditions)
+        assert len({condition["name"] for condition in conditions}) == len(conditions)
 
     @pytest.mark.parametrize("conditions", CONDITIONS)
     def test_use_nothing_that_api_servers_of_1_28_do_not_know(self, conditions: tuple[conf.JSON, ...]) -> None:
-        for each in conditions:
-            assert ".?" not in each["expression"]
-            assert "[?" not in each["expression"]
+        for condition in conditions:
+            assert ".?" not in condition["expression"]
+            assert "[?" not in condition["expression"]

@@ -31,15 +31,15 @@ OLDEST_SCHEMAS = "1.25"
 JSON = dict[str, Any]
 
 
-def pod(found: dict[Any, JSON]) -> JSON:
+def pod(body: dict[Any, JSON]) -> JSON:
     """The Deployment's Pod."""
-    template: JSON = found["Deployment", NAME]["spec"]["template"]
+    template: JSON = body["Deployment", NAME]["spec"]["template"]
     return template
 
 
-def container(found: dict[Any, JSON]) -> JSON:
+def container(body: dict[Any, JSON]) -> JSON:
     """The Pod's only container."""
-    (only,) = pod(found)["spec"]["containers"]
+    (only,) = pod(body)["spec"]["containers"]
     return dict(only)
 
 
@@ -69,7 +69,7 @@ class TestKubernetes:
 
     def test_and_what_is_left_out_is_told_with_the_version_that_has_it(self) -> None:
         left_out = render(defaults(), "linkerd", (1, 28)).left_out
-        assert [each.rpartition("(")[2] for each in left_out] == ["from Kubernetes 1.30 on)"] * 2
+        assert [element.rpartition("(")[2] for element in left_out] == ["from Kubernetes 1.30 on)"] * 2
         assert render(defaults(), "linkerd", (1, 30)).left_out == []
 
     def test_is_needed_only_as_new_as_what_is_rendered(self) -> None:
@@ -96,9 +96,9 @@ class TestOutput:
         assert text == '---\na: "1e3"\nb: "0o17"\nc: "y"\nd: "1_000"\ne: --flag=:1\n'
 
     def test_is_in_an_order_in_which_each_has_what_it_needs(self) -> None:
-        kinds = [each["kind"] for each in render(defaults(), "linkerd").objects]
+        kinds = [body["kind"] for body in render(defaults(), "linkerd").objects]
         assert kinds[0] == "ServiceAccount"
-        assert kinds.index("Deployment") < min(kinds.index(each) for each in CONFIGURATIONS)
+        assert kinds.index("Deployment") < min(kinds.index(configuration) for configuration in CONFIGURATIONS)
         assert kinds.index("Service") < kinds.index("Deployment")
         assert kinds[-2:] == ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"]
 
@@ -113,17 +113,17 @@ class TestConfigurations:
 
     def test_have_rules_with_ignore_and_are_born_without_any_with_fail(self) -> None:
         for policy in ("Ignore", "Fail"):
-            found = rendered({"failurePolicy": policy})
+            manifests = rendered({"failurePolicy": policy})
             for kind in CONFIGURATIONS:
-                for webhook in found[kind, NAME]["webhooks"]:
+                for webhook in manifests[kind, NAME]["webhooks"]:
                     assert webhook["failurePolicy"] == policy
                     assert webhook.get("rules", []) == (list(RULES[webhook["name"]]) if policy == "Ignore" else [])
 
     def test_are_none_of_ours_but_the_self_test_s_and_the_advisor_s_where_linkerds_are_adopted(self) -> None:
-        found = rendered({"adopt": True})
+        manifests = rendered({"adopt": True})
         self_test, advisor = (CONFIGURATIONS[0], f"{NAME}-self-test"), (CONFIGURATIONS[1], configurations.ADVISOR)
-        assert [key for key in found if key[0] in CONFIGURATIONS] == [self_test, advisor]
-        assert "--adopt" in container(found)["args"]
+        assert [key for key in manifests if key[0] in CONFIGURATIONS] == [self_test, advisor]
+        assert "--adopt" in container(manifests)["args"]
 
     @pytest.mark.parametrize("values", [{}, {"adopt": True}, {"failurePolicy": "Fail"}, {"guard": "deny"}])
     def test_of_the_advisor_are_the_same_in_every_way_to_be_installed_and_gone_where_it_is_off(
@@ -132,46 +132,46 @@ class TestConfigurations:
         key = (CONFIGURATIONS[1], configurations.ADVISOR)
         webhooks = rendered(values)[key]["webhooks"]
         assert webhooks == rendered({})[key]["webhooks"]
-        assert {each["failurePolicy"] for each in webhooks} == {"Ignore"}
-        assert all(each["rules"] for each in webhooks)
+        assert {webhook["failurePolicy"] for webhook in webhooks} == {"Ignore"}
+        assert all(webhook["rules"] for webhook in webhooks)
         assert key not in rendered({**values, "workloadAdvice": False})
 
     def test_of_the_advisor_spare_the_namespaces_that_the_injector_s_spare(self) -> None:
-        found = rendered({"namespaces": {"optIn": True, "exclude": ["mine"]}})
-        injector = found["MutatingWebhookConfiguration", NAME]["webhooks"][0]["namespaceSelector"]
-        workloads, namespaces = found[CONFIGURATIONS[1], configurations.ADVISOR]["webhooks"]
+        manifests = rendered({"namespaces": {"optIn": True, "exclude": ["mine"]}})
+        injector = manifests["MutatingWebhookConfiguration", NAME]["webhooks"][0]["namespaceSelector"]
+        workloads, namespaces = manifests[CONFIGURATIONS[1], configurations.ADVISOR]["webhooks"]
         assert workloads["namespaceSelector"] == injector
         # Whoever annotates a Namespace that opted out has to be told as well.
         assert namespaces["namespaceSelector"] == {"matchExpressions": injector["matchExpressions"][1:]}
 
     def test_trust_a_given_ca_everywhere(self) -> None:
         pem = "-----BEGIN CERTIFICATE-----\n"
-        found = rendered({"certificates": {"existingSecret": "tls", "caBundle": pem}})
+        manifests = rendered({"certificates": {"existingSecret": "tls", "caBundle": pem}})
         bundles = {
             webhook["clientConfig"]["caBundle"]
-            for (kind, _), body in found.items()
+            for (kind, _), body in manifests.items()
             if kind in CONFIGURATIONS
             for webhook in body["webhooks"]
         }
         assert bundles == {"LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCg=="}
 
     def test_are_left_to_cert_manager_by_its_annotation(self) -> None:
-        found = rendered({"certificates": {"existingSecret": "tls", "injectCAFrom": "linkerd/webhook"}})
-        for (kind, _), body in found.items():
+        manifests = rendered({"certificates": {"existingSecret": "tls", "injectCAFrom": "linkerd/webhook"}})
+        for (kind, _), body in manifests.items():
             if kind in CONFIGURATIONS:
                 assert body["metadata"]["annotations"] == {"cert-manager.io/inject-ca-from": "linkerd/webhook"}
                 assert all("caBundle" not in webhook["clientConfig"] for webhook in body["webhooks"])
 
     def test_opt_in_turns_the_label_round_for_the_injector_and_the_guard_alone(self) -> None:
-        found = rendered({"namespaces": {"optIn": True, "exclude": ["mine"]}})
-        injector = found["MutatingWebhookConfiguration", NAME]["webhooks"][0]["namespaceSelector"]
-        guard = found["ValidatingAdmissionPolicy", f"{NAME}-guard"]["spec"]["matchConstraints"]["namespaceSelector"]
-        validators = found["ValidatingWebhookConfiguration", NAME]["webhooks"]
+        manifests = rendered({"namespaces": {"optIn": True, "exclude": ["mine"]}})
+        injector = manifests["MutatingWebhookConfiguration", NAME]["webhooks"][0]["namespaceSelector"]
+        guard = manifests["ValidatingAdmissionPolicy", f"{NAME}-guard"]["spec"]["matchConstraints"]["namespaceSelector"]
+        validators = manifests["ValidatingWebhookConfiguration", NAME]["webhooks"]
         assert injector == guard
-        assert [each["operator"] for each in injector["matchExpressions"]] == ["In", "NotIn"]
+        assert [expression["operator"] for expression in injector["matchExpressions"]] == ["In", "NotIn"]
         assert {"mine", "linkerd", "kube-system"} <= set(injector["matchExpressions"][1]["values"])
-        for each in validators:
-            assert [one["operator"] for one in each["namespaceSelector"]["matchExpressions"]] == ["NotIn", "NotIn"]
+        for validator in validators:
+            assert [one["operator"] for one in validator["namespaceSelector"]["matchExpressions"]] == ["NotIn", "NotIn"]
 
 
 class TestGuard:
@@ -183,24 +183,24 @@ class TestGuard:
         assert binding["spec"]["validationActions"] == actions
 
     def test_refuses_only_once_the_server_is_reached_and_warns_until_then(self) -> None:
-        found = rendered({"guard": "deny"})
-        policy = found["ValidatingAdmissionPolicy", f"{NAME}-guard"]["spec"]
-        refusing = found["ValidatingAdmissionPolicyBinding", f"{NAME}-guard"]["spec"]
-        waiting = found["ValidatingAdmissionPolicyBinding", f"{NAME}-guard-waiting"]["spec"]
+        manifests = rendered({"guard": "deny"})
+        policy = manifests["ValidatingAdmissionPolicy", f"{NAME}-guard"]["spec"]
+        refusing = manifests["ValidatingAdmissionPolicyBinding", f"{NAME}-guard"]["spec"]
+        waiting = manifests["ValidatingAdmissionPolicyBinding", f"{NAME}-guard-waiting"]["spec"]
         assert policy["paramKind"]["kind"] == "MutatingWebhookConfiguration"
         assert refusing["paramRef"] == guard.once_reached()
         assert (waiting["validationActions"], waiting["paramRef"]) == (["Warn", "Audit"], guard.until_reached())
 
     def test_that_only_warns_hangs_on_nothing(self) -> None:
-        found = rendered({"guard": "warn"})
-        assert "paramRef" not in found["ValidatingAdmissionPolicyBinding", f"{NAME}-guard"]["spec"]
-        assert "paramKind" not in found["ValidatingAdmissionPolicy", f"{NAME}-guard"]["spec"]
-        assert ("ValidatingAdmissionPolicyBinding", f"{NAME}-guard-waiting") not in found
+        manifests = rendered({"guard": "warn"})
+        assert "paramRef" not in manifests["ValidatingAdmissionPolicyBinding", f"{NAME}-guard"]["spec"]
+        assert "paramKind" not in manifests["ValidatingAdmissionPolicy", f"{NAME}-guard"]["spec"]
+        assert ("ValidatingAdmissionPolicyBinding", f"{NAME}-guard-waiting") not in manifests
 
     def test_hangs_on_the_self_test_s_configuration_alone_and_no_manifest_marks_it(self) -> None:
-        for (_, name), each in rendered({"guard": "deny"}).items():
-            labels = each["metadata"]["labels"]
-            is_it = (each["kind"], name) == ("MutatingWebhookConfiguration", f"{NAME}-self-test")
+        for (_, name), body in rendered({"guard": "deny"}).items():
+            labels = body["metadata"]["labels"]
+            is_it = (body["kind"], name) == ("MutatingWebhookConfiguration", f"{NAME}-self-test")
             assert (configurations.SELF_TEST_LABELS.items() <= labels.items()) == is_it
             assert configurations.REACHED_LABEL not in labels
 
@@ -210,7 +210,7 @@ class TestGuard:
     def test_looks_for_a_token_only_where_the_mesh_projects_none(self) -> None:
         def names(values: JSON) -> list[str]:
             policy = rendered(values)["ValidatingAdmissionPolicy", f"{NAME}-guard"]
-            return [each["name"] for each in policy["spec"]["matchConditions"]]
+            return [condition["name"] for condition in policy["spec"]["matchConditions"]]
 
         assert "has-token" not in names({})
         assert "has-token" in names({"tokenProjection": False})
@@ -245,7 +245,7 @@ class TestRights:
 
     def test_covers_what_the_example_grants(self) -> None:
         example = Path(__file__).parents[3] / "deploy" / "rbac.yaml"
-        wanted = next(each for each in yaml.safe_load_all(example.read_text()) if each["kind"] == "ClusterRole")
+        wanted = next(body for body in yaml.safe_load_all(example.read_text()) if body["kind"] == "ClusterRole")
         granted = self.rules({})
         assert [rule for rule in wanted["rules"] if rule not in granted] == []
 
@@ -280,19 +280,20 @@ class TestDeployment:
 
     @pytest.mark.parametrize("version", ["1.21", "1.36"])
     def test_has_time_to_drain(self, version: str) -> None:
-        found = rendered({}, version)
+        manifests = rendered({}, version)
         delay = next(
-            (float(each.partition("=")[2]) for each in container(found)["args"] if "shutdown-delay" in each), 3
+            (float(arg.partition("=")[2]) for arg in container(manifests)["args"] if "shutdown-delay" in arg), 3
         )
-        hook = container(found).get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+        hook = container(manifests).get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
         assert delay + hook >= 8
         assert delay < Times().grace
-        assert pod(found)["spec"]["terminationGracePeriodSeconds"] > hook + Times().grace + 1
+        assert pod(manifests)["spec"]["terminationGracePeriodSeconds"] > hook + Times().grace + 1
 
     def test_mounts_what_serve_reads_where_it_looks(self) -> None:
         looked_for = {option.name: str(option.default) for option in serve.params}
         mounts = [
-            each["mountPath"] for each in container(rendered({"certificates": {"existingSecret": "x"}}))["volumeMounts"]
+            mount["mountPath"]
+            for mount in container(rendered({"certificates": {"existingSecret": "x"}}))["volumeMounts"]
         ]
         for name in ("values", "trust_anchors"):
             assert str(Path(looked_for[name]).parent) in mounts
@@ -324,18 +325,23 @@ class TestDeployment:
         assert metadata["annotations"] == {"linkerd.io/inject": "disabled"}
 
     def test_on_the_nodes_network_finds_names_and_can_be_rolled(self) -> None:
-        found = rendered({"hostNetwork": True})
-        assert pod(found)["spec"]["dnsPolicy"] == "ClusterFirstWithHostNet"
-        assert found["Deployment", NAME]["spec"]["strategy"]["rollingUpdate"] == {"maxUnavailable": 1, "maxSurge": 0}
+        manifests = rendered({"hostNetwork": True})
+        assert pod(manifests)["spec"]["dnsPolicy"] == "ClusterFirstWithHostNet"
+        assert manifests["Deployment", NAME]["spec"]["strategy"]["rollingUpdate"] == {
+            "maxUnavailable": 1,
+            "maxSurge": 0,
+        }
 
     def test_has_no_replicas_where_they_are_scaled(self) -> None:
-        found = rendered({"autoscaling": {"enabled": True}, "replicas": 3})
-        assert "replicas" not in found["Deployment", NAME]["spec"]
-        assert found["HorizontalPodAutoscaler", NAME]["spec"]["minReplicas"] == 3
+        manifests = rendered({"autoscaling": {"enabled": True}, "replicas": 3})
+        assert "replicas" not in manifests["Deployment", NAME]["spec"]
+        assert manifests["HorizontalPodAutoscaler", NAME]["spec"]["minReplicas"] == 3
 
     def test_spreads_strictly_only_past_nodes_that_it_may_run_on(self) -> None:
         strict = {"spread": {"nodes": "DoNotSchedule"}}
-        new, old = (pod(rendered(strict, each))["spec"]["topologySpreadConstraints"][1] for each in ("1.26", "1.25"))
+        new, old = (
+            pod(rendered(strict, element))["spec"]["topologySpreadConstraints"][1] for element in ("1.26", "1.25")
+        )
         assert (new["whenUnsatisfiable"], new["nodeTaintsPolicy"]) == ("DoNotSchedule", "Honor")
         assert (old["whenUnsatisfiable"], "nodeTaintsPolicy" in old) == ("ScheduleAnyway", False)
 
@@ -348,14 +354,14 @@ class TestSelectors:
     """Who finds whose Pods."""
 
     def test_of_ours_find_our_pods(self) -> None:
-        found = rendered(CASES["every option"][0])
-        labels = pod(found)["metadata"]["labels"].items()
+        manifests = rendered(CASES["every option"][0])
+        labels = pod(manifests)["metadata"]["labels"].items()
         for kind, path in (
             ("Service", ()),
             ("Deployment", ("matchLabels",)),
             ("PodDisruptionBudget", ("matchLabels",)),
         ):
-            selector = found[kind, NAME]["spec"]["selector"]
+            selector = manifests[kind, NAME]["spec"]["selector"]
             for key in path:
                 selector = selector[key]
             assert selector.items() <= labels
@@ -365,12 +371,12 @@ class TestSelectors:
         manifest = LINKERD / line / "control-plane.yaml"
         if not manifest.exists():
             pytest.skip(f"Linkerd's rendered manifests are not there: {manifest.parent.name}")
-        objects = [each for each in yaml.safe_load_all(manifest.read_text()) if each]
+        objects = [body for body in yaml.safe_load_all(manifest.read_text()) if body]
         ours = rendered({})
         labels = pod(ours)["metadata"]["labels"].items()
-        services = [each["spec"]["selector"] for each in objects if each["kind"] == "Service"]
-        pods = [each["spec"]["template"]["metadata"]["labels"] for each in objects if each["kind"] == "Deployment"]
+        services = [body["spec"]["selector"] for body in objects if body["kind"] == "Service"]
+        pods = [body["spec"]["template"]["metadata"]["labels"] for body in objects if body["kind"] == "Deployment"]
         assert services and pods
         assert not [selector for selector in services if selector.items() <= labels]
         selector = ours["Service", NAME]["spec"]["selector"].items()
-        assert not [each for each in pods if selector <= each.items()]
+        assert not [pod for pod in pods if selector <= pod.items()]

@@ -20,10 +20,10 @@ OURS = ServiceReference("linkerd", "linkerd-webhook")
 def installed(**certificates: str) -> ServerDeployment:
     """What is read of the objects that `install` prints."""
     values = merged(defaults(), {"image": {"repository": "a/b"}, "certificates": certificates})
-    by_kind = {each["kind"]: each for each in render(values, "linkerd").objects}
-    found = server_deployment([by_kind["Deployment"]], by_kind["Service"], OURS)
-    assert found is not None
-    return found
+    by_kind = {body["kind"]: body for body in render(values, "linkerd").objects}
+    result = server_deployment([by_kind["Deployment"]], by_kind["Service"], OURS)
+    assert result is not None
+    return result
 
 
 def deployment(name: str, pod: JSON, labels: JSON | None = None) -> JSON:
@@ -38,11 +38,15 @@ def selecting(labels: JSON, port: str | int = "https") -> JSON:
 
 
 def test_an_installation_keeps_its_certificates_itself_unless_a_secret_is_named() -> None:
-    found = installed()
-    assert (found.where, found.mode, found.secret) == ("Deployment linkerd/linkerd-webhook", "self-managed", "")
-    assert (found.wanted, found.ready) == (2, 0)
-    found = installed(existingSecret="my-tls")
-    assert (found.mode, found.secret) == ("files", "my-tls")
+    installation = installed()
+    assert (installation.where, installation.mode, installation.secret) == (
+        "Deployment linkerd/linkerd-webhook",
+        "self-managed",
+        "",
+    )
+    assert (installation.wanted, installation.ready) == (2, 0)
+    installation = installed(existingSecret="my-tls")
+    assert (installation.mode, installation.secret) == ("files", "my-tls")
 
 
 @pytest.mark.parametrize(
@@ -56,9 +60,9 @@ def test_an_installation_keeps_its_certificates_itself_unless_a_secret_is_named(
     ],
 )
 def test_a_flag_is_read_in_each_form_and_the_last_counts(arguments: list[str], mode: str) -> None:
-    found = server_deployment([deployment("linkerd-webhook", {"containers": [{"args": arguments}]})], None, OURS)
-    assert found is not None
-    assert found.mode == mode
+    result = server_deployment([deployment("linkerd-webhook", {"containers": [{"args": arguments}]})], None, OURS)
+    assert result is not None
+    assert result.mode == mode
 
 
 def test_in_linkerds_own_deployment_it_is_the_container_that_the_service_leads_to() -> None:
@@ -76,9 +80,9 @@ def test_in_linkerds_own_deployment_it_is_the_container_that_the_service_leads_t
     pod = {"containers": containers, "volumes": volumes}
     others = [deployment("linkerd-identity", {}), deployment("linkerd-destination", pod)]
     body = selecting({"app": "linkerd-destination"}, "sp-validator")
-    found = server_deployment(others, body, ServiceReference("linkerd", "linkerd-sp-validator"))
-    assert found is not None
-    assert (found.name, found.mode, found.secret) == ("linkerd-destination", "files", "linkerd-sp-validator-k8s-tls")
+    result = server_deployment(others, body, ServiceReference("linkerd", "linkerd-sp-validator"))
+    assert result is not None
+    assert (result.name, result.mode, result.secret) == ("linkerd-destination", "files", "linkerd-sp-validator-k8s-tls")
 
 
 def test_a_folder_of_another_name_is_found_by_its_flag() -> None:
@@ -86,9 +90,9 @@ def test_a_folder_of_another_name_is_found_by_its_flag() -> None:
         "containers": [{"args": ["--tls-dir=/tls"], "volumeMounts": [{"name": "x", "mountPath": "/tls"}]}],
         "volumes": [{"name": "x", "secret": {"secretName": "mine"}}],
     }
-    found = server_deployment([deployment("linkerd-webhook", pod)], None, OURS)
-    assert found is not None
-    assert found.secret == "mine"
+    result = server_deployment([deployment("linkerd-webhook", pod)], None, OURS)
+    assert result is not None
+    assert result.secret == "mine"
 
 
 def test_a_deployment_whose_pods_the_service_does_not_select_is_another_s() -> None:
@@ -97,6 +101,6 @@ def test_a_deployment_whose_pods_the_service_does_not_select_is_another_s() -> N
 
 
 def test_what_makes_no_sense_is_read_as_nothing() -> None:
-    found = server_deployment([{"metadata": {"name": "linkerd-webhook"}, "spec": None, "status": []}], None, OURS)
-    assert found is not None
-    assert (found.mode, found.secret, found.wanted, found.ready) == ("files", "", 1, 0)
+    result = server_deployment([{"metadata": {"name": "linkerd-webhook"}, "spec": None, "status": []}], None, OURS)
+    assert result is not None
+    assert (result.mode, result.secret, result.wanted, result.ready) == ("files", "", 1, 0)

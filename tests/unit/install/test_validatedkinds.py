@@ -51,8 +51,8 @@ CAME = (
 def configuration(line: releases.Line | None, failure_policy: str = "Ignore") -> JSON:
     """Our ValidatingWebhookConfiguration, as `install` prints it for a release line."""
     values = {**defaults(), "failurePolicy": failure_policy}
-    found = [body for body in render(values, "linkerd", line=line).objects if _key(body) == kinds.CONFIGURATION]
-    return copy.deepcopy(found[0])
+    result = [body for body in render(values, "linkerd", line=line).objects if _key(body) == kinds.CONFIGURATION]
+    return copy.deepcopy(result[0])
 
 
 def _key(body: JSON) -> tuple[str, str]:
@@ -61,8 +61,8 @@ def _key(body: JSON) -> tuple[str, str]:
 
 def policy_rules(body: JSON) -> list[JSON]:
     """The rules of the policy validator."""
-    (found,) = [webhook for webhook in body["webhooks"] if webhook["name"] == POLICY_WEBHOOK]
-    return list(found.get("rules", ()))
+    (result,) = [webhook for webhook in body["webhooks"] if webhook["name"] == POLICY_WEBHOOK]
+    return list(result.get("rules", ()))
 
 
 def resources(body: JSON) -> list[str]:
@@ -158,9 +158,9 @@ class TestOutdated:
     def test_what_somebody_took_out_before_is_not_missed(self) -> None:
         body = configuration(OLD)
         policy_rules(body)[0]["resources"].remove("servers")
-        found = kinds.outdated(body, NEW)
-        assert found is not None
-        assert (found.kinds, found.as_written) == (CAME, False)
+        result = kinds.outdated(body, NEW)
+        assert result is not None
+        assert (result.kinds, result.as_written) == (CAME, False)
 
     @pytest.mark.parametrize(
         ("rule", "missing"),
@@ -175,8 +175,8 @@ class TestOutdated:
     def test_a_rule_that_somebody_added_counts(self, rule: JSON, missing: tuple[str, ...]) -> None:
         body = configuration(OLD)
         next(one for one in body["webhooks"] if one["name"] == POLICY_WEBHOOK)["rules"].append(rule)
-        found = kinds.outdated(body, NEW)
-        assert (found.kinds if found is not None else ()) == missing
+        result = kinds.outdated(body, NEW)
+        assert (result.kinds if result is not None else ()) == missing
 
     @pytest.mark.parametrize("value", ["", "version-9", "stable-2.1.0", "x" * 5000, 7])
     def test_an_annotation_that_names_no_release_counts_as_none(self, value: Any) -> None:

@@ -69,8 +69,8 @@ class TestSingleFlight:
             await asyncio.sleep(0)
             return len(calls)
 
-        found = await asyncio.gather(*[flights.fly(name, lambda name=name: call(name)) for name in "aab"])  # type: ignore[misc]
-        assert (calls, found) == (["a", "b"], [2, 2, 2])
+        result = await asyncio.gather(*[flights.fly(name, lambda name=name: call(name)) for name in "aab"])  # type: ignore[misc]
+        assert (calls, result) == (["a", "b"], [2, 2, 2])
         assert await flights.fly("a", lambda: call("a")) == 3, "one that has landed is flown again"
 
     async def test_that_fails_fails_for_all_and_is_tried_again(self) -> None:
@@ -84,7 +84,7 @@ class TestSingleFlight:
             return 1
 
         outcomes = await asyncio.gather(*[flights.fly("a", fail) for _ in range(2)], return_exceptions=True)
-        assert [str(each) for each in outcomes] == ["no", "no"]
+        assert [str(outcome) for outcome in outcomes] == ["no", "no"]
         assert await flights.fly("a", succeed) == 1
 
     async def test_goes_on_for_the_others_where_a_caller_is_cancelled(self) -> None:
@@ -113,6 +113,6 @@ class TestSingleFlight:
         waiting = [asyncio.create_task(flights.fly(key, endless)) for key in "ab"]
         await asyncio.sleep(0)
         await flights.cancel()
-        for each in waiting:
+        for wait in waiting:
             with pytest.raises(asyncio.CancelledError):
-                await each
+                await wait

@@ -39,7 +39,7 @@ async def recorded(api: Store, *messages: str) -> tuple[EventRecorder, list[str]
             recorder.record(WEB, "Injected", message)
             await until(partial(lambda count: recorder.stats["sent"] + recorder.stats["failed"] >= count, number))
         await recorder.stop()
-    return recorder, [each["error"] for each in logs if each["log_level"] == "warning"]
+    return recorder, [log["error"] for log in logs if log["log_level"] == "warning"]
 
 
 def test_every_count_is_there_from_the_start() -> None:

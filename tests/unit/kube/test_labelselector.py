@@ -44,9 +44,9 @@ def test_a_selector_selects_what_meets_all_of_it(selector: Any, labels: dict[str
 
 def test_the_first_requirement_that_is_not_met_is_named() -> None:
     selector = {"matchLabels": {"a": "b"}, **expression("c", "NotIn", "d", "e")}
-    found = unmet(selector, {"a": "b", "c": "e"})
-    assert found is not None
-    assert found.text() == "c notin (d,e)"
+    reasons = unmet(selector, {"a": "b", "c": "e"})
+    assert reasons is not None
+    assert reasons.text() == "c notin (d,e)"
 
 
 @pytest.mark.parametrize(

@@ -76,9 +76,9 @@ class Candidates:
 
     @property
     def leader(self) -> str:
-        (found,) = self.leading
-        assert self.elections[found].leading
-        return found
+        (result,) = self.leading
+        assert self.elections[result].leading
+        return result
 
     @property
     def other(self) -> str:
@@ -86,8 +86,8 @@ class Candidates:
 
     @property
     def spec(self) -> JSON:
-        found: JSON = self.api.objects[LEASE]["spec"]
-        return found
+        result: JSON = self.api.objects[LEASE]["spec"]
+        return result
 
     async def next_leader(self, within: float) -> float:
         """The seconds until another one leads than now."""
@@ -103,15 +103,15 @@ class Candidates:
 @contextlib.asynccontextmanager
 async def candidates(*names: str) -> AsyncIterator[Candidates]:
     """All run, and one leads."""
-    found = Candidates()
+    result = Candidates()
     for name in names:
-        found.start(name)
+        result.start(name)
     await asyncio.sleep(5)
-    assert len(found.leading) == 1
-    yield found
-    assert found.overlaps == []
-    for name in list(found.tasks):
-        await found.stop(name)
+    assert len(result.leading) == 1
+    yield result
+    assert result.overlaps == []
+    for name in list(result.tasks):
+        await result.stop(name)
 
 
 class TestElection:
@@ -122,7 +122,7 @@ class TestElection:
             async with candidates("a", "b", "c") as all_:
                 await asyncio.sleep(300)
                 assert len(all_.terms) == 1
-                assert {each.holder for each in all_.elections.values()} == {all_.leader}
+                assert {election.holder for election in all_.elections.values()} == {all_.leader}
                 assert all_.spec["leaseDurationSeconds"] == 15
 
         run(story())
@@ -304,7 +304,7 @@ class TestElection:
                     assert all_.overlaps == []
                     # One that has just begun or ended gets around to it in the next moment.
                     await asyncio.sleep(0.001)
-                    assert {name for name, each in all_.elections.items() if each.leading} == all_.leading
+                    assert {name for name, element in all_.elections.items() if element.leading} == all_.leading
                 for line in all_.lines.values():
                     line.cut, line.silent = None, False
                 await asyncio.sleep(30)

@@ -394,7 +394,7 @@ class TestLog:
         await until(lambda: server.watches)
         await server.stop()
         await until(lambda: watching.restarts["dropped"] >= 4)
-        assert [each for each in said if each[0] == "warning"] == [("warning", "dropped")]
+        assert [text for text in said if text[0] == "warning"] == [("warning", "dropped")]
 
 
 class TestKeepAlive:

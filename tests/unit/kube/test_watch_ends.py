@@ -24,9 +24,9 @@ SERVERS = Resource("/apis/policy.linkerd.io/v1beta3/servers", "Servers", "server
     ],
 )
 def test_an_error_event_ends_a_watch_and_a_list_makes_up_for_it(status: Any, reason: str, message: str) -> None:
-    found = _error(status)
-    assert found.ended == Ended(reason, message, relist=True)
-    assert str(found) == message
+    result = _error(status)
+    assert result.ended == Ended(reason, message, relist=True)
+    assert str(result) == message
 
 
 @pytest.mark.parametrize(

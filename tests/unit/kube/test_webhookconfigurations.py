@@ -35,21 +35,26 @@ class TestPointing:
         body = configuration(MUTATING, "x", CA, webhooks=3)
         body["webhooks"][1]["clientConfig"] = {"url": "https://example.org"}
         body["webhooks"][0]["clientConfig"]["service"]["namespace"] = "other"
-        (found,) = pointing(body, SERVICE)
-        assert (found.webhook, found.index, found.bundle, found.name) == ("w2.x.io", 2, CA, (MUTATING, "x"))
-        assert found.field == "MutatingWebhookConfiguration x: webhooks[2].clientConfig.caBundle"
+        (configurations,) = pointing(body, SERVICE)
+        assert (configurations.webhook, configurations.index, configurations.bundle, configurations.name) == (
+            "w2.x.io",
+            2,
+            CA,
+            (MUTATING, "x"),
+        )
+        assert configurations.field == "MutatingWebhookConfiguration x: webhooks[2].clientConfig.caBundle"
 
     def test_a_ca_bundle_that_cannot_be_read_is_junk_and_said(self) -> None:
         body = configuration(MUTATING, "x")
         body["webhooks"][0]["clientConfig"]["caBundle"] = "%"
-        (found,) = pointing(body, SERVICE)
-        assert (found.bundle, found.junk[:13]) == (b"", "is not base64")
+        (configurations,) = pointing(body, SERVICE)
+        assert (configurations.bundle, configurations.junk[:13]) == (b"", "is not base64")
 
     @pytest.mark.parametrize("annotation", ["inject-ca-from", "inject-ca-from-secret", "inject-apiserver-ca"])
     def test_cert_manager_s_annotation_is_named(self, annotation: str) -> None:
         key = f"cert-manager.io/{annotation}"
-        (found,) = pointing(configuration(MUTATING, "x", b"", 1, **{key: "a/b"}), SERVICE)
-        assert found.cert_manager == key
+        (configurations,) = pointing(configuration(MUTATING, "x", b"", 1, **{key: "a/b"}), SERVICE)
+        assert configurations.cert_manager == key
 
     @pytest.mark.parametrize(
         "body",
@@ -71,8 +76,8 @@ class TestPointing:
     def test_a_webhook_that_is_odd_otherwise_is_found_all_the_same(self) -> None:
         service = {"namespace": "linkerd", "name": "linkerd-webhook"}
         body: Any = {"metadata": None, "webhooks": [{"name": 7, "clientConfig": {"service": service, "caBundle": []}}]}
-        (found,) = pointing(body, SERVICE)
-        assert (found.webhook, found.configuration, found.junk) == (
+        (configurations,) = pointing(body, SERVICE)
+        assert (configurations.webhook, configurations.configuration, configurations.junk) == (
             "7",
             "",
             "is not a string but list: write PEM in base64",

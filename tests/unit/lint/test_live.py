@@ -42,8 +42,8 @@ async def cluster() -> AsyncIterator[FakeApiServer]:
 class TestOverlay:
     def test_what_is_given_will_be_there(self) -> None:
         both = Overlay(OfflineCatalog([server("given")]), OfflineCatalog([server("there")], strict=True))
-        found = [both.look(POLICY, "Server", "shop", name) for name in ("given", "there", "nowhere")]
-        assert found == [Presence.PRESENT, Presence.PRESENT, Presence.ABSENT]
+        result = [both.look(POLICY, "Server", "shop", name) for name in ("given", "there", "nowhere")]
+        assert result == [Presence.PRESENT, Presence.PRESENT, Presence.ABSENT]
         assert both.names(POLICY, "Server", "shop") == {"given", "there"}
 
     def test_a_given_server_stands_in_for_its_namesake(self) -> None:
@@ -69,8 +69,8 @@ class TestCluster:
             both = there.over(OfflineCatalog([server("given")]))
             return [both.look(POLICY, "Server", "shop", name) for name in ("given", "there", "nowhere")]
 
-        found = await live._with_cluster(str(kubeconfig(tmp_path, cluster.url)), work, said.append)
-        assert found == [Presence.PRESENT, Presence.PRESENT, Presence.ABSENT]
+        result = await live._with_cluster(str(kubeconfig(tmp_path, cluster.url)), work, said.append)
+        assert result == [Presence.PRESENT, Presence.PRESENT, Presence.ABSENT]
         assert said == []
 
     async def test_knows_the_namespaces_that_are_not_given(self, cluster: FakeApiServer, tmp_path: Path) -> None:
@@ -80,8 +80,8 @@ class TestCluster:
             shop = there.namespace("shop")
             return [shop and shop.annotations, there.namespace("nowhere")]
 
-        found = await live._with_cluster(str(kubeconfig(tmp_path, cluster.url)), work, print)
-        assert found == [{"linkerd.io/inject": "enabled"}, None]
+        result = await live._with_cluster(str(kubeconfig(tmp_path, cluster.url)), work, print)
+        assert result == [{"linkerd.io/inject": "enabled"}, None]
 
     async def test_that_does_not_answer_is_told(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(live, "WAIT", 0.3)

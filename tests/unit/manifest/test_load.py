@@ -113,7 +113,7 @@ class TestFolder:
         for name in ("b.yaml", "a/z.yml", "c.json", "a.txt", "..data/b.yaml", ".hidden.yaml"):
             write(name, json.dumps({"from": name}))
         objects, problems = load([str(tmp_path)])
-        assert [found["from"] for found in objects] == ["a/z.yml", "b.yaml", "c.json"]
+        assert [body["from"] for body in objects] == ["a/z.yml", "b.yaml", "c.json"]
         assert problems == []
 
     def test_without_a_manifest_is_a_problem(self, tmp_path: Path) -> None:

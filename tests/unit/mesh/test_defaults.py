@@ -15,8 +15,8 @@ from webhook.yaml.objects import read
 @pytest.mark.parametrize("name", LINES)
 class TestOfALine:
     def test_name_their_line(self, name: str) -> None:
-        found = detect(read(default_values(name).decode()))
-        assert (found.line.name, found.warning) == (name, "")
+        detected = detect(read(default_values(name).decode()))
+        assert (detected.line.name, detected.warning) == (name, "")
 
     def test_hold_nothing_that_the_line_does_not_know(self, name: str) -> None:
         values = read(default_values(name).decode())

@@ -61,9 +61,9 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The program with the rows of the example, and the new line's values."""
     folder = tmp_path_factory.mktemp("next")
     shutil.copytree(ROOT / "webhook", folder / "webhook", ignore=shutil.ignore_patterns("__pycache__"))
-    found = [match.groupdict() for match in _ROWS.finditer(PAGE.read_text())]
-    assert len(found) == 4
-    for example in found:
+    result = [match.groupdict() for match in _ROWS.finditer(PAGE.read_text())]
+    assert len(result) == 4
+    for example in result:
         add_rows(folder, **example)
     data = folder / "webhook" / "mesh" / "data"
     newest = data / "edge-26.8.yaml"

@@ -80,13 +80,13 @@ def manifest(
 
     `...` for the spec leaves it out; `metadata` stands in place of all of it.
     """
-    found = find(group, kind)
-    assert found is not None, f"no kind {kind}.{group}"
+    schema = find(group, kind)
+    assert schema is not None, f"no kind {kind}.{group}"
     if metadata is None:
         metadata = {"name": "subject", "namespace": "shop"}
         if annotations is not None:
             metadata["annotations"] = annotations
-    newest = (found.served(line) or found.versions)[-1]
+    newest = (schema.served(line) or schema.versions)[-1]
     body: JSON = {"apiVersion": f"{group}/{version or newest}", "kind": kind, "metadata": metadata}
     return body if spec is ... else {**body, "spec": spec}
 

@@ -26,9 +26,9 @@ PENALTY = f"{ALPHA}load-biaser-penalty"
 
 def said(**annotations: Any) -> list[tuple[str, str]]:
     """The annotations that something is said of, and the rules."""
-    found = check(annotations)
-    assert all(one.path == ("metadata", "annotations", one.path[2]) and one.message for one in found)
-    return [(str(one.path[2]), one.rule.id) for one in found]
+    problems = check(annotations)
+    assert all(one.path == ("metadata", "annotations", one.path[2]) and one.message for one in problems)
+    return [(str(one.path[2]), one.rule.id) for one in problems]
 
 
 def of(annotations: dict[str, Any]) -> list[tuple[str, str]]:

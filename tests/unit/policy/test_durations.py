@@ -56,9 +56,9 @@ class TestTimeout:
 
     @pytest.mark.parametrize("text", ["+-5s", "+-0"])
     def test_is_negative_by_its_first_sign_alone(self, text: str) -> None:
-        found = parse_timeout(text)
-        assert isinstance(found, tuple)
-        assert found[0] is False
+        duration = parse_timeout(text)
+        assert isinstance(duration, tuple)
+        assert duration[0] is False
         assert timeout(text).errors == []
 
     @pytest.mark.parametrize(

@@ -24,10 +24,10 @@ def told(kind: str, spec: JSON) -> list[str]:
         "metadata": {"name": "a", "namespace": "b"},
         "spec": spec,
     }
-    found = registry.check(
+    problems = registry.check(
         "gateway.networking.k8s.io", kind, body, line=line(EDGE_26_8), catalog=NothingKnown(), judge=judge_inline
     )
-    return [finding.field for finding in found if finding.rule.id == "gateway-rule"]
+    return [finding.field for finding in problems if finding.rule.id == "gateway-rule"]
 
 
 def http(**rule: Any) -> list[str]:

@@ -311,8 +311,8 @@ class TestServerPort:
 
     def test_is_shared_among_external_workloads(self) -> None:
         one, two = server("one", 80, WEB), server("other", 80, WEB)
-        for each in (one, two):
-            each["spec"]["externalWorkloadSelector"] = each["spec"].pop("podSelector")
+        for body in (one, two):
+            body["spec"]["externalWorkloadSelector"] = body["spec"].pop("podSelector")
         assert shared(one, two)
 
     def test_that_many_share_names_a_few(self) -> None:
@@ -363,7 +363,7 @@ def odd(depth: int = 0) -> list[Any]:
     if depth == 4:
         return plain
     below = odd(depth + 1)
-    return plain + [[each] for each in below[::3]] + [dict.fromkeys(FIELDS, each) for each in below]
+    return plain + [[child] for child in below[::3]] + [dict.fromkeys(FIELDS, child) for child in below]
 
 
 class TestWhateverHappens:

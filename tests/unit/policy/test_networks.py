@@ -50,9 +50,9 @@ class TestText:
     )
     def test_is_an_address_or_a_range(self, text: str, canonical: str, line: Any) -> None:
         assert network(text, line=line).errors == []
-        found = parse_cidr(text)
-        assert found is not None
-        address, _, length = canonical_cidr(found).partition("/")
+        result = parse_cidr(text)
+        assert result is not None
+        address, _, length = canonical_cidr(result).partition("/")
         wanted, _, bits = canonical.partition("/")
         assert (ip_address(address), length) == (ip_address(wanted), bits)
 

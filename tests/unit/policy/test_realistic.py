@@ -17,13 +17,13 @@ MANIFESTS = sorted((Path(__file__).parent / "realistic").glob("*.yaml"))
 def test_nothing_is_said(path: Path) -> None:
     result = CliRunner().invoke(validate, ["-o", "json", str(path)])
     # What concerns injection has tests of its own.
-    said = [each for each in json.loads(result.stdout) if not each["rule"].startswith("inject-")]
+    said = [record for record in json.loads(result.stdout) if not record["rule"].startswith("inject-")]
     assert said == []
 
 
 def test_nothing_is_said_of_all_of_them_together() -> None:
     result = CliRunner().invoke(validate, ["-o", "json", *map(str, MANIFESTS)])
-    assert [each for each in json.loads(result.stdout) if not each["rule"].startswith("inject-")] == []
+    assert [record for record in json.loads(result.stdout) if not record["rule"].startswith("inject-")] == []
 
 
 def test_there_are_manifests_to_look_at() -> None:

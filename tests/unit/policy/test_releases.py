@@ -181,8 +181,8 @@ def is_broken(case: Case, on: Line) -> bool:
         "spec": case.spec,
     }
     others = Servers(other={**WEB, "port": 80})
-    found = check(case.group, case.kind, body, line=on, catalog=others, judge=judge_for(on))
-    return case.rule in {finding.rule.id for finding in found}
+    problems = check(case.group, case.kind, body, line=on, catalog=others, judge=judge_for(on))
+    return case.rule in {finding.rule.id for finding in problems}
 
 
 def edge(version: str) -> Release:

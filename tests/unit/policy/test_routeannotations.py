@@ -246,6 +246,6 @@ class TestService:
         ],
     )
     def test_is_warned_of_what_cannot_be_read(self, annotations: JSON, rules: list[str]) -> None:
-        found = check_service(annotations)
-        assert [finding.rule.id for finding in found] == rules
-        assert {finding.severity.value for finding in found} <= {"warning"}
+        result = check_service(annotations)
+        assert [finding.rule.id for finding in result] == rules
+        assert {finding.severity.value for finding in result} <= {"warning"}

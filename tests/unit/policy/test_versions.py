@@ -23,10 +23,10 @@ def told(kind: str, version: str, spec: JSON, release: str = EDGE_26_8) -> list[
         "metadata": {"name": "a", "namespace": "b"},
         "spec": spec,
     }
-    found = registry.check(
+    problems = registry.check(
         "policy.linkerd.io", kind, body, line=line(release), catalog=NothingKnown(), judge=judge_inline
     )
-    return [(finding.rule.id, finding.field) for finding in found if not finding.rule.id.startswith("reference")]
+    return [(finding.rule.id, finding.field) for finding in problems if not finding.rule.id.startswith("reference")]
 
 
 @pytest.mark.parametrize(

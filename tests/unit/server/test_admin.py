@@ -42,15 +42,17 @@ class Port:
         """The status of `/ready`, and each condition's state and sentence."""
         response = await self.client.get("/ready")
         conditions = response.json()["conditions"]
-        return response.status_code, {each["name"]: (each["ok"], each["message"]) for each in conditions}
+        return response.status_code, {
+            condition["name"]: (condition["ok"], condition["message"]) for condition in conditions
+        }
 
 
 @pytest.fixture
 async def port(leaf: CertificateAndKey) -> AsyncIterator[Port]:
     """Everything well."""
-    found = Port(leaf)
-    yield found
-    await found.client.aclose()
+    result = Port(leaf)
+    yield result
+    await result.client.aclose()
 
 
 class TestProbes:

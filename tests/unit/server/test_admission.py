@@ -347,9 +347,9 @@ class TestLimits:
             writer.write(body[start : start + 20_000])
             # Nobody tells that a piece was read; where two are read as one, the test asks less and still holds.
             await asyncio.sleep(0.002)
-        found = await read_response(reader)
+        result = await read_response(reader)
         writer.close()
-        return found
+        return result
 
     async def test_a_body_that_came_in_while_all_places_were_taken_is_429(self, serving: Serving) -> None:
         """It was let in as there was a place, and must not be one too many now."""

@@ -40,7 +40,7 @@ async def test_a_review_that_names_no_version_is_answered_in_v1(serving: Serving
 async def test_a_bad_review_is_logged_with_its_uid_and_reason(serving: Serving, log_file: LogFile) -> None:
     site = await serving()
     await site.post(body=of_version("admission.k8s.io/v7"))
-    (event,) = [each for each in await log_file.events() if each["msg"] == "admission"]
+    (event,) = [event for event in await log_file.events() if event["msg"] == "admission"]
     assert (event["decision"], event["reason"], event["uid"], event["kind"]) == ("denied", "bad_review", "uid-1", "")
 
 
@@ -51,7 +51,7 @@ async def test_a_webhook_that_only_advises_allows_what_it_fails_over_and_logs_wh
     site.webhook.respond = fail
     answer = (await site.post("/workload-advisor")).json()["response"]
     assert answer["allowed"] is True
-    (event,) = [each for each in await log_file.events() if each["msg"] == "admission"]
+    (event,) = [event for event in await log_file.events() if event["msg"] == "admission"]
     assert (event["decision"], event["reason"]) == ("allowed", "internal_error")
 
 
@@ -60,10 +60,10 @@ async def test_admissions_are_counted_by_webhook_and_namespace(serving: Serving)
     await site.post()
     assert site.sample("linkerd_webhook_decisions_total", webhook="proxy-injector", decision="injected") == 1
     requests = [
-        each.labels["namespace"]
+        sample.labels["namespace"]
         for metric in site.metrics.registry.collect()
-        for each in metric.samples
-        if each.name == "proxy_inject_admission_requests_total"
+        for sample in metric.samples
+        if sample.name == "proxy_inject_admission_requests_total"
     ]
     assert set(requests) <= {"emojivoto"}
 
@@ -95,7 +95,7 @@ async def test_an_object_without_a_name_in_the_request_is_logged_by_its_own(
 ) -> None:
     site = await serving()
     await site.post(body=review(object=body))
-    (event,) = [each for each in await log_file.events() if each["msg"] == "admission"]
+    (event,) = [event for event in await log_file.events() if event["msg"] == "admission"]
     assert event["name"] == name
 
 

@@ -216,11 +216,11 @@ class TestAnUpgrade:
     @pytest.fixture
     async def running(self, volume: Volume) -> AsyncIterator[Configuration]:
         """Loaded and watched."""
-        found = Configuration(volume.folder / "values", volume.folder / "anchors.crt", "linkerd", None)
-        found.group.load()
-        reloader = Reloader([found.group], Pace(poll=0.2, second_look=0.02, settle=0.02))
+        result = Configuration(volume.folder / "values", volume.folder / "anchors.crt", "linkerd", None)
+        result.group.load()
+        reloader = Reloader([result.group], Pace(poll=0.2, second_look=0.02, settle=0.02))
         reloader.start()
-        yield found
+        yield result
         await reloader.stop()
 
     async def test_changes_the_line_and_the_injector_at_once_and_without_a_restart(

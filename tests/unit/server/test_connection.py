@@ -190,17 +190,17 @@ async def exchange(server: Server, request: bytes = b"GET / HTTP/1.1\r\nhost: x\
     """All that comes back, up to the connection's end or a moment of silence."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(request)
-    found = b""
+    result = b""
     try:
         async with asyncio.timeout(2):
-            while not (found.endswith(b"!") or found.endswith(b"0\r\n\r\n")):
+            while not (result.endswith(b"!") or result.endswith(b"0\r\n\r\n")):
                 piece = await reader.read(10_000)
                 if not piece:
                     break
-                found += piece
+                result += piece
     finally:
         writer.close()
-    return found
+    return result
 
 
 class TestAnswers:
@@ -225,9 +225,9 @@ class TestAnswers:
             await send({"type": BODY, "body": b"whole!"})
 
         async with answering(application) as server:
-            found = await exchange(server)
-            assert found.startswith(b"HTTP/1.1 404 Not Found\r\n")
-            assert found.count(b"content-length: 6\r\n") == 1
+            answer = await exchange(server)
+            assert answer.startswith(b"HTTP/1.1 404 Not Found\r\n")
+            assert answer.count(b"content-length: 6\r\n") == 1
 
     async def test_one_without_a_body_is_empty(self) -> None:
         async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -235,9 +235,9 @@ class TestAnswers:
             await send({"type": BODY})
 
         async with answering(application) as server:
-            found = await exchange(server)
-            assert b"content-length: 0\r\n" in found
-            assert found.endswith(b"\r\n\r\n")
+            answer = await exchange(server)
+            assert b"content-length: 0\r\n" in answer
+            assert answer.endswith(b"\r\n\r\n")
 
     async def test_one_in_pieces_comes_out_in_pieces(self) -> None:
         async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -246,9 +246,9 @@ class TestAnswers:
             await send({"type": BODY, "body": b"two"})
 
         async with answering(application) as server:
-            found = await exchange(server)
-            assert b"transfer-encoding: chunked\r\n" in found
-            assert found.endswith(b"3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n")
+            answer = await exchange(server)
+            assert b"transfer-encoding: chunked\r\n" in answer
+            assert answer.endswith(b"3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n")
 
     async def test_one_to_head_has_no_body(self) -> None:
         async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -258,9 +258,9 @@ class TestAnswers:
             await send({"type": BODY, "body": b"whole!"})
 
         async with answering(application) as server:
-            found = await exchange(server, b"HEAD / HTTP/1.1\r\nhost: x\r\n\r\n")
-            assert b"content-length: 6\r\n" in found
-            assert found.endswith(b"\r\n\r\n")
+            answer = await exchange(server, b"HEAD / HTTP/1.1\r\nhost: x\r\n\r\n")
+            assert b"content-length: 6\r\n" in answer
+            assert answer.endswith(b"\r\n\r\n")
 
     @pytest.mark.parametrize("by", ["application", "client", "drain"])
     async def test_one_that_is_the_last_says_so_once_and_the_connection_is_closed(self, by: str) -> None:
@@ -273,9 +273,9 @@ class TestAnswers:
 
         async with answering(application, policy) as server:
             asked = b"connection: close\r\n" if by == "client" else b""
-            found = await exchange(server, b"GET / HTTP/1.1\r\nhost: x\r\n" + asked + b"\r\n")
-            assert found.endswith(b"\r\n\r\nwhole."), "up to the end of the connection"
-            assert found.count(b"connection: close\r\n") == 1
+            answer = await exchange(server, b"GET / HTTP/1.1\r\nhost: x\r\n" + asked + b"\r\n")
+            assert answer.endswith(b"\r\n\r\nwhole."), "up to the end of the connection"
+            assert answer.count(b"connection: close\r\n") == 1
 
 
 class TestPolicy:

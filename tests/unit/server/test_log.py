@@ -37,10 +37,10 @@ class Pipe:
 @pytest.fixture
 def pipe() -> Iterator[Pipe]:
     """Both ends are closed in the end."""
-    found = Pipe()
-    yield found
-    os.close(found.reading)
-    os.close(found.writing)
+    result = Pipe()
+    yield result
+    os.close(result.reading)
+    os.close(result.writing)
 
 
 class TestWriter:

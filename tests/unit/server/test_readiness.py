@@ -55,13 +55,13 @@ def test_nothing_is_said_of_a_server_that_is_not_ready_yet(watched: Watched) -> 
 def test_after_ten_seconds_each_failing_condition_is_said_with_its_reason(watched: Watched) -> None:
     watched.missing["namespaces"] = "the first list is not complete"
     watched.look(100.0)
-    found = watched.look(110.0)
-    assert [(level, more["condition"]) for level, _, more in found] == [
+    observation = watched.look(110.0)
+    assert [(level, more["condition"]) for level, _, more in observation] == [
         ("warning", "trusted"),
         ("warning", "namespaces"),
     ]
-    assert "no caBundle" in found[0][1]
-    assert found[0][2]["seconds"] == 10
+    assert "no caBundle" in observation[0][1]
+    assert observation[0][2]["seconds"] == 10
 
 
 def test_it_is_said_again_each_minute_and_not_more_often(watched: Watched) -> None:

@@ -87,12 +87,12 @@ async def watched(tmp_path: Path, watching: asyncio.Event) -> AsyncIterator[Watc
     """Loaded and watched."""
     folder = tmp_path / "files"
     folder.mkdir()
-    found = Watched(folder / "values")
-    found.group.load()
-    found.reloader.start()
+    result = Watched(folder / "values")
+    result.group.load()
+    result.reloader.start()
     await watching.wait()
-    yield found
-    await found.reloader.stop()
+    yield result
+    await result.reloader.stop()
 
 
 async def test_a_file_that_is_written_anew_is_taken(watched: Watched) -> None:

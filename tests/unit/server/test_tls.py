@@ -20,9 +20,9 @@ def served_serial(port: int, ca: CertificateAndKey) -> int:
         socket.create_connection(("127.0.0.1", port)) as sock,
         trust(ca).wrap_socket(sock, server_hostname="localhost") as connection,
     ):
-        found = connection.getpeercert()
-        assert found is not None
-        return int(str(found["serialNumber"]), 16)
+        result = connection.getpeercert()
+        assert result is not None
+        return int(str(result["serialNumber"]), 16)
 
 
 async def test_a_new_pair_serves_the_next_handshakes_and_open_connections_stay(

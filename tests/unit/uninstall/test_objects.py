@@ -19,20 +19,20 @@ NAME = "linkerd-webhook"
 
 def kinds(stage: Stage) -> list[str]:
     """What goes in a stage."""
-    return [each.kind for each in INSTALLED_OBJECTS if each.stage is stage]
+    return [installed.kind for installed in INSTALLED_OBJECTS if installed.stage is stage]
 
 
 class TestOrder:
     """What goes before what."""
 
     def test_every_object_that_is_installed_or_created_by_the_server_is_deleted(self) -> None:
-        trees = [*(each.tree for each in OBJECTS), *CREATED_BY_SERVER]
+        trees = [*(kind.tree for kind in OBJECTS), *CREATED_BY_SERVER]
         installed = {(tree["apiVersion"], tree["kind"], tree["metadata"]["name"]) for tree in trees}
-        assert {(each.api_version, each.kind, each.name) for each in INSTALLED_OBJECTS} == installed
+        assert {(installed.api_version, installed.kind, installed.name) for installed in INSTALLED_OBJECTS} == installed
         assert len(INSTALLED_OBJECTS) == len(trees)
 
     def test_each_object_has_its_place(self) -> None:
-        assert [each.describe("linkerd") for each in INSTALLED_OBJECTS] == [
+        assert [installed.describe("linkerd") for installed in INSTALLED_OBJECTS] == [
             "MutatingWebhookConfiguration linkerd-webhook-self-test",
             "ValidatingAdmissionPolicyBinding linkerd-webhook-guard",
             "ValidatingAdmissionPolicyBinding linkerd-webhook-guard-waiting",
@@ -58,8 +58,10 @@ class TestOrder:
         ]
 
     def test_who_calls_the_server_goes_before_the_server_and_that_before_what_it_stores(self) -> None:
-        assert [each.stage for each in INSTALLED_OBJECTS] == sorted(each.stage for each in INSTALLED_OBJECTS)
-        assert {each for each in kinds(Stage.CALLS) if "Webhook" in each} == {
+        assert [installed.stage for installed in INSTALLED_OBJECTS] == sorted(
+            installed.stage for installed in INSTALLED_OBJECTS
+        )
+        assert {kind for kind in kinds(Stage.CALLS) if "Webhook" in kind} == {
             "MutatingWebhookConfiguration",
             "ValidatingWebhookConfiguration",
         }
@@ -71,13 +73,13 @@ class TestOrder:
         assert INSTALLED_OBJECTS[0] == SELF_TEST
 
     def test_a_binding_goes_before_what_it_binds(self) -> None:
-        order = [each.kind for each in INSTALLED_OBJECTS]
+        order = [installed.kind for installed in INSTALLED_OBJECTS]
         assert order.index("ValidatingAdmissionPolicyBinding") < order.index("ValidatingAdmissionPolicy")
         assert order.index("RoleBinding") < order.index("Role")
         assert order.index("ClusterRoleBinding") < order.index("ClusterRole")
 
     def test_a_path_is_the_api_server_s(self) -> None:
-        paths = {each.kind: each.path("mesh") for each in INSTALLED_OBJECTS}
+        paths = {installed.kind: installed.path("mesh") for installed in INSTALLED_OBJECTS}
         assert paths["Deployment"] == "/apis/apps/v1/namespaces/mesh/deployments/linkerd-webhook"
         assert paths["ServiceAccount"] == "/api/v1/namespaces/mesh/serviceaccounts/linkerd-webhook"
         assert paths["ClusterRole"] == "/apis/rbac.authorization.k8s.io/v1/clusterroles/linkerd-webhook"
@@ -100,7 +102,7 @@ class TestOurs:
         assert not is_ours(INSTALLED_OBJECTS[5], {"metadata": {"labels": labels}})
 
     def test_a_lease_is_known_by_its_name(self) -> None:
-        lease = next(each for each in INSTALLED_OBJECTS if each.kind == "Lease")
+        lease = next(installed for installed in INSTALLED_OBJECTS if installed.kind == "Lease")
         assert is_ours(lease, {"metadata": {"name": NAME}})
 
     def test_cluster_wide_objects_tell_which_namespace_they_serve(self) -> None:

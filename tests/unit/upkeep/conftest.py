@@ -40,7 +40,7 @@ class Known:
         self.service = SERVICE
         self.synced = True
         self.problem = ""
-        self.by_name = {(each["kind"], each["metadata"]["name"]): each for each in bodies}
+        self.by_name = {(body["kind"], body["metadata"]["name"]): body for body in bodies}
 
     def all(self) -> list[JSON]:
         return list(self.by_name.values())

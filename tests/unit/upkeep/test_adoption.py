@@ -35,9 +35,9 @@ class TestAdoptingAgain:
     async def test_the_annotation_is_removed_where_it_points_elsewhere(self) -> None:
         store = stored({ADOPTED_FROM: "{}", "example.org/kept": "yes"})
         done = await again(store)
-        assert store.writes == [("PATCH", each) for each in PATHS]
-        assert [store.objects[each]["metadata"]["annotations"] for each in PATHS] == [{"example.org/kept": "yes"}] * 3
-        assert all("removed" in each.sentence and each.exists for each in done)
+        assert store.writes == [("PATCH", path) for path in PATHS]
+        assert [store.objects[path]["metadata"]["annotations"] for path in PATHS] == [{"example.org/kept": "yes"}] * 3
+        assert all("removed" in outcome.sentence and outcome.exists for outcome in done)
 
     async def test_what_somebody_writes_in_between_is_not_lost(self) -> None:
         store = stored({ADOPTED_FROM: "{}"})
@@ -62,12 +62,12 @@ class TestAdoptingAgain:
         self, annotations: dict[str, str], service: str, says: str
     ) -> None:
         store = stored(annotations, service)
-        assert all(each.sentence.endswith(says) for each in await again(store))
+        assert all(finding.sentence.endswith(says) for finding in await again(store))
         assert store.writes == []
 
     async def test_configurations_that_do_not_exist_are_named(self) -> None:
         done = await again(Store())
-        assert [each.sentence for each in done] == [
+        assert [outcome.sentence for outcome in done] == [
             f"{kind} {name}: not found" for kind, name in LINKERD_CONFIGURATIONS
         ]
-        assert not any(each.exists for each in done)
+        assert not any(outcome.exists for outcome in done)

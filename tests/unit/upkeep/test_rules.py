@@ -15,25 +15,25 @@ class TestWriting:
 
     @pytest.mark.parametrize("line", [OLD, NEW, None])
     def test_rules_at_last_are_those_of_the_line_and_say_so(self, line: releases.Line | None) -> None:
-        found = with_rules_for(configuration(OLD, "Fail"), line)
-        assert found is not None
-        assert policy_rules(found) == policy_rules(configuration(line))
-        written = (found["metadata"].get("annotations") or {}).get(WRITTEN_FOR)
+        body = with_rules_for(configuration(OLD, "Fail"), line)
+        assert body is not None
+        assert policy_rules(body) == policy_rules(configuration(line))
+        written = (body["metadata"].get("annotations") or {}).get(WRITTEN_FOR)
         assert written == (line.name if line is not None else None)
-        assert with_rules_for(found, line) is None
+        assert with_rules_for(body, line) is None
 
     @pytest.mark.parametrize("line", [NEW, None])
     def test_new_kinds_come_in_once_and_other_fields_stay(self, line: releases.Line | None) -> None:
         body = configuration(OLD)
         body["metadata"]["annotations"]["other"] = "a"
         body["webhooks"][0]["timeoutSeconds"] = 9
-        found = with_new_kinds(body, line)
-        assert found is not None
-        assert policy_rules(found) == policy_rules(configuration(line))
-        assert found["webhooks"][0]["timeoutSeconds"] == 9
-        assert found["metadata"]["annotations"].pop("other") == "a"
-        assert found["metadata"]["annotations"] == ({WRITTEN_FOR: line.name} if line is not None else {})
-        assert with_new_kinds(found, line) is None
+        result = with_new_kinds(body, line)
+        assert result is not None
+        assert policy_rules(result) == policy_rules(configuration(line))
+        assert result["webhooks"][0]["timeoutSeconds"] == 9
+        assert result["metadata"]["annotations"].pop("other") == "a"
+        assert result["metadata"]["annotations"] == ({WRITTEN_FOR: line.name} if line is not None else {})
+        assert with_new_kinds(result, line) is None
 
     def test_rules_that_somebody_has_changed_stay_as_they_are(self) -> None:
         body = configuration(OLD)

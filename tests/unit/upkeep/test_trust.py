@@ -15,14 +15,14 @@ from .conftest import INJECTOR, Known, configuration, webhook
 @pytest.fixture
 def certificate(leaf: CertificateAndKey) -> ServedCertificate:
     """What is served."""
-    found = ServedCertificate()
-    found.serve(found.check(leaf.certificate, leaf.key))
-    return found
+    result = ServedCertificate()
+    result.serve(result.check(leaf.certificate, leaf.key))
+    return result
 
 
 def trust(certificate: ServedCertificate, *bundles: bytes) -> Trust:
     """Configurations with these caBundles."""
-    bodies = [configuration((MUTATING, f"c{number}"), webhook("w", each)) for number, each in enumerate(bundles)]
+    bodies = [configuration((MUTATING, f"c{number}"), webhook("w", element)) for number, element in enumerate(bundles)]
     return Trust(certificate, Known(*bodies))  # type: ignore[arg-type]
 
 
@@ -54,7 +54,7 @@ class TestReadiness:
         known = Known(ours, configuration((MUTATING, "stranger"), webhook("s")))
         asked = Trust(certificate, known, lambda: [INJECTOR])  # type: ignore[arg-type]
         assert asked.problem() == ""
-        assert [MUTATING + " stranger" in each for each in asked.others()] == [True]
+        assert [MUTATING + " stranger" in other for other in asked.others()] == [True]
 
     def test_an_empty_ca_bundle_is_said_to_be_empty(self, certificate: ServedCertificate) -> None:
         assert trust(certificate, b"").problem() == (
@@ -77,9 +77,9 @@ class TestReadiness:
         assert trust(certificate, other_ca.certificate + ca.certificate).problem() == ""
 
     def test_a_leaf_for_another_name_is_not_trusted(self, ca: CertificateAndKey) -> None:
-        pair, found = issue_leaf(ca, ["somebody.else.svc"]), ServedCertificate()
-        found.serve(found.check(pair.certificate, pair.key))
-        assert "linkerd-webhook.linkerd.svc" in trust(found, ca.certificate).problem()
+        pair, result = issue_leaf(ca, ["somebody.else.svc"]), ServedCertificate()
+        result.serve(result.check(pair.certificate, pair.key))
+        assert "linkerd-webhook.linkerd.svc" in trust(result, ca.certificate).problem()
 
     def test_nothing_served_is_a_problem(self, ca: CertificateAndKey) -> None:
         assert trust(ServedCertificate(), ca.certificate).problem() == "no certificate is served yet"

@@ -68,22 +68,22 @@ def upkeep(api: Store) -> Upkeep:
 
 class TestSelfTest:
     async def test_waits_in_silence_for_a_ready_replica(self, reached: list[int]) -> None:
-        found = upkeep(Slices())
-        await found._test()
+        report = upkeep(Slices())
+        await report._test()
         assert reached == []
-        assert found.self_test is not None
-        assert "no replica is ready" in found.self_test.problem
+        assert report.self_test is not None
+        assert "no replica is ready" in report.self_test.problem
 
     async def test_is_made_once_one_is_ready(self, reached: list[int]) -> None:
-        found = upkeep(Slices(PIECE))
-        await found._test()
-        assert found.self_test == SelfTestResult(answered_by="me")
+        report = upkeep(Slices(PIECE))
+        await report._test()
+        assert report.self_test == SelfTestResult(answered_by="me")
 
     async def test_is_made_where_the_replicas_are_not_known(self, reached: list[int]) -> None:
         api = Slices()
         api.failures[SLICES] = TimeoutError()
-        found = upkeep(api)
-        await found._test()
+        report = upkeep(api)
+        await report._test()
         assert reached == [1]
 
 
@@ -118,40 +118,40 @@ class TestSelfTestThatFails:
     async def test_right_after_a_start_is_no_warning_as_the_service_has_to_get_around_first(
         self, unreached: list[str], now: list[float]
     ) -> None:
-        found = upkeep(Slices(PIECE))
+        report = upkeep(Slices(PIECE))
         for now[0] in (1000.0, 1010.0, 1019.9):
-            await found._test()
+            await report._test()
         assert unreached == []
-        assert found.self_test == UNREACHED, "it is told to whoever asks"
+        assert report.self_test == UNREACHED, "it is told to whoever asks"
         now[0] = 1020.0
-        await found._test()
+        await report._test()
         assert unreached == ["connection refused"]
 
     async def test_while_no_replica_is_ready_does_not_count(self, unreached: list[str], now: list[float]) -> None:
         api = Slices()
-        found = upkeep(api)
-        await found._test()
+        report = upkeep(api)
+        await report._test()
         api.slice(PIECE)
         now[0] = 1100.0
-        await found._test()
+        await report._test()
         assert unreached == []
 
     async def test_is_tried_again_at_once_at_first_and_more_slowly_later(
         self, unreached: list[str], now: list[float], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        found = upkeep(Slices(PIECE))
+        report = upkeep(Slices(PIECE))
 
         async def nothing(_: Any) -> Round:
             return Round(10.0)
 
-        monkeypatch.setattr(found._reconciler, "round", nothing)
-        await found._keep()
+        monkeypatch.setattr(report._reconciler, "round", nothing)
+        await report._keep()
         now[0] += 0.5
-        await found._keep()
-        assert found._next_test == pytest.approx(now[0] + 0.5)
+        await report._keep()
+        assert report._next_test == pytest.approx(now[0] + 0.5)
         now[0] += 30
-        await found._keep()
-        assert found._next_test == pytest.approx(now[0] + 2.0)
+        await report._keep()
+        assert report._next_test == pytest.approx(now[0] + 2.0)
 
 
 class TestEndpoints:
@@ -165,11 +165,11 @@ class TestEndpoints:
 
 class TestOwned:
     def test_ca_bundles_are_ours_in_every_configuration_of_ours_that_points_here(self) -> None:
-        found = upkeep(Slices())
+        report = upkeep(Slices())
         bodies = [configuration(name, webhook("a")) for name in (SELF_TEST, ADVISOR, *LINKERD_CONFIGURATIONS[:1])]
         elsewhere = configuration(OURS[0], webhook("a", service="other"))
-        found.configurations = Known(*bodies, elsewhere)  # type: ignore[assignment]
-        assert found._owned() == [SELF_TEST, ADVISOR, LINKERD_CONFIGURATIONS[0]]
+        report.configurations = Known(*bodies, elsewhere)  # type: ignore[assignment]
+        assert report._owned() == [SELF_TEST, ADVISOR, LINKERD_CONFIGURATIONS[0]]
 
     def test_no_replica_waits_for_the_one_that_only_advises(self) -> None:
         assert ADVISOR not in upkeep(Slices()).counted()
@@ -178,29 +178,29 @@ class TestOwned:
 class TestConditions:
     def test_kinds_that_are_stored_unchecked_since_an_upgrade_are_named_by_every_replica(self) -> None:
         duties = Duties(SERVICE, "me", line=lambda: NEW)
-        found = Upkeep(Slices(), duties, ServedCertificate())  # type: ignore[arg-type]
-        assert _by_name(found)["validated kinds"]["ok"]
+        result = Upkeep(Slices(), duties, ServedCertificate())  # type: ignore[arg-type]
+        assert _by_name(result)["validated kinds"]["ok"]
         old = printed(OLD)
-        found.configurations._watches[old["kind"]].store.by_name[old["metadata"]["name"]] = old
-        condition = _by_name(found)["validated kinds"]
+        result.configurations._watches[old["kind"]].store.by_name[old["metadata"]["name"]] = old
+        condition = _by_name(result)["validated kinds"]
         assert (condition["ok"], condition["required"]) == (False, False)
         for part in ("EgressNetwork.policy.linkerd.io", "version-2.16", "version-2.17", "kubectl apply -f -"):
             assert part in condition["message"]
 
     def test_kinds_are_not_a_matter_of_adopted_configurations(self) -> None:
-        found = Upkeep(Slices(), Duties(SERVICE, "me", adopt=True), ServedCertificate())  # type: ignore[arg-type]
-        assert "validated kinds" not in _by_name(found)
+        result = Upkeep(Slices(), Duties(SERVICE, "me", adopt=True), ServedCertificate())  # type: ignore[arg-type]
+        assert "validated kinds" not in _by_name(result)
 
     def test_who_leads_and_why_nobody_can_is_told_by_every_replica(self) -> None:
-        found = upkeep(Slices())
-        assert _by_name(found)["leader"]["ok"]
-        found.election.problem = "Lease linkerd/linkerd-webhook: not allowed"
-        assert _by_name(found)["leader"]["message"] == "Lease linkerd/linkerd-webhook: not allowed"
+        report = upkeep(Slices())
+        assert _by_name(report)["leader"]["ok"]
+        report.election.problem = "Lease linkerd/linkerd-webhook: not allowed"
+        assert _by_name(report)["leader"]["message"] == "Lease linkerd/linkerd-webhook: not allowed"
 
     def test_a_certificate_from_files_without_a_ca_says_that_nobody_writes_the_ca_bundle_and_what_to_do(self) -> None:
         def message(duties: Duties) -> str:
-            found = Upkeep(Slices(), duties, ServedCertificate())  # type: ignore[arg-type]
-            return str(_by_name(found)["trusted"]["message"])
+            result = Upkeep(Slices(), duties, ServedCertificate())  # type: ignore[arg-type]
+            return str(_by_name(result)["trusted"]["message"])
 
         lacking = message(Duties(SERVICE, "me", self_managed=False))
         for part in ("no ca.crt", "as ca.crt", "--ca-bundle FILE", "--inject-ca-from"):
@@ -209,14 +209,14 @@ class TestConditions:
         assert "check that this is the CA of tls.crt; if it is, no replica leads yet, so wait for one" in there
 
     def test_a_certificate_that_is_not_issued_yet_leads_to_the_leader_and_its_log(self) -> None:
-        found = upkeep(Slices())
-        found.election.holder = "linkerd-webhook-abc"
-        assert _by_name(found)["trusted"]["message"].endswith("if it does not, see the log of linkerd-webhook-abc")
-        found.election.problem = "Lease linkerd/linkerd-webhook: not allowed"
-        assert _by_name(found)["trusted"]["message"].endswith("not allowed")
+        report = upkeep(Slices())
+        report.election.holder = "linkerd-webhook-abc"
+        assert _by_name(report)["trusted"]["message"].endswith("if it does not, see the log of linkerd-webhook-abc")
+        report.election.problem = "Lease linkerd/linkerd-webhook: not allowed"
+        assert _by_name(report)["trusted"]["message"].endswith("not allowed")
 
     def test_only_trust_keeps_a_replica_from_being_ready(self) -> None:
-        required = {name for name, each in _by_name(upkeep(Slices())).items() if each["required"]}
+        required = {name for name, element in _by_name(upkeep(Slices())).items() if element["required"]}
         assert required == {"trusted"}
 
 
@@ -226,23 +226,23 @@ class TestLog:
     ) -> None:
         said: list[str] = []
         monkeypatch.setattr("webhook.upkeep.leader.log.warning", said.append)
-        found = upkeep(Slices())
+        report = upkeep(Slices())
         for number in range(5):
-            found._warn(f"caBundle was overwritten by evil (put back {number} times)")
-            found._warn("no ready replica to ask")
+            report._warn(f"caBundle was overwritten by evil (put back {number} times)")
+            report._warn("no ready replica to ask")
         assert len(said) == 2
 
     def test_a_problem_is_said_once_whatever_numbers_change_in_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
         said: list[str] = []
         monkeypatch.setattr("webhook.upkeep.leader.log.warning", said.append)
-        found = upkeep(Slices())
+        report = upkeep(Slices())
         for seconds in (4, 2, 1):
-            found._log_change("certificates", f"put back in {seconds} s")
+            report._log_change("certificates", f"put back in {seconds} s")
         assert said == ["put back in 4 s"]
-        found._log_change("certificates", "")
-        found._log_change("certificates", "put back in 8 s")
+        report._log_change("certificates", "")
+        report._log_change("certificates", "put back in 8 s")
         assert len(said) == 2
 
 
-def _by_name(found: Upkeep) -> dict[str, Condition]:
-    return {each["name"]: each for each in conditions(found)}
+def _by_name(result: Upkeep) -> dict[str, Condition]:
+    return {condition["name"]: condition for condition in conditions(result)}

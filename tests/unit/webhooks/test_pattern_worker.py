@@ -98,8 +98,8 @@ async def test_one_pattern_is_judged_once_for_all_who_ask(
         return await judging(self, pattern, old, seconds)
 
     monkeypatch.setattr(Worker, "judge", counted)
-    found = await asyncio.gather(*[settled(patient, r"\w{20}", "(") for _ in range(20)])
-    assert found == [["", verdict("(")]] * 20
+    result = await asyncio.gather(*[settled(patient, r"\w{20}", "(") for _ in range(20)])
+    assert result == [["", verdict("(")]] * 20
     assert sorted(calls) == ["(", r"\w{20}"]
 
 
@@ -127,10 +127,10 @@ async def test_the_loop_stays_responsive(judge: PatternJudge) -> None:
 async def test_the_bound_of_a_request_holds(judge: PatternJudge) -> None:
     await started(judge)
     before = time.monotonic()
-    found = await settled(judge, ENDLESS, *HOSTILE)
+    result = await settled(judge, ENDLESS, *HOSTILE)
     assert time.monotonic() - before < 1
-    assert found[0] is None
-    assert set(found) <= {"", None}
+    assert result[0] is None
+    assert set(result) <= {"", None}
 
 
 async def test_the_cheapest_is_judged_first(patient: PatternJudge) -> None:
@@ -200,16 +200,16 @@ async def test_a_worker_that_took_much_memory_is_replaced(patient: PatternJudge)
 
 async def test_memory_is_bounded(patient: PatternJudge) -> None:
     # Legal, and its program would fit; what it takes to get there would not.
-    found = await settled(patient, "|".join(f"{index:x}" for index in range(400_000)))
-    assert found == [None]
+    result = await settled(patient, "|".join(f"{index:x}" for index in range(400_000)))
+    assert result == [None]
     assert await settled(patient, r"\w") == [""]
 
 
 async def test_too_many_do_not_wait() -> None:
     judge = PatternJudge(Bounds(request=5, pattern=5, waiting=2))
-    found = await settled(judge, r"\w1", r"\w2", r"\w3")
-    assert found[:2] == ["", ""]
-    assert found[2] is None
+    result = await settled(judge, r"\w1", r"\w2", r"\w3")
+    assert result[:2] == ["", ""]
+    assert result[2] is None
     assert await settled(judge, r"\w3") == [""]
     await judge.close()
 
@@ -250,7 +250,7 @@ async def test_without_a_process_a_thread_judges(command: list[str]) -> None:
     with structlog.testing.capture_logs() as logs:
         assert await settled(judge, r"\w1", "(") == ["", verdict("(")]
         assert await settled(judge, r"\w2") == [""]
-    assert [each["log_level"] for each in logs] == ["error"]
+    assert [log["log_level"] for log in logs] == ["error"]
     assert "cannot start the process" in logs[0]["event"]
     await judge.close()
 

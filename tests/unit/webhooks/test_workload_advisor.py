@@ -236,7 +236,7 @@ class TestEndpoint:
         assert site.metrics.registry.get_sample_value(
             "linkerd_webhook_internal_errors_total", {"webhook": "workload-advisor"}
         )
-        assert any("this is a bug" in str(each) for each in await log_file.events())
+        assert any("this is a bug" in str(event) for event in await log_file.events())
 
 
 class TestRegistry:

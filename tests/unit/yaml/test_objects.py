@@ -11,8 +11,8 @@ from webhook.yaml.objects import Broken, read
 
 class TestMerges:
     def test_stand_where_they_are_written(self) -> None:
-        found = read("a: &a {x: 1, w: 2}\nb: {x: 5, <<: *a}\nc: {<<: *a, x: 5}\n")
-        assert (found["b"], found["c"]) == ({"x": 1, "w": 2}, {"x": 5, "w": 2})
+        contents = read("a: &a {x: 1, w: 2}\nb: {x: 5, <<: *a}\nc: {<<: *a, x: 5}\n")
+        assert (contents["b"], contents["c"]) == ({"x": 1, "w": 2}, {"x": 5, "w": 2})
 
     def test_of_several_count_the_first_most(self) -> None:
         assert read("a: {<<: [{x: 1, v: 1}, {x: 2, w: 2}]}") == {"a": {"x": 1, "v": 1, "w": 2}}

@@ -54,8 +54,8 @@ def test_these_are_text(text: str) -> None:
 
 @pytest.mark.parametrize(("text", "value"), [*INTEGERS.items(), *FLOATS.items()])
 def test_these_are_numbers(text: str, value: float) -> None:
-    found = scalar(text)
-    assert (type(found), found) == (type(value), value)
+    parsed = scalar(text)
+    assert (type(parsed), parsed) == (type(value), value)
 
 
 @pytest.mark.parametrize("text", [".inf", "-.Inf", "+.INF", ".nan", "!!float .NaN"])
@@ -79,8 +79,8 @@ def test_what_is_in_quotes_or_said_to_be_text_is_text(form: str, text: str) -> N
     ],
 )  # fmt: skip
 def test_tags_say_how_to_read(text: str, value: Any) -> None:
-    found = scalar(text)
-    assert (type(found), found) == (type(value), value)
+    parsed = scalar(text)
+    assert (type(parsed), parsed) == (type(value), value)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_numbers_are_written_as_go_writes_them_into_json() -> None:
     from webhook.manifest import load
 
     text = "[8080.0, 1e6, 1e18, 1.2345678901234567e18, 1e30, 0.5, -3.0]"
-    (found,) = load.documents(f"- {text}", load.VALUES)
-    assert isinstance(found, load.Made)
+    (parsed,) = load.documents(f"- {text}", load.VALUES)
+    assert isinstance(parsed, load.Made)
     expected = "[[8080, 1000000, 1000000000000000000, 1234567890123456800, 1e+30, 0.5, -3]]"
-    assert json.dumps(found.body) == expected
+    assert json.dumps(parsed.body) == expected

@@ -105,7 +105,9 @@ def _fix_missing(installation: Installation, webhook: WantedWebhook) -> str:
 
 def _judged(check: Check, installation: Installation, wanted: WantedWebhook, body: JSON) -> Iterator[CheckFinding]:
     """What is wrong with a webhook in the configuration that is there."""
-    ours = [(index, each) for index, each in enumerate(_webhooks(body)) if wanted.name in ("", text(each, "name"))]
+    ours = [
+        (index, element) for index, element in enumerate(_webhooks(body)) if wanted.name in ("", text(element, "name"))
+    ]
     if not ours:
         what = f"has no webhook {wanted.name}" if wanted.name else "has no webhook"
         yield check.error(wanted.where, "webhooks", what, _fix_missing(installation, wanted))
@@ -175,15 +177,15 @@ def adopted(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
     there = seen(facts.configurations)
     within = f" --linkerd-namespace {installation.namespace}" if installation.namespace != "linkerd" else ""
     for name in LINKERD_CONFIGURATIONS:
-        found = status(there[name], installation.service) if name in there else None
+        result = status(there[name], installation.service) if name in there else None
         where = " ".join(name)
-        if found is AdoptionStatus.OVERWRITTEN:
+        if result is AdoptionStatus.OVERWRITTEN:
             message = (
                 "was adopted, and was changed to point elsewhere since, as an upgrade of Linkerd does: its requests do "
                 "not come to the server"
             )
             yield check.error(where, "webhooks[].clientConfig", message, f"to adopt it again, run {AGAIN}{within}")
-        if found is AdoptionStatus.CERT_MANAGER:
+        if result is AdoptionStatus.CERT_MANAGER:
             message = "cert-manager writes its caBundle, so it is not adopted"
             fix = f"remove the annotations cert-manager.io/inject-…, then run {AGAIN}{within}"
             yield check.error(where, "metadata.annotations", message, fix)
@@ -234,7 +236,7 @@ def _asked_of_the_same(
     return any(
         selects(one, labels) and selects(another, labels)
         for one, another in pairs
-        for labels in ({NAMESPACE_NAME: name, **each.labels} for name, each in namespaces.items())
+        for labels in ({NAMESPACE_NAME: name, **element.labels} for name, element in namespaces.items())
     )
 
 
@@ -264,7 +266,7 @@ def deadlock(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
 def _webhooks(body: JSON) -> list[JSON]:
     """The webhooks of a configuration, at their indexes; an empty one for what cannot be read."""
     webhooks = body.get("webhooks")
-    return [each if isinstance(each, dict) else {} for each in webhooks] if isinstance(webhooks, list) else []
+    return [webhook if isinstance(webhook, dict) else {} for webhook in webhooks] if isinstance(webhooks, list) else []
 
 
 def _any_pod(installation: Installation, webhook: JSON) -> bool:
@@ -275,7 +277,7 @@ def _any_pod(installation: Installation, webhook: JSON) -> bool:
     ]
     deployments = installation.deployments if isinstance(installation.deployments, tuple) else ()
     labels += [texts(deployment, "spec", "template", "metadata", "labels") for deployment in deployments]
-    return any(selects(selector, each) for each in labels)
+    return any(selects(selector, label) for label in labels)
 
 
 def _deadlocked(check: Check, where: str, index: int, namespace: str, *, own: bool) -> CheckFinding:

@@ -39,15 +39,15 @@ def _namespaces(facts: ClusterFacts) -> Iterator[Namespace]:
     """Those that are looked at, in the order of their names. Linkerd's own is never injected."""
     if known(facts.installation, _UNKNOWN) is None:
         raise Unseen(NOT_INSTALLED)
-    found = seen(facts.namespaces)
-    for name in sorted(found):
+    workloads = seen(facts.namespaces)
+    for name in sorted(workloads):
         if name != facts.namespace and facts.only in ("", name):
-            yield found[name]
+            yield workloads[name]
 
 
 def _workloads(facts: ClusterFacts) -> Iterator[tuple[Workload, Namespace]]:
     """The workloads that are looked at, each with its Namespace; a CronJob's Jobs are not."""
-    namespaces = {each.name: each for each in _namespaces(facts)}
+    namespaces = {namespace.name: namespace for namespace in _namespaces(facts)}
     for workload in seen(facts.plane.workloads):
         namespace = namespaces.get(workload.owner.namespace)
         if namespace is not None and workload.above is None:
@@ -232,8 +232,8 @@ def pod_security(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
         if level not in (podsecurity.BASELINE, podsecurity.RESTRICTED):
             continue
         sampler = sampler or _Sampler(facts)
-        found = chain.from_iterable(violations(each, level) for each in sampler.samples(namespace))
-        broken = list(dict.fromkeys(found))
+        result = chain.from_iterable(violations(sample, level) for sample in sampler.samples(namespace))
+        broken = list(dict.fromkeys(result))
         if broken:
             message = f"the API server refuses Pods once they are injected: {'; '.join(broken)}"
             fix = (
@@ -260,10 +260,10 @@ def quota(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
         sampler = sampler or _Sampler(facts)
         told: dict[tuple[str, str], CheckFinding] = {}
         for sample in sampler.samples(namespace):
-            for each in (*quotas.lacking(sample, wanted, ranges), *quotas.beyond(sample, ranges)):
-                message = f"{each.message}, so the API server refuses Pods once they are injected"
-                key = each.object, each.field
-                told.setdefault(key, check.warning(each.object, each.field, message, each.fix))
+            for element in (*quotas.lacking(sample, wanted, ranges), *quotas.beyond(sample, ranges)):
+                message = f"{element.message}, so the API server refuses Pods once they are injected"
+                key = element.object, element.field
+                told.setdefault(key, check.warning(element.object, element.field, message, element.fix))
         yield from told.values()
 
 

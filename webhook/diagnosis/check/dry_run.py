@@ -37,7 +37,7 @@ def chosen_namespace(facts: ClusterFacts, installation: Installation) -> str:
     injectors = list(_injectors(known(facts.configurations, {}), installation))
     for name in asking:
         labels = {NAMESPACE_NAME: name, **namespaces[name].labels}
-        if not injectors or any(selects(each.get("namespaceSelector"), labels) for each in injectors):
+        if not injectors or any(selects(injector.get("namespaceSelector"), labels) for injector in injectors):
             return name
     shut_out = f"the namespaceSelector of the injector's webhook matches none of the Namespaces {', '.join(asking)}"
     raise Unseen(NotAsked(shut_out))
@@ -56,7 +56,7 @@ def tiny_pod(installation: Installation, namespace: str) -> JSON:
     """A Pod that every Pod Security Standard and quota admits. Its image is the server's own, as it is one that the
     cluster's policies admit."""
     deployments = known(installation.deployments, ())
-    images = [text(container, "image") for each in deployments for container in running_ours(each)]
+    images = [text(container, "image") for deployment in deployments for container in running_ours(deployment)]
     container = {
         "name": "check",
         "image": next(iter(images), _IMAGE),

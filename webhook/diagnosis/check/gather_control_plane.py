@@ -61,13 +61,13 @@ async def _crds(asker: Asker, names: Iterable[str]) -> Fact[Mapping[str, frozens
     missing = missing_rights(*answers)
     if missing:
         return NotSeen(missing)
-    found: dict[str, frozenset[str]] = {}
+    result: dict[str, frozenset[str]] = {}
     for name, served in zip(names, answers, strict=True):
         if isinstance(served, NotSeen | NotRead | NotAsked):
             return served
         if served is not None:
-            found[name] = served
-    return found
+            result[name] = served
+    return result
 
 
 async def _served(asker: Asker, name: str) -> Fact[frozenset[str] | None]:
@@ -82,10 +82,10 @@ async def _served(asker: Asker, name: str) -> Fact[frozenset[str] | None]:
 async def _linkerd_namespaces(asker: Asker) -> Fact[tuple[str, ...]]:
     """The Namespaces that hold a ConfigMap of that name."""
     query = {"fieldSelector": f"metadata.name={CONFIG}"}
-    found = await asker.list("/api/v1/configmaps", "configmaps", query=query, accept=LIST)
-    if isinstance(found, NotSeen | NotRead | NotAsked):
-        return found
-    named = (body for body in found if text(body, "metadata", "name") == CONFIG)
+    result = await asker.list("/api/v1/configmaps", "configmaps", query=query, accept=LIST)
+    if isinstance(result, NotSeen | NotRead | NotAsked):
+        return result
+    named = (body for body in result if text(body, "metadata", "name") == CONFIG)
     return tuple(sorted(text(body, "metadata", "namespace") for body in named))
 
 
@@ -94,4 +94,4 @@ async def _namespaces(asker: Asker) -> Fact[Mapping[str, Namespace]]:
         bodies = [body async for body in asker.pages("/api/v1/namespaces", "namespaces", accept=LIST)]
     except Unseen as unseen:
         return unseen.fact
-    return {each.name: each for each in map(namespace_of, bodies) if each is not None}
+    return {body.name: body for body in map(namespace_of, bodies) if body is not None}

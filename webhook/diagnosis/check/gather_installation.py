@@ -70,7 +70,7 @@ async def gather_installation(asker: Asker, namespace: str, scope: Scope) -> Ins
 
 async def _configurations(asker: Asker) -> Fact[Configurations]:
     """The webhook configurations of every kind, whoever installed them."""
-    found: dict[ConfigurationName, JSON] = {}
+    result: dict[ConfigurationName, JSON] = {}
     paths = {kind: (f"{ROOT}/{plural}", f"{plural}.admissionregistration.k8s.io") for kind, plural in RESOURCES.items()}
     listed = await asyncio.gather(*(asker.list(path, resource) for path, resource in paths.values()))
     missing = missing_rights(*listed)
@@ -80,8 +80,8 @@ async def _configurations(asker: Asker) -> Fact[Configurations]:
         if isinstance(bodies, NotRead | NotAsked):
             return bodies
         # An item of a list does not name its kind.
-        found |= {(kind, text(body, "metadata", "name")): {**body, "kind": kind} for body in bodies}
-    return found
+        result |= {(kind, text(body, "metadata", "name")): {**body, "kind": kind} for body in bodies}
+    return result
 
 
 async def _rights(asker: Asker, namespace: str) -> Mapping[str, Fact[JSON | None]]:
@@ -100,7 +100,7 @@ async def _no_rights() -> Mapping[str, Fact[JSON | None]]:
 
 async def _guards(asker: Asker) -> Fact[Guards]:
     """The objects of the guard that exist, by kind and name."""
-    found: dict[tuple[str, str], JSON] = {}
+    result: dict[tuple[str, str], JSON] = {}
     resources = [
         (f"{ROOT}/{_POLICIES[kind]}/{name}", f"{_POLICIES[kind]}.admissionregistration.k8s.io/{name}")
         for kind, name in GUARDS
@@ -113,8 +113,8 @@ async def _guards(asker: Asker) -> Fact[Guards]:
         if isinstance(body, NotRead | NotAsked):
             return body
         if body is not None:
-            found[name] = body
-    return found
+            result[name] = body
+    return result
 
 
 async def _no_guards() -> Fact[Guards]:

@@ -92,7 +92,11 @@ class Installation:
         if self.mode is not InstallMode.IMAGE:
             return next(iter(deployments), None)
         container = next(name for name, behind in _EXCHANGED.items() if behind == service.name)
-        ours = (each for each in deployments if any(text(one, "name") == container for one in running_ours(each)))
+        ours = (
+            deployment
+            for deployment in deployments
+            if any(text(one, "name") == container for one in running_ours(deployment))
+        )
         return next(ours, None)
 
     def logs(self) -> str:
@@ -205,14 +209,14 @@ def _exchanged(namespace: str, exchanged: Mapping[str, tuple[JSON, JSON]]) -> In
         if deployment not in deployments:
             deployments.append(deployment)
     # The injector comes first, where it is ours.
-    found = [name for name in _EXCHANGED if name in exchanged]
-    container = exchanged[found[0]][1]
+    result = [name for name in _EXCHANGED if name in exchanged]
+    container = exchanged[result[0]][1]
     given = [*sequence(container, "command"), *sequence(container, "args")]
     return Installation(
         mode=InstallMode.IMAGE,
         namespace=namespace,
         deployments=tuple(deployments),
-        services=tuple(ServiceReference(namespace, _EXCHANGED[name]) for name in found),
+        services=tuple(ServiceReference(namespace, _EXCHANGED[name]) for name in result),
         arguments=tuple(argument for argument in given if isinstance(argument, str)),
     )
 

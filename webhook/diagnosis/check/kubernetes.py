@@ -57,13 +57,13 @@ def _needed(facts: ClusterFacts) -> tuple[int, int]:
     installation = facts.installation
     if installation is None:
         raise Unseen(NotAsked(NOT_INSTALLED))
-    found = [OLDEST]
+    result = [OLDEST]
     if known(facts.guards, {}):
-        found.append((1, 30))
+        result.append((1, 30))
     ours = [body for (_, name), body in known(facts.configurations, {}).items() if name in (NAME, ADVISOR, SELF_TEST)]
     if any(sequence(webhook, "matchConditions") for body in ours for webhook in mappings(body, "webhooks")):
-        found.append((1, 28))
-    return max(found)
+        result.append((1, 28))
+    return max(result)
 
 
 @line(Section.DATA_PLANE, "namespace", "data plane namespace exists", hint="l5d-data-plane-exists")

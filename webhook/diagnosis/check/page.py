@@ -44,14 +44,15 @@ _LIST: Final = msgspec.json.Decoder(_List)
 def page_of(body: bytes) -> Page:
     """The page that a response holds. Raises `ValueError` for what is not a JSON object."""
     try:
-        found = _LIST.decode(body)
-        following = found.metadata.continue_ if found.metadata is not None else ""
-        return Page(found.items or (), following if isinstance(following, str) else "")
+        result = _LIST.decode(body)
+        following = result.metadata.continue_ if result.metadata is not None else ""
+        return Page(result.items or (), following if isinstance(following, str) else "")
     except (msgspec.MsgspecError, UnicodeDecodeError):
         # Of some other shape, or not JSON at all.
         whole = orjson.loads(body)
         if not isinstance(whole, dict):
             raise ValueError("it is not an object") from None
         return Page(
-            [msgspec.Raw(orjson.dumps(each)) for each in mappings(whole, "items")], text(whole, "metadata", "continue")
+            [msgspec.Raw(orjson.dumps(element)) for element in mappings(whole, "items")],
+            text(whole, "metadata", "continue"),
         )

@@ -61,7 +61,10 @@ def _bound(check: Check, where: str, wanted: JSON, body: JSON, fix: str) -> Iter
             f"a roleRef cannot be changed: run kubectl {within}delete {kind.lower()} {short}, then {fix}",
             f"{text(other, 'kind')} {text(other, 'name')}",
         )
-    bound = [(text(each, "kind"), text(each, "namespace"), text(each, "name")) for each in mappings(body, "subjects")]
+    bound = [
+        (text(subject, "kind"), text(subject, "namespace"), text(subject, "name"))
+        for subject in mappings(body, "subjects")
+    ]
     for subject in mappings(wanted, "subjects"):
         who = (text(subject, "kind"), text(subject, "namespace"), text(subject, "name"))
         if who not in bound:

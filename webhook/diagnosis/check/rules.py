@@ -34,7 +34,7 @@ def _matches(rule: JSON, group: str, resource: str, operation: str) -> bool:
     return (
         _has(rule, "apiGroups", group)
         and _has(rule, "operations", operation)
-        and any(each in ("*", "*/*", resource) for each in _texts(rule, "resources"))
+        and any(element in ("*", "*/*", resource) for element in _texts(rule, "resources"))
     )
 
 

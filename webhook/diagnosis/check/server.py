@@ -154,7 +154,7 @@ def webhook_injects(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]
         yield _refused(facts, installation, check, tried)
         return
     spec = mapping(tried.pod, "spec")
-    names = [text(each, "name") for key in ("initContainers", "containers") for each in mappings(spec, key)]
+    names = [text(mapping, "name") for key in ("initContainers", "containers") for mapping in mappings(spec, key)]
     if _PROXY not in names:
         yield check.error(
             where,

@@ -29,11 +29,11 @@ _VALID_HINT: Final = "l5d-proxy-injector-webhook-cert-valid"
 def _all(facts: ClusterFacts) -> list[CertificateFacts]:
     """The certificates of each Service. Raises `Unseen`."""
     _, server = running(facts)
-    return [seen(each) for each in server.certificates.values()]
+    return [seen(certificate) for certificate in server.certificates.values()]
 
 
 def _of(check: Check, findings: Iterable[CheckFinding], *codes: Check) -> Iterator[CheckFinding]:
-    wanted = {each.code for each in codes}
+    wanted = {code.code for code in codes}
     return (check.again(finding) for finding in errors(findings) if finding.code in wanted)
 
 
@@ -57,9 +57,9 @@ def _require_a_leaf(facts: CertificateFacts) -> None:
 )
 def certificate(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
     """Whether what is served and stored is a pair that is valid now, for the name of the Service."""
-    for each in _all(facts):
-        yield from _of(check, checks.check(each), checks.STORED, checks.VALID)
-        _require_a_leaf(each)
+    for state in _all(facts):
+        yield from _of(check, checks.check(state), checks.STORED, checks.VALID)
+        _require_a_leaf(state)
 
 
 @line(
@@ -72,11 +72,11 @@ def certificate(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
 )
 def ca_bundle(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
     """Whether each caBundle that points at the server trusts what is served and stored; who wrote those that do not."""
-    for each in _all(facts):
-        for finding in _of(check, checks.check(each), ca_bundles.FILLED, ca_bundles.TRUSTED):
-            wrote = _writers(facts, each.ca_bundles, finding)
+    for state in _all(facts):
+        for finding in _of(check, checks.check(state), ca_bundles.FILLED, ca_bundles.TRUSTED):
+            wrote = _writers(facts, state.ca_bundles, finding)
             yield replace(finding, message=f"{finding.message}{wrote}")
-        _require_a_leaf(each)
+        _require_a_leaf(state)
 
 
 def _writers(facts: ClusterFacts, bundles: Iterable[CaBundle], finding: CheckFinding) -> str:
@@ -99,16 +99,16 @@ def _writers(facts: ClusterFacts, bundles: Iterable[CaBundle], finding: CheckFin
 )
 def expiry(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
     """Whether a certificate expires soon that nobody renews, or its renewal is overdue."""
-    for each in _all(facts):
-        kept = [one for one in each.certificates if one.certificate is not None and not one.why_not]
+    for state in _all(facts):
+        kept = [one for one in state.certificates if one.certificate is not None and not one.why_not]
         for one in kept:
-            yield from _soon(check, each, one)
+            yield from _soon(check, state, one)
         # Where Secrets may not be read, what is served tells.
-        for replica in each.ready if isinstance(each.kept, NotSeen) else ():
+        for replica in state.ready if isinstance(state.kept, NotSeen) else ():
             leaf = replica.leaf
-            if leaf and not each.self_managed and not each.by_cert_manager and leaf.not_after - facts.at < SOON:
-                yield _expires(check, each, replica.where, "served certificate", leaf.not_after - facts.at)
-        _require_a_leaf(each)
+            if leaf and not state.self_managed and not state.by_cert_manager and leaf.not_after - facts.at < SOON:
+                yield _expires(check, state, replica.where, "served certificate", leaf.not_after - facts.at)
+        _require_a_leaf(state)
 
 
 def _soon(check: Check, facts: CertificateFacts, kept: KeptCertificate) -> Iterator[CheckFinding]:

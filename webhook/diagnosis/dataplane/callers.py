@@ -66,13 +66,13 @@ class ShutOut:
 def injector_webhooks(configurations: Iterable[JSON], namespace: str) -> tuple[InjectorWebhook, ...]:
     """The webhooks of MutatingWebhookConfigurations that the API server may ask to inject Pods; one without a rule for
     that is none. `namespace` is that of Linkerd's control plane. Malformed fields read as absent."""
-    found = []
+    result = []
     for body in configurations:
         for webhook in mappings(body, "webhooks"):
             name, service = text(webhook, "name"), mapping(webhook, "clientConfig", "service")
             calls = text(service, "namespace") == namespace and text(service, "name") in _SERVICES
             if (calls or name in _WEBHOOKS) and any(map(_creates_pods, mappings(webhook, "rules"))):
-                found.append(
+                result.append(
                     InjectorWebhook(
                         text(body, "metadata", "name"),
                         name,
@@ -80,7 +80,7 @@ def injector_webhooks(configurations: Iterable[JSON], namespace: str) -> tuple[I
                         mapping(webhook, "objectSelector"),
                     )
                 )
-    return tuple(found)
+    return tuple(result)
 
 
 def _creates_pods(rule: JSON) -> bool:

@@ -61,17 +61,17 @@ def drift(
     """
     now, would = _containers(pod, ()), _containers(expected, limit_ranges)
     # A container for debugging may have been asked for since, or no more: it counts as any other.
-    found = [difference for difference in differences(shape(now, ""), shape(would, "")) if _is_drift(difference, pod)]
-    return tuple(_told(difference, pod, expected, situation) for difference in found)
+    result = [difference for difference in differences(shape(now, ""), shape(would, "")) if _is_drift(difference, pod)]
+    return tuple(_told(difference, pod, expected, situation) for difference in result)
 
 
 def _containers(pod: JSON, limit_ranges: Iterable[JSON]) -> JSON:
     """The Pod with nothing but the containers that Linkerd adds, as they are stored."""
     spec = {
         key: [
-            _by_flags(stored(each, limit_ranges))
-            for each in mappings(pod, "spec", key)
-            if is_added(each, first=key == "initContainers")
+            _by_flags(stored(element, limit_ranges))
+            for element in mappings(pod, "spec", key)
+            if is_added(element, first=key == "initContainers")
         ]
         for key in ("containers", "initContainers")
     }
@@ -129,7 +129,7 @@ def _certificates(bundle: object) -> object:
     """The certificates of a PEM bundle, in whatever order and however they are spaced."""
     if not isinstance(bundle, str):
         return bundle
-    return frozenset("".join(each.split()) for each in bundle.split(_CERTIFICATE) if each.strip())
+    return frozenset("".join(part.split()) for part in bundle.split(_CERTIFICATE) if part.strip())
 
 
 def _told(difference: Difference, pod: JSON, expected: JSON, situation: Situation | None) -> Drift:
@@ -137,7 +137,7 @@ def _told(difference: Difference, pod: JSON, expected: JSON, situation: Situatio
     if path[2:3] == ("resources",):
         now, would = _written(pod, path), _written(expected, path)
     if len(path) < 3:
-        now, would = (None if each is None else "present" for each in (now, would))
+        now, would = (None if element is None else "present" for element in (now, would))
     place = _place(difference, pod, expected)
     why = causes.why(path, situation) if situation is not None else ""
     return Drift(_dotted(place, path), now, would, why)
@@ -148,7 +148,7 @@ def _place(difference: Difference, pod: JSON, expected: JSON) -> str:
     name = difference.path[1]
     for body in (pod, expected):
         for key in ("initContainers", "containers"):
-            if any(text(each, "name") == name for each in mappings(body, "spec", key)):
+            if any(text(element, "name") == name for element in mappings(body, "spec", key)):
                 return key
     return "containers"
 

@@ -56,14 +56,14 @@ def within(path: str, namespace: str) -> str:
 
 async def by_namespace(asker: Asker, resource: str, only: str = "") -> Fact[ByNamespace]:
     """The objects of a kind of the core group, by their Namespaces."""
-    found: dict[str, tuple[JSON, ...]] = {}
+    result: dict[str, tuple[JSON, ...]] = {}
     try:
         async for body in asker.pages(within(f"/api/v1/{resource}", only), resource, only):
             name = text(body, "metadata", "namespace")
-            found[name] = (*found.get(name, ()), body)
+            result[name] = (*result.get(name, ()), body)
     except Unseen as unseen:
         return unseen.fact
-    return found
+    return result
 
 
 async def read_lists(asker: Asker, only: str = "") -> PlaneFacts:
@@ -104,15 +104,15 @@ async def survey_pods(
             survey.add(pod)
     except Unseen as unseen:
         return unseen.fact
-    found = survey.result()
-    return found.dated(await _annotated(asker, found.namespaces()[:_DATED]))
+    result = survey.result()
+    return result.dated(await _annotated(asker, result.namespaces()[:_DATED]))
 
 
 async def _annotated(asker: Asker, names: tuple[str, ...]) -> Mapping[str, datetime | None]:
     """When these Namespaces got the annotation to inject, as far as that can be read."""
 
     async def read(name: str) -> datetime | None:
-        found: Fact[JSON | None] = await asker.get(f"/api/v1/namespaces/{name}", f"namespaces/{name}", accept=OBJECT)
-        return annotated_at(known(found, None))
+        value: Fact[JSON | None] = await asker.get(f"/api/v1/namespaces/{name}", f"namespaces/{name}", accept=OBJECT)
+        return annotated_at(known(value, None))
 
     return dict(zip(names, await asyncio.gather(*map(read, names)), strict=True))

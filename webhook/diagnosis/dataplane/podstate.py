@@ -162,7 +162,7 @@ class PodJudge:
 
 def _foremost(reasons: Sequence[str]) -> str:
     """The reason to tell first: nobody is told of a host network who did not ask for a proxy."""
-    first = next((each for each in reasons if each in (decision.ENABLE_ABSENT, decision.DISABLE_PRESENT)), "")
+    first = next((reason for reason in reasons if reason in (decision.ENABLE_ABSENT, decision.DISABLE_PRESENT)), "")
     return first or next(iter(reasons), "")
 
 
@@ -230,13 +230,13 @@ def annotated_at(namespace: JSON | None) -> datetime | None:
     """When a Namespace got the annotation to inject, at the latest: when whoever owns that annotation by the object's
     managedFields wrote last. `namespace` is as the API server returns it, None for none. None
     where that is not known."""
-    found = None
+    result = None
     for entry in mappings(namespace, "metadata", "managedFields"):
         owned = mapping(entry, "fieldsV1", "f:metadata", "f:annotations")
         if f"f:{decision.INJECT}" in owned:
             at = moment(text(entry, "time"))
-            found = max(filter(None, (found, at)), default=None)
-    return found
+            result = max(filter(None, (result, at)), default=None)
+    return result
 
 
 def moment(stamp: str) -> datetime | None:

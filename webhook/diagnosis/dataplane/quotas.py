@@ -53,7 +53,7 @@ def lacking(sample: Sample, quotas: Iterable[JSON], limit_ranges: Sequence[JSON]
             if name not in _WANTED:
                 continue
             kind, what = _WANTED[name]
-            without = [each for each, has in resources.items() if what not in mapping(has, kind)]
+            without = [element for element, has in resources.items() if what not in mapping(has, kind)]
             if without:
                 message = (
                     f"wants a {what} {kind.removesuffix('s')} of every container, and {' and '.join(without)} "
@@ -73,7 +73,9 @@ def _fill(kind: str, what: str) -> str:
 
 
 def _scopes(quota: JSON) -> list[object]:
-    by_expression = [each.get("scopeName") for each in mappings(quota, "spec", "scopeSelector", "matchExpressions")]
+    by_expression = [
+        expression.get("scopeName") for expression in mappings(quota, "spec", "scopeSelector", "matchExpressions")
+    ]
     return [*sequence(quota, "spec", "scopes"), *by_expression]
 
 

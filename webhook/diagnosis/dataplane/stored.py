@@ -31,11 +31,11 @@ def stored(container: JSON, limit_ranges: Iterable[JSON] = ()) -> JSON:
         **{key: value for key, value in container.items() if not _is_empty(key, value)},
     }
     if "ports" in out:
-        out["ports"] = [{"protocol": "TCP", **_bare(each)} for each in mappings(out, "ports")]
+        out["ports"] = [{"protocol": "TCP", **_bare(port)} for port in mappings(out, "ports")]
     if "env" in out:
-        out["env"] = [_variable(each) for each in mappings(out, "env")]
+        out["env"] = [_variable(variable) for variable in mappings(out, "env")]
     if "volumeMounts" in out:
-        out["volumeMounts"] = [_bare(each) for each in mappings(out, "volumeMounts")]
+        out["volumeMounts"] = [_bare(mount) for mount in mappings(out, "volumeMounts")]
     for key in _PROBES:
         if key in out:
             out[key] = _probe(mapping(out, key))

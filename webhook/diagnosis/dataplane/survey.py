@@ -71,9 +71,9 @@ class Plight:
 def differences(drift: Sequence[Drift]) -> str:
     """What differs, as a phrase that names each cause once, with values where they are short."""
     causes: dict[str, str] = {}
-    for each in drift:
-        if each.why not in causes:
-            causes[each.why] = _difference(each)
+    for difference in drift:
+        if difference.why not in causes:
+            causes[difference.why] = _difference(difference)
     named = list(causes.values())
     rest = f" and {len(named) - 3} more" if len(named) > 3 else ""
     return "; ".join(named[:3]) + rest
@@ -110,7 +110,9 @@ class DataPlane:
 
     def namespaces(self) -> tuple[str, ...]:
         """The Namespaces of which it matters when they were annotated."""
-        return tuple(dict.fromkeys(each.owner.namespace for each in self.unmeshed if each.reason == UNREACHABLE))
+        return tuple(
+            dict.fromkeys(workload.owner.namespace for workload in self.unmeshed if workload.reason == UNREACHABLE)
+        )
 
     def dated(self, annotated: Mapping[str, datetime | None]) -> DataPlane:
         """The same, where it is known when Namespaces got the annotation to inject: their Pods that are older were
@@ -192,8 +194,8 @@ class Survey:
         return DataPlane(
             self.pods,
             self.meshed,
-            tuple(each for each in plights if each.why == "unmeshed"),
-            tuple(each for each in plights if each.why == "outdated"),
+            tuple(plight for plight in plights if plight.why == "unmeshed"),
+            tuple(plight for plight in plights if plight.why == "outdated"),
             len(self._more),
         )
 
@@ -238,7 +240,7 @@ def likeness(pod: JSON) -> object | None:
             if is_added(container, first=key == "initContainers"):
                 added.append(_without_own_mounts(container))
     annotations = texts(pod, "metadata", "annotations")
-    marks = [(each, value) for each, value in sorted((annotations | labels).items()) if "linkerd.io/" in each]
+    marks = [(element, value) for element, value in sorted((annotations | labels).items()) if "linkerd.io/" in element]
     digest = hashlib.blake2b(orjson.dumps([added, marks]), digest_size=16).digest()
     phase, ends = text(pod, "status", "phase"), bool(text(pod, "metadata", "deletionTimestamp"))
     over = phase in ("Succeeded", "Failed") or ends
@@ -248,6 +250,6 @@ def likeness(pod: JSON) -> object | None:
 def _without_own_mounts(container: JSON) -> JSON:
     """A container without the names of volumes that are others in every Pod."""
     mounts = [
-        each for each in sequence(container, "volumeMounts") if not text(each, "name").startswith("kube-api-access-")
+        mount for mount in sequence(container, "volumeMounts") if not text(mount, "name").startswith("kube-api-access-")
     ]
     return {**container, "volumeMounts": mounts}

@@ -39,11 +39,11 @@ def elsewhere(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
 
 
 def _ours(setup: SetupFacts) -> list[JSON]:
-    return [each for each in seen(setup.deployments) if text(each, "metadata", "name") == NAME]
+    return [workload for workload in seen(setup.deployments) if text(workload, "metadata", "name") == NAME]
 
 
 def _here(setup: SetupFacts) -> list[JSON]:
-    return [each for each in _ours(setup) if text(each, "metadata", "namespace") == setup.request.namespace]
+    return [our for our in _ours(setup) if text(our, "metadata", "namespace") == setup.request.namespace]
 
 
 @line(Section.SETUP, "certificate-mode", "replicas get their certificate as they did before", hint=_INSTALLING)
@@ -148,8 +148,8 @@ def own(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
     if not _request(facts).adopt:
         return
     configurations = seen(facts.configurations)
-    found = [name for name in ((MUTATING, NAME), (VALIDATING, NAME)) if name in configurations]
-    names = " ".join(f"{kind.lower()}/{name}" for kind, name in found)
-    for kind, name in found:
+    result = [name for name in ((MUTATING, NAME), (VALIDATING, NAME)) if name in configurations]
+    names = " ".join(f"{kind.lower()}/{name}" for kind, name in result)
+    for kind, name in result:
         message = "is of an installation without --adopt, and stays"
         yield check.note(f"{kind} {name}", "", message, f"kubectl delete {names}, once Linkerd's are adopted")

@@ -88,8 +88,8 @@ async def _certificate(asker: Asker, reference: str) -> Fact[JSON | None]:
 async def _helm_release(asker: Asker, namespace: str) -> Fact[bool]:
     """Whether Helm keeps a release of the name that README and chart suggest: it stores each in a Secret."""
     query = {"fieldSelector": "type=helm.sh/release.v1", "labelSelector": f"owner=helm,name={NAME}"}
-    found = await asker.list(f"/api/v1/namespaces/{namespace}/secrets", "secrets", namespace, query, LIST)
-    return found if isinstance(found, NotSeen | NotRead | NotAsked) else bool(found)
+    result = await asker.list(f"/api/v1/namespaces/{namespace}/secrets", "secrets", namespace, query, LIST)
+    return result if isinstance(result, NotSeen | NotRead | NotAsked) else bool(result)
 
 
 class _Question(NamedTuple):
@@ -112,12 +112,12 @@ async def _reviews(asker: Asker, objects: Iterable[JSON]) -> Mapping[str, tuple[
         question = _Question(kind, group, version, plural, text(body, "metadata", "namespace"))
         asked.setdefault(question, []).append(named(body))
     answers = await asyncio.gather(*(_allowed(asker, question) for question in asked))
-    found: dict[str, list[Review]] = {}
+    result: dict[str, list[Review]] = {}
     for (question, names), allowed in zip(asked.items(), answers, strict=True):
         resource = f"{question.plural}.{question.group}" if question.group else question.plural
         review = Review(tuple(names), resource, question.namespace, allowed)
-        found.setdefault(question.kind, []).append(review)
-    return {kind: tuple(reviews) for kind, reviews in found.items()}
+        result.setdefault(question.kind, []).append(review)
+    return {kind: tuple(reviews) for kind, reviews in result.items()}
 
 
 async def _allowed(asker: Asker, question: _Question) -> Fact[bool]:
@@ -141,16 +141,16 @@ async def _allowed(asker: Asker, question: _Question) -> Fact[bool]:
 
 async def _heartbeats(asker: Asker) -> Fact[Mapping[str, datetime]]:
     """When each Node last said that it is there, by its condition Ready."""
-    found: dict[str, datetime] = {}
+    result: dict[str, datetime] = {}
     try:
         async for body in asker.pages("/api/v1/nodes", "nodes"):
             for condition in mappings(body, "status", "conditions"):
                 moment = _moment(text(condition, "lastHeartbeatTime"))
                 if text(condition, "type") == "Ready" and moment is not None:
-                    found[text(body, "metadata", "name")] = moment
+                    result[text(body, "metadata", "name")] = moment
     except Unseen as unseen:
         return unseen.fact
-    return found
+    return result
 
 
 def _moment(stamp: str) -> datetime | None:

@@ -42,7 +42,7 @@ class TestChanges:
         site.configure("linkerd-webhook", new_ca("foreign").certificate)
         bad = await site.look()
         lines = changes(good, bad)
-        assert any(each.startswith("problem: ") and "fix: " in each for each in lines)
+        assert any(line.startswith("problem: ") and "fix: " in line for line in lines)
         assert changes(bad, good)[-1] == "all problems are solved"
 
     async def test_replicas_come_and_go(self) -> None:
@@ -68,4 +68,4 @@ class TestChanges:
         before = await site.look()
         site.failures[LEAF_PATH] = forbidden("secrets")
         lines = changes(before, await site.look())
-        assert [each.partition(":")[0] for each in lines] == ["cannot read"]
+        assert [line.partition(":")[0] for line in lines] == ["cannot read"]

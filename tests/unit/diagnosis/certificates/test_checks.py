@@ -59,7 +59,9 @@ class TestFits:
         site.deploy("--certs=files", secret="mine")
         state = await site.look()
         assert check(state) == []
-        assert [(each.where, each.role) for each in state.certificates] == [("Secret linkerd/mine", "leaf")]
+        assert [(certificate.where, certificate.role) for certificate in state.certificates] == [
+            ("Secret linkerd/mine", "leaf")
+        ]
 
 
 class TestNobodyServes:
@@ -89,7 +91,7 @@ class TestNobodyServes:
         site = Site().self_managed()
         site.remove(SLICE)
         site.objects[DEPLOYMENT]["status"]["readyReplicas"] = 0
-        assert [each.field for each in await found(site)] == ["status.readyReplicas"]
+        assert [finding.field for finding in await found(site)] == ["status.readyReplicas"]
 
     async def test_ready_replicas_that_the_service_does_not_select_serve_nobody(self) -> None:
         site = Site().self_managed()
@@ -174,12 +176,12 @@ class TestDoesNot:
     async def test_an_empty_bundle(self) -> None:
         site = Site().self_managed()
         site.configure("linkerd-webhook", b"")
-        assert [each.message for each in await found(site)] == ["is empty: nothing is trusted"]
+        assert [finding.message for finding in await found(site)] == ["is empty: nothing is trusted"]
 
     async def test_an_expired_leaf_is_told_once_a_place_and_not_for_every_bundle(self) -> None:
         site = Site().self_managed()
         site.configure("another", site.ca.certificate)
-        places = [(each.object, each.field) for each in await found(site, now=NOW + timedelta(days=31))]
+        places = [(finding.object, finding.field) for finding in await found(site, now=NOW + timedelta(days=31))]
         assert places == [
             ("Secret linkerd/linkerd-webhook-tls", "data[tls.crt]"),
             ("replica 10.0.0.1:8443 (Pod pod-1)", "served certificate"),
@@ -202,12 +204,12 @@ class TestDoesNot:
     async def test_a_deleted_ca_of_a_leaf_of_ours(self) -> None:
         site = Site().self_managed()
         del site.objects[CA_PATH]
-        assert [each.object for each in await found(site)] == ["Secret linkerd/linkerd-webhook-ca"]
+        assert [finding.object for finding in await found(site)] == ["Secret linkerd/linkerd-webhook-ca"]
 
     async def test_a_deleted_leaf_of_our_ca(self) -> None:
         site = Site().self_managed()
         del site.objects[LEAF_PATH]
-        assert [each.object for each in await found(site)] == ["Secret linkerd/linkerd-webhook-tls"]
+        assert [finding.object for finding in await found(site)] == ["Secret linkerd/linkerd-webhook-tls"]
 
     async def test_no_configuration_points_there(self) -> None:
         site = Site().self_managed()
@@ -251,4 +253,4 @@ class TestRemarks:
     async def test_an_expired_ca_beside_a_good_one(self) -> None:
         site = Site().self_managed()
         state = await site.look(NOW + timedelta(days=400))
-        assert any("CN=old CA" in each.message and "has no effect" in each.message for each in remarks(state))
+        assert any("CN=old CA" in remark.message and "has no effect" in remark.message for remark in remarks(state))

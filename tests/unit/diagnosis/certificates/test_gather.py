@@ -32,9 +32,11 @@ from webhook.kube.errors import ApiError
 class TestLooking:
     async def test_everything_has_its_place(self) -> None:
         state = await Site().self_managed().look()
-        assert [each.role for each in state.certificates] == ["CA", "leaf"]
-        assert [(each.where, bool(each.leaf)) for each in state.ready] == [("replica 10.0.0.1:8443 (Pod pod-1)", True)]
-        assert [each.webhook for each in state.ca_bundles] == ["linkerd-webhook.example.org"]
+        assert [certificate.role for certificate in state.certificates] == ["CA", "leaf"]
+        assert [(element.where, bool(element.leaf)) for element in state.ready] == [
+            ("replica 10.0.0.1:8443 (Pod pod-1)", True)
+        ]
+        assert [ca_bundle.webhook for ca_bundle in state.ca_bundles] == ["linkerd-webhook.example.org"]
         assert state.self_managed
         assert state.leaf_of_ca
         assert set(state.trust.values()) == {""}
@@ -51,7 +53,7 @@ class TestLooking:
         endpoints[0]["conditions"]["ready"] = False
         # Nothing said is ready, by the API's own rule.
         del endpoints[1]["conditions"]
-        assert [each.pod for each in (await site.look()).ready] == ["pod-2"]
+        assert [element.pod for element in (await site.look()).ready] == ["pod-2"]
 
     async def test_an_expired_certificate_is_still_shown(self) -> None:
         state = await Site().self_managed().look(NOW + timedelta(days=31))
@@ -116,8 +118,8 @@ class TestBundles:
         one, two = issue_ca("one"), issue_ca("two")
         damaged = one.certificate.replace(b"MII", b"!!!", 1)
         endless = one.certificate.partition(b"-----END")[0]
-        found, junk = read_bundle(b"hello\n" + one.key + damaged + endless + two.certificate + two.certificate)
-        assert [each.subject.rfc4514_string() for each in found] == ["CN=two"]
+        bundle, junk = read_bundle(b"hello\n" + one.key + damaged + endless + two.certificate + two.certificate)
+        assert [finding.subject.rfc4514_string() for finding in bundle] == ["CN=two"]
         assert junk == (
             "block 1 is PRIVATE KEY: only CERTIFICATE counts",
             "block 2 is a certificate that cannot be read",
@@ -163,6 +165,6 @@ class TestReport:
         wild = issue_leaf(site.ca, ["*.linkerd.svc"], now=NOW)
         site.store(wild)
         site.replicas(wild)
-        found = as_json(await site.look())
-        assert found["fits"] is True
-        assert any(SERVICE.dns_name in each for each in found["remarks"])
+        result = as_json(await site.look())
+        assert result["fits"] is True
+        assert any(SERVICE.dns_name in remark for remark in result["remarks"])

@@ -93,13 +93,13 @@ class TestSteps:
         before = await site.look()
         told = []
         for number in range(1, 7):
-            found = progress(before, await site.look(), "ca")
-            assert len(found.done) == number - 1
-            told.append(found.waits_for)
+            result = progress(before, await site.look(), "ca")
+            assert len(result.done) == number - 1
+            told.append(result.waits_for)
             site.step(number)
         done = progress(before, await site.look(), "ca")
         assert not done.waits_for
-        assert [each.partition(":")[0] for each in done.done] == [
+        assert [outcome.partition(":")[0] for outcome in done.done] == [
             "the next CA is stored",
             "old and new CA are side by side in every caBundle",
             "the new CA signs",
@@ -107,8 +107,8 @@ class TestSteps:
             "every replica serves it (1)",
             "the old CA is out of every caBundle",
         ]
-        assert [each.partition(" (")[0] for each in told] == [
-            each.partition(":")[0].partition(" (")[0] for each in done.done
+        assert [message.partition(" (")[0] for message in told] == [
+            outcome.partition(":")[0].partition(" (")[0] for outcome in done.done
         ]
 
     async def test_what_it_waits_for_is_named(self) -> None:
@@ -132,9 +132,9 @@ class TestSteps:
         for number in (1, 2, 3, 4, 6):
             site.step(number)
         site.replicas(None, None)
-        found = progress(before, await site.look(), "ca")
-        assert not found.waits_for
-        assert found.done[4] == "whether the 2 replicas serve it cannot be seen from here"
+        result = progress(before, await site.look(), "ca")
+        assert not result.waits_for
+        assert result.done[4] == "whether the 2 replicas serve it cannot be seen from here"
 
     async def test_a_new_leaf_of_the_old_ca_is_not_the_one(self) -> None:
         site = Rotating()
@@ -188,15 +188,15 @@ class Looks:
 
 async def told(before: CertificateFacts, kind: rotation.Rotated, looks: Looks, within: float = 5.0) -> list[Progress]:
     """All that is told."""
-    return [each async for each in rotation.follow(before, kind, looks, within, interval=0.01)]
+    return [element async for element in rotation.follow(before, kind, looks, within, interval=0.01)]
 
 
 class TestFollowing:
     async def test_it_ends_with_the_last_step(self) -> None:
         site = Rotating()
         steps = [lambda n=n: site.step(n) for n in range(1, 7)]
-        found = await told(await site.look(), "ca", Looks(site, None, *steps))
-        assert [len(each.done) for each in found] == [0, 1, 2, 3, 4, 5, 6]
+        result = await told(await site.look(), "ca", Looks(site, None, *steps))
+        assert [len(finding.done) for finding in result] == [0, 1, 2, 3, 4, 5, 6]
 
     async def test_an_api_server_that_is_away_for_a_moment_ends_nothing(self) -> None:
         site = Site().self_managed()
@@ -207,8 +207,8 @@ class TestFollowing:
             site.store(new)
             site.replicas(new)
 
-        found = await told(before, "leaf", Looks(site, GatherError("away"), rotate))
-        assert [(len(each.done), each.why) for each in found] == [(0, "away"), (2, "")]
+        result = await told(before, "leaf", Looks(site, GatherError("away"), rotate))
+        assert [(len(finding.done), finding.why) for finding in result] == [(0, "away"), (2, "")]
 
     async def test_what_is_done_stays_done(self) -> None:
         site = Site().self_managed()
@@ -216,8 +216,8 @@ class TestFollowing:
         new = new_leaf(site.ca)
         site.store(new)
         # The Secret is back to what it was for a moment: a step less is never told.
-        found = await told(before, "leaf", Looks(site, None, lambda: site.store(site.leaf)), within=1.0)
-        assert [len(each.done) for each in found] == [1, 1]
+        result = await told(before, "leaf", Looks(site, None, lambda: site.store(site.leaf)), within=1.0)
+        assert [len(finding.done) for finding in result] == [1, 1]
 
     async def test_a_right_that_is_taken_away_proves_nothing(self) -> None:
         site = Rotating()
@@ -225,14 +225,14 @@ class TestFollowing:
         for number in (1, 3, 4, 5):
             site.step(number)
         site.failures["/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"] = forbidden("them")
-        found = await told(before, "ca", Looks(site), within=0.5)
-        assert found[-1].waits_for
-        assert "may not list mutatingwebhookconfigurations" in found[-1].why
+        result = await told(before, "ca", Looks(site), within=0.5)
+        assert result[-1].waits_for
+        assert "may not list mutatingwebhookconfigurations" in result[-1].why
 
     async def test_time_is_over(self) -> None:
         site = Site().self_managed()
-        found = await told(await site.look(), "leaf", Looks(site), within=0.5)
-        assert found[-1].waits_for == "a new leaf is stored"
+        result = await told(await site.look(), "leaf", Looks(site), within=0.5)
+        assert result[-1].waits_for == "a new leaf is stored"
 
 
 class TestLeader:

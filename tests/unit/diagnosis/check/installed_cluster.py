@@ -152,14 +152,14 @@ class InstalledCluster:
         def of(*kinds: str) -> dict[tuple[str, str], JSON]:
             return {name: body for name, body in self.objects.items() if name[0] in kinds}
 
-        found: dict[str, Any] = {
+        result: dict[str, Any] = {
             "configurations": of("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"),
             "deployments": tuple(of("Deployment").values()),
             "service": self.objects.get(("Service", NAME)),
             "cluster_role": self.objects.get(("ClusterRole", NAME)),
             "guards": of(POLICY, BINDING),
         }
-        return Traces(namespace=NAMESPACE, **(found | more))
+        return Traces(namespace=NAMESPACE, **(result | more))
 
     def facts(self, **more: Any) -> ClusterFacts:
         """What is known of the cluster; `more` in place of some of it."""

@@ -20,18 +20,18 @@ from webhook.install.output import write
     "paths", [way for way in WAYS if "tokenProjection" not in way and "logFormat" not in way], ids=str
 )
 def test_it_prints_the_very_objects(paths: dict[str, Any]) -> None:
-    found = installation(InstalledCluster(**paths))
-    program, _, rest = apply_again(found).removesuffix(" | kubectl apply -f -").partition(" ")
+    cluster_state = installation(InstalledCluster(**paths))
+    program, _, rest = apply_again(cluster_state).removesuffix(" | kubectl apply -f -").partition(" ")
     command, *flags = shlex.split(rest)
     assert (program, command) == ("linkerd-webhook", "install")
     done = CliRunner().invoke(install, [*flags, "--ignore-cluster"])
     assert done.exit_code == 0, done.output
-    assert done.stdout == write(found.rendered().objects, "yaml")
+    assert done.stdout == write(cluster_state.rendered().objects, "yaml")
 
 
 def test_arguments_of_the_server_are_kept() -> None:
-    found = installation(InstalledCluster(extraArgs=["--release-line=edge-26.8", "--x=a,b"]))
-    assert "--set 'extraArgs={--release-line=edge-26.8,--x=a\\,b}'" in apply_again(found)
+    cluster_state = installation(InstalledCluster(extraArgs=["--release-line=edge-26.8", "--x=a,b"]))
+    assert "--set 'extraArgs={--release-line=edge-26.8,--x=a\\,b}'" in apply_again(cluster_state)
 
 
 def test_helm_is_named_where_helm_installed_it() -> None:

@@ -52,7 +52,7 @@ def facts(
     using: Mesh | None = None,
 ) -> ClusterFacts:
     """What is known of a cluster with these Namespaces, workloads and Pods; quotas and ranges are those of shop."""
-    there = {each.name: each for each in namespaces or (namespace(),)}
+    there = {element.name: element for element in namespaces or (namespace(),)}
     records = workloads(*bodies) if bodies else type(workloads())()
     survey = Survey(PodJudge(Injector(using or mesh()), webhooks()), there, records)
     for pod in pods:

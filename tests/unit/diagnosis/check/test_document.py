@@ -41,9 +41,9 @@ def test_the_page_has_every_line_as_it_is_declared() -> None:
 def test_every_code_has_a_row_in_its_section() -> None:
     tables_of_page = PAGE.read_text().partition(MARK)[2]
     sections = re.split(r"^## ", tables_of_page, flags=re.MULTILINE)
-    for each in LINES:
-        [section] = [text for text in sections if text.startswith(f"{each.section}\n")]
-        assert f"| `{each.code}` |" in section
+    for element in LINES:
+        [section] = [text for text in sections if text.startswith(f"{element.section}\n")]
+        assert f"| `{element.code}` |" in section
 
 
 def test_a_row_tells_what_is_looked_at_and_how() -> None:
@@ -72,4 +72,4 @@ def test_a_page_without_its_mark_is_refused() -> None:
 
 
 def test_every_line_tells_what_it_looks_at() -> None:
-    assert [each.code for each in LINES if not (each.judge.__doc__ or "").strip()] == []
+    assert [line.code for line in LINES if not (line.judge.__doc__ or "").strip()] == []

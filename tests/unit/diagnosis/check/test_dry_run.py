@@ -15,7 +15,7 @@ ASKS = {"linkerd.io/inject": "enabled"}
 
 
 def chosen(cluster: InstalledCluster, *namespaces: Namespace, only: str = "") -> str:
-    facts = cluster.facts(namespaces={each.name: each for each in namespaces}, only=only)
+    facts = cluster.facts(namespaces={namespace.name: namespace for namespace in namespaces}, only=only)
     return chosen_namespace(facts, needed(facts))
 
 

@@ -49,22 +49,22 @@ async def gathered(store: Store, scope: Scope = Scope.INSTALLED) -> InstalledObj
 
 
 async def test_all_that_belongs_to_it_is_read(store: Store) -> None:
-    found = await gathered(store)
-    installation = seen(found.installation)
+    result = await gathered(store)
+    installation = seen(result.installation)
     assert installation is not None
     assert installation.mode is InstallMode.ADOPTED
     assert installation.values["guard"] == "deny"
-    assert all(seen(body) is not None for body in found.rights.values())
-    assert len(seen(found.guards)) == 3
-    configurations = seen(found.configurations)
+    assert all(seen(body) is not None for body in result.rights.values())
+    assert len(seen(result.guards)) == 3
+    configurations = seen(result.configurations)
     assert configurations["MutatingWebhookConfiguration", "linkerd-proxy-injector-webhook-config"]["kind"]
 
 
 async def test_where_nothing_is_there_nothing_is_installed() -> None:
-    found = await gathered(Store())
-    assert found.installation is None
-    assert set(found.rights.values()) == {None}
-    assert (found.guards, found.configurations) == ({}, {})
+    result = await gathered(Store())
+    assert result.installation is None
+    assert set(result.rights.values()) == {None}
+    assert (result.guards, result.configurations) == ({}, {})
 
 
 async def test_missing_rights_are_facts_that_take_nothing_else_along(store: Store) -> None:
@@ -72,18 +72,18 @@ async def test_missing_rights_are_facts_that_take_nothing_else_along(store: Stor
     store.failures[f"{PATHS['Role']}/{NAME}"] = refused
     store.failures[PATHS["MutatingWebhookConfiguration"]] = refused
     store.failures[f"{PATHS['ValidatingAdmissionPolicy']}/linkerd-webhook-guard"] = refused
-    found = await gathered(store)
-    role = found.rights["Role"]
+    result = await gathered(store)
+    role = result.rights["Role"]
     assert isinstance(role, NotSeen)
     assert "get on roles.rbac.authorization.k8s.io/linkerd-webhook in namespace linkerd" in role.texts()[0]
-    assert isinstance(found.configurations, NotSeen)
-    assert "list on mutatingwebhookconfigurations" in found.configurations.texts()[0]
-    assert isinstance(found.guards, NotSeen)
-    assert isinstance(found.installation, Installation)
+    assert isinstance(result.configurations, NotSeen)
+    assert "list on mutatingwebhookconfigurations" in result.configurations.texts()[0]
+    assert isinstance(result.guards, NotSeen)
+    assert isinstance(result.installation, Installation)
 
 
 async def test_for_pods_alone_rights_and_guard_are_not_asked_for(store: Store) -> None:
-    found = await gathered(store, Scope.PROXY)
-    assert isinstance(found.rights["Role"], NotAsked)
-    assert isinstance(found.guards, NotAsked)
-    assert isinstance(found.installation, Installation)
+    result = await gathered(store, Scope.PROXY)
+    assert isinstance(result.rights["Role"], NotAsked)
+    assert isinstance(result.guards, NotAsked)
+    assert isinstance(result.installation, Installation)

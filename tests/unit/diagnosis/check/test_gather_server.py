@@ -49,11 +49,11 @@ async def test_all_is_asked_and_nothing_is_stored(site: Site) -> None:
     site.put("/api/v1/namespaces/linkerd/pods/mine", {"metadata": {"labels": SELECTOR}})
     site.put("/api/v1/namespaces/linkerd/pods/another", {"metadata": {"labels": {"app": "another"}}})
     before = copy.deepcopy(site.objects)
-    found = await gathered(site)
-    assert seen(found.services[SERVICE]) is not None
-    assert seen(found.self_test).answered_by == "pod-1"
-    assert [pod["metadata"]["name"] for pod in seen(found.pods[SERVICE])] == ["mine"]
-    dry_run = seen(found.dry_run)
+    result = await gathered(site)
+    assert seen(result.services[SERVICE]) is not None
+    assert seen(result.self_test).answered_by == "pod-1"
+    assert [pod["metadata"]["name"] for pod in seen(result.pods[SERVICE])] == ["mine"]
+    dry_run = seen(result.dry_run)
     assert dry_run.namespace == "shop"
     assert dry_run.pod is not None
     assert site.objects == before
@@ -85,13 +85,13 @@ async def test_silence_is_a_fact(site: Site, error: Exception) -> None:
 
 async def test_an_api_server_that_goes_away_is_a_fact_of_each(site: Site) -> None:
     site.failures[SERVICES] = site.failures[DEPLOYMENTS] = ApiError(500, "etcd is away")
-    found = await gathered(site)
-    assert isinstance(found.services[SERVICE], NotRead)
-    assert isinstance(found.certificates[SERVICE], NotRead)
-    assert seen(found.self_test).answered_by
+    result = await gathered(site)
+    assert isinstance(result.services[SERVICE], NotRead)
+    assert isinstance(result.certificates[SERVICE], NotRead)
+    assert seen(result.self_test).answered_by
 
 
 async def test_where_the_image_was_exchanged_each_service_is_asked_about_and_there_is_no_self_test(site: Site) -> None:
-    found = await gathered(site, InstalledCluster.image())
-    assert [service.name for service in found.certificates] == ["linkerd-proxy-injector", "linkerd-sp-validator"]
-    assert isinstance(found.self_test, NotAsked)
+    result = await gathered(site, InstalledCluster.image())
+    assert [service.name for service in result.certificates] == ["linkerd-proxy-injector", "linkerd-sp-validator"]
+    assert isinstance(result.self_test, NotAsked)

@@ -17,9 +17,9 @@ FORBIDDEN = NotSeen((MissingRight("list", "deployments.apps", NAMESPACE),))
 
 
 def installation(cluster: InstalledCluster, **more: Any) -> Installation:
-    found = read(cluster.traces(**more))
-    assert isinstance(found, Installation), found
-    return found
+    contents = read(cluster.traces(**more))
+    assert isinstance(contents, Installation), contents
+    return contents
 
 
 WAYS: list[dict[str, Any]] = [
@@ -42,9 +42,9 @@ class TestSettings:
     @pytest.mark.parametrize("paths", WAYS, ids=str)
     def test_the_objects_tell_the_settings_by_which_they_were_printed(self, paths: dict[str, Any]) -> None:
         cluster = InstalledCluster(**paths)
-        found = installation(cluster)
-        assert found.rendered().objects == render(settings(**paths), NAMESPACE).objects
-        assert found.mode is (InstallMode.ADOPTED if paths.get("adopt") else InstallMode.OWN)
+        cluster_state = installation(cluster)
+        assert cluster_state.rendered().objects == render(settings(**paths), NAMESPACE).objects
+        assert cluster_state.mode is (InstallMode.ADOPTED if paths.get("adopt") else InstallMode.OWN)
 
     def test_the_release_line_of_the_arguments_is_told(self) -> None:
         assert installation(InstalledCluster(extraArgs=["--release-line=edge-26.8"])).release_line == "edge-26.8"
@@ -70,25 +70,28 @@ class TestModes:
         assert read(cluster.traces()) is None
 
     def test_the_image_in_linkerds_deployments_is_an_installation(self) -> None:
-        found = installation(InstalledCluster.image(arguments=["-release-line", "stable-2.12"]))
-        assert found.mode is InstallMode.IMAGE
-        assert [service.name for service in found.services] == ["linkerd-proxy-injector", "linkerd-sp-validator"]
-        assert found.release_line == "stable-2.12"
-        assert found.rendered().objects == []
+        cluster_state = installation(InstalledCluster.image(arguments=["-release-line", "stable-2.12"]))
+        assert cluster_state.mode is InstallMode.IMAGE
+        assert [service.name for service in cluster_state.services] == [
+            "linkerd-proxy-injector",
+            "linkerd-sp-validator",
+        ]
+        assert cluster_state.release_line == "stable-2.12"
+        assert cluster_state.rendered().objects == []
 
     def test_only_the_containers_that_run_the_image_count(self) -> None:
-        found = installation(InstalledCluster.image("sp-validator"))
-        assert found.service.name == "linkerd-sp-validator"
-        assert isinstance(found.deployments, tuple)
-        assert [each["metadata"]["name"] for each in found.deployments] == ["linkerd-destination"]
+        cluster_state = installation(InstalledCluster.image("sp-validator"))
+        assert cluster_state.service.name == "linkerd-sp-validator"
+        assert isinstance(cluster_state.deployments, tuple)
+        assert [body["metadata"]["name"] for body in cluster_state.deployments] == ["linkerd-destination"]
 
     @pytest.mark.parametrize("adopt", [True, False])
     def test_an_installation_without_its_deployment_is_still_one(self, adopt: bool) -> None:
         cluster = InstalledCluster(adopt=adopt)
         del cluster["Deployment", NAME]
-        found = installation(cluster)
-        assert found.mode is (InstallMode.ADOPTED if adopt else InstallMode.OWN)
-        assert found.deployments == ()
+        cluster_state = installation(cluster)
+        assert cluster_state.mode is (InstallMode.ADOPTED if adopt else InstallMode.OWN)
+        assert cluster_state.deployments == ()
 
     def test_one_whose_configurations_were_all_deleted_is_still_one(self) -> None:
         assert installation(InstalledCluster(), configurations={}).mode is InstallMode.OWN
@@ -104,14 +107,14 @@ class TestModes:
 
 class TestUnknown:
     def test_configurations_tell_where_deployments_may_not_be_seen(self) -> None:
-        found = installation(InstalledCluster(adopt=True), deployments=FORBIDDEN, service=FORBIDDEN)
-        assert found.mode is InstallMode.ADOPTED
-        assert found.deployments == FORBIDDEN
+        cluster_state = installation(InstalledCluster(adopt=True), deployments=FORBIDDEN, service=FORBIDDEN)
+        assert cluster_state.mode is InstallMode.ADOPTED
+        assert cluster_state.deployments == FORBIDDEN
 
     def test_whether_there_is_one_is_not_known_without_the_rights(self) -> None:
         other = NotSeen((MissingRight("list", "mutatingwebhookconfigurations.admissionregistration.k8s.io"),))
-        found = read(InstalledCluster().traces(configurations=other, deployments=FORBIDDEN, service=None))
-        assert found == NotSeen((*other.missing, *FORBIDDEN.missing))
+        contents = read(InstalledCluster().traces(configurations=other, deployments=FORBIDDEN, service=None))
+        assert contents == NotSeen((*other.missing, *FORBIDDEN.missing))
 
     def test_a_failure_is_told(self) -> None:
         broken = NotRead("GET /: no answer")

@@ -45,7 +45,7 @@ WAYS: list[InstalledCluster] = [
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """The paths of all values within an object, itself not among them."""
     children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [each for key, child in children for each in [(*path, key), *places(child, (*path, key))]]
+    return [element for key, child in children for element in [(*path, key), *places(child, (*path, key))]]
 
 
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
@@ -54,8 +54,8 @@ def test_every_line_survives_a_value_of_any_type_at_any_place(data: st.DataObjec
     cluster = copy.deepcopy(data.draw(st.sampled_from(WAYS)))
     name = data.draw(st.sampled_from(sorted(cluster.objects)))
     for _ in range(data.draw(st.integers(1, 3))):
-        found = places(cluster.objects[name])
-        *above, last = data.draw(st.sampled_from(found)) if found else ("kind",)
+        positions = places(cluster.objects[name])
+        *above, last = data.draw(st.sampled_from(positions)) if positions else ("kind",)
         within: Any = cluster.objects[name]
         for key in above:
             within = within[key]

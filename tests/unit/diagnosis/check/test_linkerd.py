@@ -47,7 +47,7 @@ def anchor(begins: timedelta = -FRESH, ends: timedelta = FRESH, name: str = "roo
 
 def served(name: str = "edge-26.8", **over: str) -> dict[str, frozenset[str]]:
     """The CustomResourceDefinitions of a release line, a version of each."""
-    return {each: frozenset({version}) for each, version in (crds.needed(line(name)) | over).items()}
+    return {element: frozenset({version}) for element, version in (crds.needed(line(name)) | over).items()}
 
 
 def facts(**more: Any) -> ClusterFacts:
@@ -74,7 +74,7 @@ def only(findings: list[CheckFinding]) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize(
-    "each",
+    "element",
     [
         linkerd.crds,
         linkerd.linkerd_config,
@@ -83,17 +83,17 @@ def only(findings: list[CheckFinding]) -> tuple[str, str]:
         linkerd.trust_anchors,
         linkerd.trust_anchors_60_days,
     ],
-    ids=lambda each: str(each.code),
+    ids=lambda element: str(element.code),
 )
 class TestAll:
     """What holds of each of them."""
 
-    def test_says_nothing_where_all_is_well(self, each: Any) -> None:
-        assert said(each, facts()) == []
+    def test_says_nothing_where_all_is_well(self, element: Any) -> None:
+        assert said(element, facts()) == []
 
-    def test_is_skipped_where_nothing_of_ours_is_installed(self, each: Any) -> None:
+    def test_is_skipped_where_nothing_of_ours_is_installed(self, element: Any) -> None:
         gone = facts(installation=None, linkerd_config=None, trust_roots=None, crds={})
-        assert skipped(each, gone) == "linkerd-webhook is not installed"
+        assert skipped(element, gone) == "linkerd-webhook is not installed"
 
 
 class TestCrds:
@@ -161,12 +161,12 @@ class TestConfigMaps:
 
     @pytest.mark.parametrize("name", ["linkerd_config", "trust_roots"])
     def test_one_that_is_missing_is_an_error(self, name: str) -> None:
-        each = getattr(linkerd, name)
-        _, text = only(said(each, facts(**{name: None})))
+        element = getattr(linkerd, name)
+        _, text = only(said(element, facts(**{name: None})))
         assert "not found: have Linkerd write it anew: linkerd upgrade" in text
-        _, text = only(said(each, facts(**{name: None}, scope=Scope.PRE)))
+        _, text = only(said(element, facts(**{name: None}, scope=Scope.PRE)))
         assert "linkerd install | kubectl apply -f -" in text
-        _, text = only(said(each, facts(**{name: None}, linkerd_namespaces=("mesh",))))
+        _, text = only(said(element, facts(**{name: None}, linkerd_namespaces=("mesh",))))
         assert text.endswith("not found: Linkerd is in namespace mesh: pass --linkerd-namespace mesh")
 
     @pytest.mark.parametrize("body", [{}, {"data": {}}, {"data": {"ca-bundle.crt": 3}}, {"data": []}])
@@ -225,8 +225,10 @@ class TestTrustAnchors:
     @pytest.mark.parametrize(("days", "warns"), [(59, True), (61, False), (-1, False)])
     def test_one_that_ends_within_60_days_is_a_warning(self, days: int, warns: bool) -> None:
         findings = said(linkerd.trust_anchors_60_days, anchors(anchor(ends=timedelta(days=days))))
-        assert [str(each.severity) for each in findings] == ["warning"] * warns
-        assert all("expires on 2026-07-30: rotate them as in https://linkerd.io/" in each.line() for each in findings)
+        assert [str(finding.severity) for finding in findings] == ["warning"] * warns
+        assert all(
+            "expires on 2026-07-30: rotate them as in https://linkerd.io/" in finding.line() for finding in findings
+        )
 
     def test_the_defaults_are_valid(self) -> None:
         assert said(linkerd.trust_anchors, facts(trust_roots=ROOTS, at=datetime.now(UTC))) == []

@@ -26,13 +26,13 @@ NATIVE = {"spec": {"initContainers": [{"name": "linkerd-proxy"}], "containers": 
 async def facts(cluster: InstalledCluster | None = None, site: Site | None = None, **server: Any) -> ClusterFacts:
     """A cluster with a server that is well, but for what is given."""
     site = site or Site().self_managed()
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         "services": {SERVICE: {"kind": "Service"}},
         "certificates": {SERVICE: await site.look()},
         "self_test": SelfTestResult("pod-1"),
         "dry_run": DryRun("shop", MESHED),
     }
-    return (cluster or InstalledCluster()).facts(server=ServerFacts(**{**found, **server}))
+    return (cluster or InstalledCluster()).facts(server=ServerFacts(**{**result, **server}))
 
 
 class TestReplicas:

@@ -104,9 +104,9 @@ def as_stored(pod: JSON) -> JSON:
     out = deepcopy(pod)
     for key in ("containers", "initContainers"):
         if out["spec"].get(key):
-            out["spec"][key] = [stored(each) for each in out["spec"][key]]
-        for each in out["spec"].get(key) or ():
-            mounts = each.setdefault("volumeMounts", [])
+            out["spec"][key] = [stored(candidate) for candidate in out["spec"][key]]
+        for element in out["spec"].get(key) or ():
+            mounts = element.setdefault("volumeMounts", [])
             if all(mount["mountPath"] != SERVICE_ACCOUNT for mount in mounts):
                 mounts.append(MOUNT)
     return out
@@ -137,5 +137,5 @@ def judged(
 def container_of(pod: JSON, name: str) -> JSON:
     """One of a Pod's containers, in whichever list it is."""
     lists = (pod["spec"].get(key) or () for key in ("initContainers", "containers"))
-    found: JSON = next(each for containers in lists for each in containers if each["name"] == name)
-    return found
+    match: JSON = next(container for containers in lists for container in containers if container["name"] == name)
+    return match

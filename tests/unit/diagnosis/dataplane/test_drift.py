@@ -19,9 +19,9 @@ OLD = "cr.l5d.io/linkerd/proxy:edge-26.1.1"
 OTHER_ANCHORS = b"-----BEGIN CERTIFICATE-----\nb3RoZXI=\n-----END CERTIFICATE-----\n"
 
 
-def paths(found: tuple[Drift, ...]) -> dict[str, str]:
+def paths(differences: tuple[Drift, ...]) -> dict[str, str]:
     """What differs, and why."""
-    return {each.path: each.why for each in found}
+    return {finding.path: finding.why for finding in differences}
 
 
 BODIES: dict[str, Callable[[], JSON]] = {
@@ -74,15 +74,15 @@ def test_whatever_the_values_are_it_has_not_drifted(options: JSON) -> None:
 def test_another_image_is_told_with_both_versions() -> None:
     pod = meshed()
     container_of(pod, "linkerd-proxy")["image"] = OLD
-    (found,) = judged(pod).drift
-    assert (found.path.rpartition(".")[2], found.now, found.why) == ("image", OLD, "proxy version")
-    assert found.would != OLD
+    (differences,) = judged(pod).drift
+    assert (differences.path.rpartition(".")[2], differences.now, differences.why) == ("image", OLD, "proxy version")
+    assert differences.would != OLD
 
 
 def test_other_trust_anchors_are_told_and_only_these() -> None:
-    found = judged(meshed(), using=injector(anchors=OTHER_ANCHORS)).drift
-    assert [each.why for each in found] == ["trust anchors"]
-    assert found[0].path.endswith("env[LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS]")
+    differences = judged(meshed(), using=injector(anchors=OTHER_ANCHORS)).drift
+    assert [finding.why for finding in differences] == ["trust anchors"]
+    assert differences[0].path.endswith("env[LINKERD2_PROXY_IDENTITY_TRUST_ANCHORS]")
 
 
 def test_trust_anchors_in_another_order_are_the_same() -> None:
@@ -93,18 +93,18 @@ def test_trust_anchors_in_another_order_are_the_same() -> None:
 
 def test_a_setting_of_the_namespace_is_told_by_its_annotation() -> None:
     within = namespace("shop", {**ENABLED, f"{CONFIG}proxy-log-level": "debug"})
-    (found,) = judged(meshed(), within).drift
-    assert found.path.endswith("[linkerd-proxy].env[LINKERD2_PROXY_LOG]")
-    assert found.why == f"{CONFIG}proxy-log-level of Namespace shop"
-    assert str(found.would).startswith("debug")
+    (differences,) = judged(meshed(), within).drift
+    assert differences.path.endswith("[linkerd-proxy].env[LINKERD2_PROXY_LOG]")
+    assert differences.why == f"{CONFIG}proxy-log-level of Namespace shop"
+    assert str(differences.would).startswith("debug")
 
 
 def test_a_setting_that_the_namespace_has_no_more_is_told_too() -> None:
     pod = meshed(annotations={**ENABLED, f"{CONFIG}proxy-cpu-limit": "1500m"})
-    found = judged(pod).drift
+    differences = judged(pod).drift
     whys = {f"{CONFIG}proxy-cpu-limit: 1500m is no longer on Namespace shop"}
-    assert {each.why for each in found} == whys
-    limit = next(each for each in found if each.path.endswith("[linkerd-proxy].resources"))
+    assert {finding.why for finding in differences} == whys
+    limit = next(finding for finding in differences if finding.path.endswith("[linkerd-proxy].resources"))
     assert limit.now["limits"] == {"cpu": "1500m"} or limit.now["limits"] == {"cpu": "1.5"}
 
 
@@ -123,13 +123,17 @@ def test_a_setting_that_the_namespace_has_no_more_is_told_too() -> None:
     ],
 )
 def test_a_setting_of_the_values_is_told_by_its_path(values: JSON, path: str, why: str) -> None:
-    assert [each for each in judged(meshed(), using=injector(**values)).drift if path in each.path and each.why == why]
+    assert [
+        difference
+        for difference in judged(meshed(), using=injector(**values)).drift
+        if path in difference.path and difference.why == why
+    ]
 
 
 def test_a_setting_of_the_template_is_told_by_the_workload() -> None:
     annotations = {f"{CONFIG}proxy-log-level": "debug"}
-    (found,) = judged(meshed(), made_from=workload(template={"annotations": annotations})).drift
-    assert found.why == f"{CONFIG}proxy-log-level of the Pod template of Deployment shop/cart"
+    (differences,) = judged(meshed(), made_from=workload(template={"annotations": annotations})).drift
+    assert differences.why == f"{CONFIG}proxy-log-level of the Pod template of Deployment shop/cart"
 
 
 def foreign(proxy: JSON) -> None:
@@ -173,8 +177,8 @@ def test_what_others_add_and_the_order_of_lists_is_no_drift(change: Callable[[JS
 def test_what_linkerd_wrote_once_and_would_no_more_is_drift(change: Callable[[JSON], Any], path: str) -> None:
     pod = meshed()
     change(container_of(pod, "linkerd-proxy"))
-    (found,) = judged(as_stored(pod)).drift
-    assert (found.path.partition("].")[2], found.would) == (path, None)
+    (differences,) = judged(as_stored(pod)).drift
+    assert (differences.path.partition("].")[2], differences.would) == (path, None)
 
 
 def test_the_defaults_of_a_limit_range_are_no_drift() -> None:
@@ -189,7 +193,7 @@ def test_the_defaults_of_a_limit_range_are_no_drift() -> None:
 def test_a_mount_that_the_api_server_gave_the_proxy_is_no_drift() -> None:
     pod = meshed()
     init = container_of(pod, "linkerd-init")
-    assert any(each["mountPath"] == SERVICE_ACCOUNT for each in init["volumeMounts"])
+    assert any(mount["mountPath"] == SERVICE_ACCOUNT for mount in init["volumeMounts"])
     assert judged(pod).drift == ()
 
 
@@ -217,11 +221,11 @@ def test_ports_of_a_container_that_came_after_the_injection_are_no_drift() -> No
 def test_ports_that_the_pod_has_no_more_are_drift() -> None:
     pod = meshed(body=plain(containers=[container(ports=[{"containerPort": 8080}])]))
     container_of(pod, "app")["ports"] = []
-    (found,) = judged(pod).drift
-    assert (found.path.rpartition(".")[2], found.now) == ("env[LINKERD2_PROXY_INBOUND_PORTS]", "8080")
+    (differences,) = judged(pod).drift
+    assert (differences.path.rpartition(".")[2], differences.now) == ("env[LINKERD2_PROXY_INBOUND_PORTS]", "8080")
 
 
 def test_under_cni_the_init_container_would_be_another() -> None:
     using: Injector = injector(cniEnabled=True)
-    found = paths(judged(meshed(), using=using).drift)
-    assert {"initContainers[linkerd-init]", "initContainers[linkerd-network-validator]"} <= found.keys()
+    result = paths(judged(meshed(), using=using).drift)
+    assert {"initContainers[linkerd-init]", "initContainers[linkerd-network-validator]"} <= result.keys()

@@ -38,15 +38,15 @@ def asker(store: Store) -> Asker:
 
 async def test_workloads_and_bounds_are_read(cluster: Store) -> None:
     facts = await read_lists(asker(cluster))
-    assert [each.object for each in seen(facts.workloads)] == ["Deployment other/cart", "Deployment shop/cart"]
+    assert [workload.object for workload in seen(facts.workloads)] == ["Deployment other/cart", "Deployment shop/cart"]
     assert list(seen(facts.quotas)) == ["shop"] and seen(facts.limit_ranges) == {}
 
 
 @pytest.mark.parametrize(("only", "objects"), [("", 2), ("shop", 1), ("nowhere", 0)])
 async def test_pods_are_folded_those_of_one_namespace_or_all(cluster: Store, only: str, objects: int) -> None:
     facts = await read_lists(asker(cluster), only)
-    found = seen(await survey_pods(asker(cluster), facts, mesh(), NAMESPACES, webhooks(), only))
-    assert (found.pods, len(found.unmeshed)) == (objects, objects)
+    workloads = seen(await survey_pods(asker(cluster), facts, mesh(), NAMESPACES, webhooks(), only))
+    assert (workloads.pods, len(workloads.unmeshed)) == (objects, objects)
 
 
 async def test_the_missing_rights_are_named_together(cluster: Store) -> None:

@@ -20,7 +20,7 @@ KEEPS: JSON = {
 def broken(level: str, pod: JSON | None = None, **context: object) -> list[str]:
     """What a container breaks that keeps to all rules but for these fields."""
     sample = Sample("", pod or {}, ({"name": "proxy", "securityContext": {**KEEPS, **context}},))
-    return [each.removeprefix("proxy ") for each in violations(sample, level)]
+    return [violation.removeprefix("proxy ") for violation in violations(sample, level)]
 
 
 @pytest.mark.parametrize("level", ["baseline", "restricted", "privileged"])

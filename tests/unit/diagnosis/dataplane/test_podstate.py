@@ -54,7 +54,7 @@ def test_a_pod_whose_template_was_annotated_since() -> None:
 def test_a_pod_that_lost_its_proxy() -> None:
     pod = meshed()
     for key in ("containers", "initContainers"):
-        pod["spec"][key] = [each for each in pod["spec"].get(key, ()) if each["name"] != "linkerd-proxy"]
+        pod["spec"][key] = [named for named in pod["spec"].get(key, ()) if named["name"] != "linkerd-proxy"]
     assert judged(pod, annotated=LATER).reason == "removed_later"
 
 

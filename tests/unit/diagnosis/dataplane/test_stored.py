@@ -80,8 +80,8 @@ def test_what_is_no_quantity_stays_as_it_is() -> None:
 def test_a_limit_range_fills_in_what_is_not_written() -> None:
     item = {"type": "Container", "default": {"cpu": "1", "memory": "1Gi"}, "defaultRequest": {"cpu": "100m"}}
     ranges = [{"spec": {"limits": [item, {"type": "Pod", "default": {"cpu": "9"}}]}}]
-    found = with_resources({"limits": {"memory": "64Mi"}}, ranges)
-    assert found == {
+    container = with_resources({"limits": {"memory": "64Mi"}}, ranges)
+    assert container == {
         "limits": {"cpu": "1", "memory": quantity("64Mi")},
         "requests": {"cpu": quantity("100m"), "memory": quantity("64Mi")},
     }

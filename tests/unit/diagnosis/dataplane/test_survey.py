@@ -56,20 +56,20 @@ def old(**fields: Any) -> JSON:
 
 
 def test_pods_without_a_proxy_are_told_by_workload() -> None:
-    found, _ = surveyed(plain("cart-1"), plain("cart-2"), plain("db-0", owner=owned("StatefulSet", "db")))
-    assert (found.pods, found.meshed, found.outdated) == (3, 0, ())
-    told = [(each.owner.object, each.pods, each.advice.command) for each in found.unmeshed]
+    survey, _ = surveyed(plain("cart-1"), plain("cart-2"), plain("db-0", owner=owned("StatefulSet", "db")))
+    assert (survey.pods, survey.meshed, survey.outdated) == (3, 0, ())
+    told = [(workload.owner.object, workload.pods, workload.advice.command) for workload in survey.unmeshed]
     assert told == [
         ("Deployment shop/cart", 2, "kubectl -n shop rollout restart deployment/cart"),
         ("StatefulSet shop/db", 1, "kubectl -n shop rollout restart statefulset/db"),
     ]
-    assert found.unmeshed[0].message.startswith("2 of its Pods have no proxy: no injector answered")
+    assert survey.unmeshed[0].message.startswith("2 of its Pods have no proxy: no injector answered")
 
 
 def test_pods_with_an_old_proxy_are_told_with_both_versions() -> None:
-    found, _ = surveyed(old(), meshed(name="cart-2"))
-    (plight,) = found.outdated
-    assert (plight.owner.object, plight.pods, found.meshed) == ("Deployment shop/cart", 1, 2)
+    survey, _ = surveyed(old(), meshed(name="cart-2"))
+    (plight,) = survey.outdated
+    assert (plight.owner.object, plight.pods, survey.meshed) == ("Deployment shop/cart", 1, 2)
     assert plight.message.startswith("the proxy of its Pod is not the one that it would get now: proxy version (")
     assert f"{OLD} now, would be " in plight.message
 
@@ -84,11 +84,11 @@ def test_a_bare_pod_is_told_by_itself() -> None:
 def test_pods_of_one_template_are_judged_once() -> None:
     pods = [meshed(name=f"cart-{number}") for number in range(20)]
     for number, pod in enumerate(pods):
-        for each in pod["spec"]["containers"] + pod["spec"].get("initContainers", []):
-            for mount in each["volumeMounts"]:
+        for container in pod["spec"]["containers"] + pod["spec"].get("initContainers", []):
+            for mount in container["volumeMounts"]:
                 mount["name"] = mount["name"].replace("x7k2p", f"{number:05d}")
-    found, judged = surveyed(*pods)
-    assert (found.meshed, found.outdated, judged) == (20, (), 1)
+    survey, judged = surveyed(*pods)
+    assert (survey.meshed, survey.outdated, judged) == (20, (), 1)
 
 
 @pytest.mark.parametrize(
@@ -113,27 +113,27 @@ def test_a_pod_of_no_template_is_never_remembered() -> None:
 
 
 def test_pods_older_than_the_annotation_are_told_so() -> None:
-    found, _ = surveyed(plain())
-    assert found.namespaces() == ("shop",)
-    dated = found.dated({"shop": datetime(2026, 6, 1, tzinfo=UTC)})
-    assert [each.reason for each in dated.unmeshed] == ["created_before_annotation"]
-    before = found.dated({"shop": datetime(2026, 1, 1, tzinfo=UTC)})
-    assert [each.reason for each in before.unmeshed] == ["webhook_unreachable"]
-    assert found.dated({}) == found
+    survey, _ = surveyed(plain())
+    assert survey.namespaces() == ("shop",)
+    dated = survey.dated({"shop": datetime(2026, 6, 1, tzinfo=UTC)})
+    assert [workload.reason for workload in dated.unmeshed] == ["created_before_annotation"]
+    before = survey.dated({"shop": datetime(2026, 1, 1, tzinfo=UTC)})
+    assert [workload.reason for workload in before.unmeshed] == ["webhook_unreachable"]
+    assert survey.dated({}) == survey
 
 
 def test_the_newest_pod_decides_whether_all_are_older() -> None:
     newer = plain("cart-2", metadata={"creationTimestamp": "2026-05-03T00:00:00Z"})
-    found, _ = surveyed(plain(), newer)
-    dated = found.dated({"shop": datetime(2026, 5, 2, tzinfo=UTC)})
-    assert [each.reason for each in dated.unmeshed] == ["webhook_unreachable"]
+    survey, _ = surveyed(plain(), newer)
+    dated = survey.dated({"shop": datetime(2026, 5, 2, tzinfo=UTC)})
+    assert [workload.reason for workload in dated.unmeshed] == ["webhook_unreachable"]
 
 
 def test_there_is_an_end_to_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST", 3)
     pods = [plain(f"db-{number}", owner=owned("StatefulSet", f"db-{number}")) for number in range(5)]
-    found, _ = surveyed(*pods)
-    assert (len(found.unmeshed), found.more) == (3, 2)
+    survey, _ = surveyed(*pods)
+    assert (len(survey.unmeshed), survey.more) == (3, 2)
 
 
 def test_namespaces_that_are_not_known_ask_for_nothing() -> None:

@@ -47,8 +47,8 @@ def test_the_template_of_a_cron_jobs_pod_is_its_jobs() -> None:
         deployment("nightly-1", kind="Job", metadata=above, template={"annotations": ENABLED}),
         deployment("nightly", kind="CronJob"),
     )
-    found = there.template_of(plain(owner=owned("Job", "nightly-1", "batch/v1")))
-    assert found is not None and found.template_annotations == ENABLED
+    template = there.template_of(plain(owner=owned("Job", "nightly-1", "batch/v1")))
+    assert template is not None and template.template_annotations == ENABLED
 
 
 @pytest.mark.parametrize(
@@ -88,9 +88,9 @@ def test_what_makes_pods_anew_of_which_there_is_no_record(kind: str, remedy: Rem
 def test_a_template_that_has_the_proxy_itself_is_not_mended_by_a_restart() -> None:
     body = deployment()
     body["spec"]["template"]["spec"]["containers"].append({"name": "linkerd-proxy"})
-    (found,) = workloads(body)
-    assert found.remedy is Remedy.MANUAL
-    assert advice(found.owner, found.remedy).command == ""
+    (result,) = workloads(body)
+    assert result.remedy is Remedy.MANUAL
+    assert advice(result.owner, result.remedy).command == ""
 
 
 def test_a_finished_job_is_not_kept() -> None:
@@ -109,8 +109,8 @@ def test_only_linkerds_annotations_are_kept() -> None:
 )
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "CronJob", "Job"])
 def test_wrong_types_read_as_absent(junk: dict[str, Any], kind: str) -> None:
-    found = workload_of(kind, junk)
-    assert found is not None and not found.template_annotations
+    result = workload_of(kind, junk)
+    assert result is not None and not result.template_annotations
 
 
 @pytest.mark.parametrize("remedy", Remedy)

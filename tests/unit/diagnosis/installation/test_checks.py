@@ -89,9 +89,9 @@ async def looked(cluster: Cluster, **settings: Any) -> Look:
 
 async def checked(cluster: Cluster, **settings: Any) -> list[CheckFinding]:
     """All findings."""
-    found = await looked(cluster, **settings)
-    assert not found.unseen
-    return list(found.findings)
+    result = await looked(cluster, **settings)
+    assert not result.unseen
+    return list(result.findings)
 
 
 async def problems(cluster: Cluster, **settings: Any) -> list[str]:
@@ -153,13 +153,13 @@ class TestChecks:
     ) -> None:
         """The rollout would wait for itself."""
         values = merged(defaults(), {"image": {"repository": "a/b"}, "certificates": {"existingSecret": now}})
-        ours = next(each for each in render(values, "linkerd").objects if each["kind"] == "Deployment")
+        ours = next(body for body in render(values, "linkerd").objects if body["kind"] == "Deployment")
         cluster.put("/apis/apps/v1/namespaces/linkerd/deployments/linkerd-webhook", ours)
-        found = [each for each in await problems(cluster, existing_secret=wanted) if "Deployment" in each]
-        assert len(found) == bool(says)
+        result = [problem for problem in await problems(cluster, existing_secret=wanted) if "Deployment" in problem]
+        assert len(result) == bool(says)
         assert all(
-            says.removesuffix(": ") in each and "kubectl -n linkerd delete deploy linkerd-webhook first" in each
-            for each in found
+            says.removesuffix(": ") in finding and "kubectl -n linkerd delete deploy linkerd-webhook first" in finding
+            for finding in result
         )
 
     async def test_notes_linkerds_own_configurations(self, cluster: Cluster) -> None:
@@ -179,8 +179,10 @@ class TestChecks:
     async def test_adopts_none_that_cert_manager_writes(self, cluster: Cluster) -> None:
         linkerds(cluster, annotations={"cert-manager.io/inject-ca-from": "linkerd/x"})
         findings = await checked(cluster, adopt=True)
-        assert [each.object for each in errors(findings)] == [f"{kind} {name}" for kind, name in LINKERD_CONFIGURATIONS]
-        assert {each.field for each in findings} == {"metadata.annotations[cert-manager.io/inject-ca-from]"}
+        assert [error.object for error in errors(findings)] == [
+            f"{kind} {name}" for kind, name in LINKERD_CONFIGURATIONS
+        ]
+        assert {finding.field for finding in findings} == {"metadata.annotations[cert-manager.io/inject-ca-from]"}
 
     async def test_notes_ours_that_stay_when_linkerds_are_adopted(self, cluster: Cluster) -> None:
         linkerds(cluster)
@@ -207,9 +209,9 @@ class TestChecks:
 
     async def test_passes_on_what_else_the_api_server_says(self, cluster: Cluster) -> None:
         cluster.failures["/apis/apps/v1/deployments"] = ApiError(500, "etcd is away")
-        found = await looked(cluster)
-        assert (found.host, found.findings) == ("https://cluster.example.org", ())
-        assert found.unseen == (
+        result = await looked(cluster)
+        assert (result.host, result.findings) == ("https://cluster.example.org", ())
+        assert result.unseen == (
             "GET /apis/apps/v1/deployments: the API server refuses the request (HTTP 500): etcd is away",
         )
 
@@ -245,8 +247,8 @@ class TestPure:
         return ClusterFacts(**{**all_well, **more})
 
     def test_nothing_is_found_where_all_is_well(self) -> None:
-        found = look(self.facts())
-        assert (found.findings, found.unseen) == ((), ())
+        observation = look(self.facts())
+        assert (observation.findings, observation.unseen) == ((), ())
 
     def test_a_version_that_cannot_be_read_is_noted(self) -> None:
         (note,) = look(self.facts(version={"gitVersion": "v-next"})).findings
@@ -260,7 +262,7 @@ class TestPure:
 
     def test_each_config_map_that_is_missing_is_told(self) -> None:
         findings = look(self.facts(linkerd_config=None, trust_roots=None)).findings
-        assert [(each.code, each.object) for each in findings] == [
+        assert [(finding.code, finding.object) for finding in findings] == [
             ("linkerd-config", "ConfigMap linkerd/linkerd-config"),
             ("trust-roots", "ConfigMap linkerd/linkerd-identity-trust-roots"),
         ]

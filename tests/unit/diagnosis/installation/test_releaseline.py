@@ -24,9 +24,9 @@ def facts(values: str | None) -> ClusterFacts:
     [("stable-2.14.10", "stable-2.14"), ("edge-24.8.3", "version-2.16"), ("enterprise-2.17.1", "version-2.17")],
 )
 def test_is_that_of_the_version(version: str, line: str) -> None:
-    found = release_line(facts(f"linkerdVersion: {version}\n"))
-    assert found is not None
-    assert found.line.name == line
+    result = release_line(facts(f"linkerdVersion: {version}\n"))
+    assert result is not None
+    assert result.line.name == line
 
 
 @pytest.mark.parametrize(

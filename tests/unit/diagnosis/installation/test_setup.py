@@ -68,7 +68,10 @@ async def test_with_all_rights_every_kind_has_a_line_and_nothing_fails() -> None
     rendered = render(merged(defaults(), {"image": {"repository": "a/b"}}), "linkerd").objects
     assert len(descriptions) == len({body["kind"] for body in rendered})
     assert {"can create ServiceAccounts", "can create ValidatingAdmissionPolicies"} <= set(descriptions)
-    assert {(each["verb"], each["namespace"]) for each in cluster.asked} == {("create", "linkerd"), ("create", "")}
+    assert {(request["verb"], request["namespace"]) for request in cluster.asked} == {
+        ("create", "linkerd"),
+        ("create", ""),
+    }
 
 
 async def test_lines_about_settings_that_nobody_has_set_are_left_out() -> None:
@@ -95,7 +98,7 @@ async def test_reviews_that_may_not_be_asked_for_are_an_error_that_names_the_rig
     cluster.failures[REVIEWS] = ApiError(403, 'User "jane" cannot create')
     report = await checked(cluster)
     findings = [result.findings for result in said(report, "pre-create")]
-    assert all("selfsubjectaccessreviews.authorization.k8s.io" in each[0].fix for each in findings)
+    assert all("selfsubjectaccessreviews.authorization.k8s.io" in finding[0].fix for finding in findings)
 
 
 @pytest.mark.parametrize(("minutes", "warns"), [(10, True), (4, False), (-30, False)])
@@ -105,8 +108,8 @@ async def test_a_clock_that_is_more_than_five_minutes_ahead_is_a_warning(minutes
     report = await checked(cluster)
     (result,) = said(report, "clock-skew")
     assert report.success
-    assert [each.object for each in result.findings] == ["Node one"] * warns
-    assert all("minutes ahead of the clock of this machine" in each.message for each in result.findings)
+    assert [finding.object for finding in result.findings] == ["Node one"] * warns
+    assert all("minutes ahead of the clock of this machine" in finding.message for finding in result.findings)
 
 
 async def test_a_time_that_cannot_be_read_is_passed_over() -> None:
@@ -121,12 +124,12 @@ async def test_a_time_that_cannot_be_read_is_passed_over() -> None:
 async def test_what_is_installed_already_is_what_is_to_be_installed() -> None:
     cluster = Reviewing()
     values = merged(defaults(), {"image": {"repository": "a/b"}, "hostNetwork": True, "priorityClassName": "high"})
-    ours = next(each for each in render(values, "linkerd").objects if each["kind"] == "Deployment")
+    ours = next(body for body in render(values, "linkerd").objects if body["kind"] == "Deployment")
     cluster.put("/apis/apps/v1/namespaces/linkerd/deployments/linkerd-webhook", ours)
     report = await checked(cluster)
     assert said(report, "host-network")
     (result,) = said(report, "priority-class")
-    assert [each.object for each in result.findings] == ["PriorityClass high"]
+    assert [finding.object for finding in result.findings] == ["PriorityClass high"]
     assert said(report, "pre-elsewhere")[0].findings == ()
 
 
@@ -134,4 +137,4 @@ async def test_an_installation_in_another_namespace_is_an_error() -> None:
     cluster = Reviewing()
     cluster.deploy("old")
     (result,) = said(await checked(cluster), "pre-elsewhere")
-    assert [each.object for each in result.findings] == ["Deployment old/linkerd-webhook"]
+    assert [finding.object for finding in result.findings] == ["Deployment old/linkerd-webhook"]

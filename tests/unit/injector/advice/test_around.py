@@ -240,8 +240,8 @@ class TestPodSecurity:
         assert said(pod(), line, labels={ENFORCE: level}, cniEnabled=True) == []
 
     def test_the_namespace_is_told_where_it_asks(self) -> None:
-        (found,) = about_namespace(ENABLED, {ENFORCE: "restricted"})
-        assert (found.rule.id, found.path) == ("inject-pod-security", ("metadata", "labels", ENFORCE))
+        (result,) = about_namespace(ENABLED, {ENFORCE: "restricted"})
+        assert (result.rule.id, result.path) == ("inject-pod-security", ("metadata", "labels", ENFORCE))
         assert about_namespace({}, {ENFORCE: "restricted"}) == []
 
     def test_other_levels_and_modes_are_passed_over(self) -> None:
@@ -255,23 +255,23 @@ class TestPodSecurity:
 
 class TestNamespacesLeftOut:
     def test_one_that_opted_out_is_told_and_so_are_its_pods(self) -> None:
-        (found,) = about_namespace(ENABLED, {ADMISSION: "disabled"})
-        assert found.message == (
+        (result,) = about_namespace(ENABLED, {ADMISSION: "disabled"})
+        assert result.message == (
             f"Namespace shop has the label {ADMISSION}: disabled, so no Pod in it is injected: remove the label, or "
             "linkerd.io/inject"
         )
-        assert said(pod(), labels={ADMISSION: "disabled"}) == [f"{found.message} (inject-namespace-left-out)"]
+        assert said(pod(), labels={ADMISSION: "disabled"}) == [f"{result.message} (inject-namespace-left-out)"]
         assert about_namespace({}, {ADMISSION: "disabled"}) == []
 
     @pytest.mark.parametrize("name", ["kube-system", "cert-manager"])
     def test_those_that_linkerd_leaves_out_are_told_by_their_names(self, name: str) -> None:
-        (found,) = about_namespace(ENABLED, {}, name)
-        assert found.message.startswith(f"Linkerd's webhook leaves Namespace {name} out, so no Pod in it is injected")
+        (result,) = about_namespace(ENABLED, {}, name)
+        assert result.message.startswith(f"Linkerd's webhook leaves Namespace {name} out, so no Pod in it is injected")
         body = pod()
         body["metadata"]["namespace"] = name
         for namespace in (Namespace(name, {}, {}), None):
-            (found,) = about(Advisor(injector()), "pod", body, (), namespace)
-            assert found.rule.id == "inject-namespace-left-out"
+            (result,) = about(Advisor(injector()), "pod", body, (), namespace)
+            assert result.rule.id == "inject-namespace-left-out"
 
     def test_the_values_count_where_they_leave_out_others(self) -> None:
         selector = {"matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["a"]}]}
@@ -296,7 +296,7 @@ def test_several_mistakes_of_one_pod_are_told_each() -> None:
         f"{CONFIG}proxy-memory-limit": "lots",
     }
     bad = container("web", ports=[{"containerPort": 4191}], livenessProbe={"tcpSocket": {"port": 80}})
-    rules = [each.rpartition("(")[2].rstrip(")") for each in said(pod(annotations, containers=[bad]))]
+    rules = [text.rpartition("(")[2].rstrip(")") for text in said(pod(annotations, containers=[bad]))]
     assert rules == [
         "inject-unknown-annotation",
         "inject-setting",

@@ -32,8 +32,8 @@ class Linter:
 
     def check(self, kind: str, body: Any, namespace: Namespace | None = None) -> list[Finding]:
         """What there is to say about an object of a kind."""
-        found = advice.template(*GROUPS[kind], body) if kind in GROUPS else None
-        template: Path = found.path if found else ()
+        result = advice.template(*GROUPS[kind], body) if kind in GROUPS else None
+        template: Path = result.path if result else ()
         return about(self._advisor, kind, body, template, namespace)
 
 
@@ -62,9 +62,9 @@ def deployment(annotations: dict[str, Any], own: dict[str, Any] | None = None, *
     }
 
 
-def said(found: Any) -> list[tuple[str, str]]:
+def said(result: Any) -> list[tuple[str, str]]:
     """Rules and fields."""
-    return [(each.rule.id, render_path(each.path)) for each in found]
+    return [(finding.rule.id, render_path(finding.path)) for finding in result]
 
 
 AT = "spec.template.metadata.annotations"
@@ -79,21 +79,21 @@ class TestTemplates:
         body = deployment(
             {f"{CONFIG}proxy-cpu-limit": "lots", f"{CONFIG}opaque-ports": "nope", f"{CONFIG}proxy-uid": "0"}
         )
-        found = newest.check("deployment", body)
-        assert said(found) == [
+        problems = newest.check("deployment", body)
+        assert said(problems) == [
             ("inject-setting", f"{AT}[{CONFIG}proxy-cpu-limit]"),
             ("inject-setting", f"{AT}[{CONFIG}proxy-uid]"),
             ("inject-setting", f"{AT}[{CONFIG}opaque-ports]"),
         ]
-        assert found[0].message == (
+        assert problems[0].message == (
             f'{CONFIG}proxy-cpu-limit is "lots", not a quantity such as 100m, 0.5, 64Mi or 1G: '
             "the mesh's default counts (none)"
         )
 
     def test_an_unknown_one_comes_with_the_nearest(self, newest: Linter) -> None:
-        (found,) = newest.check("deployment", deployment({f"{CONFIG}proxy-log-levle": "info"}))
-        assert found.rule.id == "inject-unknown-annotation"
-        assert f"did you mean {CONFIG}proxy-log-level?" in found.message
+        (problems,) = newest.check("deployment", deployment({f"{CONFIG}proxy-log-levle": "info"}))
+        assert problems.rule.id == "inject-unknown-annotation"
+        assert f"did you mean {CONFIG}proxy-log-level?" in problems.message
 
     def test_one_that_refuses_the_pod_is_an_error(self, newest: Linter) -> None:
         annotations = {f"{CONFIG}proxy-log-http-headers": "all"}
@@ -109,25 +109,25 @@ class TestTemplates:
         ("value", "hint"), [("enable", "enabled"), ("true", "enabled"), ("off", "disabled"), ("x", "")]
     )
     def test_inject_has_three_values(self, newest: Linter, value: str, hint: str) -> None:
-        (found,) = newest.check("deployment", deployment({INJECT: value}))
-        assert said([found]) == [("inject-value", f"{AT}[{INJECT}]")]
-        assert ("did you mean" in found.message) == bool(hint)
-        assert f"did you mean {hint}?" in found.message or not hint
+        (problems,) = newest.check("deployment", deployment({INJECT: value}))
+        assert said([problems]) == [("inject-value", f"{AT}[{INJECT}]")]
+        assert ("did you mean" in problems.message) == bool(hint)
+        assert f"did you mean {hint}?" in problems.message or not hint
 
     @pytest.mark.parametrize("value", [True, 1, 0.5, [], {}])
     def test_a_value_that_is_no_string_is_an_error(self, newest: Linter, value: Any) -> None:
-        found = newest.check("deployment", deployment({INJECT: value}))
-        assert said(found) == [("inject-annotation-not-text", f"{AT}[{INJECT}]")]
+        problems = newest.check("deployment", deployment({INJECT: value}))
+        assert said(problems) == [("inject-annotation-not-text", f"{AT}[{INJECT}]")]
 
     def test_a_pod_that_asks_and_cannot_be_injected_is_told(self, newest: Linter) -> None:
-        found = newest.check("deployment", deployment({INJECT: "enabled"}, hostNetwork=True))
-        assert said(found) == [("inject-skipped", "spec.template.spec.hostNetwork")]
+        problems = newest.check("deployment", deployment({INJECT: "enabled"}, hostNetwork=True))
+        assert said(problems) == [("inject-skipped", "spec.template.spec.hostNetwork")]
 
     def test_what_is_on_the_workload_itself_is_misplaced(self, newest: Linter) -> None:
         own = {INJECT: "enabled", f"{CONFIG}proxy-cpu-limit": "1"}
-        found = newest.check("deployment", deployment({INJECT: "enabled"}, own))
-        assert said(found) == [("inject-misplaced", f"metadata.annotations[{CONFIG}proxy-cpu-limit]")]
-        assert f"move it to {AT}" in found[0].message
+        problems = newest.check("deployment", deployment({INJECT: "enabled"}, own))
+        assert said(problems) == [("inject-misplaced", f"metadata.annotations[{CONFIG}proxy-cpu-limit]")]
+        assert f"move it to {AT}" in problems[0].message
 
     def test_a_label_is_no_annotation(self, newest: Linter) -> None:
         body = deployment({})
@@ -145,40 +145,40 @@ class TestTemplates:
         ]
 
     def test_a_pod_of_the_wrong_shape_is_refused(self, newest: Linter) -> None:
-        found = newest.check("deployment", deployment({INJECT: "enabled"}, containers={}))
-        assert said(found) == [("inject-pod-refused", "spec.template")]
+        problems = newest.check("deployment", deployment({INJECT: "enabled"}, containers={}))
+        assert said(problems) == [("inject-pod-refused", "spec.template")]
 
 
 class TestOthers:
     def test_a_namespace_is_told_what_its_pods_do_not_inherit(self, newest: Linter) -> None:
         annotations = {f"{CONFIG}enable-gateway": "true", f"{CONFIG}proxy-uid": "5", INJECT: "ingres"}
-        found = newest.check("namespace", {"metadata": {"annotations": annotations}})
-        assert said(found) == [
+        problems = newest.check("namespace", {"metadata": {"annotations": annotations}})
+        assert said(problems) == [
             ("inject-not-inherited", f"metadata.annotations[{CONFIG}enable-gateway]"),
             ("inject-value", f"metadata.annotations[{INJECT}]"),
         ]
 
     def test_a_namespace_that_refuses_its_pods_is_an_error(self, newest: Linter) -> None:
         annotations = {f"{CONFIG}proxy-log-http-headers": "all"}
-        found = newest.check("namespace", {"metadata": {"annotations": annotations}})
-        assert said(found) == [("inject-pod-refused", f"metadata.annotations[{CONFIG}proxy-log-http-headers]")]
+        problems = newest.check("namespace", {"metadata": {"annotations": annotations}})
+        assert said(problems) == [("inject-pod-refused", f"metadata.annotations[{CONFIG}proxy-log-http-headers]")]
 
     @pytest.mark.parametrize("kind", ["namespace", "service"])
     def test_opaque_ports_may_have_names_that_are_elsewhere(self, newest: Linter, kind: str) -> None:
         annotations = {f"{CONFIG}opaque-ports": "mysql,3306,70-60"}
-        (found,) = newest.check(kind, {"metadata": {"annotations": annotations}})
-        assert '"70-60"' in found.message
+        (problems,) = newest.check(kind, {"metadata": {"annotations": annotations}})
+        assert '"70-60"' in problems.message
 
     def test_a_service_takes_opaque_ports_only(self, newest: Linter) -> None:
-        found = newest.check("service", {"metadata": {"annotations": {INJECT: "enabled"}}})
-        assert said(found) == [("inject-misplaced", f"metadata.annotations[{INJECT}]")]
+        problems = newest.check("service", {"metadata": {"annotations": {INJECT: "enabled"}}})
+        assert said(problems) == [("inject-misplaced", f"metadata.annotations[{INJECT}]")]
 
     @pytest.mark.parametrize("line", LINES)
     def test_every_line_can_be_looked_over(self, line: str) -> None:
         every = {row.annotation: "x" for row in SETTINGS}
-        found = linter(line).check("pod", {"metadata": {"annotations": every}, "spec": {}})
-        assert {each.path[-1] for each in found} <= every.keys()
-        assert len(found) > 20
+        problems = linter(line).check("pod", {"metadata": {"annotations": every}, "spec": {}})
+        assert {finding.path[-1] for finding in problems} <= every.keys()
+        assert len(problems) > 20
 
     @pytest.mark.parametrize(
         "body",
@@ -224,19 +224,21 @@ class TestNamespaces:
     """A workload and its Namespace, when both are known."""
 
     def test_a_daemonset_on_the_hosts_network_in_a_namespace_that_asks_is_told(self, newest: Linter) -> None:
-        found = newest.check("deployment", deployment({}, hostNetwork=True), Namespace("shop", {INJECT: "enabled"}, {}))
-        assert said(found) == [("inject-skipped", "spec.template.spec.hostNetwork")]
+        problems = newest.check(
+            "deployment", deployment({}, hostNetwork=True), Namespace("shop", {INJECT: "enabled"}, {})
+        )
+        assert said(problems) == [("inject-skipped", "spec.template.spec.hostNetwork")]
 
     def test_a_template_is_told_what_its_namespace_hands_down_and_what_it_does_not(self, newest: Linter) -> None:
         annotations = {INJECT: "enabled", f"{CONFIG}proxy-uid": "root", f"{CONFIG}enable-gateway": "true"}
-        found = newest.check("deployment", deployment({}), Namespace("shop", annotations, {}))
-        assert said(found) == [("inject-setting", "spec.template"), ("inject-not-inherited", "spec.template")]
-        assert found[0].message.startswith(f'{CONFIG}proxy-uid on Namespace shop is "root"')
+        problems = newest.check("deployment", deployment({}), Namespace("shop", annotations, {}))
+        assert said(problems) == [("inject-setting", "spec.template"), ("inject-not-inherited", "spec.template")]
+        assert problems[0].message.startswith(f'{CONFIG}proxy-uid on Namespace shop is "root"')
 
     def test_a_label_on_the_namespace_in_place_of_the_annotation_is_told(self, newest: Linter) -> None:
-        found = newest.check("deployment", deployment({}), Namespace("shop", {}, {INJECT: "enabled"}))
-        assert [each.rule.id for each in found] == ["inject-misplaced"]
-        assert found[0].message.startswith("Namespace shop: linkerd.io/inject is a label here")
+        problems = newest.check("deployment", deployment({}), Namespace("shop", {}, {INJECT: "enabled"}))
+        assert [finding.rule.id for finding in problems] == ["inject-misplaced"]
+        assert problems[0].message.startswith("Namespace shop: linkerd.io/inject is a label here")
 
     def test_what_nobody_asks_for_is_not_told(self, newest: Linter) -> None:
         assert newest.check("deployment", deployment({}, hostNetwork=True), Namespace("shop", {}, {})) == []
@@ -257,15 +259,15 @@ class TestKeys:
         ],
     )
     def test_what_stands_behind_the_prefix_is_compared(self, newest: Linter, key: str, meant: str) -> None:
-        (found,) = newest.check("deployment", deployment({key: "x"}))
-        assert found.rule.id == "inject-unknown-annotation"
-        assert found.message == f"Linkerd does not read {key}: did you mean {meant}?"
+        (problems,) = newest.check("deployment", deployment({key: "x"}))
+        assert problems.rule.id == "inject-unknown-annotation"
+        assert problems.message == f"Linkerd does not read {key}: did you mean {meant}?"
 
     @pytest.mark.parametrize("key", [f"{CONFIG}tap", f"{CONFIG}protocol", f"{CONFIG}proxy-protocol", f"{CONFIG}zzz"])
     def test_what_resembles_nothing_is_unknown_and_no_more(self, newest: Linter, key: str) -> None:
         for body in (deployment({key: "x"}), deployment({}, {key: "x"})):
-            (found,) = newest.check("deployment", body)
-            assert found.message == f"Linkerd does not read {key}: unknown annotation, remove it"
+            (problems,) = newest.check("deployment", body)
+            assert problems.message == f"Linkerd does not read {key}: unknown annotation, remove it"
 
     @pytest.mark.parametrize(
         "key", ["linkerd.io/extension", "linkerd.io/created-by", "viz.linkerd.io/tap-enabled", "a/b"]
@@ -276,9 +278,9 @@ class TestKeys:
     def test_a_misspelt_label_is_told_as_the_annotation_it_was_meant_to_be(self, newest: Linter) -> None:
         body = deployment({})
         body["metadata"]["labels"] = {"linkerd.io/injected": "enabled"}
-        (found,) = newest.check("deployment", body)
+        (problems,) = newest.check("deployment", body)
         assert (
-            found.message
+            problems.message
             == "Linkerd does not read the label linkerd.io/injected: did you mean the annotation linkerd.io/inject?"
         )
 

@@ -117,6 +117,6 @@ def test_the_init_containers_own_resources_count_where_it_has_them() -> None:
 def test_a_namespace_is_told_of_its_own_two_annotations_once() -> None:
     annotations = {f"{CONFIG}proxy-cpu-request": "1", f"{CONFIG}proxy-cpu-limit": "100m"}
     body = {"kind": "Namespace", "metadata": {"name": "shop", "annotations": annotations}}
-    (found,) = about(Advisor(injector()), "namespace", body, (), None)
-    assert found.rule.id == "inject-request-over-limit"
-    assert found.path == ("metadata", "annotations", f"{CONFIG}proxy-cpu-request")
+    (warnings,) = about(Advisor(injector()), "namespace", body, (), None)
+    assert warnings.rule.id == "inject-request-over-limit"
+    assert warnings.path == ("metadata", "annotations", f"{CONFIG}proxy-cpu-request")

@@ -12,7 +12,9 @@ from webhook.injector.advice.objects import Advisor
 def said(name: str, text: str, line: str = LINES[0], **values: bool) -> list[str]:
     """The warnings about an annotation of a Pod, without its key."""
     using = injector(line, **values)
-    return [each.removeprefix(f"{CONFIG}{name} ") for each in decide(pod({f"{CONFIG}{name}": text}), using).warnings]
+    return [
+        warning.removeprefix(f"{CONFIG}{name} ") for warning in decide(pod({f"{CONFIG}{name}": text}), using).warnings
+    ]
 
 
 class TestSubnets:
@@ -181,7 +183,7 @@ class TestImages:
 def test_a_namespace_is_told_at_its_annotation_and_so_are_its_pods() -> None:
     key = f"{CONFIG}skip-subnets"
     body = {"kind": "Namespace", "metadata": {"name": "shop", "annotations": {key: "172.17.0.5"}}}
-    (found,) = about(Advisor(injector()), "namespace", body, (), None)
-    assert (found.rule.id, found.path) == ("inject-no-start", ("metadata", "annotations", key))
+    (warnings,) = about(Advisor(injector()), "namespace", body, (), None)
+    assert (warnings.rule.id, warnings.path) == ("inject-no-start", ("metadata", "annotations", key))
     (warning,) = decide(pod(), namespace={key: "172.17.0.5"}).warnings
     assert warning.startswith(f'{key} on Namespace shop has "172.17.0.5"')

@@ -80,12 +80,12 @@ def override(**fields: Any) -> dict[str, Any]:
 def findings(
     body: Any, on: Any = EDGE, *, catalog: Catalog | None = None, judge: Judge = lambda pattern: ""
 ) -> set[tuple[str, str]]:
-    found = check(body, line=on, catalog=catalog or NothingKnown(), judge=judge)
-    assert [one.rule.severity for one in found] == sorted(
-        (one.rule.severity for one in found), key=[Severity.ERROR, Severity.SCHEMA, Severity.WARNING].index
+    problems = check(body, line=on, catalog=catalog or NothingKnown(), judge=judge)
+    assert [one.rule.severity for one in problems] == sorted(
+        (one.rule.severity for one in problems), key=[Severity.ERROR, Severity.SCHEMA, Severity.WARNING].index
     )
-    assert all(one.message and "\n" not in one.message for one in found)
-    return {(one.field, one.rule.id) for one in found}
+    assert all(one.message and "\n" not in one.message for one in problems)
+    return {(one.field, one.rule.id) for one in problems}
 
 
 def message(body: Any, field: str, on: Any = EDGE, judge: Judge = lambda pattern: "") -> str:
@@ -360,8 +360,8 @@ def test_a_name_that_is_not_a_service_s_full_name_is_warned_of_and_not_looked_up
 def test_a_name_that_ends_in_another_domain_than_the_cluster_s_is_told_that_one() -> None:
     def said(name: str, domain: str) -> list[str]:
         body = profile(name=name)
-        found = check(body, line=EDGE, catalog=NothingKnown(), judge=lambda pattern: "", cluster_domain=domain)
-        return [f"{one.rule.id}: {one.message.rpartition('write ')[2]}" for one in found]
+        problems = check(body, line=EDGE, catalog=NothingKnown(), judge=lambda pattern: "", cluster_domain=domain)
+        return [f"{one.rule.id}: {one.message.rpartition('write ')[2]}" for one in problems]
 
     assert said(NAME, "cluster.local") == said("web.shop.svc.k8s.example.org", "k8s.example.org") == []
     assert said(NAME, "k8s.example.org") == ["sp-name-not-full: web.emojivoto.svc.k8s.example.org"]
@@ -413,12 +413,12 @@ class TestHugeObjects:
             deep: Any = {}
             for _ in range(20_000):
                 deep = {key: [deep] if key == "all" else deep}
-            found = check(route(condition=deep), line=EDGE, catalog=NothingKnown(), judge=lambda pattern: "")
-            assert "sp-match-empty" in {one.rule.id for one in found}
+            problems = check(route(condition=deep), line=EDGE, catalog=NothingKnown(), judge=lambda pattern: "")
+            assert "sp-match-empty" in {one.rule.id for one in problems}
 
     def test_errors_are_told_up_to_a_number_that_can_be_read(self) -> None:
-        found = check(profile({"routes": [None] * 100_000}), line=EDGE, catalog=NothingKnown(), judge=lambda p: "")
-        assert 100 <= len(found) <= 400
+        problems = check(profile({"routes": [None] * 100_000}), line=EDGE, catalog=NothingKnown(), judge=lambda p: "")
+        assert 100 <= len(problems) <= 400
 
     def test_warnings_do_not_crowd_out_an_error(self) -> None:
         routes = [{"name": "a", "condition": GET}] * 1000 + [{"name": "", "condition": GET}]
