@@ -78,5 +78,5 @@ def count(proxies: Iterable[tuple[str, str]]) -> list[ProxyCount]:
     for version, namespace in proxies:
         pods[version] += 1
         namespaces[version].add(namespace)
-    proxies = [ProxyCount(version, number, len(namespaces[version])) for version, number in pods.items()]
-    return sorted(proxies, key=lambda one: (-one.pods, one.version))
+    counts = [ProxyCount(version, number, len(namespaces[version])) for version, number in pods.items()]
+    return sorted(counts, key=lambda one: (-one.pods, one.version))
