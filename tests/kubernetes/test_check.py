@@ -29,20 +29,20 @@ LINKERDS = "mutatingwebhookconfiguration/linkerd-proxy-injector-webhook-config"
 def check(cluster: Cluster, *flags: str, wait: str = "0s") -> JSON:
     """What `check` prints as JSON."""
     done = command(cluster, "check", f"--wait={wait}", "-o", "json", *flags)
-    found: JSON = json.loads(done.out)
-    assert done.code == (0 if found["success"] else 1), done.err
-    return found
+    report: JSON = json.loads(done.out)
+    assert done.code == (0 if report["success"] else 1), done.err
+    return report
 
 
-def told(found: JSON) -> dict[str, str]:
+def told(body: JSON) -> dict[str, str]:
     """What is wrong, by the line's code."""
-    lines = [each for category in found["categories"] for each in category["checks"]]
-    return {each["code"]: each["error"] for each in lines if each["result"] != "success"}
+    lines = [check for category in body["categories"] for check in category["checks"]]
+    return {line["code"]: line["error"] for line in lines if line["result"] != "success"}
 
 
-def skipped(found: JSON) -> list[str]:
+def skipped(body: JSON) -> list[str]:
     """The codes of the lines that were not judged."""
-    return [each["code"] for each in found["skipped"]]
+    return [element["code"] for element in body["skipped"]]
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def bare(cluster: Cluster, within: str) -> None:
 def firewall(cluster: Cluster, installation: Installation) -> Iterator[None]:
     """Within the block the node drops whatever goes from it to the port by which the API server calls the replicas."""
     port = installation.replicas()[0]["spec"]["containers"][0]["ports"]
-    (https,) = [each["containerPort"] for each in port if each["name"] == "https"]
+    (https,) = [named["containerPort"] for named in port if named["name"] == "https"]
     rules = f"""table inet webhook-tests {{
         chain output {{ type filter hook output priority filter; ip daddr 10.244.0.0/16 tcp dport {https} drop; }}
     }}"""
@@ -99,12 +99,12 @@ def firewall(cluster: Cluster, installation: Installation) -> Iterator[None]:
 
 def assert_healthy(cluster: Cluster, within: str, *, unjudged: tuple[str, ...] = ()) -> None:
     """Nothing is told right after the rollout, nor once a workload of the Namespace is meshed."""
-    found = check(cluster, "-n", within, wait="60s")
-    assert (told(found), skipped(found)) == ({}, list(unjudged))
+    problems = check(cluster, "-n", within, wait="60s")
+    assert (told(problems), skipped(problems)) == ({}, list(unjudged))
     workloads.assert_meshed(workloads.roll_out(cluster, workloads.deployment(within)))
     for flags in ((), ("--proxy",)):
-        found = check(cluster, "-n", within, *flags)
-        assert told(found) == {}
+        problems = check(cluster, "-n", within, *flags)
+        assert told(problems) == {}
 
 
 @pytest.mark.usefixtures("clean")
@@ -140,9 +140,9 @@ class TestForetold:
     ) -> None:
         printed = command(cluster, "install", f"--image={NOWHERE}").ok()
         cluster.kubectl("apply", "-f", "-", stdin=printed).ok()
-        found = told(check(cluster, wait="10s"))
-        assert NOWHERE in found["replicas"]
-        assert "ImagePull" in found["replicas"]
+        result = told(check(cluster, wait="10s"))
+        assert NOWHERE in result["replicas"]
+        assert "ImagePull" in result["replicas"]
         workloads.create(cluster, workloads.pod(within)).ok()
         workloads.assert_bare(workloads.running(cluster, within))
 
@@ -151,10 +151,10 @@ class TestForetold:
     ) -> None:
         with installed(cluster, api, ("--failure-policy=Fail",)) as installation:
             installation.scale(0)
-            found = told(check(cluster, "-n", within))
-            assert "spec.replicas" in found["replicas"]
-            assert "no endpoint" in found["webhook-reached"]
-            assert "of ours fails" in found["webhook-injects"]
+            result = told(check(cluster, "-n", within))
+            assert "spec.replicas" in result["replicas"]
+            assert "no endpoint" in result["webhook-reached"]
+            assert "of ours fails" in result["webhook-injects"]
             done = workloads.create(cluster, workloads.pod(within))
             assert done.code != 0
             # kube-proxy refuses connections to a Service without endpoints; other API servers look for them.
@@ -165,11 +165,11 @@ class TestForetold:
     ) -> None:
         with installed(cluster, api) as installation:
             with firewall(cluster, installation):
-                found = told(check(cluster, "-n", within))
-                assert "firewall" in found["webhook-reached"]
+                result = told(check(cluster, "-n", within))
+                assert "firewall" in result["webhook-reached"]
                 # Kubelets reach the replicas, and so does port-forward.
-                assert "replicas" not in found
-                assert "certificate" not in found
+                assert "replicas" not in result
+                assert "certificate" not in result
                 workloads.create(cluster, workloads.pod(within)).ok()
                 workloads.assert_bare(workloads.running(cluster, within))
             assert told(check(cluster, "-n", within, "--suppress=unmeshed")) == {}
@@ -181,9 +181,9 @@ class TestForetoldOfANamespace:
 
     def test_pod_security(self, cluster: Cluster) -> None:
         within = workloads.namespace(cluster, "level", {"pod-security.kubernetes.io/enforce": "baseline"})
-        found = told(check(cluster, "-n", within))
-        assert f"Namespace {within}" in found["pod-security"]
-        assert "linkerd-init" in found["pod-security"]
+        result = told(check(cluster, "-n", within))
+        assert f"Namespace {within}" in result["pod-security"]
+        assert "linkerd-init" in result["pod-security"]
         refused = workloads.create(cluster, workloads.pod(within)).err
         assert 'violates PodSecurity "baseline' in refused
         assert "linkerd-init" in refused
@@ -193,8 +193,8 @@ class TestForetoldOfANamespace:
     def test_a_quota_that_a_limit_range_mends(self, cluster: Cluster) -> None:
         within = workloads.namespace(cluster, "quota")
         put(cluster, within, "ResourceQuota", {"hard": {"limits.memory": "4Gi"}})
-        found = told(check(cluster, "-n", within))
-        assert f"ResourceQuota {within}/limits: spec.hard[limits.memory]" in found["quota"]
+        result = told(check(cluster, "-n", within))
+        assert f"ResourceQuota {within}/limits: spec.hard[limits.memory]" in result["quota"]
         body = limited(within, {"memory": "64Mi"})
         refused = workloads.create(cluster, body).err
         assert "must specify limits.memory for: linkerd-" in refused
@@ -208,9 +208,9 @@ class TestForetoldOfANamespace:
         cluster.kubectl("annotate", "namespace", within, annotation).ok()
         item = {"type": "Container", "max": {"memory": "128Mi"}, "default": {"memory": "64Mi"}}
         put(cluster, within, "LimitRange", {"limits": [item]})
-        found = told(check(cluster, "-n", within))
-        assert f"LimitRange {within}/limits" in found["quota"]
-        assert "at most 128Mi, and linkerd-" in found["quota"]
+        result = told(check(cluster, "-n", within))
+        assert f"LimitRange {within}/limits" in result["quota"]
+        assert "at most 128Mi, and linkerd-" in result["quota"]
         refused = workloads.create(cluster, workloads.pod(within)).err
         assert "maximum memory usage per Container is 128Mi" in refused
         cluster.kubectl("annotate", "--overwrite", "namespace", within, f"{PREFIX}proxy-memory-limit=128Mi").ok()

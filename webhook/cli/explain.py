@@ -109,9 +109,9 @@ def explain(
             facts = asyncio.run(_of_file(_given(filename, manifests, namespace), request, connect))
     except ExplainError as error:
         raise CommandError(str(error)) from None
-    found = [explain_facts(each, every=every) for each in facts]
-    _print(found, output, color)
-    sys.exit(AS_ASKED if all(each.as_asked for each in found) else OTHERWISE)
+    result = [explain_facts(fact, every=every) for fact in facts]
+    _print(result, output, color)
+    sys.exit(AS_ASKED if all(finding.as_asked for finding in result) else OTHERWISE)
 
 
 def _check_line(release_line: str) -> None:
@@ -149,8 +149,10 @@ def _given(filename: str, manifests: tuple[str, ...], namespace: str) -> GivenOb
 
     objects, problems = load.load((filename,))
     more, others = load.load(manifests)
-    unreadable = [f"{each.file}:{each.line}: {each.message}" if each.line else f"{each.file}: {each.message}"
-                  for each in (*problems, *others)]  # fmt: skip
+    unreadable = [
+        f"{problem.file}:{problem.line}: {problem.message}" if problem.line else f"{problem.file}: {problem.message}"
+        for problem in (*problems, *others)
+    ]
     if unreadable:
         raise CommandError("\n".join(unreadable))
     given = GivenObjects(objects, more, namespace)
@@ -179,19 +181,19 @@ async def _of_file(given: GivenObjects, request: ExplainRequest, connect: Connec
     return await gather_given(given, request, connect)
 
 
-def _print(found: list[Explanation], output: str, color: str) -> None:
+def _print(result: list[Explanation], output: str, color: str) -> None:
     from webhook.diagnosis.explain.report import as_text
 
     with suppress(AttributeError, ValueError):
         # A terminal that lacks a character must not stop the report.
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
     if output == "json":
-        for each in found:
-            click.echo(json.dumps(each.as_json(), indent=2, ensure_ascii=False))
+        for finding in result:
+            click.echo(json.dumps(finding.as_json(), indent=2, ensure_ascii=False))
         return
     coloured = color == "always" or (color == "auto" and colours(sys.stdout))
-    for number, each in enumerate(found):
+    for number, finding in enumerate(result):
         if number:
             click.echo()
-        for line in as_text(each):
+        for line in as_text(finding):
             click.echo(line, color=coloured)

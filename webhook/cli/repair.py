@@ -110,7 +110,7 @@ class _Work:
             if facts.problem:
                 raise CommandError(f"the cluster at {facts.host}: {facts.problem}")
             try:
-                self.plan = plan(seen(facts.plane.pods))
+                self.plan = plan(seen(facts.plane.pods), _spared(facts))
             except Unseen as unseen:
                 raise CommandError(str(unseen)) from None
             if not (self.yes and self.plan.workloads):
@@ -131,10 +131,22 @@ def _refusal(facts: ClusterFacts) -> str:
     from webhook.diagnosis.finding import errors, lines
 
     report = judge((server.webhook_reached, server.webhook_injects), facts)
-    problems = [text for result in report.results for text in lines(errors(result.findings))]
-    # A server in Linkerd's own Deployment has no self-test; the dry run is needed.
-    problems += [line.reason for line in report.skipped if line.code == server.webhook_injects.code]
+    problems = [f"{result.line.code}: {text}" for result in report.results for text in lines(errors(result.findings))]
+    if not report.results:
+        # One of the two may not have anything to try: there is no self-test in Linkerd's own Deployment, and no Pod to
+        # try where templates alone ask for proxies.
+        problems = [f"{line.code}: {line.reason}" for line in report.skipped]
     return "; ".join(problems)
+
+
+def _spared(facts: ClusterFacts) -> frozenset[str]:
+    """The Namespaces in which nothing is restarted: Linkerd's, the server's, and those that webhooks leave alone."""
+    from webhook.diagnosis.check.installation import Installation
+    from webhook.mesh.spared import SPARED
+
+    installed = facts.installation
+    own = {installed.namespace} if isinstance(installed, Installation) else set()
+    return frozenset((*SPARED, facts.namespace, *own))
 
 
 def _print(plan: RepairPlan, output: str, *, acts: bool) -> None:

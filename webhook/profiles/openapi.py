@@ -42,8 +42,8 @@ class _Document:
         self._out = Routes()
         self._root, body = self._composed(text)
         if not isinstance(body, dict):
-            found = "the file is empty" if body is None else f"the document is {show(body)}"
-            raise Unreadable(0 if body is None else self._line(()), f"{found}: {_WRITE}")
+            result = "the file is empty" if body is None else f"the document is {show(body)}"
+            raise Unreadable(0 if body is None else self._line(()), f"{result}: {_WRITE}")
         self._body: dict[str, Any] = body
         self._is_3 = self._version()
 
@@ -209,15 +209,15 @@ class _Document:
         node = self._root
         line = node.start_mark.line if node is not None and node.start_mark else 0
         for part in path:
-            found = None
+            result = None
             if isinstance(node, yaml.SequenceNode) and isinstance(part, int):
-                found = (node.value[part], node.value[part])
+                result = (node.value[part], node.value[part])
             elif isinstance(node, yaml.MappingNode):
-                found = next((pair for pair in reversed(node.value) if pair[0].value == part), None)
-            if found is None:
+                result = next((pair for pair in reversed(node.value) if pair[0].value == part), None)
+            if result is None:
                 break
-            line = found[0].start_mark.line
-            node = found[1]
+            line = result[0].start_mark.line
+            node = result[1]
         return line + 1
 
 

@@ -188,5 +188,5 @@ class _Reader:
         self._take()
 
     def _unexpected(self, token: _Token, wanted: str) -> Unreadable:
-        found = "the file ends here" if token.kind == "end" else f"{token.text[:40]} stands here"
-        return Unreadable(token.line, f"{found}: write {wanted}")
+        result = "the file ends here" if token.kind == "end" else f"{token.text[:40]} stands here"
+        return Unreadable(token.line, f"{result}: write {wanted}")

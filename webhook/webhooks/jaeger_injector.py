@@ -33,14 +33,14 @@ class JaegerInjector:
         if not self._collector.address:
             return unchanged("no_collector_address")
         line = self._line()
-        found = await meshed_pod(request, self._cluster, line)
-        if isinstance(found, Answer):
-            return found
-        if is_true(found.annotations, jaeger.ENABLED):
+        result = await meshed_pod(request, self._cluster, line)
+        if isinstance(result, Answer):
+            return result
+        if is_true(result.annotations, jaeger.ENABLED):
             return unchanged("tracing_enabled_already")
-        collector = jaeger.collector_for(self._collector, found.annotations, found.namespace.annotations, line)
+        collector = jaeger.collector_for(self._collector, result.annotations, result.namespace.annotations, line)
         try:
-            operations = jaeger.patch(found.pod, found.proxy, request.namespace, collector, line)
+            operations = jaeger.patch(result.pod, result.proxy, request.namespace, collector, line)
         except BadPodError as error:
             return malformed(error)
         return patched(operations, "tracing_enabled")

@@ -42,10 +42,10 @@ class ProxyInjector:
         """Decide about one request. Waits only to read a Namespace or an owner that is not in memory."""
         namespace = self._cluster.known_namespace(request.namespace)
         if namespace is None:
-            found = await namespaces.find(self._cluster, request.namespace)
-            if isinstance(found, Answer):
-                return found
-            namespace = found
+            resolved = await namespaces.find(self._cluster, request.namespace)
+            if isinstance(resolved, Answer):
+                return resolved
+            namespace = resolved
         subject = read_or_answer(request)
         if isinstance(subject, Answer):
             return subject

@@ -31,13 +31,13 @@ class TapInjector:
         """Decide about one Pod. Waits only to read a Namespace that is not in memory."""
         if not self._service:
             return unchanged("no_tap_service_name")
-        found = await meshed_pod(request, self._cluster, self._line())
-        if isinstance(found, Answer):
-            return found
-        reason = tap.why_not(found.annotations, found.namespace.annotations)
+        result = await meshed_pod(request, self._cluster, self._line())
+        if isinstance(result, Answer):
+            return result
+        reason = tap.why_not(result.annotations, result.namespace.annotations)
         if reason:
             return unchanged(reason)
         try:
-            return patched(tap.patch(found.pod, found.proxy, self._service), "tap_enabled")
+            return patched(tap.patch(result.pod, result.proxy, self._service), "tap_enabled")
         except BadPodError as error:
             return malformed(error)

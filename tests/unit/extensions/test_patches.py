@@ -47,8 +47,8 @@ def traced(pod: dict[str, Any], release: str, collector: Collector = COLLECTOR, 
 
 
 def variables(pod: Any) -> dict[str, str]:
-    found = {entry["name"]: entry["value"] for entry in pod["spec"]["containers"][1]["env"]}
-    return {name.removeprefix("LINKERD2_PROXY_TRACE_"): value for name, value in found.items()}
+    result = {entry["name"]: entry["value"] for entry in pod["spec"]["containers"][1]["env"]}
+    return {name.removeprefix("LINKERD2_PROXY_TRACE_"): value for name, value in result.items()}
 
 
 @given(PODS)
@@ -119,8 +119,8 @@ def test_the_annotations_of_a_pod_take_precedence_over_those_of_its_namespace_an
 def test_a_proxy_among_the_init_containers_is_found_from_2_15_on() -> None:
     pod = {"spec": {"initContainers": [{"name": "linkerd-proxy"}], "containers": [{"name": "app"}]}}
     assert find_proxy(pod, line("stable-2.14")) is None
-    found = find_proxy(pod, line("version-2.15"))
-    assert found is not None and found.path == "/spec/initContainers/0"
+    result = find_proxy(pod, line("version-2.15"))
+    assert result is not None and result.path == "/spec/initContainers/0"
 
 
 @pytest.mark.parametrize("value", ["1", "t", "T", "true", "TRUE", "True"])

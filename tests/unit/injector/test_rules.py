@@ -20,7 +20,7 @@ def test_every_reason_is_a_rule_that_holds_in_the_same_order(pod: str, namespace
     asked = rules(subject, {INJECT: namespace}, token_projection=False, native_names=True)
     decided = decide(subject, {INJECT: namespace}, token_projection=False, native_names=True)
     holding = [rule for rule, holds in asked if holds]
-    assert [each for each in holding if each in decided.reasons] == decided.reasons
+    assert [element for element in holding if element in decided.reasons] == decided.reasons
     assert decided.inject == (not decided.reasons)
 
 

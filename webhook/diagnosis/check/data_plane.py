@@ -99,10 +99,10 @@ def _let_in(out: ShutOut, namespace: Namespace) -> str:
     stop = f"or remove the annotation: kubectl annotate namespace {namespace.name} {INJECT}-"
     if namespace.name in SPARED:
         return f"webhooks leave this Namespace alone in every installation, so {stop.removeprefix('or ')}"
-    found = let_in(out, namespace)
+    result = let_in(out, namespace)
     if out.selector == "objectSelector":
-        return found.line()
-    return f"{found.line()}, {stop}"
+        return result.line()
+    return f"{result.line()}, {stop}"
 
 
 @line(

@@ -76,13 +76,13 @@ def as_text(report: CheckReport, *, short: bool = False, strict: bool = False) -
 
 
 def _texts(result: LineResult) -> list[str]:
-    texts = [_printable(text) for text in lines(result.findings)]
+    texts = [printable(text) for text in lines(result.findings)]
     if len(texts) > SHOWN:
         rest = len(texts) - SHOWN
         texts = [*texts[:SHOWN], f"and {rest} more: -n NAMESPACE shows those of one Namespace, -o json their number"]
     return texts
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """In one line, without codes that a terminal would obey: names in a cluster may hold any."""
     return "".join(character if character.isprintable() else "�" for character in " ".join(text.split()))

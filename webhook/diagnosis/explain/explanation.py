@@ -100,14 +100,14 @@ class Explanation:
             "reason": self.reason,
             "message": self.message,
             "inject": self.inject.as_json(),
-            "rules": [each.as_json() for each in self.rules],
-            "settings": [each.as_json() for each in self.settings],
+            "rules": [rule.as_json() for rule in self.rules],
+            "settings": [setting.as_json() for setting in self.settings],
             "warnings": list(self.warnings),
-            "webhooks": [each.as_json() for each in self.webhooks],
-            "drift": [each.as_json() for each in self.drift],
+            "webhooks": [webhook.as_json() for webhook in self.webhooks],
+            "drift": [difference.as_json() for difference in self.drift],
             "patch": list(self.patch),
-            "advice": [{"text": each.text, "command": each.command} for each in self.advice],
-            "events": [each.as_json() for each in self.events],
+            "advice": [{"text": advice.text, "command": advice.command} for advice in self.advice],
+            "events": [event.as_json() for event in self.events],
             "pods": [{"name": name, "meshed": meshed} for name, meshed in self.pods.items()],
             "notes": list(self.notes),
         }
@@ -134,7 +134,7 @@ def explain(facts: ExplainFacts, *, every: bool = False) -> Explanation:
         limit_ranges=facts.limit_ranges,
     )
     running = {} if not facts.runs else {facts.name: state} if is_pod else _running(facts, judge)
-    meshed = all(each.meshed for each in running.values()) if running else None
+    meshed = all(state.meshed for state in running.values()) if running else None
     reason, message = _reason(state, running, meshed)
     inject = _inject(facts, expected, workload)
     plan = injector.plan(expected.subject, facts.namespace) if expected.subject is not None else None
@@ -144,7 +144,7 @@ def explain(facts: ExplainFacts, *, every: bool = False) -> Explanation:
         namespace=facts.namespace,
         owner=owner,
         workload=facts.workloads.get(owner) or workload,
-        pod=next((name for name, each in running.items() if not each.meshed or each.drift), facts.name),
+        pod=next((name for name, state in running.items() if not state.meshed or state.drift), facts.name),
         meshed=meshed,
         would=state.would,
         asked=state.asked,
@@ -172,7 +172,7 @@ def explain(facts: ExplainFacts, *, every: bool = False) -> Explanation:
         advice=() if over else remedies.advise(situation),
         events=_events(facts, reason, meshed),
         notes=facts.notes,
-        pods={} if is_pod else {name: each.meshed for name, each in running.items()},
+        pods={} if is_pod else {name: state.meshed for name, state in running.items()},
         before=expected.before,
         after=expected.after,
     )
@@ -198,7 +198,7 @@ def pod_of_template(facts: ExplainFacts) -> JSON:
         # The API server has put it in before webhooks are called.
         for key in ("containers", "initContainers"):
             if isinstance(spec.get(key), list):
-                spec[key] = [_with_token(each) for each in sequence(spec, key)]
+                spec[key] = [_with_token(mapping) for mapping in sequence(spec, key)]
     metadata = {**mapping(template, "metadata"), "generateName": f"{facts.name}-", "namespace": facts.namespace.name}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
@@ -207,22 +207,22 @@ def _with_token(container: Any) -> Any:
     if not isinstance(container, dict):
         return container
     mounts = container.get("volumeMounts") or []
-    if not isinstance(mounts, list) or any(text(each, "mountPath") == SERVICE_ACCOUNT_PATH for each in mounts):
+    if not isinstance(mounts, list) or any(text(mount, "mountPath") == SERVICE_ACCOUNT_PATH for mount in mounts):
         return container
     return {**container, "volumeMounts": [*mounts, dict(_TOKEN)]}
 
 
 def _running(facts: ExplainFacts, judge: PodJudge) -> dict[str, PodState]:
     """The Pods of a workload that run, by name."""
-    found = {}
+    result = {}
     for pod in facts.pods:
         owner, workload = facts.workloads.owner(pod), facts.workloads.template_of(pod)
         state = judge.judge(
             pod, facts.namespace, owner, workload, annotated=facts.annotated, limit_ranges=facts.limit_ranges
         )
         if state.spared not in (Spared.FINISHED, Spared.TERMINATING):
-            found[text(pod, "metadata", "name")] = state
-    return found
+            result[text(pod, "metadata", "name")] = state
+    return result
 
 
 def _reason(state: PodState, running: Mapping[str, PodState], meshed: bool | None) -> tuple[str, str]:
@@ -230,7 +230,7 @@ def _reason(state: PodState, running: Mapping[str, PodState], meshed: bool | Non
     if not state.would:
         return state.reason, state.message
     if meshed is False:
-        bare = next(each for each in running.values() if not each.meshed)
+        bare = next(state for state in running.values() if not state.meshed)
         return bare.reason, bare.message
     return "", ""
 
@@ -253,11 +253,11 @@ def _inject(facts: ExplainFacts, expected: Expectation, workload: Workload | Non
 
 def _drift(states: Iterable[PodState]) -> tuple[Drift, ...]:
     """What differs, each field once."""
-    found: dict[str, Drift] = {}
+    result: dict[str, Drift] = {}
     for state in states:
-        for each in state.drift:
-            found.setdefault(each.path, each)
-    return tuple(found.values())
+        for difference in state.drift:
+            result.setdefault(difference.path, difference)
+    return tuple(result.values())
 
 
 def _webhooks(facts: ExplainFacts, expected: Expectation) -> tuple[WebhookCall, ...]:

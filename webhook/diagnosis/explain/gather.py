@@ -66,12 +66,12 @@ async def gather_target(api: ApiServer, target: Target, request: ExplainRequest)
     """The facts about an object of a cluster. Raises `ExplainError`."""
     asker = Asker(api)
     resource = f"{target.kind.resource}/{target.name}"
-    found, namespace_body, around = await asyncio.gather(
+    result, namespace_body, around = await asyncio.gather(
         asker.get(target.kind.path(target.namespace, target.name), resource, target.namespace),
         asker.get(f"/api/v1/namespaces/{target.namespace}", f"namespaces/{target.namespace}"),
         _around(asker, request),
     )
-    body = _there(found, target.object)
+    body = _there(result, target.object)
     if body is None:
         if known(namespace_body, {}) is None:
             raise ExplainError("not_found", f"{target.object} does not exist: there is no Namespace {target.namespace}")
@@ -127,25 +127,25 @@ async def _around(asker: Asker, request: ExplainRequest) -> _Around:
     )
     installation = known(installed.installation, None)
     told = installation.release_line if isinstance(installation, Installation) else ""
-    found = request.mesh or mesh_of(*maps, namespace, request.release_line or told or None)
+    result = request.mesh or mesh_of(*maps, namespace, request.release_line or told or None)
     notes: list[str] = []
-    if isinstance(found, NotSeen | NotRead | NotAsked):
-        _check_given(request, found)
-        notes.append(f"Linkerd's configuration is not known, so its defaults are taken: {Unseen(found)}")
+    if isinstance(result, NotSeen | NotRead | NotAsked):
+        _check_given(request, result)
+        notes.append(f"Linkerd's configuration is not known, so its defaults are taken: {Unseen(result)}")
     configurations = None
     if isinstance(installed.configurations, Mapping):
         configurations = tuple(body for (kind, _), body in installed.configurations.items() if kind == MUTATING)
     else:
         notes.append(f"the webhook configurations are not known: {Unseen(installed.configurations)}")
-    mesh = found if isinstance(found, Mesh) else defaults_of(request)
+    mesh = result if isinstance(result, Mesh) else defaults_of(request)
     services = installation.services if isinstance(installation, Installation) else ()
-    return _Around(mesh, isinstance(found, Mesh), configurations, frozenset(services), tuple(notes))
+    return _Around(mesh, isinstance(result, Mesh), configurations, frozenset(services), tuple(notes))
 
 
-def _check_given(request: ExplainRequest, found: NotSeen | NotRead | NotAsked) -> None:
+def _check_given(request: ExplainRequest, result: NotSeen | NotRead | NotAsked) -> None:
     """Raises `ExplainError` where it is the given values that cannot be used."""
-    if isinstance(found, NotAsked) and "cannot be used" in found.reason and request.values is not None:
-        raise ExplainError("unavailable", f"--values: {found.reason.partition(': ')[2]}")
+    if isinstance(result, NotAsked) and "cannot be used" in result.reason and request.values is not None:
+        raise ExplainError("unavailable", f"--values: {result.reason.partition(': ')[2]}")
 
 
 async def _config_maps(asker: Asker, request: ExplainRequest) -> tuple[Fact[JSON | None], Fact[JSON | None]]:
@@ -195,12 +195,12 @@ async def _family(
     if target.kind.kind == "CronJob":
         listed = await asker.list(KINDS["Job"].path(target.namespace), "jobs.batch", target.namespace)
         missing = [*missing, *_unread("Jobs", listed)]
-        owned = [each for each in known(listed, ()) if text(controller(each), "name") == target.name]
-        for each in owned:
-            workloads.add("Job", each)
-        jobs = frozenset(text(each, "metadata", "name") for each in owned)
+        owned = [body for body in known(listed, ()) if text(controller(body), "name") == target.name]
+        for job in owned:
+            workloads.add("Job", job)
+        jobs = frozenset(text(candidate, "metadata", "name") for candidate in owned)
     listed = await asker.list(f"/api/v1/namespaces/{target.namespace}/pods", "pods", target.namespace, _selecting(body))
-    pods = tuple(each for each in known(listed, ()) if _is_of(each, target, workloads, jobs))
+    pods = tuple(pod for pod in known(listed, ()) if _is_of(pod, target, workloads, jobs))
     return pods, [*missing, *_unread("Pods", listed)]
 
 
@@ -232,11 +232,11 @@ async def _above(asker: Asker, namespace: str, body: JSON, workloads: Workloads)
         kind, name = text(reference, "kind"), text(reference, "name")
         if kind not in KINDS or not name:
             break
-        found: Fact[JSON | None] = await asker.get(
+        value: Fact[JSON | None] = await asker.get(
             KINDS[kind].path(namespace, name), f"{KINDS[kind].resource}/{name}", namespace
         )
-        notes += _unread(f"{kind} {namespace}/{name} and what it belongs to", found)
-        above = known(found, None)
+        notes += _unread(f"{kind} {namespace}/{name} and what it belongs to", value)
+        above = known(value, None)
         if above is None:
             break
         workloads.add(kind, above)
@@ -248,17 +248,17 @@ async def _events(
     asker: Asker, target: Target, body: JSON, workloads: Workloads, pods: Sequence[JSON]
 ) -> Fact[tuple[JSON, ...]]:
     """The Events of the object, of what it belongs to, and of what is between a Deployment and its Pods."""
-    names = {target.name, *(each.owner.name for each in workloads), text(controller(body), "name")}
+    names = {target.name, *(workload.owner.name for workload in workloads), text(controller(body), "name")}
     names |= {text(controller(pod), "name") for pod in pods[:1]}
     path = f"/api/v1/namespaces/{target.namespace}/events"
     queries = [{"fieldSelector": f"involvedObject.name={name}"} for name in sorted(names - {""})]
     listed = await asyncio.gather(*(asker.list(path, "events", target.namespace, query) for query in queries))
-    found: list[JSON] = []
+    result: list[JSON] = []
     for events in listed:
         if isinstance(events, NotSeen | NotRead | NotAsked):
             return events
-        found += [each for each in events if text(each, "involvedObject", "name") in names]
-    return tuple(found)
+        result += [event for event in events if text(event, "involvedObject", "name") in names]
+    return tuple(result)
 
 
 class GivenObjects:
@@ -269,13 +269,13 @@ class GivenObjects:
         self.namespace = namespace
         own = list(flatten(objects))
         every = [*flatten(manifests), *own]
-        self.namespaces = {each.name: each for each in map(_namespace, every) if each is not None}
-        self.configurations = tuple(each for each in every if text(each, "kind") == MUTATING)
+        self.namespaces = {body.name: body for body in map(_namespace, every) if body is not None}
+        self.configurations = tuple(body for body in every if text(body, "kind") == MUTATING)
         self.workloads = Workloads()
         for body in every:
             if text(body, "kind") in KINDS and text(body, "kind") != "Pod":
                 self.workloads.add(text(body, "kind"), self.placed(body))
-        self.subjects = tuple(self.placed(each) for each in own if text(each, "kind") in KINDS)
+        self.subjects = tuple(self.placed(body) for body in own if text(body, "kind") in KINDS)
 
     def placed(self, body: JSON) -> JSON:
         """The object, in its Namespace."""
@@ -285,7 +285,7 @@ class GivenObjects:
 
     def unknown_namespaces(self) -> list[str]:
         """Those of the subjects that no file has."""
-        wanted = dict.fromkeys(text(each, "metadata", "namespace") for each in self.subjects)
+        wanted = dict.fromkeys(text(subject, "metadata", "namespace") for subject in self.subjects)
         return [name for name in wanted if name not in self.namespaces]
 
 
@@ -326,11 +326,11 @@ async def _from_cluster(
         await api.close()
     notes = list(around.notes)
     for name, body in zip(missing, bodies, strict=True):
-        found = namespace_of(known(body, None))
-        if found is None:
+        result = namespace_of(known(body, None))
+        if result is None:
             notes.append(_blank(name))
         else:
-            into[name] = found
+            into[name] = result
     return around._replace(notes=tuple(notes))
 
 

@@ -80,10 +80,10 @@ def _ask(trouble: Trouble) -> Iterator[Advice]:
     workload, name = trouble.workload, trouble.namespace.name
     beside = workload.annotations.get(INJECT, "") if workload is not None else ""
     if workload is not None and beside not in ("", DISABLED):
-        found = into_template(workload, beside)
-        text = f"{INJECT}: {beside} stands on {workload.object} itself, where it does nothing: {found.text}"
-        yield Advice(text, found.command)
-        if workload.owner.kind in ("Job", "CronJob") or not found.command:
+        result = into_template(workload, beside)
+        text = f"{INJECT}: {beside} stands on {workload.object} itself, where it does nothing: {result.text}"
+        yield Advice(text, result.command)
+        if workload.owner.kind in ("Job", "CronJob") or not result.command:
             yield from _restart_after(trouble)
         return
     present = INJECT in trouble.namespace.annotations
@@ -91,8 +91,8 @@ def _ask(trouble: Trouble) -> Iterator[Advice]:
     yield Advice(f"to mesh all Pods of Namespace {name}, annotate it", command)
     yield from _restart_after(trouble)
     if workload is not None:
-        found = into_template(workload, ENABLED)
-        yield Advice(f"or, to mesh the Pods of {workload.object} alone, {found.text}", found.command)
+        result = into_template(workload, ENABLED)
+        yield Advice(f"or, to mesh the Pods of {workload.object} alone, {result.text}", result.command)
 
 
 def _valid(trouble: Trouble) -> Advice:
@@ -102,16 +102,16 @@ def _valid(trouble: Trouble) -> Advice:
         name = trouble.namespace.name
         return Advice(wanted, f"kubectl annotate --overwrite namespace {name} {INJECT}={ENABLED}")
     if trouble.workload is not None:
-        found = into_template(trouble.workload, ENABLED)
-        return Advice(f"{wanted}: {found.text}", found.command)
+        result = into_template(trouble.workload, ENABLED)
+        return Advice(f"{wanted}: {result.text}", result.command)
     return Advice(wanted)
 
 
 def _restart_after(trouble: Trouble) -> Iterator[Advice]:
     """A restart that changes something once the rest is done; none where nothing runs."""
     if trouble.meshed is not None:
-        found = _restart(trouble)
-        yield Advice(f"then {found.text}", found.command)
+        result = _restart(trouble)
+        yield Advice(f"then {result.text}", result.command)
 
 
 def _restart(trouble: Trouble) -> Advice:

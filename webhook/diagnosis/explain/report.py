@@ -29,11 +29,11 @@ def as_text(explanation: Explanation) -> Iterator[str]:
     for title, lines in (
         ("Why", _why(explanation)),
         ("Settings", _settings(explanation)),
-        ("Warnings", (f"{_YELLOW}‼{_RESET} {_printable(each)}" for each in explanation.warnings)),
+        ("Warnings", (f"{_YELLOW}‼{_RESET} {_printable(warning)}" for warning in explanation.warnings)),
         ("Mutating webhooks, in calling order", _webhooks(explanation)),
         ("Pods", _pods(explanation)),
         ("What differs from the proxy that it would get now", _drift(explanation)),
-        ("Events", (_printable(f"{each.object}: {each.reason}: {each.message}") for each in explanation.events)),
+        ("Events", (_printable(f"{event.object}: {event.reason}: {event.message}") for event in explanation.events)),
         ("What the injector would change", _patch(explanation)),
         ("Not known", map(_printable, explanation.notes)),
         ("What to do", _advice(explanation)),
@@ -105,9 +105,9 @@ def _settings(explanation: Explanation) -> Iterator[str]:
 
 def _webhooks(explanation: Explanation) -> Iterator[str]:
     marks = {True: f"{_GREEN}called{_RESET}", False: "not called", None: f"{_YELLOW}perhaps{_RESET}"}
-    for each in explanation.webhooks:
-        ours = " (linkerd-webhook)" if each.ours else ""
-        yield f"{marks[each.calls]}: {_printable(f'{each.configuration} {each.webhook}{ours}: {each.why}')}"
+    for webhook in explanation.webhooks:
+        ours = " (linkerd-webhook)" if webhook.ours else ""
+        yield f"{marks[webhook.calls]}: {_printable(f'{webhook.configuration} {webhook.webhook}{ours}: {webhook.why}')}"
 
 
 def _pods(explanation: Explanation) -> Iterator[str]:
@@ -116,16 +116,16 @@ def _pods(explanation: Explanation) -> Iterator[str]:
 
 
 def _drift(explanation: Explanation) -> Iterator[str]:
-    for each in explanation.drift:
-        why = f" ({each.why})" if each.why else ""
-        yield _printable(f"{each.path}: {_short(each.now)} now, would be {_short(each.would)}{why}")
+    for difference in explanation.drift:
+        why = f" ({difference.why})" if difference.why else ""
+        yield _printable(f"{difference.path}: {_short(difference.now)} now, would be {_short(difference.would)}{why}")
 
 
 def _advice(explanation: Explanation) -> Iterator[str]:
-    for each in explanation.advice:
-        yield f"{_printable(each.text)}{':' if each.command else ''}"
-        if each.command:
-            yield f"  {_CYAN}{_printable(each.command)}{_RESET}"
+    for advice in explanation.advice:
+        yield f"{_printable(advice.text)}{':' if advice.command else ''}"
+        if advice.command:
+            yield f"  {_CYAN}{_printable(advice.command)}{_RESET}"
 
 
 def _patch(explanation: Explanation) -> Iterator[str]:
@@ -134,7 +134,7 @@ def _patch(explanation: Explanation) -> Iterator[str]:
     lines = unified_diff(_yaml(explanation.before), _yaml(explanation.after), "before", "after", n=2, lineterm="")
     for line in lines:
         colour = colours.get(line[:1], "")
-        text = "".join(each if each.isprintable() else "�" for each in line)
+        text = "".join(character if character.isprintable() else "�" for character in line)
         yield f"{colour}{text}{_RESET}" if colour else text
 
 
@@ -161,4 +161,4 @@ def _short(value: Any) -> str:
 
 def _printable(text: str) -> str:
     """In one line, without codes that a terminal would obey: names in a cluster may hold any."""
-    return "".join(each if each.isprintable() else "�" for each in " ".join(text.split()))
+    return "".join(character if character.isprintable() else "�" for character in " ".join(text.split()))

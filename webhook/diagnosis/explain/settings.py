@@ -67,8 +67,8 @@ def explained(
             name,
             _text(source.value if by_annotation else setting.value),
             at(source),
-            tuple((_text(each.value), at(each)) for each in setting.overrode),
-            tuple((_text(each.value), at(each)) for each in setting.ignored),
+            tuple((_text(source.value), at(source)) for source in setting.overrode),
+            tuple((_text(source.value), at(source)) for source in setting.ignored),
         )
 
 

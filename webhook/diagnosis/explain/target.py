@@ -41,8 +41,8 @@ class ExplainedKind(NamedTuple):
 _APPS: Final = "/apis/apps/v1"
 _BATCH: Final = "/apis/batch/v1"
 KINDS: Final[Mapping[str, ExplainedKind]] = {
-    each.kind: each
-    for each in (
+    known.kind: known
+    for known in (
         ExplainedKind("Pod", "/api/v1", "pods", ("po",)),
         ExplainedKind("Deployment", _APPS, "deployments", ("deploy",)),
         ExplainedKind("StatefulSet", _APPS, "statefulsets", ("sts",)),

@@ -45,7 +45,7 @@ def calls(
 ) -> Iterator[WebhookCall]:
     """Every webhook of these MutatingWebhookConfigurations in calling order, for a Pod with these labels and
     annotations. `services` are those in front of this program."""
-    for body in sorted(configurations, key=lambda each: text(each, "metadata", "name")):
+    for body in sorted(configurations, key=lambda configuration: text(configuration, "metadata", "name")):
         for webhook in mappings(body, "webhooks"):
             service = mapping(webhook, "clientConfig", "service")
             target = ServiceReference(text(service, "namespace"), text(service, "name"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -81,8 +81,11 @@ class RepairPlan:
                 restart.result, restart.message = "skipped", message
 
 
-def plan(pods: DataPlane) -> RepairPlan:
-    """What is to be mended of these Pods, each workload once: without a proxy counts more than with another one."""
+def plan(pods: DataPlane, spared: Collection[str] = ()) -> RepairPlan:
+    """What is to be mended of these Pods, each workload once: without a proxy counts more than with another one.
+
+    `spared` are Namespaces in which nothing is restarted, such as Linkerd's own.
+    """
     by_owner: dict[Owner, list[Plight]] = {}
     for plight in (*pods.unmeshed, *pods.outdated):
         by_owner.setdefault(plight.owner, []).append(plight)
@@ -91,11 +94,19 @@ def plan(pods: DataPlane) -> RepairPlan:
         plights = by_owner[owner]
         first = plights[0]
         about = "; ".join(plight.message for plight in plights)
-        if first.remedy is Remedy.RESTART:
+        if owner.namespace in spared:
+            advice = f"nothing is restarted in Namespace {owner.namespace}: do it yourself, {first.advice.line()}"
+            out.others.append(Other(owner.object, about, advice))
+        elif first.remedy is Remedy.RESTART:
             count = sum(plight.pods for plight in plights)
             out.workloads.append(Restart(owner, _WHY[first.why], count, about, first.advice.command))
         else:
             out.others.append(Other(owner.object, about, first.advice.line()))
+    if pods.more:
+        message = f"{pods.more} more workloads have Pods without a proxy, or with another one than they would get now"
+        out.others.append(
+            Other("workloads that are not listed", message, "run repair again, or look with -n NAMESPACE")
+        )
     return out
 
 

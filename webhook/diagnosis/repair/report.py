@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from webhook.diagnosis.check.report import printable
 from webhook.diagnosis.repair.plan import RepairPlan, Restart, Result
 
 _MARKS: Final[dict[Result, str]] = {
@@ -18,12 +19,12 @@ _MARKS: Final[dict[Result, str]] = {
 def as_text(plan: RepairPlan, *, acts: bool) -> Iterator[str]:
     """The workloads and what became of each, then what no restart mends. `acts`: restarts were asked for."""
     for restart in plan.workloads:
-        yield f"{_MARKS[restart.result]} {restart.owner.object} ({restart.why}): {_about(restart)}"
+        yield f"{_MARKS[restart.result]} {printable(f'{restart.owner.object} ({restart.why}): {_about(restart)}')}"
         if restart.result != "done":
-            yield f"    {restart.command}"
+            yield f"    {printable(restart.command)}"
     for other in plan.others:
-        yield f"{_MARKS['todo']} {other.object}: {other.why}"
-        yield f"    {other.advice}"
+        yield f"{_MARKS['todo']} {printable(f'{other.object}: {other.why}')}"
+        yield f"    {printable(other.advice)}"
     if plan.workloads or plan.others:
         yield ""
     yield _last(plan, acts=acts)

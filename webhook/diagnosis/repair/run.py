@@ -64,7 +64,7 @@ async def _restart(api: ApiServer, restart: Restart, within: float, interval: fl
         return f"it cannot be restarted: {_why(error, restart)}"
     loop = asyncio.get_running_loop()
     end = loop.time() + within
-    waits_for = "it was not looked at"
+    waits_for, failure = "it was not looked at", f"it did not come up within {within:g} s"
     while loop.time() < end:
         # Its controller writes the status a moment later.
         await asyncio.sleep(interval)
@@ -78,9 +78,10 @@ async def _restart(api: ApiServer, restart: Restart, within: float, interval: fl
             return ""
         waits_for = state.waits_for
         if state.failed:
+            failure = "it does not come up"
             break
     reasons = await _reasons(api, restart, body)
-    return f"it did not come up within {within:g} s: {waits_for}" + (f": {reasons}" if reasons else "")
+    return f"{failure}: {waits_for}" + (f": {reasons}" if reasons else "")
 
 
 def _path(restart: Restart) -> str:

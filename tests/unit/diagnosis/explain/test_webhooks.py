@@ -30,8 +30,8 @@ def test_a_webhook_whose_rules_and_selectors_match_is_called() -> None:
 
 
 def test_configurations_come_by_their_names() -> None:
-    found = calls([changed("z"), changed("a")], SERVICES, namespace(), {}, {})
-    assert [each.configuration for each in found] == ["a", "z"]
+    result = calls([changed("z"), changed("a")], SERVICES, namespace(), {}, {})
+    assert [finding.configuration for finding in result] == ["a", "z"]
 
 
 def test_a_webhook_without_a_rule_about_pods_is_not_called() -> None:
@@ -65,6 +65,6 @@ def test_foreign_match_conditions_are_shown_and_not_judged() -> None:
 
 
 def test_our_own_match_condition_is_evaluated() -> None:
-    body = changed(matchConditions=[dict(each) for each in INJECTOR_CONDITIONS])
+    body = changed(matchConditions=[dict(injector_condition) for injector_condition in INJECTOR_CONDITIONS])
     assert called(body).calls is True
     assert called(body, **{"kubernetes.io/config.mirror": "x"}).calls is False

@@ -6,6 +6,7 @@ from webhook.diagnosis.dataplane.podstate import BEFORE
 from webhook.diagnosis.dataplane.survey import DataPlane, Plight, Why
 from webhook.diagnosis.dataplane.workloads import Owner, Remedy
 from webhook.diagnosis.repair.plan import plan
+from webhook.diagnosis.repair.report import as_text
 
 
 def plight(name: str, why: Why = "unmeshed", pods: int = 1, remedy: Remedy = Remedy.RESTART) -> Plight:
@@ -58,3 +59,21 @@ def test_skipping_leaves_what_is_done() -> None:
     todo.workloads[0].result = "done"
     todo.skip("why")
     assert [(restart.result, restart.message) for restart in todo.workloads] == [("done", ""), ("skipped", "why")]
+
+
+def test_nothing_is_restarted_in_a_spared_namespace() -> None:
+    todo = plan(DataPlane(unmeshed=(plight("cart"),)), spared=["shop"])
+    assert not todo.workloads
+    assert "nothing is restarted in Namespace shop" in todo.others[0].advice
+
+
+def test_workloads_that_were_left_out_are_told() -> None:
+    todo = plan(DataPlane(more=3))
+    assert "3 more workloads" in todo.others[0].why
+    assert not todo.mended
+
+
+def test_codes_of_names_do_not_reach_the_terminal() -> None:
+    text = "\n".join(as_text(plan(DataPlane(unmeshed=(plight("ca\x1b[2Jrt"),))), acts=False))
+    assert "\x1b[2J" not in text
+    assert "rollout restart" in text
