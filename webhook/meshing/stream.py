@@ -41,16 +41,23 @@ class Rewritten:
 
 def pieces(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
     """The documents of a stream that comes line by line, each with the number of lines before it and the separator that
-    begins it."""
-    before, number = 0, 0
+    begins it. What follows an end mark (`...`) is a piece of its own: libyaml takes no document there without `---`."""
+    before = 0
     held: list[bytes] = []
     for number, line in enumerate(lines):
-        if line.startswith(b"---") and held and line[3:4] in (b"", b" ", b"\t", b"\n", b"\r"):
+        if held and _is_mark(line, b"---"):
             yield before, b"".join(held)
             before, held = number, []
         held.append(line)
+        if _is_mark(line, b"..."):
+            yield before, b"".join(held)
+            before, held = number + 1, []
     if held:
         yield before, b"".join(held)
+
+
+def _is_mark(line: bytes, mark: bytes) -> bool:
+    return line.startswith(mark) and line[3:4] in (b"", b" ", b"\t", b"\n", b"\r")
 
 
 def rewrite(file: str, before: int, data: bytes, change: Change) -> Rewritten:
