@@ -33,7 +33,9 @@ TO_COPY = (Path("deploy/ci/github-actions.yaml"), Path(".pre-commit-hooks.yaml")
 # Its examples are tried one by one with the rules, and one of them is not YAML.
 RULES = Path("docs/rules.md")
 # Flags that the documentation names of other programs, and of those in this repository.
-OTHERS = frozenset({"--build-arg", "--ignore-not-found", "--namespace", "--set"})
+OTHERS = frozenset(
+    {"--build-arg", "--ignore-not-found", "--namespace", "--post-renderer", "--post-renderer-args", "--set"}
+)
 
 
 @pytest.fixture(scope="module")
