@@ -14,6 +14,8 @@ from tests.property.strategies import VALUES, sound
 from tests.unit.injector.builders import ENABLED, answer_to, patched, release, request
 from tests.unit.injector.releases import SHOWN, Shown, mesh_of, values_with
 from webhook.injector.inject import Injector
+from webhook.injector.ports import OPAQUE_PORTS
+from webhook.injector.removal import removed
 from webhook.injector.settings import SETTINGS
 from webhook.kube.objects import Namespace
 from webhook.mesh.releases import LINES, ROWS, Line, Release, at, line
@@ -83,6 +85,30 @@ def test_a_pod_that_one_line_has_injected_is_left_alone_by_any_other(first: str,
     allowed, after = outcome(Injector(mesh_of(line(first), values)), body, ENABLED)
     if allowed and after != body:
         assert outcome(Injector(mesh_of(line(then), values)), after, ENABLED) == (True, after)
+
+
+def without_empty(value: Any) -> Any:
+    """A value without empty maps and lists, which mean nothing in a Pod."""
+    if isinstance(value, dict):
+        kept = {key: without_empty(entry) for key, entry in value.items()}
+        return {key: entry for key, entry in kept.items() if entry not in ({}, [], None)}
+    return [without_empty(entry) for entry in value] if isinstance(value, list) else value
+
+
+@BOUNDED
+@given(first=st.sampled_from(LINES), then=st.sampled_from(LINES), body=sound(ANNOTATIONS), namespace=ANNOTATIONS)
+def test_a_pod_that_is_injected_anew_by_another_line_is_as_if_that_one_had_injected_it(
+    first: str, then: str, body: Any, namespace: dict[str, str]
+) -> None:
+    """A restart after an upgrade: what the older line put in leaves no trace."""
+    older, newer = release(first), release(then)
+    around = {**namespace, **ENABLED}
+    allowed, after = outcome(older, body, around)
+    if not allowed or after == body:
+        return
+    template = body["metadata"].get("annotations") or {}
+    again = removed(after, template, older.inheritable | {OPAQUE_PORTS})
+    assert without_empty(outcome(newer, again, around)[1]) == without_empty(outcome(newer, body, around)[1])
 
 
 def _edges() -> list[tuple[int, int, int]]:
