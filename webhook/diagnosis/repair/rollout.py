@@ -34,12 +34,20 @@ def _deployment(wanted: int, status: JSON) -> Rollout:
             return Rollout(False, text(condition, "message") or "its progress deadline is over", failed=True)
     updated, available = number(status, "updatedReplicas"), number(status, "availableReplicas")
     if updated < wanted:
-        return Rollout(False, f"{updated} of {wanted} Pods are made anew")
+        return Rollout(False, f"{updated} of {wanted} Pods are made anew{_why_none(status)}")
     if number(status, "replicas") > updated:
         return Rollout(False, f"{number(status, 'replicas') - updated} old Pods have not ended")
     if available < updated:
         return Rollout(False, f"{available} of {updated} new Pods are available")
     return Rollout(True)
+
+
+def _why_none(status: JSON) -> str:
+    """Why Pods cannot be created (a quota, an admission webhook), behind a colon; "" where the status does not tell."""
+    for condition in mappings(status, "conditions"):
+        if text(condition, "type") == "ReplicaFailure" and text(condition, "status") == "True":
+            return f": {text(condition, 'message') or text(condition, 'reason')}"
+    return ""
 
 
 def _stateful_set(wanted: int, status: JSON) -> Rollout:

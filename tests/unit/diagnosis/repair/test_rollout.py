@@ -59,6 +59,12 @@ def test_of_a_deployment_whose_deadline_is_over_has_failed() -> None:
     assert (state.done, state.failed, state.waits_for) == (False, True, "too slow")
 
 
+def test_of_a_deployment_whose_pods_cannot_be_created_says_why() -> None:
+    condition = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota"}
+    status = DONE["Deployment"] | {"updatedReplicas": 0, "conditions": [condition]}
+    assert rollout("Deployment", workload(**status)).waits_for == "0 of 2 Pods are made anew: exceeded quota"
+
+
 @pytest.mark.parametrize("kind", DONE)
 @pytest.mark.parametrize("body", [{}, {"status": []}, {"spec": 1, "status": {"observedGeneration": "x"}}])
 def test_survives_fields_of_wrong_types(kind: str, body: dict[str, Any]) -> None:
