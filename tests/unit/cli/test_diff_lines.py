@@ -383,7 +383,7 @@ class TestCluster:
 
 
 @pytest.mark.parametrize("annotation", ["init-image", "proxy-cpu-limit", "proxy-log-level", "skip-outbound-ports"])
-def test_200_workloads_take_a_second_at_most_of_the_processor(annotation: str, run: Run) -> None:
+def test_200_workloads_take_little_of_the_processor(annotation: str, run: Run) -> None:
     """Without the time in which modules are imported; each workload with another value of an annotation."""
     run("stable-2.14", "edge-26.8")
     text = "---".join(
