@@ -19,6 +19,7 @@ from cryptography.x509.oid import NameOID
 from certs.bundle import salvage, valid, write
 from webhook.install.configurations import NAME
 from webhook.kube.base64_fields import DataError, decode, encode
+from webhook.kube.fields import mapping, sequence
 from webhook.kube.interface import JSON
 from webhook.kube.webhookconfigurations import (
     MUTATING,
@@ -116,7 +117,9 @@ def linkerds_cas(configuration: JSON) -> bytes:
     https://github.com/linkerd/linkerd2/blob/edge-26.8.3/pkg/healthcheck/healthcheck.go#L1496
     """
     clients = _parsed(_annotations(configuration).get(ADOPTED_FROM)).values()
-    return write(ca for client in clients for ca in salvage(_pem(_dict(client).get("caBundle")))[0] if not _is_ours(ca))
+    return write(
+        ca for client in clients for ca in salvage(_pem(mapping(client).get("caBundle")))[0] if not _is_ours(ca)
+    )
 
 
 def _pem(text: object) -> bytes:
@@ -134,7 +137,7 @@ def _is_ours(ca: x509.Certificate) -> bool:
 def is_restorable(configuration: JSON, namespace: str) -> bool:
     """Whether there is anything to restore: the annotation, or a webhook that points at our Service in this
     namespace."""
-    points = any(_points_at_ours(webhook, namespace) for webhook in _list(configuration.get("webhooks")))
+    points = any(_points_at_ours(webhook, namespace) for webhook in sequence(configuration, "webhooks"))
     return points or ADOPTED_FROM in _annotations(configuration)
 
 
@@ -147,7 +150,7 @@ def restored(configuration: JSON, namespace: str) -> JSON:
     what = f"{configuration.get('kind')} {configuration['metadata'].get('name')}"
     annotation = _annotations(configuration).pop(ADOPTED_FROM, None)
     before = _parsed(annotation)
-    for index, webhook in enumerate(_list(configuration.get("webhooks"))):
+    for index, webhook in enumerate(sequence(configuration, "webhooks")):
         if not _points_at_ours(webhook, namespace):
             continue
         client = before.get(webhook.get("name"))
@@ -166,7 +169,7 @@ def restored(configuration: JSON, namespace: str) -> JSON:
 
 def _parsed(annotation: object) -> JSON:
     try:
-        return _dict(json.loads(annotation)) if isinstance(annotation, str) else {}
+        return mapping(json.loads(annotation)) if isinstance(annotation, str) else {}
     except ValueError:
         return {}
 
@@ -177,17 +180,9 @@ def _short(annotation: object) -> str:
 
 
 def _points_at_ours(webhook: object, namespace: str) -> bool:
-    service = _dict(_dict(_dict(webhook).get("clientConfig")).get("service"))
+    service = mapping(mapping(mapping(webhook).get("clientConfig")).get("service"))
     return (service.get("namespace"), service.get("name")) == (namespace, NAME)
 
 
 def _annotations(configuration: Mapping[str, Any]) -> JSON:
-    return _dict(_dict(configuration.get("metadata")).get("annotations"))
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _dict(value: object) -> JSON:
-    return value if isinstance(value, dict) else {}
+    return mapping(mapping(configuration.get("metadata")).get("annotations"))

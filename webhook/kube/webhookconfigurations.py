@@ -9,9 +9,10 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from webhook.kube.base64_fields import DataError, decode, encode
+from webhook.kube.fields import mapping, sequence
 from webhook.kube.interface import JSON
 
 ROOT: Final = "/apis/admissionregistration.k8s.io/v1"
@@ -96,11 +97,11 @@ class Entry:
 
 def pointing(configuration: JSON, service: ServiceReference) -> list[Entry]:
     """The webhooks of a configuration that point at the Service. Malformed fields are ignored."""
-    metadata = _dict(_dict(configuration).get("metadata"))
+    metadata = mapping(mapping(configuration).get("metadata"))
     entries = []
-    for index, webhook in enumerate(_list(_dict(configuration).get("webhooks"))):
-        client = _dict(_dict(webhook).get("clientConfig"))
-        target = _dict(client.get("service"))
+    for index, webhook in enumerate(sequence(mapping(configuration).get("webhooks"))):
+        client = mapping(mapping(webhook).get("clientConfig"))
+        target = mapping(client.get("service"))
         if (target.get("namespace"), target.get("name")) != (service.namespace, service.name):
             continue
         bundle, junk = _bundle(client.get("caBundle"))
@@ -120,7 +121,7 @@ def pointing(configuration: JSON, service: ServiceReference) -> list[Entry]:
 
 def cert_manager(configuration: JSON) -> str:
     """The annotation that makes cert-manager write the caBundles of a configuration, "" if it has none."""
-    annotations = _dict(_dict(_dict(configuration).get("metadata")).get("annotations"))
+    annotations = mapping(mapping(mapping(configuration).get("metadata")).get("annotations"))
     return next((key for key in CERT_MANAGER if annotations.get(key)), "")
 
 
@@ -135,10 +136,10 @@ def with_bundle(configuration: JSON, entries: Sequence[Entry], bundle: bytes) ->
 def managers(configuration: JSON, webhook: str) -> list[str]:
     """The field managers that own the caBundle of the webhook with this name, `FIELD_MANAGER` included."""
     owners = []
-    for entry in _list(_dict(configuration.get("metadata")).get("managedFields")):
-        fields = _dict(_dict(entry).get("fieldsV1"))
+    for entry in sequence(mapping(configuration.get("metadata")).get("managedFields")):
+        fields = mapping(mapping(entry).get("fieldsV1"))
         for key in ("f:webhooks", f'k:{{"name":"{webhook}"}}', "f:clientConfig"):
-            fields = _dict(fields.get(key))
+            fields = mapping(fields.get(key))
         if "f:caBundle" in fields:
             owners.append(str(entry.get("manager", "")))
     return owners
@@ -149,11 +150,3 @@ def _bundle(text: object) -> tuple[bytes, str]:
         return decode(text), ""
     except DataError as error:
         return b"", str(error)
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _dict(value: object) -> JSON:
-    return value if isinstance(value, dict) else {}

@@ -14,6 +14,7 @@ from webhook.install.adoption import LINKERD_CONFIGURATIONS
 from webhook.install.configurations import NAME
 from webhook.install.configurations import SELF_TEST as SELF_TEST_NAME
 from webhook.install.objects.all import CREATED_BY_SERVER, OBJECTS
+from webhook.kube.fields import mapping, sequence
 from webhook.kube.interface import JSON
 
 _LABELS: Final = ("app.kubernetes.io/name", "app.kubernetes.io/managed-by")
@@ -125,27 +126,19 @@ ADOPTABLE: Final = tuple(
 
 def is_ours(installed: InstalledObject, body: Mapping[str, Any]) -> bool:
     """Whether an object with one of our names is ours, by its labels. A Lease has no labels, so its name decides."""
-    labels = _dict(_dict(body.get("metadata")).get("labels"))
+    labels = mapping(mapping(body.get("metadata")).get("labels"))
     return installed.kind == "Lease" or any(labels.get(label) == NAME for label in _LABELS)
 
 
 def installed_in(body: Mapping[str, Any]) -> set[str]:
     """The Namespaces of the installations that a cluster-scoped object of ours belongs to: those of the Service of its
     webhooks, or of the subjects of a binding."""
-    services = (called_service(webhook) for webhook in _list(body.get("webhooks")))
+    services = (called_service(webhook) for webhook in sequence(body.get("webhooks")))
     namespaces = {service.get("namespace") for service in services if service.get("name") == NAME}
-    namespaces |= {_dict(subject).get("namespace") for subject in _list(body.get("subjects"))}
+    namespaces |= {mapping(subject).get("namespace") for subject in sequence(body.get("subjects"))}
     return {namespace for namespace in namespaces if isinstance(namespace, str)}
 
 
 def called_service(webhook: object) -> JSON:
     """The Service that a webhook of a configuration calls, {} for a URL."""
-    return _dict(_dict(_dict(webhook).get("clientConfig")).get("service"))
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _dict(value: object) -> JSON:
-    return value if isinstance(value, dict) else {}
+    return mapping(mapping(mapping(webhook).get("clientConfig")).get("service"))

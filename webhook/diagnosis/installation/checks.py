@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from webhook.diagnosis.check.facts import ClusterFacts
-from webhook.diagnosis.check.line import Section, line
+from webhook.diagnosis.check.line import Line, Section, line
 from webhook.diagnosis.finding import Check, CheckFinding
 from webhook.diagnosis.installation.facts import JSON, SetupFacts
 from webhook.diagnosis.installation.request import InstallRequest
@@ -153,3 +153,7 @@ def own(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
     for kind, name in result:
         message = "is of an installation without --adopt, and stays"
         yield check.note(f"{kind} {name}", "", message, f"kubectl delete {names}, once Linkerd's are adopted")
+
+
+# In the order in which they are reported.
+LINES: Final[tuple[Line, ...]] = (elsewhere, certificate_mode, helm, adoption, own)

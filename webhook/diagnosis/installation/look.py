@@ -20,18 +20,8 @@ LINES: Final[tuple[Line, ...]] = (
     linkerd.crds,
     linkerd.linkerd_config,
     linkerd.trust_roots,
-    checks.elsewhere,
-    checks.certificate_mode,
-    checks.helm,
-    checks.adoption,
-    checks.own,
-    prerequisites.existing_secret,
-    prerequisites.cert_manager,
-    prerequisites.pod_monitor,
-    prerequisites.metrics_api,
-    prerequisites.priority_class,
-    prerequisites.pull_secrets,
-    prerequisites.host_network,
+    *checks.LINES,
+    *prerequisites.LINES,
 )
 
 

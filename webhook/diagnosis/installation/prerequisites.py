@@ -9,7 +9,7 @@ from certs.secrets import CA, Stored, read_leaf
 from certs.tls import verdicts
 from webhook.diagnosis import fixes
 from webhook.diagnosis.check.facts import ClusterFacts
-from webhook.diagnosis.check.line import OUT_OF_PLACE, Section, line
+from webhook.diagnosis.check.line import OUT_OF_PLACE, Line, Section, line
 from webhook.diagnosis.finding import Check, CheckFinding
 from webhook.diagnosis.installation.facts import CERTIFICATES, JSON, POD_MONITORS, SetupFacts
 from webhook.diagnosis.installation.request import InstallRequest
@@ -222,3 +222,15 @@ def _asked(facts: ClusterFacts, asked: bool) -> SetupFacts:
     if not asked:
         raise Unseen(OUT_OF_PLACE)
     return seen(facts.setup)
+
+
+# In the order in which they are reported.
+LINES: Final[tuple[Line, ...]] = (
+    existing_secret,
+    cert_manager,
+    pod_monitor,
+    metrics_api,
+    priority_class,
+    pull_secrets,
+    host_network,
+)
