@@ -172,7 +172,7 @@ class OfflineCatalog:
         objects = self._objects.get((group, kind))
         return objects.within(namespace) if objects is not None else ()
 
-    def servers(self, namespace: str) -> Mapping[str, Mapping[str, Any]]:
+    def servers(self, namespace: str) -> Mapping[str, Selection]:
         """The Servers of a Namespace in the manifests, by name: what they select, and their port."""
         return self._servers.within(namespace)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from enum import Enum
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
+from webhook.cluster.selection import Selection
 from webhook.kube.objects import Namespace, ObjectReference
 
 
@@ -90,8 +91,8 @@ class Catalog(Protocol):
     def names(self, group: str, kind: str, namespace: str) -> Collection[str]:
         """The known names of this kind in a Namespace, so that a message can suggest one."""
 
-    def servers(self, namespace: str) -> Mapping[str, Mapping[str, Any]] | None:
-        """The specs of the Servers of a namespace by name, None where that is not known.
+    def servers(self, namespace: str) -> Mapping[str, Selection] | None:
+        """What the Servers of a Namespace select, by name; None where that is not known.
 
         A spec holds at least `podSelector`, `externalWorkloadSelector` and `port`.
         """
@@ -117,7 +118,7 @@ class NothingKnown:
         """Always none."""
         return ()
 
-    def servers(self, namespace: str) -> Mapping[str, Mapping[str, Any]] | None:
+    def servers(self, namespace: str) -> Mapping[str, Selection] | None:
         """Always unknown."""
         return None
 

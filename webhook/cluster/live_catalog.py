@@ -127,7 +127,7 @@ class LiveCatalog:
         watch = self._watches.get((group, kind))
         return watch.store.within(namespace) if watch is not None else ()
 
-    def servers(self, namespace: str) -> Mapping[str, Mapping[str, Any]] | None:
+    def servers(self, namespace: str) -> Mapping[str, Selection] | None:
         """The Servers of a Namespace by name: what they select, and their port. None where they are not known."""
         if self._fresh(SERVER) is None or self._servers is None:
             return None

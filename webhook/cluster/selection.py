@@ -14,35 +14,42 @@ _SELECTORS: Final = ("externalWorkloadSelector", "podSelector")
 class Selection(dict[str, Any]):
     """The part of a Server's spec that decides whether two Servers select the same: its selector and its port.
 
-    `requirements` are worked out once, as each Server is compared with all others of its Namespace."""
+    `requirements` and `port` are worked out once, as each Server is compared with all others of its Namespace; `port`
+    is None where the Server shares with no other, as its port or its selector is not valid."""
 
-    __slots__ = ("requirements",)
+    __slots__ = ("port", "requirements")
 
     def __init__(self, spec: Any) -> None:
         if not isinstance(spec, dict):
             spec = {}
         super().__init__({key: spec[key] for key in (*_SELECTORS, "port") if key in spec})
-        self.requirements = requirements_of(spec)
+        requirements, port = requirements_of(spec), spec.get("port")
+        self.requirements: Requirements = requirements or frozenset()
+        # A bool is an int to Python, and equal to one: `port: true` is not the port 1.
+        self.port: int | str | None = port if requirements is not None and type(port) in (int, str) else None
+
+    def is_of(self, spec: Mapping[str, Any]) -> bool:
+        """Whether this was made of the very values in `spec`: one that is equal, as 1 and `true` are, is not."""
+        return all(self.get(key) is spec.get(key) for key in (*_SELECTORS, "port"))
 
 
-def sharing(servers: Mapping[str, Mapping[str, Any]], name: str, spec: Mapping[str, Any]) -> list[str]:
+def sharing(servers: Mapping[str, Selection], name: str, spec: Mapping[str, Any]) -> list[str]:
     """The names of the other Servers of a Namespace that certainly select the same port of the same workloads.
 
     That is certain if the requirements of one Server include all requirements of the other.
-    `servers`: the specs (or `Selection`s) of the Namespace's Servers by name; `name` and `spec`: the Server that is
-    compared with them.
+    `servers`: the Namespace's Servers by name; `name` and `spec`: the Server that is compared with them.
     """
-    ours, port = requirements_of(spec), spec.get("port")
-    if ours is None or type(port) not in (int, str):
+    server = servers.get(name)
+    if server is None or not server.is_of(spec):
+        server = Selection(spec)
+    ours, port = server.requirements, server.port
+    if port is None:
         return []
-    names = []
-    for other, theirs in servers.items():
-        if theirs.get("port") != port or type(theirs["port"]) is not type(port) or other == name:
-            continue
-        requirements = theirs.requirements if isinstance(theirs, Selection) else requirements_of(theirs)
-        if requirements is not None and (ours <= requirements or requirements <= ours):
-            names.append(other)
-    return names
+    return [
+        other
+        for other, theirs in servers.items()
+        if theirs.port == port and (ours <= theirs.requirements or theirs.requirements <= ours) and other != name
+    ]
 
 
 def requirements_of(spec: Mapping[str, Any]) -> Requirements | None:

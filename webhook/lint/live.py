@@ -7,13 +7,14 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import structlog
 
 from webhook.cluster.interface import Catalog, CatalogPort, Presence, Workload
 from webhook.cluster.live import LiveCluster
 from webhook.cluster.live_catalog import CORE, CUSTOM, LiveCatalog
+from webhook.cluster.selection import Selection
 from webhook.kube.api import ConfigurationError
 from webhook.kube.objects import Namespace
 
@@ -54,7 +55,7 @@ class Overlay:
         """The names of the known objects of this kind in a Namespace."""
         return {*self._given.names(group, kind, namespace), *self._there.names(group, kind, namespace)}
 
-    def servers(self, namespace: str) -> Mapping[str, Mapping[str, Any]] | None:
+    def servers(self, namespace: str) -> Mapping[str, Selection] | None:
         """The Servers of a Namespace by name; one in the manifests replaces that of the cluster."""
         there = self._there.servers(namespace)
         return None if there is None else {**there, **(self._given.servers(namespace) or {})}

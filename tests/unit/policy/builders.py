@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from webhook.cluster.interface import Catalog, NothingKnown
+from webhook.cluster.selection import Selection
 from webhook.findings.finding import Finding, Severity
 from webhook.mesh.releases import Line
 from webhook.mesh.releases import line as line_of
@@ -55,15 +56,15 @@ class Servers(NothingKnown):
     """A catalog of the Servers of the namespace `shop`, by name."""
 
     def __init__(self, **specs: Mapping[str, Any]) -> None:
-        self._specs = specs
+        self._servers = {name: Selection(spec) for name, spec in specs.items()}
 
-    def servers(self, namespace: str) -> Mapping[str, Mapping[str, Any]] | None:
+    def servers(self, namespace: str) -> Mapping[str, Selection] | None:
         """Those of `shop`; of others nothing is known."""
-        return self._specs if namespace == "shop" else None
+        return self._servers if namespace == "shop" else None
 
     def names(self, group: str, kind: str, namespace: str) -> Collection[str]:
         """The names of the Servers."""
-        return tuple(self._specs)
+        return tuple(self._servers)
 
 
 def manifest(

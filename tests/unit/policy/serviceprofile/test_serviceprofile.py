@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from webhook.cluster.interface import Catalog, NothingKnown, Presence
+from webhook.cluster.selection import Selection
 from webhook.findings.finding import Severity
 from webhook.mesh.releases import line
 from webhook.policy.regex.judge import Judge
@@ -328,7 +329,7 @@ class _Services(NothingKnown):
         self.asked.append((group, kind, namespace, name))
         return Presence.ABSENT
 
-    def servers(self, namespace: str) -> Mapping[str, Mapping[str, Any]] | None:
+    def servers(self, namespace: str) -> Mapping[str, Selection] | None:
         return None
 
 
