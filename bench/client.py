@@ -112,7 +112,7 @@ class Target:
         return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-async def each(
+async def for_each(
     target: Target,
     requests: Iterable[bytes],
     connections: int,
@@ -157,7 +157,7 @@ def load(
 
     began = time.monotonic()
     until = None if seconds is None else began + seconds
-    run(each(target, requests if seconds is None else itertools.cycle(requests), connections, done, until))
+    run(for_each(target, requests if seconds is None else itertools.cycle(requests), connections, done, until))
     took = time.monotonic() - began
     times.sort()
 
@@ -180,7 +180,7 @@ def load(
 def answers(target: Target, requests: Iterable[bytes], connections: int = 4) -> list[tuple[int, bytes]]:
     """Send each once and return status and body of all, in the order in which they came back."""
     answered: list[tuple[int, bytes]] = []
-    run(each(target, requests, connections, lambda _, status, body: answered.append((status, body))))
+    run(for_each(target, requests, connections, lambda _, status, body: answered.append((status, body))))
     return answered
 
 

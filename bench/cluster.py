@@ -100,7 +100,7 @@ def _expect(server: Target, requests: list[bytes], wanted: set[int], verb: str) 
         if status not in wanted:
             problem = problem or body
 
-    client.run(client.each(server, requests, min(CLIENTS, len(requests)), done))
+    client.run(client.for_each(server, requests, min(CLIENTS, len(requests)), done))
     if problem:
         raise SystemExit(f"cannot {verb}: {dict(statuses)}: {problem[:500].decode(errors='replace')}")
 

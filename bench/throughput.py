@@ -146,7 +146,7 @@ def main() -> None:
     parser.add_argument("--noop", action="store_true", help="a do-nothing webhook on a FastAPI route as a third")
     parser.add_argument("--without-ours", action="store_true", help="the floor servers alone")
     parser.add_argument("--lines", action="store_true", help="ours with the values of each release line, and no other")
-    parser.add_argument("--client", choices=["wrk", "python"], default="wrk" if wrk.found() else "python")
+    parser.add_argument("--client", choices=["wrk", "python"], default="wrk" if wrk.is_installed() else "python")
     options = parser.parse_args()
     contenders = _contenders(options)
     load = LOADS[options.load](max(64, options.templates), options.templates)

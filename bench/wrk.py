@@ -35,7 +35,7 @@ end
 """
 
 
-def found() -> bool:
+def is_installed() -> bool:
     """Whether wrk is on PATH."""
     return shutil.which("wrk") is not None
 

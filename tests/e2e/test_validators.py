@@ -363,14 +363,14 @@ def test_the_command_looks_references_up_in_the_cluster(
     file.write_text(json.dumps(policy(shop.name)))
     command = [sys.executable, "-m", "webhook.cli", "validate", f"--kubeconfig={kubeconfig}", "-o", "json", str(file)]
 
-    def found() -> list[str]:
+    def rules_reported() -> list[str]:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr
         return [record["rule"] for record in json.loads(done.stdout)]
 
-    assert found() == ["reference-target-missing"]
+    assert rules_reported() == ["reference-target-missing"]
     admin.create(server(shop.name)).ok()
-    assert found() == []
+    assert rules_reported() == []
 
 
 def test_linkerds_own_command_line_starts_a_validator_without_values(

@@ -82,10 +82,10 @@ class PodTemplates:
     def within(self, body: JSON) -> list[Path]:
         """The paths of the Pod templates that an object has."""
         patterns = self.paths.get(f"{text(body, 'kind')}.{group_of(body)}", ())
-        return [path for pattern in patterns for path in _found(body, pattern.split("."), ())]
+        return [path for pattern in patterns for path in _paths_of(body, pattern.split("."), ())]
 
 
-def _found(value: Any, parts: list[str], path: Path) -> Iterator[Path]:
+def _paths_of(value: Any, parts: list[str], path: Path) -> Iterator[Path]:
     if not parts:
         if isinstance(value, dict):
             yield path
@@ -93,10 +93,10 @@ def _found(value: Any, parts: list[str], path: Path) -> Iterator[Path]:
     first, rest = parts[0], parts[1:]
     if first != "*":
         if isinstance(value, dict) and first in value:
-            yield from _found(value[first], rest, (*path, first))
+            yield from _paths_of(value[first], rest, (*path, first))
         return
     for key, entry in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
-        yield from _found(entry, rest, (*path, str(key)))
+        yield from _paths_of(entry, rest, (*path, str(key)))
 
 
 def as_pod(body: JSON, path: Path) -> JSON:

@@ -23,18 +23,18 @@ def with_defaults(group: str, kind: str, body: Any, line: Line) -> Any:
     """
     if line.has("policy/gateway-structures") or fold(kind) not in _ROUTES or not isinstance(body, dict):
         return body
-    spec = _changed(body.get("spec"), {"rules": _each(_rule)})
+    spec = _changed(body.get("spec"), {"rules": _for_each_item(_rule)})
     if fold(group) == POLICY and line.has("policy/HTTPRoute.servers-and-services-only"):
-        spec = _changed(spec, {"parentRefs": _each(lambda parent: _filled(parent, "group", POLICY))})
+        spec = _changed(spec, {"parentRefs": _for_each_item(lambda parent: _filled(parent, "group", POLICY))})
     return body if spec is body.get("spec") else {**body, "spec": spec}
 
 
 def _rule(rule: Any) -> Any:
-    return _changed(rule, {"matches": _each(_match)})
+    return _changed(rule, {"matches": _for_each_item(_match)})
 
 
 def _match(match: Any) -> Any:
-    exact = _each(lambda one: _filled(one, "type", "Exact"))
+    exact = _for_each_item(lambda one: _filled(one, "type", "Exact"))
     return _changed(match, {"path": _path, "headers": exact, "queryParams": exact})
 
 
@@ -42,7 +42,7 @@ def _path(path: Any) -> Any:
     return _filled(_filled(path, "type", "PathPrefix"), "value", "/")
 
 
-def _each(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _for_each_item(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda items: [change(item) for item in items] if isinstance(items, list) else items
 
 

@@ -19,7 +19,7 @@ DOCS = Path(__file__).parents[3] / "docs"
 EXAMPLES = read_all(DOCS / "examples")
 
 
-def found(manifests: str, line: str, folder: Path) -> list[dict[str, Any]]:
+def findings_of(manifests: str, line: str, folder: Path) -> list[dict[str, Any]]:
     """What `validate` reports of these manifests."""
     file = folder / "example.yaml"
     file.write_text(f"{manifests}\n")
@@ -48,8 +48,8 @@ def test_every_rule_has_an_example_and_every_example_a_rule() -> None:
 @pytest.mark.parametrize("rule", [rule for rule, example in EXAMPLES.items() if not example.none])
 def test_the_wrong_example_breaks_its_rule_and_the_right_one_no_rule_that_refuses(rule: str, tmp_path: Path) -> None:
     example = EXAMPLES[rule]
-    assert rule in {one["rule"] for one in found(example.bad, example.line, tmp_path)}
-    right = found(example.good, example.line, tmp_path)
+    assert rule in {one["rule"] for one in findings_of(example.bad, example.line, tmp_path)}
+    right = findings_of(example.good, example.line, tmp_path)
     assert [one for one in right if one["rule"] == rule or one["severity"] == "error"] == []
 
 

@@ -41,7 +41,7 @@ def catalog(*more: dict[str, Any]) -> OfflineCatalog:
     return OfflineCatalog([*objects, *more], strict=True)
 
 
-def found(kind: str, spec: Any, group: str = POLICY, name: str = "subject") -> list[str]:
+def missing_references(kind: str, spec: Any, group: str = POLICY, name: str = "subject") -> list[str]:
     """What is said about an object in namespace `shop`."""
     return [finding.text for finding in check(group, kind, "shop", name, spec, catalog())]
 
@@ -65,7 +65,7 @@ class TestPolicyTarget:
         ],
     )
     def test_that_exists_is_not_spoken_of(self, reference: Any) -> None:
-        assert found("AuthorizationPolicy", {"targetRef": reference}) == []
+        assert missing_references("AuthorizationPolicy", {"targetRef": reference}) == []
 
     @pytest.mark.parametrize(
         ("reference", "text"),
@@ -87,7 +87,7 @@ class TestPolicyTarget:
         ],
     )
     def test_that_does_not_exist_is_named(self, reference: Any, text: str) -> None:
-        assert found("AuthorizationPolicy", {"targetRef": reference}) == [f"spec.targetRef.name: {text}"]
+        assert missing_references("AuthorizationPolicy", {"targetRef": reference}) == [f"spec.targetRef.name: {text}"]
 
     @pytest.mark.parametrize(("name", "group", "other"), [("carts", POLICY, GATEWAY), ("orders", GATEWAY, POLICY)])
     def test_that_is_of_the_other_group_is_recognised(self, name: str, group: str, other: str) -> None:
@@ -96,27 +96,27 @@ class TestPolicyTarget:
             f"write group: {other}"
         )
         reference = target("HTTPRoute", name, group)
-        assert found("AuthorizationPolicy", {"targetRef": reference}) == [f"spec.targetRef.group: {text}"]
+        assert missing_references("AuthorizationPolicy", {"targetRef": reference}) == [f"spec.targetRef.group: {text}"]
 
     def test_is_looked_for_in_the_policys_own_namespace_only(self) -> None:
         reference = target("Server", "web-http", namespace="bank")
-        assert found("AuthorizationPolicy", {"targetRef": reference}) == []
+        assert missing_references("AuthorizationPolicy", {"targetRef": reference}) == []
 
     @pytest.mark.parametrize("reference", [target("Pod", "web", None), target("Server", "web", None)])
     def test_of_a_kind_that_cannot_be_is_for_others_to_speak_of(self, reference: Any) -> None:
-        assert found("AuthorizationPolicy", {"targetRef": reference}) == []
+        assert missing_references("AuthorizationPolicy", {"targetRef": reference}) == []
 
     def test_of_a_rate_limit_is_a_server(self) -> None:
-        assert found("HTTPLocalRateLimitPolicy", {"targetRef": target("Server", "web-http")}) == []
-        assert found("HTTPLocalRateLimitPolicy", {"targetRef": target("HTTPRoute", "nothing")}) == []
-        assert found("HTTPLocalRateLimitPolicy", {"targetRef": target("Server", "nothing")}) == [
+        assert missing_references("HTTPLocalRateLimitPolicy", {"targetRef": target("Server", "web-http")}) == []
+        assert missing_references("HTTPLocalRateLimitPolicy", {"targetRef": target("HTTPRoute", "nothing")}) == []
+        assert missing_references("HTTPLocalRateLimitPolicy", {"targetRef": target("Server", "nothing")}) == [
             'spec.targetRef.name: Server "nothing" does not exist in namespace shop: create it, or correct the name'
         ]
 
     def test_of_a_server_authorization_is_a_server_by_name(self) -> None:
-        assert found("ServerAuthorization", {"server": {"name": "web-http"}}) == []
-        assert found("ServerAuthorization", {"server": {"selector": {}}}) == []
-        assert found("ServerAuthorization", {"server": {"name": "nothing"}}) == [
+        assert missing_references("ServerAuthorization", {"server": {"name": "web-http"}}) == []
+        assert missing_references("ServerAuthorization", {"server": {"selector": {}}}) == []
+        assert missing_references("ServerAuthorization", {"server": {"name": "nothing"}}) == [
             'spec.server.name: Server "nothing" does not exist in namespace shop: create it, or correct the name'
         ]
 
@@ -133,11 +133,11 @@ class TestAuthentication:
         ],
     )
     def test_that_exists_is_not_spoken_of(self, reference: Any) -> None:
-        assert found("AuthorizationPolicy", {"requiredAuthenticationRefs": [reference]}) == []
+        assert missing_references("AuthorizationPolicy", {"requiredAuthenticationRefs": [reference]}) == []
 
     def test_that_does_not_exist_is_named_with_its_namespace(self) -> None:
         references = [target("NetworkAuthentication", "vpn"), target("MeshTLSAuthentication", "x", namespace="bank")]
-        assert found("AuthorizationPolicy", {"requiredAuthenticationRefs": references}) == [
+        assert missing_references("AuthorizationPolicy", {"requiredAuthenticationRefs": references}) == [
             'spec.requiredAuthenticationRefs[0].name: NetworkAuthentication "vpn" does not exist in namespace shop: '
             "create it, or correct the name",
             'spec.requiredAuthenticationRefs[1].name: MeshTLSAuthentication "x" does not exist in namespace bank: '
@@ -146,7 +146,7 @@ class TestAuthentication:
 
     def test_in_a_namespace_that_does_not_exist_is_at_the_namespace(self) -> None:
         reference = target("NetworkAuthentication", "vpn", namespace="bnak")
-        assert found("AuthorizationPolicy", {"requiredAuthenticationRefs": [reference]}) == [
+        assert missing_references("AuthorizationPolicy", {"requiredAuthenticationRefs": [reference]}) == [
             'spec.requiredAuthenticationRefs[0].namespace: NetworkAuthentication "vpn" does not exist in '
             "namespace bnak, "
             "nor does that namespace: create both, or correct the namespace"
@@ -160,9 +160,9 @@ class TestClient:
             target("Namespace", "bank", None),
             target("Namespace", "shop", "", namespace="ignored"),
         ]
-        assert found("MeshTLSAuthentication", {"identityRefs": there}) == []
+        assert missing_references("MeshTLSAuthentication", {"identityRefs": there}) == []
         missing = [target("ServiceAccount", "teller", None), target("Namespace", "cellar", None)]
-        assert found("MeshTLSAuthentication", {"identityRefs": missing}) == [
+        assert missing_references("MeshTLSAuthentication", {"identityRefs": missing}) == [
             'spec.identityRefs[0].name: ServiceAccount "teller" does not exist in namespace shop: create it, or '
             "correct the name",
             'spec.identityRefs[1].name: Namespace "cellar" does not exist: create it, or correct the name',
@@ -170,14 +170,14 @@ class TestClient:
 
     def test_of_a_server_authorization_is_a_service_account(self) -> None:
         accounts = [{"name": "web"}, {"name": "teller", "namespace": "bank"}, {"name": "teller"}]
-        assert found("ServerAuthorization", {"client": {"meshTLS": {"serviceAccounts": accounts}}}) == [
+        assert missing_references("ServerAuthorization", {"client": {"meshTLS": {"serviceAccounts": accounts}}}) == [
             'spec.client.meshTLS.serviceAccounts[2].name: ServiceAccount "teller" does not exist in namespace shop: '
             "create it, or correct the name"
         ]
 
     def test_of_an_override_is_a_service_account(self) -> None:
         overrides = [{"clientRefs": [target("ServiceAccount", name, None) for name in ("web", "wob")]}]
-        assert found("HTTPLocalRateLimitPolicy", {"overrides": overrides}) == [
+        assert missing_references("HTTPLocalRateLimitPolicy", {"overrides": overrides}) == [
             'spec.overrides[0].clientRefs[1].name: ServiceAccount "wob" does not exist in namespace shop (did '
             'you mean "web"?): '
             "create it, or correct the name"
@@ -200,19 +200,21 @@ class TestRoute:
     )
     def test_whose_parents_exist_or_are_not_linkerds_is_not_spoken_of(self, parent: Any) -> None:
         for group, kind in ((POLICY, "HTTPRoute"), (GATEWAY, "HTTPRoute"), (GATEWAY, "GRPCRoute")):
-            assert found(kind, {"parentRefs": [parent]}, group) == []
+            assert missing_references(kind, {"parentRefs": [parent]}, group) == []
 
     def test_without_a_group_in_its_parent_means_the_routes_own(self) -> None:
         parents = {"parentRefs": [target("Server", "nothing", None)]}
         missing = [
             'spec.parentRefs[0].name: Server "nothing" does not exist in namespace shop: create it, or correct the name'
         ]
-        assert found("HTTPRoute", parents, POLICY) == missing
+        assert missing_references("HTTPRoute", parents, POLICY) == missing
         # Of a Gateway API route it is another group, and the Server is meant nevertheless.
-        assert found("HTTPRoute", parents, GATEWAY) == missing
+        assert missing_references("HTTPRoute", parents, GATEWAY) == missing
 
     def test_whose_parent_does_not_exist_is_spoken_of(self) -> None:
-        assert found("GRPCRoute", {"parentRefs": [self.PARENT, target("Service", "web", "")]}, GATEWAY) == [
+        assert missing_references(
+            "GRPCRoute", {"parentRefs": [self.PARENT, target("Service", "web", "")]}, GATEWAY
+        ) == [
             'spec.parentRefs[1].name: Service "web" does not exist in namespace shop (did you mean "web-svc"?): '
             "create it, or correct the name"
         ]
@@ -226,19 +228,19 @@ class TestRoute:
             target("Service", "nothing", ""),
         ]
         spec = {"parentRefs": [self.PARENT], "rules": [{}, {"backendRefs": backends}]}
-        assert found("HTTPRoute", spec) == [
+        assert missing_references("HTTPRoute", spec) == [
             'spec.rules[1].backendRefs[4].name: Service "nothing" does not exist in namespace shop: create it, '
             "or correct the name"
         ]
 
     def test_is_told_of_each_missing_backend_once(self) -> None:
         rules = [{"backendRefs": [{"name": "nothing"}, {"name": "nothing"}]}] * 20
-        assert len(found("HTTPRoute", {"parentRefs": [self.PARENT], "rules": rules})) == 1
+        assert len(missing_references("HTTPRoute", {"parentRefs": [self.PARENT], "rules": rules})) == 1
 
     def test_of_a_gateway_is_not_linkerds_to_judge(self) -> None:
         rules = [{"backendRefs": [{"name": "nothing"}]}]
         parent = target("Gateway", "edge", GATEWAY)
-        assert found("HTTPRoute", {"parentRefs": [parent], "rules": rules}, GATEWAY) == []
+        assert missing_references("HTTPRoute", {"parentRefs": [parent], "rules": rules}, GATEWAY) == []
 
 
 def server(
@@ -382,7 +384,7 @@ class TestWhateverHappens:
 
     def test_an_odd_name_is_quoted_and_shortened(self) -> None:
         spec = {"identityRefs": [target("ServiceAccount", "a\n" * 100, "", namespace="x y")]}
-        (text,) = found("MeshTLSAuthentication", spec)
+        (text,) = missing_references("MeshTLSAuthentication", spec)
         assert "\n" not in text
         assert len(text) < 250
         assert 'in namespace "x y", nor' in text
@@ -461,7 +463,7 @@ class TestPorts:
 
     def test_of_an_egress_network_are_anything(self) -> None:
         spec = {"parentRefs": [target("EgressNetwork", "outside", POLICY, port=81)]}
-        assert found("HTTPRoute", spec) == []
+        assert missing_references("HTTPRoute", spec) == []
 
 
 class TestSecondRateLimit:

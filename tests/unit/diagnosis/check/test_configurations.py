@@ -180,11 +180,11 @@ class TestDeadlock:
     def namespaces(self, **labels: str) -> dict[str, Namespace]:
         return {"linkerd": Namespace("linkerd", {}, labels)}
 
-    def found(self, cluster: InstalledCluster) -> list[CheckFinding]:
+    def findings_of(self, cluster: InstalledCluster) -> list[CheckFinding]:
         return said(deadlock, cluster.facts(namespaces=self.namespaces()))
 
     def test_fail_without_the_label_on_our_own_namespace_is_an_error(self) -> None:
-        finding = self.found(self.fails())[0]
+        finding = self.findings_of(self.fails())[0]
         assert finding.severity is CheckSeverity.ERROR
         assert finding.text().startswith(
             f"{MUTATING} {INJECTOR}: webhooks[0].failurePolicy Fail: the namespaceSelector"
@@ -192,25 +192,25 @@ class TestDeadlock:
         assert finding.fix.endswith(f"kubectl label namespace linkerd {ADMISSION}=disabled")
 
     def test_a_selector_by_name_keeps_the_webhook_away_without_the_label(self) -> None:
-        assert self.found(self.fails(adopt=False)) == []
+        assert self.findings_of(self.fails(adopt=False)) == []
 
     def test_ignore_stops_nobody(self) -> None:
-        assert self.found(InstalledCluster(adopt=True)) == []
+        assert self.findings_of(InstalledCluster(adopt=True)) == []
 
     def test_kube_system_counts_too(self) -> None:
         cluster = self.fails(adopt=False)
         cluster.webhooks(MUTATING, NAME)[0]["namespaceSelector"] = {
             "matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["linkerd"]}]
         }
-        [finding] = self.found(cluster)
+        [finding] = self.findings_of(cluster)
         assert "matches Namespace kube-system" in finding.message
 
     def test_an_object_selector_that_lets_our_pods_alone_is_enough(self) -> None:
         cluster = self.fails()
         cluster.webhooks(MUTATING, INJECTOR)[0]["objectSelector"] = {"matchLabels": {"mesh": "yes"}}
-        assert self.found(cluster) == []
+        assert self.findings_of(cluster) == []
 
     def test_a_webhook_that_is_not_asked_about_pods_stops_none(self) -> None:
         cluster = InstalledCluster(adopt=True)
         cluster.webhooks(VALIDATING, POLICY)[0]["failurePolicy"] = "Fail"
-        assert self.found(cluster) == []
+        assert self.findings_of(cluster) == []

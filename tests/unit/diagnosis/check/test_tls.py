@@ -46,7 +46,7 @@ async def facts(site: Site, configuration: JSON | None = None) -> ClusterFacts:
     return cluster.facts(at=NOW, server=server)
 
 
-async def found(line: Line, site: Site) -> list[CheckFinding]:
+async def findings_of(line: Line, site: Site) -> list[CheckFinding]:
     """What a line says of it."""
     return said(line, await facts(site))
 
@@ -60,7 +60,7 @@ def site_of(leaf_lifetime: timedelta = timedelta(days=30), names: tuple[str, ...
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line.code)
 async def test_nothing_is_said_where_all_is_well(line: Line) -> None:
-    assert await found(line, Site().self_managed()) == []
+    assert await findings_of(line, Site().self_managed()) == []
 
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line.code)
@@ -87,7 +87,7 @@ async def test_without_a_right_and_a_way_to_the_replicas_they_are_skipped(line: 
 async def test_unreachable_replicas_are_no_fault_of_theirs(line: Line) -> None:
     site = Site().self_managed()
     site.replicas(None)
-    assert await found(line, site) == []
+    assert await findings_of(line, site) == []
 
 
 class TestCertificate:
@@ -95,7 +95,7 @@ class TestCertificate:
         site = Site()
         site.leaf = issue_leaf(site.ca, SERVICE.dns_names(), lifetime=timedelta(hours=1), now=NOW - timedelta(days=1))
         site.self_managed()
-        findings = await found(certificate, site)
+        findings = await findings_of(certificate, site)
         assert {finding.code for finding in findings} == {"certificate"}
         assert all(finding.severity is CheckSeverity.ERROR and "expired" in finding.message for finding in findings)
         assert {finding.object for finding in findings} == {
@@ -107,18 +107,18 @@ class TestCertificate:
         site = Site().self_managed()
         old = issue_leaf(site.ca, SERVICE.dns_names(), lifetime=timedelta(hours=1), now=NOW - timedelta(days=1))
         site.replicas(site.leaf, old)
-        [finding] = await found(certificate, site)
+        [finding] = await findings_of(certificate, site)
         assert finding.object == "replica 10.0.0.2:8443 (Pod pod-2)"
 
     async def test_one_that_is_not_valid_yet_is_an_error(self) -> None:
         site = Site()
         site.leaf = issue_leaf(site.ca, SERVICE.dns_names(), now=NOW + timedelta(days=2))
-        findings = await found(certificate, site.self_managed())
+        findings = await findings_of(certificate, site.self_managed())
         assert findings
         assert all("not valid before" in finding.message for finding in findings)
 
     async def test_one_for_another_name_is_an_error(self) -> None:
-        findings = await found(certificate, site_of(names=("another.linkerd.svc",)))
+        findings = await findings_of(certificate, site_of(names=("another.linkerd.svc",)))
         assert findings
         assert all("has to be for linkerd-webhook.linkerd.svc" in finding.message for finding in findings)
 
@@ -126,7 +126,7 @@ class TestCertificate:
         site = Site().self_managed()
         other = new_leaf(site.ca)
         site.secret(LEAF_PATH, **{"tls.crt": site.leaf.certificate, "tls.key": other.key})
-        [finding] = await found(certificate, site)
+        [finding] = await findings_of(certificate, site)
         assert (finding.object, finding.field) == ("Secret linkerd/linkerd-webhook-tls", "data[tls.key]")
 
 
@@ -134,17 +134,17 @@ class TestCaBundle:
     async def test_one_of_a_stranger_is_an_error(self) -> None:
         site = Site().self_managed()
         site.configure("linkerd-webhook", new_ca("a stranger").certificate)
-        findings = await found(ca_bundle, site)
+        findings = await findings_of(ca_bundle, site)
         assert findings
         assert {finding.code for finding in findings} == {"ca-bundle"}
         assert all(finding.object == "MutatingWebhookConfiguration linkerd-webhook" for finding in findings)
         assert all("does not trust" in finding.message for finding in findings)
-        assert await found(certificate, site) == []
+        assert await findings_of(certificate, site) == []
 
     async def test_an_empty_one_is_an_error(self) -> None:
         site = Site().self_managed()
         site.configure("linkerd-webhook", b"")
-        [finding] = await found(ca_bundle, site)
+        [finding] = await findings_of(ca_bundle, site)
         assert "is empty" in finding.message
 
     async def test_who_wrote_it_is_named(self) -> None:
@@ -170,8 +170,8 @@ class TestExpiry:
         return site.self_managed()
 
     async def test_a_self_managed_one_is_told_of_once_its_renewal_is_overdue(self) -> None:
-        assert await found(expiry, self.late(10)) == []
-        [finding] = await found(expiry, self.late(26))
+        assert await findings_of(expiry, self.late(10)) == []
+        [finding] = await findings_of(expiry, self.late(26))
         assert finding.severity is CheckSeverity.WARNING
         assert "should have been renewed" in finding.message
 
@@ -185,18 +185,18 @@ class TestExpiry:
         return site
 
     async def test_one_that_nobody_renews_is_told_of_sixty_days_before(self) -> None:
-        assert await found(expiry, self.files(timedelta(days=90))) == []
-        [finding] = await found(expiry, self.files(timedelta(days=50)))
+        assert await findings_of(expiry, self.files(timedelta(days=90))) == []
+        [finding] = await findings_of(expiry, self.files(timedelta(days=50)))
         assert (finding.object, finding.message) == ("Secret linkerd/mine", "expires in 50 days")
         assert "certs issue" in finding.fix
 
     async def test_one_that_cert_manager_renews_is_not(self) -> None:
         kept = {"cert-manager.io/certificate-name": "mine"}
-        assert await found(expiry, self.files(timedelta(days=50), kept)) == []
+        assert await findings_of(expiry, self.files(timedelta(days=50), kept)) == []
 
     async def test_where_the_secret_may_not_be_read_what_is_served_tells(self) -> None:
         site = self.files(timedelta(days=50))
         for name in ("mine", "linkerd-webhook-ca"):
             site.failures[f"{SECRETS}/{name}"] = forbidden("secrets")
-        [finding] = await found(expiry, site)
+        [finding] = await findings_of(expiry, site)
         assert finding.object == "replica 10.0.0.1:8443 (Pod pod-1)"
