@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from webhook.cli.console import INTERRUPTED, colours, log_warnings, print_message
+from webhook.cli.console import INTERRUPTED, coloured, log_warnings, print_message
 from webhook.cli.linkerdcli import LinkerdCommand, wait
 from webhook.cli.options import cluster_options
 from webhook.diagnosis.check.line import Scope
@@ -167,6 +167,6 @@ def _print(report: CheckReport, output: str, color: str, *, strict: bool) -> Non
 
         click.echo(json.dumps(as_json(report), indent=2, ensure_ascii=False))
         return
-    coloured = color == "always" or (color == "auto" and colours(sys.stdout))
+    paints = coloured(color, sys.stdout)
     for text in as_text(report, short=output == "short", strict=strict):
-        click.echo(text, color=coloured)
+        click.echo(text, color=paints)

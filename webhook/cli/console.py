@@ -42,13 +42,41 @@ class CommandError(click.ClickException):
         print_message(self.message)
 
 
+NO_COLOUR_HELP: Final = "Write no colours; so does NO_COLOR in the environment."
+
+
+def without_colours(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    """For click: what --no-color does."""
+    if value:
+        context.color = False
+
+
+NO_COLOUR: Final = click.Option(
+    ["--no-color"], is_flag=True, expose_value=False, callback=without_colours, help=NO_COLOUR_HELP
+)
+"""The option of every command."""
+
+
+def coloured(wanted: str, stream: IO[Any]) -> bool:
+    """Whether to write coloured text to a stream, by the value of --color: auto, always or never. --no-color goes
+    before it."""
+    if wanted == "always":
+        return not _switched_off()
+    return wanted == "auto" and colours(stream)
+
+
+def _switched_off() -> bool:
+    context = click.get_current_context(silent=True)
+    return context is not None and context.color is False
+
+
 def colours(stream: IO[Any], environment: Mapping[str, str] = os.environ) -> bool:
     """Whether to write coloured text to a stream: only if it is a terminal that supports colours.
 
-    `NO_COLOR` switches colours off unless it is empty (https://no-color.org), and so does `TERM=dumb`. A closed stream
-    is not a terminal.
+    `NO_COLOR` switches colours off unless it is empty (https://no-color.org), and so do `TERM=dumb` and --no-color. A
+    closed stream is not a terminal.
     """
-    if environment.get("NO_COLOR") or environment.get("TERM") == "dumb":
+    if _switched_off() or environment.get("NO_COLOR") or environment.get("TERM") == "dumb":
         return False
     try:
         return stream.isatty()

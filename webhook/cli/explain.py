@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from webhook.cli.console import CommandError, colours, log_warnings, print_message
+from webhook.cli.console import CommandError, coloured, log_warnings, print_message
 from webhook.cli.linkerdcli import LinkerdCommand
 from webhook.cli.options import cluster_options
 
@@ -191,9 +191,9 @@ def _print(result: list[Explanation], output: str, color: str) -> None:
         for finding in result:
             click.echo(json.dumps(finding.as_json(), indent=2, ensure_ascii=False))
         return
-    coloured = color == "always" or (color == "auto" and colours(sys.stdout))
+    paints = coloured(color, sys.stdout)
     for number, finding in enumerate(result):
         if number:
             click.echo()
         for line in as_text(finding):
-            click.echo(line, color=coloured)
+            click.echo(line, color=paints)

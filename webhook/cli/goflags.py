@@ -58,7 +58,7 @@ class Translation:
 
 def is_ours(arguments: Sequence[str]) -> bool:
     """Whether a command line names one of our own commands other than `serve`, so that `translate` is not needed."""
-    if not arguments or arguments[0] in ("--help", "--version"):
+    if not arguments or arguments[0] in ("--help", "--version", "--no-color"):
         return True
     return arguments[0] != "serve" and arguments[0] not in PROGRAMS and not arguments[0].startswith("-")
 

@@ -11,8 +11,9 @@ import click
 
 from webhook import __version__
 from webhook.cli import goflags
-from webhook.cli.console import INTERRUPTED, UNUSABLE, print_message
+from webhook.cli.console import INTERRUPTED, NO_COLOUR, NO_COLOUR_HELP, UNUSABLE, print_message, without_colours
 from webhook.cli.stdout import guarded
+from webhook.cli.unexpected import reported
 
 # The module and the function of each command, and its summary in `--help`. A module is imported when it is needed.
 COMMANDS = {
@@ -76,11 +77,24 @@ def load(name: str) -> click.Command:
     module, _, attribute = {**COMMANDS, **HIDDEN}[name][0].partition(":")
     command = getattr(importlib.import_module(module), attribute)
     assert isinstance(command, click.Command)  # noqa: S101 - a mistake in the table above
+    if name in COMMANDS and name != "serve":
+        # The server's log has no colours.
+        _add_to_each(command, NO_COLOUR)
     return command
+
+
+def _add_to_each(command: click.Command, option: click.Option) -> None:
+    """Add an option to a command, or to each command of a group."""
+    if isinstance(command, click.Group):
+        for sub_command in command.commands.values():
+            _add_to_each(sub_command, option)
+    elif option not in command.params:
+        command.params.append(option)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="linkerd-webhook", message="%(prog)s %(version)s")
+@click.option("--no-color", is_flag=True, expose_value=False, callback=without_colours, help=NO_COLOUR_HELP)
 def cli() -> None:
     """Linkerd's admission webhooks: proxy injector, policy validator and ServiceProfile validator.
 
@@ -89,10 +103,11 @@ def cli() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The console script. Ends the process: 0, or 2 for a command line that cannot be read and for an output that
-    cannot be written."""
-    with guarded():
-        _run(list(sys.argv[1:] if arguments is None else arguments))
+    """The console script. Ends the process: 0, 2 for a command line that cannot be read and for an output that cannot
+    be written, 70 after an error that nobody expected."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    with reported(given, cli), guarded():
+        _run(given)
 
 
 def _run(given: list[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -11,6 +12,8 @@ from typing import IO, Any, Final
 
 _FRAMES: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _PLAIN_FRAMES: Final = "|/-\\"
+# Seconds until the first frame: what is done sooner shows nothing.
+AFTER: Final = 1.0
 # Seconds between two frames.
 _TICK: Final = 0.1
 # Columns of a terminal that does not say how many it has.
@@ -25,32 +28,34 @@ async def spinning(
     environment: Mapping[str, str] = os.environ,
     *,
     enabled: bool = True,
+    after: float = AFTER,
 ) -> AsyncIterator[None]:
-    """Show `text()` behind a spinner on `stream` (standard error by default) while the block runs, if that is a
-    terminal that can clear a line; else do nothing, and nothing unless `enabled`."""
+    """Show `text()` behind a spinner on `stream` (standard error by default) while the block runs, from `after` seconds
+    on, if that is a terminal that can clear a line; else do nothing, and nothing unless `enabled`."""
     stream = sys.stderr if stream is None else stream
     if not enabled or not _is_terminal(stream) or environment.get("TERM") in ("dumb", ""):
         yield
         return
-    task = asyncio.create_task(_spin(text, stream), name="spinner")
+    task = asyncio.create_task(_spin(text, stream, after), name="spinner")
     try:
         yield
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        _write(stream, _CLEAR)
 
 
-async def _spin(text: Callable[[], str], stream: IO[Any]) -> None:
+async def _spin(text: Callable[[], str], stream: IO[Any], after: float) -> None:
     utf8 = (getattr(stream, "encoding", "") or "").lower().startswith("utf")
     frames = _FRAMES if utf8 else _PLAIN_FRAMES
-    number = 0
-    while True:
-        # What does not fit into a line could not be cleared.
-        line = "".join(character for character in text() if character.isprintable())[: _width(stream) - 3]
-        _write(stream, f"{_CLEAR}{frames[number % len(frames)]} {line}")
-        number += 1
-        await asyncio.sleep(_TICK)
+    await asyncio.sleep(after)
+    try:
+        for frame in itertools.cycle(frames):
+            # What does not fit into a line could not be cleared.
+            line = "".join(character for character in text() if character.isprintable())[: _width(stream) - 3]
+            _write(stream, f"{_CLEAR}{frame} {line}")
+            await asyncio.sleep(_TICK)
+    finally:
+        _write(stream, _CLEAR)
 
 
 def _write(stream: IO[Any], text: str) -> None:

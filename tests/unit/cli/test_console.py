@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import io
 import os
 import pty
@@ -10,13 +11,15 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import IO
 
 import click
 import pytest
 from click.testing import CliRunner
 
-from webhook.cli.console import CommandError, colours
+from webhook.cli import main as program
+from webhook.cli.console import CommandError, coloured, colours
 from webhook.cli.demo import demo
 
 
@@ -103,3 +106,33 @@ def test_the_demo_asks_for_a_folder_where_none_can_be_written_to(monkeypatch: py
     result = CliRunner().invoke(demo, ["--once"])
     assert result.exit_code == 2
     assert "set TMPDIR to one that can" in result.stderr
+
+
+class TestNoColor:
+    """The flag, before a command's name and behind it."""
+
+    @pytest.mark.parametrize("line", [["--no-color", "probe"], ["probe", "--no-color"]])
+    def test_it_goes_before_the_terminal_and_before_color_always(
+        self, line: list[str], terminal: IO[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.delenv("NO_COLOR", raising=False)
+
+        @click.command()
+        def probe() -> None:
+            click.echo(f"{colours(terminal)} {coloured('auto', terminal)} {coloured('always', terminal)}")
+
+        monkeypatch.setitem(program.COMMANDS, "probe", ("", ""))
+        monkeypatch.setattr(importlib, "import_module", lambda _: SimpleNamespace(**{"": probe}))
+        assert CliRunner().invoke(program.cli, line).output == "False False False\n"
+        assert CliRunner().invoke(program.cli, ["probe"]).output == "True True True\n"
+
+    @pytest.mark.parametrize("name", sorted(set(program.COMMANDS) - {"serve"}))
+    def test_every_command_takes_it(self, name: str) -> None:
+        command = program.load(name)
+        commands = list(command.commands.values()) if isinstance(command, click.Group) else [command]
+        assert all("--no-color" in [flag for option in one.params for flag in option.opts] for one in commands)
+
+    def test_always_colours_what_is_no_terminal_and_never_nothing(self, terminal: IO[str]) -> None:
+        assert coloured("always", io.StringIO())
+        assert not coloured("never", terminal)

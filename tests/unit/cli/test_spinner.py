@@ -7,7 +7,7 @@ import io
 
 import pytest
 
-from webhook.cli.spinner import spinning
+from webhook.cli.spinner import AFTER, spinning
 
 
 class Terminal(io.StringIO):
@@ -20,9 +20,11 @@ class Terminal(io.StringIO):
         return True
 
 
-async def shown(stream: io.StringIO, text: str = "reading pods", enabled: bool = True, term: str = "xterm") -> str:
+async def shown(
+    stream: io.StringIO, text: str = "reading pods", enabled: bool = True, term: str = "xterm", after: float = 0.0
+) -> str:
     """What was written while something worked."""
-    async with spinning(lambda: text, stream, {"TERM": term}, enabled=enabled):
+    async with spinning(lambda: text, stream, {"TERM": term}, enabled=enabled, after=after):
         await asyncio.sleep(0.01)
     return stream.getvalue()
 
@@ -40,6 +42,11 @@ async def test_nothing_is_written_elsewhere(how: dict[str, object]) -> None:
     assert await shown(**how) == ""  # type: ignore[arg-type]
 
 
+async def test_what_is_done_within_a_second_shows_nothing() -> None:
+    assert AFTER == 1.0
+    assert await shown(Terminal(), after=AFTER) == ""
+
+
 async def test_a_name_cannot_send_codes_to_the_terminal() -> None:
     assert "\x1b]0;" not in await shown(Terminal(), "reading \x1b]0;evil\x07")
 
@@ -51,6 +58,7 @@ async def test_a_line_is_no_longer_than_the_terminal() -> None:
 async def test_it_ends_with_an_exception_too() -> None:
     stream = Terminal()
     with pytest.raises(RuntimeError):
-        async with spinning(lambda: "x", stream, {"TERM": "xterm"}):
+        async with spinning(lambda: "x", stream, {"TERM": "xterm"}, after=0.0):
+            await asyncio.sleep(0.01)
             raise RuntimeError
     assert stream.getvalue().endswith("\r\x1b[K")

@@ -1,0 +1,97 @@
+"""An error that nobody expected: what is printed, and that it is no traceback."""
+
+from __future__ import annotations
+
+import re
+import stat
+import tempfile
+from pathlib import Path
+
+import click
+import pytest
+
+from webhook import __version__
+from webhook.cli import main as program
+from webhook.cli.main import cli, main
+from webhook.cli.unexpected import written
+
+SECRET = "hunter2"
+
+
+@click.command()
+@click.option("--token")
+@click.option("-o", "--output", type=click.Choice(("text", "json")))
+@click.option("--verbose", is_flag=True)
+def broken(token: str, output: str, verbose: bool) -> None:
+    """It never works."""
+    raise KeyError("metadata")
+
+
+@pytest.fixture(autouse=True)
+def a_command_that_raises(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It stands among the others; files go to a folder of the test."""
+    monkeypatch.setitem(program.COMMANDS, "broken", (f"{__name__}:broken", ""))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
+def ended(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Standard error of a command that ends with 70."""
+    with pytest.raises(SystemExit) as end:
+        main(["broken", *arguments])
+    out, err = capsys.readouterr()
+    assert (end.value.code, out) == (70, "")
+    return err
+
+
+def test_it_says_what_to_report_without_values_and_where_the_traceback_is(capsys: pytest.CaptureFixture[str]) -> None:
+    err = ended(capsys, f"--token={SECRET}", "-o", "json", "--token", SECRET)
+    assert all(line.startswith("linkerd-webhook: ") for line in err.splitlines())
+    assert "an unexpected error: KeyError: 'metadata'" in err
+    assert "please report it" in err
+    assert f"version {__version__}, Python 3." in err
+    assert "command: linkerd-webhook broken --token=… -o json --token … (values are left out)" in err
+    assert SECRET not in err
+    assert "Traceback" not in err
+    path = re.search(r"the traceback, in (\S+)", err)
+    assert path is not None
+    file = Path(path[1])
+    assert "KeyError: 'metadata'" in file.read_text()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_with_verbose_the_traceback_is_printed_and_no_file_is_written(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    err = ended(capsys, "--verbose")
+    assert "linkerd-webhook: Traceback (most recent call last):" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_no_file_can_be_written_the_places_are_printed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    err = ended(capsys)
+    assert "Traceback" not in err
+    assert re.search(rf"{re.escape(__file__)}:\d+ broken$", err, re.MULTILINE)
+
+
+def test_a_command_that_cannot_be_imported_is_such_an_error(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(program.COMMANDS, "broken", ("webhook.nowhere:broken", ""))
+    assert "ModuleNotFoundError: No module named 'webhook.nowhere'" in ended(capsys, SECRET)
+
+
+@pytest.mark.parametrize(
+    ("given", "seen"),
+    [
+        ("certs issue --out /home/jane", "certs issue --out …"),
+        ("install --set image.pullSecret=a -f values.yaml -ojson", "install --set … -f … -ojson"),
+        ("explain pod/cart -nshop", "explain … -n…"),
+        ("jane check", "… …"),
+        ("check -- --jane", "check -- --jane"),
+    ],
+)
+def test_of_a_command_line_the_names_of_flags_and_choices_are_repeated(given: str, seen: str) -> None:
+    assert " ".join(written(given.split(), cli)) == seen
