@@ -6,8 +6,10 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from webhook.kube.api import ApiServer, ConfigurationError
+if TYPE_CHECKING:
+    from webhook.kube.api import ApiServer
 
 # The kubelet sets this variable in every container.
 IN_CLUSTER = "KUBERNETES_SERVICE_HOST"
@@ -42,6 +44,9 @@ async def connect(
 
     It sends no request yet; the caller closes it. Raises `ConfigurationError`, whose message names what was tried.
     """
+    # The client takes longer to import than most commands run, and many of them ask no cluster.
+    from webhook.kube.api import ApiServer, ConfigurationError
+
     source, files = _kubeconfig(kubeconfig, environment)
     if files:
         # Several are merged, and those that are not there are passed over, as kubectl does it.

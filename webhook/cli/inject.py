@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import sys
 from collections.abc import Callable, Mapping
@@ -189,6 +188,8 @@ class _Source:
             values = default_values() if values is None else values
             anchors = default_trust_anchors() if anchors is None else anchors
         else:
+            import asyncio
+
             values, of_cluster = asyncio.run(self._of_cluster(access))
             anchors = of_cluster if anchors is None else anchors
         try:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import shutil
 import stat
 import sys
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -63,6 +60,8 @@ def _is_address(path: str) -> bool:
 
 
 def _why(error: OSError | ValueError) -> str:
+    import urllib.error
+
     if isinstance(error, urllib.error.HTTPError):
         return f"the server answers {error.code} {error.reason}"
     if isinstance(error, urllib.error.URLError):
@@ -76,6 +75,8 @@ def _opened(file: str) -> IO[bytes]:
     if file.startswith("http://"):
         raise ValueError("only addresses that begin with https:// are read")
     if _is_address(file):
+        import urllib.request
+
         return urllib.request.urlopen(file, timeout=_WITHIN)  # type: ignore[no-any-return]  # noqa: S310
     return Path(file).open("rb")
 
@@ -114,6 +115,8 @@ def concatenated(results: Iterable[Worked], out: IO[bytes], *, as_json: bool) ->
 
 def difference(worked: Worked, original: bytes) -> Iterator[str]:
     """The unified diff from a file's text to what has become of it."""
+    import difflib
+
     worked.text.seek(0)
     before, after = original.decode("utf-8", "replace"), worked.text.read().decode("utf-8", "replace")
     name = worked.file if worked.file != STDIN else "standard input"
