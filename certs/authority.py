@@ -19,7 +19,8 @@ from certs import secrets
 from certs.bundle import salvage, write
 from certs.inspect import signed_by
 from certs.issue import CertificateAndKey, issue_ca, issue_leaf
-from certs.rotation import CABundles, Do, Observed, Step, decide, due, time
+from certs.renewal import due
+from certs.rotation import CABundles, Do, Observed, Step, decide, time
 from certs.secrets import Held, Stored
 from webhook.kube.errors import ApiError, ApiServerUnreachable, Conflict, NotFound, explain
 from webhook.kube.interface import JSON, Api, find

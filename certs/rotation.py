@@ -6,18 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Final, Protocol
+from typing import Protocol
 
 from cryptography import x509
 
 from certs import secrets
 from certs.inspect import describe, signed_by
-from certs.issue import CLOCK_SKEW
+from certs.renewal import due
 from certs.secrets import Stored
-
-# A certificate is renewed after this part of its lifetime, plus or minus the jitter: so not all clusters renew at once.
-RENEW_AT: Final = 2 / 3
-JITTER: Final = 0.05
 
 
 class CABundles(Protocol):
@@ -134,16 +130,6 @@ def _may_replace_leaf(seen: Observed, ca: x509.Certificate) -> bool:
         return seen.bundles.present(ca)
     # If the same CA signed both leaves, caBundles that trust one of them trust the other.
     return signed_by(held.certificate, ca) or seen.bundles.settled(ca)
-
-
-def due(certificate: x509.Certificate) -> datetime:
-    """When a certificate is to be renewed, in UTC: after `RENEW_AT` of its lifetime, plus or minus `JITTER`.
-
-    The jitter depends on the serial number, so that it is always the same for a certificate.
-    """
-    begin = certificate.not_valid_before_utc + CLOCK_SKEW
-    jitter = (certificate.serial_number % 1000 / 999 - 0.5) * 2 * JITTER
-    return begin + (certificate.not_valid_after_utc - begin) * (RENEW_AT + jitter)
 
 
 def time(moment: datetime) -> str:

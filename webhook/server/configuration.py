@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
+from cryptography.hazmat.primitives import hashes
 
 from certs.bundle import salvage
 from webhook.injector.inject import Injector
@@ -21,6 +23,15 @@ VALUES = "values"
 TRUST_ANCHORS = "trust-anchors"
 
 
+@dataclass(frozen=True, slots=True)
+class TrustAnchor:
+    """A trust anchor: its subject, the SHA-256 of its DER form in hexadecimal, its end in seconds since 1970."""
+
+    subject: str
+    sha256: str
+    not_after: float
+
+
 class Configuration:
     """The configuration that takes effect. `injector` and `mesh` exist once `group` was loaded."""
 
@@ -31,6 +42,7 @@ class Configuration:
         """`release_line` takes precedence over the version in the values."""
         self._linkerd_namespace = linkerd_namespace
         self._release_line = release_line
+        self.anchors: tuple[TrustAnchor, ...] = ()
         self.group = Group("configuration", {VALUES: values, TRUST_ANCHORS: trust_anchors}, self._prepare)
 
     @property
@@ -55,16 +67,16 @@ class Configuration:
             ) from error
         except ValueError as error:
             raise FilesRefused(f"--release-line: {error}") from error
-        _check_trust_anchors(self.group.files[TRUST_ANCHORS], contents[TRUST_ANCHORS])
+        anchors = _checked_trust_anchors(self.group.files[TRUST_ANCHORS], contents[TRUST_ANCHORS])
         injector = Injector(mesh)
         if injector.refusal is not None:
             # Linkerd's own injector would start and then refuse every Pod.
             raise FilesRefused(f"{self.group.files[VALUES]}: {injector.refusal.message}")
-        return lambda: self._apply(mesh, injector)
+        return lambda: self._apply(mesh, injector, anchors)
 
-    def _apply(self, mesh: Mesh, injector: Injector) -> None:
+    def _apply(self, mesh: Mesh, injector: Injector, anchors: tuple[TrustAnchor, ...]) -> None:
         before = self.mesh.line if hasattr(self, "mesh") else None
-        self.mesh = mesh
+        self.mesh, self.anchors = mesh, anchors
         if hasattr(self, "injector"):
             self.injector.value = injector
         else:
@@ -96,8 +108,8 @@ def only_line(release_line: str | None) -> Detected:
     return newest
 
 
-def _check_trust_anchors(path: Path, content: bytes) -> None:
-    """Check that at least one trust anchor has not expired: no proxy gets an identity otherwise.
+def _checked_trust_anchors(path: Path, content: bytes) -> tuple[TrustAnchor, ...]:
+    """The trust anchors, at least one of which has not expired: no proxy gets an identity otherwise.
 
     Raises `FilesRefused`.
     """
@@ -114,3 +126,11 @@ def _check_trust_anchors(path: Path, content: bytes) -> None:
         raise FilesRefused(
             f"{path}: every trust anchor has expired, the last one on {expired:%Y-%m-%d}: renew it first"
         )
+    return tuple(
+        TrustAnchor(
+            anchor.subject.rfc4514_string(),
+            anchor.fingerprint(hashes.SHA256()).hex(),
+            anchor.not_valid_after_utc.timestamp(),
+        )
+        for anchor in dict.fromkeys(anchors)
+    )

@@ -20,8 +20,9 @@ from prometheus_client.registry import Collector
 from webhook import __version__
 from webhook.review import Answer
 
-# Seconds: an answer takes a tenth of a millisecond if everything is in memory, and a read ends after half a second.
-BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
+# Seconds: an answer takes a tenth of a millisecond if everything is in memory, and a read ends after half a second. The
+# last bounds are half of a webhook's timeout: of 1, 2, 5 and 10 seconds.
+BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _LE = (*(str(bound) for bound in BOUNDS), "+Inf")
 
 

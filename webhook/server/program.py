@@ -25,6 +25,7 @@ from webhook.server.cluster import ClusterAccess, cluster_access, validates
 from webhook.server.configuration import Configuration, only_line
 from webhook.server.connection import Policy
 from webhook.server.explaining import Explainer
+from webhook.server.file_metrics import FileMetrics
 from webhook.server.listen import AddressError
 from webhook.server.metrics import Metrics
 from webhook.server.options import Options, StartError, check
@@ -112,6 +113,7 @@ async def serve(
         metrics.expect(registry.names)
         status = admin.Status(certificate, groups, view.cache, release_line=detected)
         _watch(metrics, certificate, configuration, lines)
+        metrics.registry.register(FileMetrics(groups, lambda: configuration.anchors))
         metrics.describe(
             "linkerd_webhook_release_line_info",
             "Linkerd's release line that is in force, and the release in it.",
@@ -137,8 +139,10 @@ async def serve(
             files.refuses = upkeep.trust.refuses
             upkeep.start()
             stack.push_async_callback(upkeep.stop)
-        readiness = asyncio.create_task(Readiness(status).run(), name="readiness")
-        stack.callback(readiness.cancel)
+        readiness = Readiness(status)
+        metrics.watch("linkerd_webhook_ready", "1 while this replica gets requests.", lambda: float(readiness.is_ready))
+        checking = asyncio.create_task(readiness.run(), name="readiness")
+        stack.callback(checking.cancel)
         log.info(
             "serving",
             version=__version__,
@@ -278,6 +282,11 @@ def _watch(metrics: Metrics, certificate: ServedCertificate, configuration: Conf
         "linkerd_webhook_certificate_expiry_timestamp_seconds",
         "When the served certificate expires, in seconds since 1970.",
         lambda: certificate.not_after,
+    )
+    metrics.watch(
+        "linkerd_webhook_certificate_renewal_timestamp_seconds",
+        "When the served certificate is to be renewed, in seconds since 1970.",
+        lambda: certificate.renewal,
     )
     metrics.watch(
         "linkerd_version_unknown",

@@ -26,6 +26,11 @@ class Readiness:
         self._since: float | None = None
         self._logged_at: float | None = None
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether this replica was ready at the last check, and is not shutting down."""
+        return self._ready and not self._status.draining
+
     async def run(self) -> None:
         """Check the readiness every `INTERVAL` seconds, until cancelled."""
         while True:

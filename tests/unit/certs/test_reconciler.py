@@ -14,7 +14,7 @@ from certs.authority import Lifetimes
 from certs.inspect import signed_by
 from certs.issue import CertificateAndKey, issue_ca, issue_leaf
 from certs.reconciler import Round
-from certs.rotation import due
+from certs.renewal import due
 from tests.kube.configurations import configuration
 from tests.unit.certs.world import CA, LEAF, NAMES, SERVICE, START, World, installed
 from webhook.kube.errors import ApiError

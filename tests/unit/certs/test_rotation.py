@@ -9,7 +9,8 @@ import pytest
 from cryptography import x509
 
 from certs.issue import CLOCK_SKEW, CertificateAndKey, issue_ca, issue_leaf
-from certs.rotation import JITTER, RENEW_AT, Do, Observed, Step, decide, due, time
+from certs.renewal import JITTER, RENEW_AT, due
+from certs.rotation import Do, Observed, Step, decide, time
 from certs.secrets import Held, Stored
 
 NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)

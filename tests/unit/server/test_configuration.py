@@ -101,6 +101,18 @@ def test_trust_anchors_that_have_all_expired_are_refused_and_one_that_holds_will
     configuration.group.load()
 
 
+def test_each_trust_anchor_in_effect_is_known_once_with_its_end(configuration: Configuration) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    roots = [issue_ca(name, lifetime=timedelta(days=days), now=now) for name, days in (("old", 40), ("new", 400))]
+    file = configuration.group.files[TRUST_ANCHORS]
+    file.write_bytes(b"".join(root.certificate for root in [*roots, roots[0]]))
+    configuration.group.load()
+    old, new = configuration.anchors
+    assert (old.subject, new.subject) == ("CN=old", "CN=new")
+    assert [(anchor.not_after - now.timestamp()) / 86_400 for anchor in (old, new)] == pytest.approx([40, 400], abs=0.1)
+    assert len(old.sha256) == 64 and old.sha256 != new.sha256
+
+
 def test_an_unknown_release_line_is_refused_by_its_flag(tmp_path: Path) -> None:
     (tmp_path / "values").write_bytes(default_values())
     (tmp_path / "anchors.crt").write_bytes(default_trust_anchors())

@@ -95,3 +95,14 @@ def test_a_server_that_shuts_down_says_nothing_more(watched: Watched) -> None:
     watched.look(100.0)
     watched.status.drain()
     assert watched.look(120.0, 200.0) == []
+
+
+def test_a_replica_is_told_as_ready_from_its_check_on_and_until_it_shuts_down(watched: Watched) -> None:
+    watched.look(100.0)
+    assert not watched.readiness.is_ready
+    watched.missing.clear()
+    watched.look(101.0)
+    assert watched.readiness.is_ready
+    watched.status.drain()
+    watched.look(102.0)
+    assert not watched.readiness.is_ready

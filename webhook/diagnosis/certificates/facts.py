@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from certs.bundle import contents, write
 from certs.inspect import LeafCertificate, describe
-from certs.rotation import due
+from certs.renewal import due
 from webhook.diagnosis.unseen import MissingRight, NotSeen, missing_rights
 from webhook.install.server_deployment import ServerDeployment
 from webhook.kube.webhookconfigurations import ServiceReference
