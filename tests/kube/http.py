@@ -17,10 +17,15 @@ from webhook.kube.errors import ApiError
 
 
 class FakeApiServer(Store):
-    """A store that listens on a port of its own, the same after each `start`. `running` are the requests in work."""
+    """A store that listens on a port of its own, the same after each `start`. `running` are the requests in work.
+
+    `forwards` are the local ports that a port-forward to a Pod leads to, by the Pod's path; None is a Pod in which
+    nothing listens.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self.forwards: dict[str, int | None] = {}
         self.running = 0
         self.most_running = 0
         self._port = 0
@@ -56,12 +61,44 @@ class FakeApiServer(Store):
         try:
             if "watch" in request.query:
                 return await self._stream(request, asked)
+            pod, slash, _ = request.path.partition("/portforward")
+            if slash:
+                return await self._forward(request, asked, pod)
             return web.json_response(await self.answer(asked))
         except ApiError as error:
             status = {"kind": "Status", "code": error.status, "message": error.message}
             return web.json_response(status, status=error.status)
         finally:
             self.running -= 1
+
+    async def _forward(self, request: web.Request, asked: Request, pod: str) -> web.StreamResponse:
+        """As a kubelet: a byte for the channel, and the port's number first on each."""
+        await self._receive(asked)
+        if pod not in self.forwards:
+            raise ApiError(404, f"{pod} not found")
+        socket = web.WebSocketResponse(protocols=("v4.channel.k8s.io",))
+        await socket.prepare(request)
+        number = int(request.query["ports"]).to_bytes(2, "little")
+        for channel in (b"\x00", b"\x01"):
+            await socket.send_bytes(channel + number)
+        port = self.forwards[pod]
+        if port is None:
+            await socket.send_bytes(b"\x01dial tcp4: connect: connection refused")
+            await socket.close()
+            return socket
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+
+        async def down() -> None:
+            while piece := await reader.read(4096):
+                await socket.send_bytes(b"\x00" + piece)
+            await socket.close()
+
+        task = asyncio.create_task(down())
+        async for message in socket:
+            writer.write(message.data[1:])
+        task.cancel()
+        writer.close()
+        return socket
 
     async def _stream(self, request: web.Request, asked: Request) -> web.StreamResponse:
         async with self.watch(asked) as lines:

@@ -42,6 +42,7 @@ EVERY_COMMAND = {
     "inject": ("--ignore-cluster -", "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: shop\n", 0),
     "uninject": ("-", "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: shop\n", 0),
     "profile": ("--template --ignore-cluster -n shop web", "", 0),
+    "dashboard": ("--show=url --wait=0s", "", 1),
     "install": ("--ignore-cluster --image=registry.example.org/a:1", "", 0),
     "uninstall": ("", "", 2),
     "certs": ("inspect", "", 0),

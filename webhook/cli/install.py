@@ -90,7 +90,7 @@ def _is_on(_context: click.Context, _parameter: click.Parameter, value: str | No
 )
 @click.option(
     "--rbac-for",
-    type=click.Choice(("check", "explain", "repair")),
+    type=click.Choice(("check", "explain", "repair", "dashboard")),
     help="Print the rights that this command needs instead: a ClusterRole and a Role.",
 )
 @click.option(
@@ -132,7 +132,8 @@ def install(
     The rules of the policy validator name the kinds that Linkerd's release line validates: that of --release-line, else
     of the server's own --release-line in extraArgs, else of the cluster. Where none is known, they name all kinds.
 
-    With --rbac-for, it prints what check, explain or repair may do for somebody who is no admin, and asks no cluster:
+    With --rbac-for, it prints what check, explain, repair or dashboard may do for somebody who is no admin, and asks no
+    cluster:
 
     \b
         linkerd-webhook install --rbac-for check --to Group:on-call | kubectl apply -f -
@@ -147,7 +148,7 @@ def install(
         _write(_rights(rbac_for, linkerd_namespace, subjects, secrets=with_secrets), output)
         return
     if subjects or with_secrets:
-        raise CommandError("--to and --with-secrets go with --rbac-for check|explain|repair")
+        raise CommandError("--to and --with-secrets go with --rbac-for check|explain|repair|dashboard")
     if again:
         _adopt_again(linkerd_namespace, kubeconfig, adopt=bool(settings["setting_adopt"]))
         return

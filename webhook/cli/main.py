@@ -33,6 +33,7 @@ COMMANDS = {
     "check": ("webhook.cli.check:check", "Check the installation in a cluster, and the Pods that it serves."),
     "explain": ("webhook.cli.explain:explain", "Explain why a Pod is meshed or is not, and what to do."),
     "repair": ("webhook.cli.repair:repair", "Restart the workloads whose Pods lack the proxy that they should have."),
+    "dashboard": ("webhook.cli.dashboard:dashboard", "Show the status page of a replica in a browser."),
     "install": ("webhook.cli.install:install", "Print the objects to apply to a cluster that has Linkerd."),
     "uninstall": ("webhook.cli.uninstall:uninstall", "Print or delete what an installation has left in the cluster."),
     "certs": ("webhook.cli.certs:certs", "Inspect, issue, rotate and watch the webhook's certificates."),

@@ -1,4 +1,4 @@
-"""The rights that `check`, `explain` and `repair` need, as RBAC objects for whoever calls them. Pure.
+"""The rights that `check`, `explain`, `repair` and `dashboard` need, as RBAC objects for whoever calls them. Pure.
 
 A test records what the commands ask of a cluster and holds it against these.
 """
@@ -27,6 +27,11 @@ class RightsFor(StrEnum):
     CHECK = "check"
     EXPLAIN = "explain"
     REPAIR = "repair"
+    DASHBOARD = "dashboard"
+
+
+# Those that look at the whole cluster.
+_LOOKERS: Final = frozenset({RightsFor.CHECK, RightsFor.EXPLAIN, RightsFor.REPAIR})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,7 @@ class Right:
     resources: tuple[str, ...]
     verbs: tuple[str, ...] = _READ
     names: tuple[str, ...] = ()
-    commands: frozenset[RightsFor] = frozenset(RightsFor)
+    commands: frozenset[RightsFor] = _LOOKERS
 
     def rule(self) -> JSON:
         """As a rule of a role."""
@@ -51,6 +56,7 @@ _WORKLOADS: Final = ("daemonsets", "deployments", "statefulsets")
 _LOOKS: Final = frozenset({RightsFor.CHECK, RightsFor.REPAIR})
 _CHECK: Final = frozenset({RightsFor.CHECK})
 _REPAIR: Final = frozenset({RightsFor.REPAIR})
+_DASHBOARD: Final = frozenset({RightsFor.DASHBOARD})
 
 # In the whole cluster.
 CLUSTER: Final[tuple[Right, ...]] = (
@@ -82,6 +88,9 @@ NAMESPACED: Final[tuple[Right, ...]] = (
     Right("coordination.k8s.io", ("leases",), ("get",), (NAME,), _LOOKS),
     # A dry run by which the API server calls the server; nothing is changed.
     Right("", ("configmaps",), ("patch",), (SELF_TEST,), _LOOKS),
+    Right("", ("pods",), commands=_DASHBOARD),
+    Right("", ("pods/portforward",), ("get", "create"), commands=_DASHBOARD),
+    Right("apps", ("deployments",), ("get",), (NAME,), _DASHBOARD),
 )
 
 # With --with-secrets: whether the pairs that are stored fit. They hold private keys.
@@ -105,7 +114,8 @@ def subject(text: str) -> JSON:
 
 
 def objects(command: RightsFor, namespace: str, subjects: Iterable[JSON] = (), *, secrets: bool = False) -> list[JSON]:
-    """A ClusterRole and a Role with the rights of a command, and bindings to the subjects, if there are any.
+    """A ClusterRole (where the command needs one) and a Role with the rights of a command, and bindings to the
+    subjects, if there are any.
 
     `namespace` is that of Linkerd's control plane; with `secrets`, the webhook's two Secrets may be read.
     """
@@ -113,17 +123,15 @@ def objects(command: RightsFor, namespace: str, subjects: Iterable[JSON] = (), *
     labels = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/component": str(command)}
     cluster: JSON = {"name": name, "labels": labels}
     within: JSON = {"name": name, "namespace": namespace, "labels": labels}
+    everywhere = [right.rule() for right in CLUSTER if command in right.commands]
     held = [right for right in NAMESPACED if command in right.commands] + ([SECRETS] if secrets else [])
-    made = [
-        _object("ClusterRole", cluster, rules=[right.rule() for right in CLUSTER if command in right.commands]),
-        _object("Role", within, rules=[right.rule() for right in held]),
-    ]
+    made = [_object("ClusterRole", cluster, rules=everywhere)] if everywhere else []
+    made.append(_object("Role", within, rules=[right.rule() for right in held]))
     bound = list(subjects)
+    if bound and everywhere:
+        made.append(_object("ClusterRoleBinding", cluster, roleRef=_reference("ClusterRole", name), subjects=bound))
     if bound:
-        made += [
-            _object("ClusterRoleBinding", cluster, roleRef=_reference("ClusterRole", name), subjects=bound),
-            _object("RoleBinding", within, roleRef=_reference("Role", name), subjects=bound),
-        ]
+        made.append(_object("RoleBinding", within, roleRef=_reference("Role", name), subjects=bound))
     return made
 
 

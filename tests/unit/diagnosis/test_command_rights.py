@@ -103,6 +103,7 @@ LINES = [
         (RightsFor.EXPLAIN, ["explain", "pod/cart", "-n", "shop"]),
         (RightsFor.REPAIR, ["repair"]),
         (RightsFor.REPAIR, ["repair", "-n", "shop"]),
+        (RightsFor.DASHBOARD, ["dashboard", "--show=url", "--port=0", "--wait=0s"]),
     )
     if element[0] in COMMANDS
 ]
@@ -140,6 +141,7 @@ def test_no_command_gets_a_right_to_write_but_what_it_is_for(command: RightsFor)
         RightsFor.CHECK: {self_test},
         RightsFor.EXPLAIN: set(),
         RightsFor.REPAIR: {self_test, ("create", "", "pods", ()), *workloads},
+        RightsFor.DASHBOARD: {("create", "", "pods/portforward", ())},
     }
     assert written == expected[command]
 
@@ -158,11 +160,17 @@ def test_secrets_are_read_by_name_and_only_if_asked_for(command: RightsFor) -> N
 def test_the_roles_are_not_the_servers() -> None:
     names = {body["metadata"]["name"] for command in RightsFor for body in objects(command, "linkerd")}
     assert cluster_role()["metadata"]["name"] not in names
-    assert names == {"linkerd-webhook-check", "linkerd-webhook-explain", "linkerd-webhook-repair"}
+    assert names == {f"linkerd-webhook-{command}" for command in ("check", "explain", "repair", "dashboard")}
 
 
 def test_nothing_is_bound_unless_asked_for() -> None:
     assert [body["kind"] for body in objects(RightsFor.CHECK, "mesh")] == ["ClusterRole", "Role"]
+
+
+def test_what_is_needed_in_one_namespace_is_no_cluster_role() -> None:
+    bodies = objects(RightsFor.DASHBOARD, "mesh", [subject("Group:on-call")])
+    assert [body["kind"] for body in bodies] == ["Role", "RoleBinding"]
+    assert {body["metadata"]["namespace"] for body in bodies} == {"mesh"}
 
 
 def test_bindings_name_the_roles_and_the_subjects() -> None:
