@@ -16,17 +16,11 @@ from webhook.injector.settings import PREFIX
 from webhook.injector.subject import Subject
 from webhook.kube.fields import mapping, text
 from webhook.meshing.kinds import KnownKind, kind_of, name_of
-from webhook.meshing.outcome import Outcome, joined, unsupported
+from webhook.meshing.outcome import DISABLED, HOST_NETWORK, NO_TOKEN, SIDECAR, UDP, Outcome, joined, unsupported
 from webhook.meshing.stored import read_as_stored
 from webhook.meshing.templates import PodTemplates, as_pod, with_pod
 from webhook.meshing.uninject import COMPONENT, has_udp, placed, without
 from webhook.review import JSON
-
-HOST_NETWORK: Final = "hostNetwork"
-SIDECAR: Final = "sidecar"
-DISABLED: Final = "disabled"
-UDP: Final = "udp"
-NO_TOKEN: Final = "token"  # noqa: S105 - what a warning is about
 
 # Reasons that no flag and no annotation mends: the workload cannot have the proxy as it is.
 _PROBLEMS: Final = (decision.NO_TOKEN, decision.HOST_NETWORK, decision.SIDECAR_EXISTS)

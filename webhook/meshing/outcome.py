@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from webhook.kube.fields import text
 from webhook.meshing.kinds import name_of
 from webhook.review import JSON
+
+# What a warning is about.
+HOST_NETWORK: Final = "hostNetwork"
+SIDECAR: Final = "sidecar"
+DISABLED: Final = "disabled"
+UDP: Final = "udp"
+NO_TOKEN: Final = "token"  # noqa: S105 - the name of a warning
 
 Verb = Literal["injected", "annotated", "uninjected", "skipped"]
 

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from webhook.injector.decision import INJECT
-from webhook.meshing import inject
-from webhook.meshing.outcome import Outcome
+from webhook.meshing.outcome import DISABLED, HOST_NETWORK, NO_TOKEN, SIDECAR, UDP, Outcome
 from webhook.review import JSON
 
 _WELL: Final = "\x1b[32;1m√\x1b[0m"
@@ -15,12 +14,12 @@ _WARNING: Final = "\x1b[33;1m‼\x1b[0m"
 
 # What is so where no object has a warning.
 _PASSES: Final = {
-    inject.HOST_NETWORK: "pods do not use host networking",
-    inject.SIDECAR: "pods do not have a 3rd party proxy or initContainer already injected",
-    inject.DISABLED: "pods are not annotated to disable injection",
+    HOST_NETWORK: "pods do not use host networking",
+    SIDECAR: "pods do not have a 3rd party proxy or initContainer already injected",
+    DISABLED: "pods are not annotated to disable injection",
     "": "at least one resource can be injected or annotated",
-    inject.UDP: "pod specs do not include UDP ports",
-    inject.NO_TOKEN: (
+    UDP: "pod specs do not include UDP ports",
+    NO_TOKEN: (
         'pods do not have automountServiceAccountToken set to "false" or service account token projection is enabled'
     ),
 }
@@ -49,11 +48,11 @@ def _warning(about: str, concerned: list[str], outcomes: Sequence[Outcome]) -> s
     if not concerned:
         return ""
     return {
-        inject.HOST_NETWORK: f'"hostNetwork: true" detected in {names}',
-        inject.SIDECAR: f"known 3rd party sidecar detected in {names}",
-        inject.DISABLED: f'"{INJECT}: disabled" annotation set on {names}',
-        inject.UDP: f'{names} {"use" if len(concerned) > 1 else "uses"} "protocol: UDP"',
-        inject.NO_TOKEN: f'"automountServiceAccountToken: false" set on {names}',
+        HOST_NETWORK: f'"hostNetwork: true" detected in {names}',
+        SIDECAR: f"known 3rd party sidecar detected in {names}",
+        DISABLED: f'"{INJECT}: disabled" annotation set on {names}',
+        UDP: f'{names} {"use" if len(concerned) > 1 else "uses"} "protocol: UDP"',
+        NO_TOKEN: f'"automountServiceAccountToken: false" set on {names}',
     }[about]
 
 
