@@ -41,6 +41,7 @@ EVERY_COMMAND = {
     "repair": ("", "", 2),
     "inject": ("--ignore-cluster -", "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: shop\n", 0),
     "uninject": ("-", "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: shop\n", 0),
+    "krm": ("", "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems: []\n", 0),
     "profile": ("--template --ignore-cluster -n shop web", "", 0),
     "dashboard": ("--show=url --wait=0s", "", 1),
     "install": ("--ignore-cluster --image=registry.example.org/a:1", "", 0),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -104,11 +105,11 @@ def inject(
     check_namespace(linkerd_namespace)
     if disable_identity:
         raise CommandError("--disable-identity: every proxy has an identity: leave the flag out")
-    source = _Source(values, trust_anchors, ignore_cluster, release_line, linkerd_namespace)
+    source = Source(read(values), read(trust_anchors), ignore_cluster, release_line, linkerd_namespace)
     access = ClusterAccess(kubeconfig, context, as_user, as_groups)
     injector = Injector(source.mesh(access, manual=manual))
     try:
-        change = _manifest_injector(
+        change = manifest_injector(
             injector,
             _given(flags),
             registry,
@@ -138,7 +139,7 @@ def _given(flags: Mapping[str, Any]) -> dict[str, str]:
     return given
 
 
-def _manifest_injector(
+def manifest_injector(
     injector: Injector,
     given: Mapping[str, str],
     registry: str,
@@ -158,31 +159,34 @@ def _manifest_injector(
     return ManifestInjector(injector, annotations, of_pods, cores(injector, given), templates, manual)
 
 
-class _Source:
-    """Where the mesh's configuration comes from."""
+def read(file: str | None) -> bytes | None:
+    """What stands in a file. Raises `CommandError`."""
+    if file is None:
+        return None
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise CommandError(f"cannot read {file}: {error.strerror}") from None
 
-    def __init__(
-        self,
-        values: str | None,
-        trust_anchors: str | None,
-        ignore_cluster: bool,
-        release_line: str | None,
-        namespace: str,
-    ) -> None:
-        self._values = values
-        self._trust_anchors = trust_anchors
-        self._ignore_cluster = ignore_cluster
-        self._release_line = release_line
-        self._namespace = namespace
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the mesh's configuration comes from: `values` and `trust_anchors` are texts, None for the cluster's, or for
+    Linkerd's defaults where the cluster is to be ignored."""
+
+    values: bytes | None
+    trust_anchors: bytes | None
+    ignore_cluster: bool
+    release_line: str | None
+    namespace: str
 
     def mesh(self, access: ClusterAccess, *, manual: bool) -> Mesh:
         """The configuration. Raises `CommandError`."""
         from webhook.mesh.config import ConfigError, Mesh
         from webhook.mesh.defaults import default_trust_anchors, default_values
 
-        values = self._read(self._values)
-        anchors = self._read(self._trust_anchors)
-        if self._ignore_cluster or values is not None:
+        values, anchors = self.values, self.trust_anchors
+        if self.ignore_cluster or values is not None:
             if anchors is None and manual:
                 raise CommandError("--manual needs the mesh's trust anchors: pass --trust-anchors FILE")
             values = default_values() if values is None else values
@@ -193,20 +197,12 @@ class _Source:
             values, of_cluster = asyncio.run(self._of_cluster(access))
             anchors = of_cluster if anchors is None else anchors
         try:
-            mesh = Mesh.load(values, anchors, linkerd_namespace=self._namespace, release_line=self._release_line)
+            mesh = Mesh.load(values, anchors, linkerd_namespace=self.namespace, release_line=self.release_line)
         except (ConfigError, ValueError) as error:
             raise CommandError(str(error)) from None
         for warning in mesh.warnings:
             print_message(warning)
         return mesh
-
-    def _read(self, file: str | None) -> bytes | None:
-        if file is None:
-            return None
-        try:
-            return Path(file).read_bytes()
-        except OSError as error:
-            raise CommandError(f"cannot read {file}: {error.strerror}") from None
 
     async def _of_cluster(self, access: ClusterAccess) -> tuple[bytes, bytes]:
         """Values and trust anchors of the control plane's ConfigMaps. Raises `CommandError`."""
@@ -223,9 +219,9 @@ class _Source:
         texts = []
         try:
             for name, key in (("linkerd-config", "values"), ("linkerd-identity-trust-roots", "ca-bundle.crt")):
-                body = await api.find(f"/api/v1/namespaces/{self._namespace}/configmaps/{name}", PLAIN)
+                body = await api.find(f"/api/v1/namespaces/{self.namespace}/configmaps/{name}", PLAIN)
                 if body is None:
-                    raise CommandError(f"ConfigMap {self._namespace}/{name} does not exist: {hint}")
+                    raise CommandError(f"ConfigMap {self.namespace}/{name} does not exist: {hint}")
                 texts.append(text(body, "data", key).encode())
         except (ApiError, TimeoutError) as error:
             raise CommandError(f"the cluster at {api.host}: {explain(error)}; {hint}") from None

@@ -25,6 +25,7 @@ COMMANDS = {
     ),
     "inject": ("webhook.cli.inject:inject", "Have the workloads of manifests meshed."),
     "uninject": ("webhook.cli.uninject:uninject", "Take out of manifests what Linkerd has put in."),
+    "krm": ("webhook.cli.krm:krm", "Inject or uninject as a KRM function, for kustomize and kpt."),
     "profile": (
         "webhook.cli.profile:profile",
         "Write a ServiceProfile: a template, or made of an OpenAPI document or a protobuf file.",

@@ -30,7 +30,10 @@ def injection(outcomes: Sequence[Outcome], *, verbose: bool = False) -> Iterator
     warned = False
     for about, passes in _PASSES.items():
         concerned = [outcome.resource for outcome in outcomes if about in outcome.warnings]
-        text = _warning(about, concerned, outcomes)
+        if about:
+            text = warning(about, concerned) if concerned else ""
+        else:
+            text = "" if any(outcome.is_supported for outcome in outcomes) else "no supported objects found"
         if text:
             yield f"{_WARNING} {text}"
         elif verbose:
@@ -41,12 +44,9 @@ def injection(outcomes: Sequence[Outcome], *, verbose: bool = False) -> Iterator
     yield from _summary(outcomes)
 
 
-def _warning(about: str, concerned: list[str], outcomes: Sequence[Outcome]) -> str:
+def warning(about: str, concerned: list[str]) -> str:
+    """The sentence of a warning about these objects, at least one."""
     names = ", ".join(concerned)
-    if about == "":
-        return "" if any(outcome.is_supported for outcome in outcomes) else "no supported objects found"
-    if not concerned:
-        return ""
     return {
         HOST_NETWORK: f'"hostNetwork: true" detected in {names}',
         SIDECAR: f"known 3rd party sidecar detected in {names}",

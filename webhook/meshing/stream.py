@@ -72,7 +72,7 @@ def rewrite(file: str, before: int, data: bytes, change: Change) -> Rewritten:
 
 
 @dataclass(frozen=True, slots=True)
-class _Document:
+class Document:
     """A document: its node, whose marks count from `offset` in the piece, and its value."""
 
     node: yaml.Node
@@ -82,13 +82,13 @@ class _Document:
     offset: int = 0
 
 
-class _Maker:
-    """Makes `_Document`s of a text."""
+class Maker:
+    """Makes `Document`s of a text."""
 
     def __init__(self, text: str) -> None:
         self._text = text
 
-    def from_json(self, text: str, line: int) -> _Document | None:
+    def from_json(self, text: str, line: int) -> Document | None:
         value = orjson.loads(text)
         offset = 0
         for _ in range(line - 1):
@@ -97,16 +97,16 @@ class _Maker:
         try:
             loader.check_node()
             node = loader.get_node()
-            return None if node is None else _Document(node, value, False, False, offset)
+            return None if node is None else Document(node, value, False, False, offset)
         except (yaml.YAMLError, RecursionError) as error:
             raise Broken(line, f"JSON that YAML does not take: {error}") from None
         finally:
             loader.dispose()
 
-    def from_yaml(self, loader: Loader, node: yaml.Node, before: int) -> _Document | None:
+    def from_yaml(self, loader: Loader, node: yaml.Node, before: int) -> Document | None:
         build = Build(loader)
         value = build.document(node)
-        return None if value is None else _Document(node, value, build.doubled, loader.anchored)
+        return None if value is None else Document(node, value, build.doubled, loader.anchored)
 
 
 class _Piece:
@@ -125,7 +125,7 @@ class _Piece:
     def rewritten(self, mark: str) -> Rewritten:
         """What has become of it, with the byte order mark that it had."""
         changes: list[edit.Edit] = []
-        for made in load.documents(self._text, _Maker(self._text), self._before):
+        for made in load.documents(self._text, Maker(self._text), self._before):
             if isinstance(made, Broken):
                 self._problems.append(Problem(self._file, made.line, made.message))
             elif made.body is not None:
@@ -133,7 +133,7 @@ class _Piece:
         text = edit.apply(self._text, changes) if changes else self._text
         return Rewritten(mark + text, self._outcomes, self._problems, self._notes, self._bodies)
 
-    def _document(self, document: _Document) -> list[edit.Edit]:
+    def _document(self, document: Document) -> list[edit.Edit]:
         line = self._line(document, ())
         if not isinstance(document.value, dict):
             kind = "a list" if isinstance(document.value, list) else "no object"
@@ -148,7 +148,7 @@ class _Piece:
             for path, body in within(document.value):
                 outcome = self._object(body, self._line(document, _keys(path)))
                 if outcome is not None and outcome.body is not body:
-                    value = placed(value, path, _as_item(document.value, path, outcome.body))
+                    value = with_item(value, document.value, path, outcome.body)
         except Refusal as refusal:
             self._problems.append(Problem(self._file, line, f"{text(document.value, 'kind')}: {refusal.message}"))
         self._bodies.append(value)
@@ -160,7 +160,7 @@ class _Piece:
 
     def _object(self, body: JSON, line: int) -> Outcome | None:
         where = f"{text(body, 'kind') or 'object'} {name_of(body)}".strip()
-        wrong = _malformed(body)
+        wrong = malformed(body)
         if not wrong:
             try:
                 outcome = self._change(body)
@@ -174,13 +174,13 @@ class _Piece:
             self._problems.append(Problem(self._file, line, f"{where}: {outcome.problem}"))
         return outcome
 
-    def _line(self, document: _Document, path: tuple[str | int, ...]) -> int:
+    def _line(self, document: Document, path: tuple[str | int, ...]) -> int:
         mark = nodes.find(document.node, path).start_mark
         above = self._text.count("\n", 0, document.offset)
         return self._before + above + (mark.line if mark else 0) + 1
 
 
-def _malformed(body: JSON) -> str:
+def malformed(body: JSON) -> str:
     """Why an object cannot be one, "" where it can: what every object has must be of the right type."""
     for key in ("kind", "apiVersion"):
         value = body.get(key)
@@ -193,9 +193,10 @@ def _keys(path: Path) -> tuple[str | int, ...]:
     return tuple(int(part) if part.isdigit() else part for part in path)
 
 
-def _as_item(document: JSON, path: Path, body: JSON) -> JSON:
-    """An object as it stood in its document: an item of a list of one kind need not say what it is."""
-    if not path:
-        return body
-    before = at(document, path)
-    return {key: value for key, value in body.items() if key in before or key not in ("apiVersion", "kind")}
+def with_item(value: JSON, before: JSON, path: Path, body: JSON) -> JSON:
+    """A document, or a list, with the object at a path replaced; `before` is how it was. An item of a list of one kind
+    need not say what it is."""
+    if path:
+        own = at(before, path)
+        body = {key: entry for key, entry in body.items() if key in own or key not in ("apiVersion", "kind")}
+    return placed(value, path, body)

@@ -99,6 +99,14 @@ def _paths_of(value: Any, parts: list[str], path: Path) -> Iterator[Path]:
         yield from _paths_of(entry, rest, (*path, str(key)))
 
 
+_KNOWN: Final = PodTemplates(KNOWN)
+
+
+def has_known_templates(body: JSON) -> bool:
+    """Whether an object of somebody else's kind has Pod templates where `--pod-templates` looks for them."""
+    return bool(_KNOWN.within(body))
+
+
 def as_pod(body: JSON, path: Path) -> JSON:
     """A Pod as the template at a path makes it, in the object's Namespace."""
     template = at(body, path)

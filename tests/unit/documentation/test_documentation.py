@@ -34,7 +34,16 @@ TO_COPY = (Path("deploy/ci/github-actions.yaml"), Path(".pre-commit-hooks.yaml")
 RULES = Path("docs/rules.md")
 # Flags that the documentation names of other programs, and of those in this repository.
 OTHERS = frozenset(
-    {"--build-arg", "--ignore-not-found", "--namespace", "--post-renderer", "--post-renderer-args", "--set"}
+    {
+        "--build-arg",
+        "--ignore-not-found",
+        "--namespace",
+        "--post-renderer",
+        "--post-renderer-args",
+        "--enable-alpha-plugins",
+        "--enable-exec",
+        "--set",
+    }
 )
 
 
