@@ -38,8 +38,9 @@ docs: $(VENV)/.dev ## write docs/rules.md and the tables of docs/release-lines.m
 	$(BIN)/python -m webhook.mesh.table docs/release-lines.md
 	$(BIN)/python -m webhook.diagnosis.check.document docs/checks.md
 
-chart: $(VENV)/.dev ## write deploy/chart anew
+chart: $(VENV)/.dev ## write deploy/chart, deploy/alerts and deploy/grafana anew
 	$(BIN)/python -m webhook.install.chart deploy/chart
+	$(BIN)/python -m webhook.install.monitoring.files deploy
 
 # The base image, with its digest where it matters; the version is pyproject.toml's.
 BASE ?= python:3.13-slim

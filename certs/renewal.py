@@ -24,3 +24,9 @@ def due(certificate: x509.Certificate | LeafCertificate) -> datetime:
     begin = leaf.not_before + CLOCK_SKEW
     jitter = (leaf.serial % 1000 / 999 - 0.5) * 2 * JITTER
     return begin + (leaf.not_after - begin) * (RENEW_AT + jitter)
+
+
+def latest(leaf: LeafCertificate) -> datetime:
+    """When a certificate is renewed at the latest, in UTC, if somebody renews it after about `RENEW_AT` of its
+    lifetime, as cert-manager does unless it is told otherwise."""
+    return leaf.not_before + (leaf.not_after - leaf.not_before) * (RENEW_AT + JITTER)

@@ -15,7 +15,6 @@ from certs import inspect
 from certs.bundle import write
 from certs.handshake import trusted
 from certs.inspect import CertificateError, LeafCertificate, check_pair
-from certs.renewal import due
 
 # The time in the message of a failed handshake.
 _SEEN: Final = re.compile(r" \(seen at [^)]*\)$")
@@ -65,11 +64,6 @@ class ServedCertificate:
     def not_after(self) -> float:
         """When the served leaf expires, in seconds since 1970; 0 if none is served yet."""
         return self.leaf.not_after.timestamp() if self.leaf else 0.0
-
-    @property
-    def renewal(self) -> float:
-        """When the served leaf is to be renewed, in seconds since 1970; 0 if none is served yet."""
-        return due(self.leaf).timestamp() if self.leaf else 0.0
 
     @property
     def expired(self) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import structlog
 import uvloop
 
+from certs.renewal import due, latest
 from certs.tls import ServedCertificate
 from webhook import __version__, advice
 from webhook.mesh.releases import Detected, Line
@@ -113,6 +114,7 @@ async def serve(
         metrics.expect(registry.names)
         status = admin.Status(certificate, groups, view.cache, release_line=detected)
         _watch(metrics, certificate, configuration, lines)
+        _watch_renewal(metrics, certificate, self_managed=options.certs == "self-managed")
         metrics.registry.register(FileMetrics(groups, lambda: configuration.anchors))
         metrics.describe(
             "linkerd_webhook_release_line_info",
@@ -284,11 +286,6 @@ def _watch(metrics: Metrics, certificate: ServedCertificate, configuration: Conf
         lambda: certificate.not_after,
     )
     metrics.watch(
-        "linkerd_webhook_certificate_renewal_timestamp_seconds",
-        "When the served certificate is to be renewed, in seconds since 1970.",
-        lambda: certificate.renewal,
-    )
-    metrics.watch(
         "linkerd_version_unknown",
         "1 where the values name a Linkerd newer than any known release line.",
         lambda: float(hasattr(configuration, "mesh") and configuration.mesh.unknown_version),
@@ -297,4 +294,16 @@ def _watch(metrics: Metrics, certificate: ServedCertificate, configuration: Conf
         "linkerd_webhook_log_lines_dropped",
         "Lines of the log that were dropped, as standard output was not read in time.",
         lambda: float(lines.dropped),
+    )
+
+
+def _watch_renewal(metrics: Metrics, certificate: ServedCertificate, *, self_managed: bool) -> None:
+    def renewal() -> float:
+        leaf = certificate.leaf
+        return (due if self_managed else latest)(leaf).timestamp() if leaf else 0.0
+
+    metrics.watch(
+        "linkerd_webhook_certificate_renewal_timestamp_seconds",
+        "When the served certificate is to be renewed at the latest, in seconds since 1970.",
+        renewal,
     )

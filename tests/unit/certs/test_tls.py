@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from cryptography import x509
 
 from certs.inspect import CertificateError
 from certs.issue import issue_ca, issue_leaf
-from certs.renewal import due
 from certs.tls import ServedCertificate, server_context, verdicts
 
 ONE, TWO = issue_ca("one"), issue_ca("two")
@@ -48,11 +46,3 @@ def test_a_refused_pair_leaves_what_is_served_as_it_is() -> None:
     with pytest.raises(CertificateError):
         served.check(LEAF.certificate, OTHER.key)
     assert served.leaf is before
-
-
-def test_what_is_served_is_to_be_renewed_when_the_leader_would_renew_it() -> None:
-    served = ServedCertificate()
-    assert served.renewal == 0
-    served.serve(served.check(LEAF.certificate, LEAF.key))
-    (leaf,) = x509.load_pem_x509_certificates(LEAF.certificate)
-    assert served.renewal == due(leaf).timestamp() < served.not_after

@@ -36,13 +36,18 @@ RULES = Path("docs/rules.md")
 OTHERS = frozenset(
     {
         "--build-arg",
+        "--enable-alpha-plugins",
+        "--enable-exec",
+        "--field-selector",
         "--ignore-not-found",
         "--namespace",
         "--post-renderer",
         "--post-renderer-args",
-        "--enable-alpha-plugins",
-        "--enable-exec",
+        "--prefix",
+        "--raw",
         "--set",
+        "--show-managed-fields",
+        "--tail",
     }
 )
 

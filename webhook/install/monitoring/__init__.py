@@ -1,0 +1,1 @@
+"""What Prometheus and Grafana get: alerts and a board, each written once for `deploy/` and for the chart."""
