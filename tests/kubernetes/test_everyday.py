@@ -48,6 +48,7 @@ EVERY_COMMAND = {
     "uninstall": ("", "", 2),
     "certs": ("inspect", "", 0),
     "version": ("", "", 1),
+    "completion": ("bash", "", 0),
     "demo": ("--once --addr=127.0.0.1:0 --admin-addr=127.0.0.1:0", "", 0),
 }
 

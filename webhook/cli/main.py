@@ -42,6 +42,10 @@ COMMANDS = {
         "webhook.cli.version:version",
         "Print the versions of this program, of the server in the cluster, and of Linkerd.",
     ),
+    "completion": (
+        "webhook.cli.completion:completion",
+        "Print the script by which bash, zsh or fish completes command lines.",
+    ),
     "demo": ("webhook.cli.demo:demo", "Serve with built-in settings, and show what becomes of three sample Pods."),
 }
 
