@@ -58,6 +58,11 @@ LEVELS = ("panic", "fatal", "error", "warn", "warning", "info", "debug", "trace"
     is_flag=True,
     help="Answer /explain?namespace=NAME&pod=NAME on the admin port: why a Pod is meshed.",
 )
+@click.option(
+    "--status-page",
+    is_flag=True,
+    help="Count on the status page, by Namespace, which Pods are meshed. Needs the right to list Pods.",
+)
 @click.option("--log-level", type=click.Choice(LEVELS), default="info", help="What is logged.")
 @click.option("--log-format", type=click.Choice(("plain", "json")), default="plain", help="How it is logged.")
 @extension_options
@@ -84,6 +89,7 @@ def serve(
     shutdown_delay: float,
     no_events: bool,
     explain: bool,
+    status_page: bool,
     log_level: str,
     log_format: str,
     tap_service_name: str,
@@ -125,6 +131,7 @@ def serve(
         max_in_flight=max_in_flight,
         events=not no_events,
         explain=explain,
+        status_page=status_page,
         times=Times(shutdown_delay=shutdown_delay),
     )
     lines = logs.configure(log_level, log_format)

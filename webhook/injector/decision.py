@@ -80,7 +80,7 @@ def decide(
         reasons.append(HOST_NETWORK)
     if has_sidecar(subject, native_names=native_names):
         reasons.append(SIDECAR_EXISTS)
-    reason, found_at = _by_annotation(subject.pod_annotations.get(INJECT, ""), namespace_annotations.get(INJECT, ""))
+    reason, found_at = by_annotation(subject.pod_annotations.get(INJECT, ""), namespace_annotations.get(INJECT, ""))
     if reason:
         reasons.append(reason)
     if not token_projection and not _has_token(subject, spec):
@@ -111,8 +111,9 @@ def rules(
     ]
 
 
-def _by_annotation(pod: str, namespace: str) -> tuple[str, str]:
-    """The reason against injection ("" for none), and where the deciding annotation is."""
+def by_annotation(pod: str, namespace: str) -> tuple[str, str]:
+    """The reason against injection ("" for none), and where the deciding annotation is. `pod` and `namespace` are the
+    values of `linkerd.io/inject` at a Pod and at its Namespace, "" for none."""
     if namespace not in VALID:
         return INVALID_AT_NAMESPACE, ""
     if pod not in VALID:

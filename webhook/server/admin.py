@@ -1,4 +1,4 @@
-"""The admin port, plain HTTP: probes, metrics, and a status page."""
+"""The admin port, plain HTTP: probes, metrics, explanations, and the status page."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from html import escape
 from typing import Any
 
 import orjson
 from fastapi import FastAPI
-from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+from fastapi.responses import PlainTextResponse, Response
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from certs.tls import ServedCertificate
@@ -22,7 +21,9 @@ from webhook.diagnosis.condition import SERVING, Condition
 from webhook.mesh.releases import Detected
 from webhook.server.explaining import Explainer
 from webhook.server.metrics import Metrics
+from webhook.server.page import add_routes
 from webhook.server.reload import Group
+from webhook.statuspage.sources import StatusSources
 
 JSON = dict[str, Any]
 
@@ -91,8 +92,10 @@ def _failing(conditions: list[Condition]) -> list[Condition]:
     return [one for one in conditions if one["required"] and not one["ok"]]
 
 
-def create(status: Status, metrics: Metrics, explainer: Explainer | None = None) -> FastAPI:
-    """The application of the admin port. Without an explainer there is no `/explain`."""
+def create(
+    status: Status, metrics: Metrics, explainer: Explainer | None = None, page: StatusSources | None = None
+) -> FastAPI:
+    """The application of the admin port. Without an explainer there is no `/explain`, and without sources no page."""
     app = FastAPI(title="linkerd-webhook", version=__version__, openapi_url=None, redirect_slashes=False)
 
     @app.get("/live", response_class=PlainTextResponse)
@@ -145,11 +148,8 @@ def create(status: Status, metrics: Metrics, explainer: Explainer | None = None)
             text = orjson.dumps(body, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
             return Response(text, code, media_type="application/json")
 
-    @app.get("/", response_class=HTMLResponse)
-    async def page() -> str:
-        """The status page."""
-        return render_page(status, metrics)
-
+    if page is not None:
+        add_routes(app, page)
     return app
 
 
@@ -159,67 +159,3 @@ def _release_line(detected: Detected) -> JSON:
 
 def _time(seconds: float) -> str | None:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}" if seconds else None
-
-
-def render_page(status: Status, metrics: Metrics) -> str:
-    """The status page: HTML that loads nothing, with every value escaped."""
-    cache, leaf, detected = status.cache(), status.certificate.leaf, status.release_line()
-    facts = [
-        ("Version", __version__),
-        ("Release line", f"{detected.line.name}: {detected.why}"),
-        ("Uptime", _duration(status.uptime)),
-        (
-            "Cluster",
-            f"{cache.source}: {cache.namespaces} Namespaces, {cache.owners} owners, updated {cache.age:.0f} s ago",
-        ),
-        (
-            "Certificate",
-            f"{', '.join(leaf.names) or leaf.subject}, expires {leaf.not_after:%Y-%m-%d %H:%M} UTC" if leaf else "none",
-        ),
-        ("In flight", str(metrics.admissions.in_flight)),
-    ]
-    states = [("ok" if one["ok"] else "bad", one["name"], one["message"]) for one in status.conditions()]
-    ready = status.ready
-    decisions = sorted(metrics.admissions.decisions.items())
-    return _PAGE.format(
-        state="ready" if ready else "not ready",
-        css="ok" if ready else "bad",
-        facts="".join(f"<tr><th>{escape(name)}<td>{escape(value)}" for name, value in facts),
-        conditions="".join(
-            f'<tr><th>{escape(name)}<td class="{css}">{"ok" if css == "ok" else "not ok"}<td>{escape(text)}'
-            for css, name, text in states
-        ),
-        decisions="".join(
-            f"<tr><th>{escape(webhook)}<td>{escape(decision)}<td>{count}" for (webhook, decision), count in decisions
-        )
-        or "<tr><td>none yet",
-    )
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    return (f"{days} d " if days else "") + f"{hours:02}:{minutes:02}:{rest:02}"
-
-
-_PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>linkerd-webhook: {state}</title>
-<style>
-:root {{ color-scheme: light dark }}
-body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem }}
-table {{ border-collapse: collapse; width: 100% }}
-th, td {{ text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #8884; vertical-align: top }}
-th {{ font-weight: 600; white-space: nowrap }}
-td {{ overflow-wrap: anywhere }}
-.ok {{ color: #178a3c }} .bad {{ color: #c62f2f; font-weight: 600 }}
-</style>
-<h1>linkerd-webhook <span class="{css}">{state}</span></h1>
-<table>{facts}</table>
-<h2>Conditions</h2>
-<table>{conditions}</table>
-<h2>Decisions</h2>
-<table>{decisions}</table>
-<p><a href="ready">ready</a> · <a href="metrics">metrics</a> · <a href="live">live</a></p>
-"""

@@ -7,7 +7,7 @@ validation and responses would cost more than the decision. https://asgi.readthe
 from __future__ import annotations
 
 from collections.abc import Iterable
-from time import perf_counter
+from time import perf_counter, time
 from typing import Any
 
 import structlog
@@ -22,6 +22,7 @@ from webhook.review import AdmissionRequest, Answer, ReviewError, deny
 from webhook.server.connection import error_body
 from webhook.server.log import Lines
 from webhook.server.metrics import Metrics
+from webhook.statuspage.decisions import Decision, DecisionLog
 from webhook.webhooks.registry import Registry
 
 log = structlog.get_logger(__name__)
@@ -65,15 +66,18 @@ class Admission:
         metrics: Metrics,
         lines: Lines,
         *,
+        decisions: DecisionLog | None = None,
         max_in_flight: int = MAX_IN_FLIGHT,
         body_limit: int = BODY_LIMIT,
         pending_limit: int = PENDING_LIMIT,
     ) -> None:
-        """`body_limit` and `pending_limit` are bytes. More than `max_in_flight` requests at a time get status 429."""
+        """`decisions` keeps the last ones. `body_limit` and `pending_limit` are bytes. More than `max_in_flight`
+        requests at a time get status 429."""
         self._registry = registry
         self._metrics = metrics
         self._counts = metrics.admissions
         self._lines = lines
+        self._decisions = DecisionLog() if decisions is None else decisions
         self._max_in_flight = max_in_flight
         self._body_limit = body_limit
         self._pending_limit = pending_limit
@@ -180,7 +184,7 @@ class Admission:
 
     def _failed(self, name: str, request: AdmissionRequest, error: Exception) -> Answer:
         """The answer to a request for which the webhook raised an error."""
-        self._metrics.internal_errors.labels(name).inc()
+        self._metrics.fail(name)
         log.error("the webhook failed: this is a bug", webhook=name, uid=request.uid, exc_info=error)
         return deny(
             f"internal error of the webhook {name} ({type(error).__name__}): the object is not to blame; "
@@ -199,7 +203,7 @@ class Admission:
             try:
                 effect()
             except Exception as error:
-                self._metrics.internal_errors.labels(name).inc()
+                self._metrics.fail(name)
                 log.error("an effect of an answer failed: this is a bug", webhook=name, exc_info=error)
 
     def _log_decision(self, name: str, request: AdmissionRequest, answer: Answer, seconds: float) -> None:
@@ -226,8 +230,21 @@ class Admission:
             event["dry_run"] = True
         if answer.decision == _ROUTINE:
             self._lines.debug(event)
-        else:
-            self._lines.info(event)
+            return
+        workload = answer.workload or f"{request.kind.kind}/{event['name']}"
+        self._decisions.add(
+            Decision(
+                time(),
+                name,
+                request.namespace,
+                workload,
+                answer.decision,
+                answer.reason,
+                answer.warnings,
+                "" if answer.allowed else answer.message,
+            )
+        )
+        self._lines.info(event)
 
     async def _reject(self, rejection: Rejection, send: Send) -> None:
         self._metrics.reject(rejection.status)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from webhook.cluster.interface import Catalog, Cluster, Events, NothingKnown
+from webhook.kube.objects import Namespace, namespace_of
 from webhook.server import admin
 from webhook.server.metrics import Metrics
 from webhook.server.options import Options, StartError
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class ClusterAccess:
-    """What the webhooks read of the cluster, and where they record Events. `api` is None if manifests replace it."""
+    """What the webhooks read of the cluster, and where they record Events. `namespaces` returns those that are known;
+    `api` is None if manifests replace it."""
 
     cluster: Cluster
     events: Events | None
     cache: Callable[[], admin.Cache]
     catalog: Catalog
+    namespaces: Callable[[], Mapping[str, Namespace]]
     api: ApiServer | None = None
 
 
@@ -61,7 +64,14 @@ async def cluster_access(options: Options, metrics: Metrics) -> AsyncIterator[Cl
             await events.start()
         if catalog is not None:
             await catalog.start()
-        yield ClusterAccess(cluster, events, _cache_of(options, cluster), catalog or NothingKnown(), cluster.api)
+        yield ClusterAccess(
+            cluster,
+            events,
+            _cache_of(options, cluster),
+            catalog or NothingKnown(),
+            lambda: cluster.watch.namespaces,
+            cluster.api,
+        )
     finally:
         if catalog is not None:
             await catalog.stop()
@@ -85,9 +95,10 @@ def _offline(paths: Sequence[Path]) -> ClusterAccess:
     objects, problems = load(paths)
     if problems:
         raise StartError("\n".join(f"{problem.file}:{problem.line}: {problem.message}" for problem in problems))
-    namespaces = sum(body.get("kind") == "Namespace" for body in flatten(objects))
-    cache = admin.Cache(synced=True, namespaces=namespaces, source="manifests")
-    return ClusterAccess(OfflineCluster(objects), None, lambda: cache, OfflineCatalog(objects))
+    bodies = [body for body in flatten(objects) if body.get("kind") == "Namespace"]
+    namespaces = {namespace.name: namespace for namespace in map(namespace_of, bodies) if namespace is not None}
+    cache = admin.Cache(synced=True, namespaces=len(bodies), source="manifests")
+    return ClusterAccess(OfflineCluster(objects), None, lambda: cache, OfflineCatalog(objects), lambda: namespaces)
 
 
 def validates(options: Options) -> bool:

@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 
 from webhook import __version__
 from webhook.review import Answer
+from webhook.statuspage.traffic import Counts
 
 # Seconds: an answer takes a tenth of a millisecond if everything is in memory, and a read ends after half a second. The
 # last bounds are half of a webhook's timeout: of 1, 2, 5 and 10 seconds.
@@ -64,6 +65,7 @@ class Admissions(Collector):
         self._decisions: dict[tuple[str, str], int] = {}
         self._requests: dict[tuple[str, str, str], int] = {}
         self._responses: dict[tuple[str, str, str, str, str], int] = {}
+        self._errors: dict[str, int] = {}
 
     def expect(self, webhooks: Iterable[str]) -> None:
         """Create the series of these webhooks with 0: a series that does not exist cannot be alerted on."""
@@ -95,10 +97,18 @@ class Admissions(Collector):
             response = (owner, namespace, annotation_at, skip, facts.get("skip_reason", ""))
             self._responses[response] = self._responses.get(response, 0) + 1
 
-    @property
-    def decisions(self) -> dict[tuple[str, str], int]:
-        """How many admissions by webhook and decision."""
-        return dict(self._decisions)
+    def fail(self, webhook: str) -> None:
+        """Count an answer or an effect that failed by the webhook's own fault."""
+        self._errors[webhook] = self._errors.get(webhook, 0) + 1
+
+    def traffic(self) -> dict[str, Counts]:
+        """The counters of each webhook, for the status page."""
+        return {
+            webhook: Counts(
+                tuple(load.buckets), self._decisions.get((webhook, "denied"), 0), self._errors.get(webhook, 0)
+            )
+            for webhook, load in self._loads.items()
+        }
 
     def collect(self) -> Iterator[Metric]:
         """The samples. May be called from another thread, as it works on copies."""
@@ -208,6 +218,11 @@ class Metrics:
         for file in FILES:
             self.reloads.labels(file)
             self.reload_failures.labels(file)
+
+    def fail(self, webhook: str) -> None:
+        """Count an answer or an effect that failed by the webhook's own fault."""
+        self.internal_errors.labels(webhook).inc()
+        self.admissions.fail(webhook)
 
     def reject(self, status: int) -> None:
         """Count a request that was answered with an HTTP error."""

@@ -44,6 +44,7 @@ class Options:
     max_in_flight: int = MAX_IN_FLIGHT
     events: bool = True
     explain: bool = False
+    status_page: bool = False
     times: Times = field(default_factory=Times)
     pace: Pace = field(default_factory=Pace)
 
@@ -59,6 +60,10 @@ def check(options: Options) -> None:
         raise StartError(f"{flag} needs --service NAME: the Service in front of this server")
     if options.explain and options.manifests:
         raise StartError("--explain needs a cluster whose Pods it reads: pass --explain or --manifests, not both")
+    if options.status_page and options.manifests:
+        raise StartError(
+            "--status-page needs a cluster whose Pods it counts: pass --status-page or --manifests, not both"
+        )
     if options.service is not None and options.manifests:
         raise StartError(
             "--service needs a cluster whose webhook configurations it manages: pass --service or --manifests, not both"

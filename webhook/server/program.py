@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 import uvloop
+from starlette.types import ASGIApp
 
 from certs.renewal import due, latest
 from certs.tls import ServedCertificate
@@ -33,7 +34,9 @@ from webhook.server.options import Options, StartError, check
 from webhook.server.readiness import Readiness
 from webhook.server.reload import FilesRefused, Group, Reloader
 from webhook.server.run import Server, Signals, serve_until
+from webhook.server.status_sources import sources_of
 from webhook.server.upkeep import upkeep_of
+from webhook.statuspage.decisions import DecisionLog
 from webhook.webhooks.interface import AdmissionWebhook
 from webhook.webhooks.jaeger_injector import JAEGER_INJECTOR, JaegerInjector
 from webhook.webhooks.pattern_worker.judge import PatternJudge
@@ -122,8 +125,15 @@ async def serve(
             ("line", "release"),
             lambda: (detected().line.name, detected().line.release.name),
         )
+        decisions = DecisionLog()
+        known = configuration if _needs_values(options) else None
+        page = sources_of(options, status, metrics, decisions, view, known, upkeep)
+        if page.mesh is not None:
+            stack.push_async_callback(page.mesh.close)
         explainer = Explainer(view.api, lambda: configuration.mesh) if options.explain and view.api else None
-        admissions, operators = _servers(options, lines, registry, metrics, status, certificate, explainer)
+        endpoint = Admission(registry, metrics, lines, decisions=decisions, max_in_flight=options.max_in_flight)
+        operators_app = admin.create(status, metrics, explainer, page)
+        admissions, operators = _servers(options, endpoint, registry, metrics, certificate, operators_app)
         reloader = Reloader(
             groups,
             options.pace,
@@ -143,8 +153,11 @@ async def serve(
             stack.push_async_callback(upkeep.stop)
         readiness = Readiness(status)
         metrics.watch("linkerd_webhook_ready", "1 while this replica gets requests.", lambda: float(readiness.is_ready))
-        checking = asyncio.create_task(readiness.run(), name="readiness")
-        stack.callback(checking.cancel)
+        for task in (
+            asyncio.create_task(readiness.run(), name="readiness"),
+            asyncio.create_task(page.traffic.run(), name="copies of the counters"),
+        ):
+            stack.callback(task.cancel)
         log.info(
             "serving",
             version=__version__,
@@ -248,15 +261,13 @@ def _registry(
 
 def _servers(
     options: Options,
-    lines: logs.Lines,
+    endpoint: Admission,
     registry: Registry,
     metrics: Metrics,
-    status: admin.Status,
     certificate: ServedCertificate,
-    explainer: Explainer | None,
+    operators: ASGIApp,
 ) -> tuple[Server, Server]:
     """The servers for admission requests and for the admin port, bound and not started."""
-    endpoint = Admission(registry, metrics, lines, max_in_flight=options.max_in_flight)
     metrics.watch(
         "linkerd_webhook_pending_bytes",
         "Bytes of request bodies that are being received.",
@@ -275,7 +286,7 @@ def _servers(
     app = AdmissionApp(registry, endpoint, metrics)
     return (
         Server(app, sock, policy, options.times, certificate.context),
-        Server(admin.create(status, metrics, explainer), admin_sock, Policy(), options.times),
+        Server(operators, admin_sock, Policy(), options.times),
     )
 
 

@@ -8,6 +8,7 @@ https://kubernetes.io/docs/concepts/configuration/configmap/#mounted-configmaps-
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,8 +31,8 @@ class Group:
 
     `prepare` is called in a thread with their contents by label. It raises `FilesRefused`, or returns a function that
     applies them, which is then called in the event loop's thread and may raise `FilesRefused` as well. `contents` are
-    those in effect. `error` says why the contents on disk are not in effect, and `refused` are these contents, if they
-    could be read.
+    those in effect, and `read_at` is when they were read, in seconds since 1970. `error` says why the contents on disk
+    are not in effect, and `refused` are these contents, if they could be read.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Group:
     contents: Contents = field(default_factory=dict)
     refused: Contents | None = None
     error: str = ""
+    read_at: float = 0.0
 
     def read(self) -> Contents:
         """The bytes of all files. Raises `FilesRefused`."""
@@ -55,7 +57,7 @@ class Group:
         """Read the files and apply them at once, when the server starts. Raises `FilesRefused`."""
         contents = self.read()
         self.prepare(contents)()
-        self.contents = contents
+        self.contents, self.read_at = contents, time.time()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,7 @@ class Reloader:
         for label in _changed(group.contents, contents):
             self._reloaded(label)
         log.info("files were reloaded", files=group.name, recovered=bool(group.error))
-        group.error, group.refused, group.contents = "", None, contents
+        group.error, group.refused, group.contents, group.read_at = "", None, contents, time.time()
 
     def _unchanged(self, group: Group) -> None:
         if group.error:

@@ -1,0 +1,223 @@
+"""Lists the running Pods, when somebody asks, and counts them by Namespace; or judges those of one Namespace.
+
+One list is read at a time, a page after the other, each folded before the next is asked for. What was counted is kept
+for a few seconds. Pods are never watched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+from webhook.kube.errors import WEBHOOK, ApiError, Forbidden, Gone, explain
+from webhook.kube.objects import Namespace
+from webhook.statuspage.mesh_counts import Configured, MeshCounter, NamespaceCount, page_of
+
+if TYPE_CHECKING:
+    from webhook.kube.api import ApiServer
+    from webhook.statuspage.workload_rows import WorkloadRow, WorkloadTable
+
+# Seconds: how long a result is kept, how long a list may take, and between two looks whether the client is still there.
+KEPT: Final = 10.0
+LONGEST: Final = 10.0
+LOOK: Final = 0.1
+
+PAGE: Final = 500
+# Pods that are folded before other tasks of the event loop get their turn.
+_AT_ONCE: Final = 100
+_ATTEMPTS: Final = 3
+_RUNNING: Final = "status.phase=Running"
+_GRANT: Final = "list on pods"
+_NO_RIGHT: Final = (
+    "may not list Pods: apply what `linkerd-webhook install --status-page` prints, or grant list on pods to "
+)
+
+ClientGone = Callable[[], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class MeshCounts:
+    """What was counted. `complete` is whether that is all; otherwise there are at least so many Pods, and `problem`
+    says why, "" while the list goes on. `at` is when the list was begun, in seconds since 1970."""
+
+    namespaces: Mapping[str, NamespaceCount]
+    complete: bool
+    problem: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadRows:
+    """The workloads of one Namespace, with `complete`, `problem` and `at` as in `MeshCounts`."""
+
+    namespace: str
+    rows: tuple[WorkloadRow, ...]
+    complete: bool
+    problem: str
+    at: float
+
+
+class _Reading:
+    """A list that is being read, or was read a moment ago."""
+
+    __slots__ = ("at", "began", "complete", "ended", "problem", "task", "waiting")
+
+    def __init__(self, now: float) -> None:
+        self.at = time.time()
+        self.began = now
+        self.ended = 0.0
+        self.complete = False
+        self.problem = ""
+        self.waiting = 0
+        self.task: asyncio.Task[None] | None = None
+
+    def is_fresh(self, now: float) -> bool:
+        """Whether it goes on, or ended a moment ago. One that was given up is not."""
+        task = self.task
+        if task is None or task.cancelling() or task.cancelled():
+            return False
+        return not task.done() or now - self.ended < KEPT
+
+
+class MeshReader:
+    """Reads what the status page shows of the mesh. `close` it at the end."""
+
+    def __init__(
+        self,
+        api: ApiServer,
+        namespaces: Callable[[], Mapping[str, Namespace]],
+        configured: Callable[[], Configured],
+        table: Callable[[Namespace], WorkloadTable],
+        *,
+        longest: float = LONGEST,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`namespaces` returns those that are known, `configured` what Pods would get now, and `table` an empty table
+        for the workloads of a Namespace. `longest` is how many seconds a list may take."""
+        self._api = api
+        self._namespaces = namespaces
+        self._configured = configured
+        self._table = table
+        self._longest = longest
+        self._clock = clock
+        self._one_at_a_time = asyncio.Lock()
+        self._counting: tuple[_Reading, MeshCounter] | None = None
+        self._judging: tuple[_Reading, str, WorkloadTable] | None = None
+
+    async def counts(self, wait: float, client_gone: ClientGone) -> MeshCounts:
+        """The counts of all Namespaces: what is known after at most `wait` seconds.
+
+        A list that was begun goes on after that, for those who ask again; it is given up when `client_gone` returns
+        True and nobody else waits.
+        """
+        if self._counting is None or not self._counting[0].is_fresh(self._clock()):
+            counter = MeshCounter(self._namespaces, self._configured())
+            self._counting = self._begin(lambda reading: self._count(counter, reading)), counter
+        reading, counter = self._counting
+        await self._wait(reading, wait, client_gone)
+        return MeshCounts(dict(counter.counts), reading.complete, reading.problem, reading.at)
+
+    async def workloads(self, namespace: str, wait: float, client_gone: ClientGone) -> WorkloadRows:
+        """The workloads of a Namespace, as `counts`."""
+        if self._judging is None or self._judging[1] != namespace or not self._judging[0].is_fresh(self._clock()):
+            table = self._table(self._namespaces().get(namespace) or Namespace(namespace, {}, {}))
+            self._cancel(self._judging)
+            self._judging = self._begin(lambda reading: self._judge(namespace, table, reading)), namespace, table
+        reading, _, table = self._judging
+        await self._wait(reading, wait, client_gone)
+        return WorkloadRows(namespace, table.rows(), reading.complete, reading.problem, reading.at)
+
+    async def close(self) -> None:
+        """Give up what is being read."""
+        for reading in (self._counting, self._judging):
+            self._cancel(reading)
+        tasks = [reading[0].task for reading in (self._counting, self._judging) if reading is not None]
+        await asyncio.gather(*filter(None, tasks), return_exceptions=True)
+
+    @staticmethod
+    def _cancel(reading: tuple[_Reading, *tuple[object, ...]] | None) -> None:
+        if reading is not None and reading[0].task is not None:
+            reading[0].task.cancel()
+
+    def _begin(self, read: Callable[[_Reading], Awaitable[None]]) -> _Reading:
+        reading = _Reading(self._clock())
+        reading.task = asyncio.create_task(self._run(reading, read), name="list of Pods for the status page")
+        return reading
+
+    async def _run(self, reading: _Reading, read: Callable[[_Reading], Awaitable[None]]) -> None:
+        try:
+            async with asyncio.timeout(self._longest), self._one_at_a_time:
+                await read(reading)
+            reading.complete = True
+        except Forbidden as error:
+            reading.problem = f"{_NO_RIGHT}{error.user or WEBHOOK}"
+        except ApiError as error:
+            reading.problem = f"the list of Pods broke off: {explain(error, _GRANT)}"
+        except TimeoutError:
+            reading.problem = f"the API server did not list all Pods within {self._longest:g} s"
+        except asyncio.CancelledError:
+            reading.problem = "the list of Pods was given up, as nobody waited for it: load the page again"
+            raise
+        except ValueError as error:
+            reading.problem = f"the API server's answer is not a list of Pods: {error}"
+        finally:
+            reading.ended = self._clock()
+
+    async def _wait(self, reading: _Reading, wait: float, client_gone: ClientGone) -> None:
+        task = reading.task
+        if task is None:
+            return
+        until = self._clock() + wait
+        reading.waiting += 1
+        try:
+            while not task.done() and (left := until - self._clock()) > 0:
+                await asyncio.wait({task}, timeout=min(left, LOOK))
+                if not task.done() and await client_gone():
+                    if reading.waiting == 1:
+                        task.cancel()
+                    return
+        finally:
+            reading.waiting -= 1
+
+    async def _count(self, counter: MeshCounter, reading: _Reading) -> None:
+        query = {"limit": str(PAGE), "fieldSelector": _RUNNING}
+        attempts = 1
+        while True:
+            try:
+                page = page_of(await self._api.read("/api/v1/pods", query, _METADATA))
+            except Gone:
+                # The API server has forgotten the list meanwhile: it is begun anew.
+                if attempts == _ATTEMPTS:
+                    raise
+                attempts += 1
+                query.pop("continue", None)
+                counter.counts.clear()
+                continue
+            items = page.items or []
+            for start in range(0, len(items), _AT_ONCE):
+                for pod in items[start : start + _AT_ONCE]:
+                    counter.add(pod.metadata)
+                await asyncio.sleep(0)
+            query["continue"] = page.metadata.following
+            # It goes before the next one comes.
+            del page, items
+            if not query["continue"]:
+                return
+
+    async def _judge(self, namespace: str, table: WorkloadTable, reading: _Reading) -> None:
+        query = {"limit": str(PAGE), "fieldSelector": _RUNNING}
+        while True:
+            body = await self._api.read(f"/api/v1/namespaces/{quote(namespace, safe='')}/pods", query, _WHOLE)
+            query["continue"] = await asyncio.to_thread(table.add_page, body)
+            del body
+            if not query["continue"]:
+                return
+
+
+# As `kube.api` has them, which imports the client: a server with manifests does without it.
+_METADATA: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+_WHOLE: Final = "application/json"

@@ -1,0 +1,77 @@
+"""The status page as HTML: templates of Jinja, which escapes every value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from webhook.statuspage import manual
+from webhook.statuspage.query import PageQuery
+
+ASSETS: Final = Path(__file__).parent / "assets"
+
+_MINUTES: Final = {"1m": "1 minute", "5m": "5 minutes", "15m": "15 minutes"}
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(ASSETS), autoescape=True, undefined=StrictUndefined, auto_reload=False
+    )
+    environment.globals |= {
+        "minutes": _MINUTES,
+        "duration": duration,
+        "milliseconds": milliseconds,
+        "docs_of": manual.section_about_reason,
+    }
+    return environment
+
+
+def page(document: Mapping[str, Any], query: PageQuery) -> str:
+    """The page that shows a document (`document.document`)."""
+    now = datetime.fromisoformat(document["head"]["time"])
+    filters = [
+        (name, value) for name in ("webhook", "namespace", "decision", "reason") if (value := str(getattr(query, name)))
+    ]
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(document, query=query, filters=filters, left=lambda end: left(end, now))
+    )
+
+
+def manual_page(name: str) -> str | None:
+    """A page of `docs/` by its name without `.md`, None if there is none of that name."""
+    text = manual.text_of(name)
+    if text is None:
+        return None
+    pieces = [(heading, manual.anchor(heading), body) for heading, body in manual.pieces(text)]
+    return _environment().get_template("manual.html").render(name=name, pieces=pieces)
+
+
+def duration(seconds: float) -> str:
+    """A duration in its two largest units, such as `3 d 4 h`."""
+    rest, units = int(seconds), []
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")):
+        count, rest = divmod(rest, size)
+        if count:
+            units.append(f"{count} {unit}")
+    return " ".join(units[:2]) or "0 s"
+
+
+def milliseconds(seconds: float | None) -> str:
+    """A latency, in milliseconds."""
+    return "–" if seconds is None else f"{seconds * 1000:.3g} ms"
+
+
+def left(end: str | None, now: datetime) -> str:
+    """How long it is until the end of a certificate, given as RFC 3339; `now` has a time zone."""
+    if end is None:
+        return "–"
+    seconds = (datetime.fromisoformat(end).astimezone(UTC) - now).total_seconds()
+    return duration(seconds) if seconds > 0 else "expired"
