@@ -16,6 +16,7 @@ COPY pyproject.toml README.md ./
 COPY webhook webhook
 COPY certs certs
 COPY deploy/samples deploy/samples
+COPY docs docs
 # Compiled code is valid whatever the files' times, so that nobody wants to write it anew.
 RUN /builder/bin/python -m hatchling build -t wheel \
  && /builder/bin/pip --python /venv/bin/python install --no-cache-dir --no-compile --no-deps dist/*.whl \

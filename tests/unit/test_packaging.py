@@ -26,7 +26,7 @@ from webhook.cli.serve import serve
 from webhook.mesh.releases import LINES
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ("webhook", "certs", "deploy/samples", "pyproject.toml", "README.md")
+SOURCES = ("webhook", "certs", "deploy/samples", "docs", "pyproject.toml", "README.md")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCK = (ROOT / "requirements" / "run.txt").read_text()
 
@@ -70,9 +70,10 @@ class TestWheel:
             if path.is_file() and "__pycache__" not in path.parts
         }
         samples = {f"webhook/samples/{path.name}" for path in (ROOT / "deploy" / "samples").iterdir()}
+        docs = {f"webhook/{path.relative_to(ROOT)}" for path in (ROOT / "docs").rglob("*") if path.is_file()}
         with zipfile.ZipFile(wheel) as archive:
             names = {member for member in archive.namelist() if ".dist-info/" not in member}
-        assert names == here | samples
+        assert names == here | samples | docs
         assert {f"webhook/mesh/data/{line}.yaml" for line in LINES} <= names
 
     def test_install_prints_the_same_from_the_wheel_alone(self, wheel: Path, tmp_path: Path) -> None:

@@ -46,7 +46,9 @@ def demo(addr: str, admin_addr: str, once: bool) -> None:
             if once:
                 stop.set()
                 return
-            click.echo(f"\nServing on https://127.0.0.1:{ports.admission} (metrics: http://127.0.0.1:{ports.admin}/).")
+            click.echo(
+                f"\nServing on https://127.0.0.1:{ports.admission} (status page: http://127.0.0.1:{ports.admin}/)."
+            )
             click.echo("Ctrl-C ends it.")
 
         try:

@@ -130,6 +130,14 @@ SETTINGS: Final = (
         "--workload-advice",
     ),
     InstallSetting(
+        "statusPage",
+        False,
+        BOOLEAN,
+        "Count on the status page, by Namespace, which running Pods are meshed and why the others are not. The server "
+        "gets the right to list Pods for it, in a ClusterRole of its own.",
+        "--status-page",
+    ),
+    InstallSetting(
         "tokenProjection",
         True,
         BOOLEAN,

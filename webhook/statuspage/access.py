@@ -8,10 +8,13 @@ https://kubernetes.io/docs/tasks/access-application-cluster/port-forward-access-
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from typing import Final
 
 _LOCALHOST: Final = "localhost"
+# A name or an IPv4 address, or an IPv6 address in brackets; then a port.
+_HOST: Final = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<name>[^\[\]:]+))(?::[0-9]{1,5})?")
 
 
 def is_allowed(client: str, hosts: Sequence[str]) -> bool:
@@ -21,13 +24,10 @@ def is_allowed(client: str, hosts: Sequence[str]) -> bool:
 
 
 def _names_loopback(host: str) -> bool:
-    if host.startswith("["):
-        name, bracket, port = host[1:].partition("]")
-        port = port.removeprefix(":") if bracket and port.startswith(":") else port
-    else:
-        name, _, port = host.partition(":")
-    if port and not (port.isascii() and port.isdigit()):
+    match = _HOST.fullmatch(host)
+    if match is None:
         return False
+    name = match["six"] or match["name"]
     return name.lower() == _LOCALHOST or _is_loopback(name)
 
 

@@ -115,12 +115,11 @@ class TestProbes:
         )
 
     async def test_the_release_line_in_force_is_told_with_the_fact_that_decided(self, port: Port) -> None:
-        """By programs and on the page, and anew after each change."""
+        """Anew after each change."""
         for version, line in (("edge-26.8.3", "edge-26.8"), ("stable-2.12.3", "stable-2.12.3")):
             port.detected = detect({"linkerdVersion": version, "proxy": {}, "proxyInit": {}})
             body = (await port.client.get("/ready")).json()
             assert body["releaseLine"] == {"name": line, "release": version, "why": f"linkerdVersion is {version}"}
-            assert f"<td>{line}: linkerdVersion is {version}" in (await port.client.get("/")).text
 
     async def test_the_certificate_s_expiry_is_told(self, port: Port) -> None:
         """As a time that people and programs can read."""
@@ -158,37 +157,11 @@ class TestStartup:
             assert (await port.client.get("/startup")).status_code == 200
 
 
-class TestPage:
-    """The status page."""
-
-    async def test_it_shows_how_things_stand(self, port: Port) -> None:
-        """At one look, with nothing from elsewhere."""
-        port.metrics.admissions.count("proxy-injector", "ns", Answer(decision="injected"), 0.001, 1, 1)
-        response = await port.client.get("/")
-        assert response.headers["content-type"].startswith("text/html")
-        for text in ("edge-26.8", "3 Namespaces", "12 s ago", "localhost", "injected", ">ready<"):
-            assert text in response.text
-        assert "http://" not in response.text
-        assert "https://" not in response.text
-        assert "<script" not in response.text
-
-    async def test_a_server_that_shuts_down_is_not_shown_as_well(self, port: Port) -> None:
-        """What is well is green, whatever its name sounds like."""
-        assert '<th>serving<td class="ok">ok<td>requests are answered' in (await port.client.get("/")).text
-        port.status.drain()
-        text = (await port.client.get("/")).text
-        assert '<th>serving<td class="bad">not ok<td>shutting down' in text
-        assert 'class="bad">not ready<' in text
-
-    async def test_what_it_shows_cannot_become_markup(self, port: Port) -> None:
-        """Messages may quote files that others write."""
-        port.group.error = "<script>alert(1)</script>"
-        text = (await port.client.get("/")).text
-        assert "<script>" not in text
-        assert "&lt;script&gt;" in text
+class TestPaths:
+    """What is there, and what is not."""
 
     async def test_another_path_is_404(self, port: Port) -> None:
-        """No documentation pages, no schema."""
+        """No documentation of an API, no schema."""
         for path in ("/docs", "/openapi.json", "/ready/"):
             assert (await port.client.get(path)).status_code == 404
 

@@ -6,7 +6,15 @@ from typing import Final
 
 from webhook.install.adoption import LINKERD_CONFIGURATIONS
 from webhook.install.configurations import ADVISOR, NAME, SELF_TEST
-from webhook.install.objects.names import CA_SECRET, JSON, LEAF_SECRET, OWN_CONFIGURATIONS, SELF_MANAGED, metadata
+from webhook.install.objects.names import (
+    CA_SECRET,
+    JSON,
+    LEAF_SECRET,
+    OWN_CONFIGURATIONS,
+    SELF_MANAGED,
+    STATUS_PAGE,
+    metadata,
+)
 from webhook.install.tree import If, InstallNamespace, Node, On
 from webhook.kube.webhookconfigurations import MUTATING, VALIDATING
 
@@ -94,6 +102,21 @@ def cluster_role_binding() -> JSON:
     return _binding("ClusterRoleBinding", "ClusterRole", namespaced=False)
 
 
+def status_page_role() -> JSON:
+    """The permission to list Pods, which the status page counts."""
+    return {
+        "apiVersion": f"{_RBAC}/v1",
+        "kind": "ClusterRole",
+        "metadata": metadata(STATUS_PAGE, namespaced=False),
+        "rules": [_allow("", ["pods"], ["list"])],
+    }
+
+
+def status_page_binding() -> JSON:
+    """Binds it to the ServiceAccount."""
+    return _binding("ClusterRoleBinding", "ClusterRole", namespaced=False, name=STATUS_PAGE)
+
+
 def role_binding() -> JSON:
     """Binds the Role to the ServiceAccount."""
     return _binding("RoleBinding", "Role", namespaced=True)
@@ -106,11 +129,11 @@ def _allow(group: str, resources: list[str], verbs: list[str], names: list[Node]
     return {**rule, "verbs": list(verbs)}
 
 
-def _binding(kind: str, role_kind: str, *, namespaced: bool) -> JSON:
+def _binding(kind: str, role_kind: str, *, namespaced: bool, name: str = NAME) -> JSON:
     return {
         "apiVersion": f"{_RBAC}/v1",
         "kind": kind,
-        "metadata": metadata(NAME, namespaced=namespaced),
-        "roleRef": {"apiGroup": _RBAC, "kind": role_kind, "name": NAME},
+        "metadata": metadata(name, namespaced=namespaced),
+        "roleRef": {"apiGroup": _RBAC, "kind": role_kind, "name": name},
         "subjects": [{"kind": "ServiceAccount", "name": NAME, "namespace": InstallNamespace()}],
     }

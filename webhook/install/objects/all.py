@@ -43,6 +43,8 @@ OBJECTS: Final = (
     ObjectTemplate("rbac", access.cluster_role_binding()),
     ObjectTemplate("rbac", access.role()),
     ObjectTemplate("rbac", access.role_binding()),
+    ObjectTemplate("rbac", access.status_page_role(), On("statusPage")),
+    ObjectTemplate("rbac", access.status_page_binding(), On("statusPage")),
     ObjectTemplate("configmap", traffic.self_test_config_map()),
     ObjectTemplate("service", traffic.service()),
     ObjectTemplate("poddisruptionbudget", traffic.disruption_budget(), More("replicas", 1)),

@@ -11,6 +11,7 @@ JSON = dict[str, Any]
 
 CA_SECRET: Final = f"{NAME}-ca"
 LEAF_SECRET: Final = f"{NAME}-tls"
+STATUS_PAGE: Final = f"{NAME}-status-page"
 
 # The labels that select our Pods. Linkerd's own components have other labels, so its Services do not select our Pods.
 SELECTOR: Final = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/component": "admission"}

@@ -166,6 +166,7 @@ def _arguments() -> list[Node]:
         f"--service={NAME}",
         If(FROM_FILES, "--certs=files", "--certs=self-managed"),
         If(On("adopt"), "--adopt"),
+        If(On("statusPage"), "--status-page"),
         text("--cluster-domain=", Value("clusterDomain")),
         text("--log-level=", Value("logLevel")),
         text("--log-format=", Value("logFormat")),

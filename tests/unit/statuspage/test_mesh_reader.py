@@ -1,0 +1,210 @@
+"""Lists of Pods, when somebody asks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tests.kube.fixtures import Clock, Until
+from tests.kube.http import FakeApiServer
+from tests.unit.diagnosis.dataplane.plane import plain
+from tests.unit.injector.builders import injector
+from webhook.diagnosis.dataplane.podstate import PodJudge
+from webhook.injector.decision import INJECT
+from webhook.injector.marks import CONTROL_PLANE
+from webhook.kube.api import ApiServer
+from webhook.kube.errors import ApiError
+from webhook.kube.objects import Namespace
+from webhook.statuspage import mesh_reader
+from webhook.statuspage.mesh_counts import Configured
+from webhook.statuspage.mesh_reader import KEPT, MeshReader
+from webhook.statuspage.workload_rows import WorkloadTable
+
+PODS = "/api/v1/pods"
+NAMESPACES = {"shop": Namespace("shop", {INJECT: "enabled"}, {})}
+
+
+async def there() -> bool:
+    """A client that waits."""
+    return False
+
+
+async def gone() -> bool:
+    """A client that went away."""
+    return True
+
+
+def put_pods(server: FakeApiServer, count: int, namespace: str = "shop", **fields: Any) -> None:
+    """Running Pods, every other one of them meshed."""
+    for number in range(count):
+        labels = {CONTROL_PLANE: "linkerd"} if number % 2 else {}
+        body = {"metadata": {"labels": labels}, "status": {"phase": "Running"}, **fields}
+        server.put(f"/api/v1/namespaces/{namespace}/pods/{namespace}-{number:04}", body)
+
+
+@pytest.fixture
+async def reader(api: ApiServer, clock: Clock) -> AsyncIterator[MeshReader]:
+    """A reader that gives up after half a second."""
+    made = MeshReader(
+        api,
+        lambda: NAMESPACES,
+        lambda: Configured("edge-26.8.3", "aa"),
+        lambda namespace: WorkloadTable(PodJudge(injector(), None), namespace),
+        longest=0.5,
+        clock=clock,
+    )
+    yield made
+    await made.close()
+
+
+async def test_pods_are_counted_by_namespace_and_page(
+    server: FakeApiServer, reader: MeshReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mesh_reader, "PAGE", 7)
+    put_pods(server, 20)
+    put_pods(server, 4, "kitchen")
+    counts = await reader.counts(5, there)
+    assert (counts.complete, counts.problem) == (True, "")
+    assert {name: (count.meshed, count.pods) for name, count in counts.namespaces.items()} == {
+        "shop": (10, 20),
+        "kitchen": (2, 4),
+    }
+    requests = [request for request in server.requests if request.path == PODS]
+    assert len(requests) == 4
+    assert all("PartialObjectMetadataList" in request.accept for request in requests)
+    assert all(request.query["fieldSelector"] == "status.phase=Running" for request in requests)
+
+
+async def test_what_was_counted_is_kept_for_ten_seconds(
+    server: FakeApiServer, reader: MeshReader, clock: Clock
+) -> None:
+    """However many look at the page."""
+    put_pods(server, 3)
+    for _ in range(5):
+        await reader.counts(5, there)
+    assert len(server.paths()) == 1
+    clock.now += KEPT
+    await reader.counts(5, there)
+    assert len(server.paths()) == 2
+
+
+async def test_those_who_ask_at_the_same_time_share_one_list(server: FakeApiServer, reader: MeshReader) -> None:
+    put_pods(server, 3)
+    await asyncio.gather(*(reader.counts(5, there) for _ in range(20)))
+    assert len(server.paths()) == 1
+
+
+async def test_a_list_that_breaks_off_says_why_and_what_was_counted(
+    server: FakeApiServer, reader: MeshReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mesh_reader, "PAGE", 5)
+    put_pods(server, 12)
+
+    def fail_at_the_third(method: str, path: str) -> Exception | None:
+        return ApiError(500, "etcd is away") if len(server.requests) > 2 else None
+
+    server.before = fail_at_the_third
+    counts = await reader.counts(5, there)
+    assert (counts.complete, counts.namespaces["shop"].pods) == (False, 10)
+    assert "etcd is away" in counts.problem
+
+
+async def test_a_list_that_the_api_server_forgets_is_begun_anew_and_counts_no_pod_twice(
+    server: FakeApiServer, reader: MeshReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mesh_reader, "PAGE", 5)
+    put_pods(server, 12)
+
+    def forget_once(method: str, path: str) -> Exception | None:
+        return ApiError(410, "expired") if len(server.requests) == 2 else None
+
+    server.before = forget_once
+    counts = await reader.counts(5, there)
+    assert (counts.complete, counts.namespaces["shop"].pods) == (True, 12)
+
+
+async def test_an_api_server_that_always_forgets_is_given_up(server: FakeApiServer, reader: MeshReader) -> None:
+    server.failures[PODS] = ApiError(410, "expired")
+    assert "expired" in (await reader.counts(5, there)).problem
+    assert len(server.paths()) == 3
+
+
+async def test_a_missing_right_is_named(server: FakeApiServer, reader: MeshReader) -> None:
+    user = "system:serviceaccount:linkerd:linkerd-webhook"
+    server.failures[PODS] = ApiError(403, f'pods is forbidden: User "{user}" cannot list resource "pods"')
+    counts = await reader.counts(5, there)
+    assert not counts.complete
+    assert counts.problem == (
+        "may not list Pods: apply what `linkerd-webhook install --status-page` prints, or grant list on pods to "
+        "ServiceAccount linkerd/linkerd-webhook"
+    )
+
+
+async def test_an_api_server_that_hangs_is_given_up_and_the_reader_does_not_wait_for_it(
+    server: FakeApiServer, reader: MeshReader, clock: Clock
+) -> None:
+    server.hangs.add(PODS)
+    waiting = asyncio.create_task(reader.counts(0.2, there))
+    await asyncio.sleep(0.05)
+    clock.now += 1
+    async with asyncio.timeout(2):
+        counts = await waiting
+        assert (counts.complete, counts.problem) == (False, "")
+        while not counts.problem:
+            counts = await reader.counts(1, there)
+    assert counts.problem == "the API server did not list all Pods within 0.5 s"
+
+
+async def test_a_list_for_which_nobody_waits_is_given_up_and_begun_anew_for_the_next(
+    server: FakeApiServer, reader: MeshReader
+) -> None:
+    server.hangs.add(PODS)
+    async with asyncio.timeout(2):
+        assert not (await reader.counts(5, gone)).complete
+    server.hangs.clear()
+    put_pods(server, 2)
+    assert (await reader.counts(5, there)).complete
+
+
+async def test_a_list_goes_on_while_somebody_else_waits(
+    server: FakeApiServer, reader: MeshReader, until: Until
+) -> None:
+    server.hangs.add(PODS)
+    other = asyncio.create_task(reader.counts(5, there))
+    await until(lambda: server.requests)
+    await reader.counts(5, gone)
+    assert not other.done()
+    assert len(server.requests) == 1
+    # It ends as the list is given up after half a second.
+    assert "within 0.5 s" in (await other).problem
+
+
+async def test_the_pods_of_one_namespace_are_read_whole(server: FakeApiServer, reader: MeshReader) -> None:
+    server.put("/api/v1/namespaces/shop/pods/cart-1", plain("cart-1"))
+    rows = await reader.workloads("shop", 5, there)
+    assert (rows.complete, [row.workload for row in rows.rows]) == (True, ["Deployment/cart"])
+    [request] = server.requests
+    assert request.path == "/api/v1/namespaces/shop/pods"
+    assert "PartialObjectMetadata" not in request.accept
+
+
+async def test_another_namespace_is_read_in_place_of_the_first(server: FakeApiServer, reader: MeshReader) -> None:
+    server.put("/api/v1/namespaces/shop/pods/cart-1", plain("cart-1"))
+    await reader.workloads("shop", 5, there)
+    rows = await reader.workloads("kitchen", 5, there)
+    assert (rows.namespace, rows.rows, rows.complete) == ("kitchen", (), True)
+
+
+async def test_a_name_cannot_become_another_path(server: FakeApiServer, reader: MeshReader) -> None:
+    await reader.workloads("../../secrets", 5, there)
+    assert [request.raw_path.partition("?")[0] for request in server.requests] == [
+        "/api/v1/namespaces/..%2F..%2Fsecrets/pods"
+    ]
+
+
+async def test_an_answer_that_is_not_a_list_is_told(server: FakeApiServer, reader: MeshReader) -> None:
+    server.objects[PODS] = {"items": "none"}
+    assert "is not a list of Pods" in (await reader.counts(5, there)).problem
