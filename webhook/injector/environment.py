@@ -24,6 +24,12 @@ def variable(name: str, value: str) -> JSON:
     return {"name": name, "value": value}
 
 
+def _experimental(facts: MeshFacts) -> list[JSON]:
+    if facts.line.has("rule/experimental-env-is-a-map"):
+        return [variable(name, text) for name, text in sorted((facts.proxy.experimental_env_map or {}).items())]
+    return [v.render() for v in facts.proxy.experimental_env or ()]
+
+
 def unquoted(name: str, value: str) -> JSON:
     """One that the control plane's templates write without quotes: an empty value is null, as YAML has it."""
     return {"name": name, "value": value or None}
@@ -65,7 +71,7 @@ class Environment:
         self._sockets = [row for row in _SOCKETS if line.knows(f"env/{row['name']}")]
         self._params = _params(facts)
         self._identity = [*_identity(facts), *_names(facts)]
-        self._experimental = [v.render() for v in facts.proxy.experimental_env or ()]
+        self._experimental = _experimental(facts)
         if here("value/proxy.metrics"):
             need(facts.proxy.metrics, "proxy.metrics")
         if here("rule/tracing-must-be-there"):

@@ -157,6 +157,8 @@ _PROXY: Final = {
     # The destination context names the Pod beside its Namespace and node.
     **_all(Span("23.10.4", stable_since="2.14.4"), "rule", "pod-in-destination-context"),
     **_all(Span("24.1.1"), "rule", "json-policy-workload"),
+    # `proxy.experimentalEnv` holds texts by name, not a list of EnvVars: one release refuses what all others take.
+    **_all(Span("24.1.1", "24.1.2"), "rule", "experimental-env-is-a-map"),
     **_all(Span("24.5.1"), "rule", "listens-on-ipv6"),
     # Whether `disableIPv6` counts for the address of the outbound listener, and for those of all others.
     **_all(Span("24.5.2"), "rule", "disable-ipv6-for-outbound"),

@@ -156,7 +156,7 @@ ProxyParams = dict[str, dict[str, AnyObject | None] | None]
 
 
 class Proxy(GoStruct):
-    """`proxy`: the sidecar."""
+    """`proxy`: the sidecar. `experimental_env_map` is `proxy.experimentalEnv` in the one release where it is a map."""
 
     capabilities: CapabilityLists | None = None
     enable_external_profiles: Boolean = False
@@ -195,6 +195,7 @@ class Proxy(GoStruct):
     tracing: Tracing | None = None
     additional_env: list[EnvVar] | None = None
     experimental_env: list[EnvVar] | None = None
+    experimental_env_map: TextMap | None = Field(default=None, alias="experimentalEnv, a map in this release")
     inbound: ProxyParams | None = None
     outbound: ProxyParams | None = None
     cores: Int64 = 0
@@ -302,10 +303,14 @@ def _hidden_in(line: Line) -> dict[str, str]:
     return {row.removeprefix("value/").lower(): row for row in ROWS if row.startswith("value/") and not line.has(row)}
 
 
+_AS_MAP = str(Proxy.model_fields["experimental_env_map"].alias)
+
+
 def known_to(line: Line, values: dict[str, Any]) -> dict[str, Any]:
     """The values without the keys that this line does not know: as Go ignores them, whatever they hold. A key that has
     another name in this line gets the one by which it is read here."""
     hidden = _hidden_in(line)
+    by_map = line.has("rule/experimental-env-is-a-map")
 
     def keep(section: dict[str, Any], prefix: str) -> dict[str, Any]:
         kept = {}
@@ -313,7 +318,8 @@ def known_to(line: Line, values: dict[str, Any]) -> dict[str, Any]:
             path = f"{prefix}{key}".lower()
             if path in hidden:
                 continue
-            kept[key] = keep(value, f"{path}.") if isinstance(value, dict) and path in SECTIONS else value
+            name = _AS_MAP if by_map and path == "proxy.experimentalenv" else key
+            kept[name] = keep(value, f"{path}.") if isinstance(value, dict) and path in SECTIONS else value
         return kept
 
     known = keep(values, "")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
+
+from pydantic import ValidationError
 
 from tests.unit.injector.builders import ANCHORS, CONFIG, ENABLED, answer_to, container, patched, request
 from webhook.injector.inject import Injector
@@ -68,15 +69,19 @@ def values_with(changes: JSON) -> JSON:
 
 
 def mesh_of(line: Line, values: JSON) -> Mesh:
-    """A mesh of exactly this line, which need not be a release's."""
-    text = json.dumps(values).encode()
+    """A mesh of exactly this line, which need not be a release's. Raises `ValidationError` for values that it
+    refuses."""
     known = Values.model_validate(known_to(line, values), context=YAML)
-    return replace(Mesh.load(text, ANCHORS, release_line=LINES[-1]), line=line, values=known)
+    return replace(Mesh.load(default_values(LINES[-1]), ANCHORS, release_line=LINES[-1]), line=line, values=known)
 
 
 def becomes(line: Line, shown: Shown) -> JSON:
-    """What a release makes of the Pod: whether it is let in, and the object then."""
-    using = Injector(mesh_of(line, values_with(shown.values)))
+    """What a release makes of the Pod: whether it is let in, and the object then. With values that the release cannot
+    read, it lets none in."""
+    try:
+        using = Injector(mesh_of(line, values_with(shown.values)))
+    except ValidationError:
+        return {"allowed": False}
     own = shown.annotations if "linkerd.io/inject" in shown.namespace else {**ENABLED, **shown.annotations}
     spec = {"containers": [container()], **shown.spec}
     body: JSON = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "shop-1", "annotations": own}, "spec": spec}
@@ -140,7 +145,8 @@ SHOWN: dict[str, Shown] = {
     "value/networkValidator.enableSecurityContext": Shown({**_CNI, "networkValidator.enableSecurityContext": False}),
     "value/networkValidator.securityContext": Shown({**_CNI, "networkValidator.securityContext": {"runAsUser": 7}}),
     "value/proxy.additionalEnv": Shown({"proxy.additionalEnv": [{"name": "A", "value": "b"}]}),
-    "value/proxy.experimentalEnv": Shown({"proxy.experimentalEnv": [{"name": "A", "value": "b"}]}),
+    "value/proxy.experimentalEnv": Shown({"proxy.experimentalEnv": {"A": "b"}}),
+    "rule/experimental-env-is-a-map": Shown({"proxy.experimentalEnv": {"A": "b"}}),
     "value/proxy.disableInboundProtocolDetectTimeout": Shown({"proxy.disableInboundProtocolDetectTimeout": True}),
     "value/proxy.disableOutboundProtocolDetectTimeout": Shown({"proxy.disableOutboundProtocolDetectTimeout": True}),
     "value/proxy.enableShutdownEndpoint": Shown({"proxy.enableShutdownEndpoint": True}),

@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.unit.injector.builders import CONFIG, decide, env_of, inject, injector, patched, pod, proxy_of
+from tests.unit.injector.builders import ANCHORS, CONFIG, decide, env_of, inject, injector, patched, pod, proxy_of
+from tests.unit.injector.releases import mesh_of, values_with
 from webhook.injector.inject import Injector
+from webhook.mesh.config import ConfigError, Mesh
+from webhook.mesh.releases import choose
 from webhook.review import JSON
 
 ENV = f"{CONFIG}proxy-additional-env"
@@ -72,6 +75,24 @@ class TestAdditionalEnv:
         result = [v["value"] for v in proxy_of(got)["env"] if v["name"] == "LINKERD2_PROXY_LOG"]
         assert len(result) == 2
         assert result[-1] == "debug"
+
+    def test_the_release_that_reads_experimental_ones_as_a_map_writes_them_by_name(self) -> None:
+        values = values_with({"proxy.experimentalEnv": {"Z": 1, "A": "b", "M": None}})
+        got = inject(pod(), Injector(mesh_of(choose("edge-24.1.1").line, values)))
+        assert proxy_of(got)["env"][-3:] == [
+            {"name": "A", "value": "b"},
+            {"name": "M", "value": ""},
+            {"name": "Z", "value": "1"},
+        ]
+
+    @pytest.mark.parametrize(
+        ("version", "given"),
+        [("edge-24.1.1", [{"name": "A", "value": "b"}]), ("edge-24.1.2", {"A": "b"}), ("edge-26.8.3", {"A": "b"})],
+    )
+    def test_a_release_refuses_experimental_ones_in_the_shape_of_its_neighbour(self, version: str, given: Any) -> None:
+        values = values_with({"proxy.experimentalEnv": given, "linkerdVersion": version})
+        with pytest.raises(ConfigError, match=r"^values: proxy\.experimentalEnv"):
+            Mesh.load(json.dumps(values).encode(), ANCHORS)
 
     def test_experimental_ones_of_the_mesh_come_last(self) -> None:
         using = injector(proxy__experimentalEnv=[{"name": "X", "value": "1"}])
