@@ -33,8 +33,9 @@ lock: $(VENV)/.dev ## resolve the dependencies anew
 	  $(BIN)/uv pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-emit-index-url \
 	    --no-header --no-annotate $${each%:*} -o requirements/$${each##*:}.txt; done
 
-docs: $(VENV)/.dev ## write docs/rules.md and the tables of docs/release-lines.md and docs/checks.md anew
+docs: $(VENV)/.dev ## write docs/rules.md, docs/commands.md and the tables of docs/release-lines.md and docs/checks.md anew
 	$(BIN)/python -m webhook.lint.rules > docs/rules.md
+	$(BIN)/python -m webhook.cli.document > docs/commands.md
 	$(BIN)/python -m webhook.mesh.table docs/release-lines.md
 	$(BIN)/python -m webhook.diagnosis.check.document docs/checks.md
 

@@ -35,7 +35,11 @@ JSON = dict[str, Any]
 @click.option("--once", is_flag=True, help="End after the samples.")
 def demo(addr: str, admin_addr: str, once: bool) -> None:
     """Serve with Linkerd's default values, a sample cluster and a new certificate, and show the answers for three
-    sample Pods. The server runs until Ctrl-C."""
+    sample Pods. The server runs until Ctrl-C.
+
+    Exit code: 0 ended by Ctrl-C, or with --once, 2 a flag is wrong, a port is taken, or no temporary file can be
+    written.
+    """
     with _folder() as name:
         options = _options(Path(name), addr, admin_addr)
         writer = logs.configure("warn", "plain")

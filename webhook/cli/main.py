@@ -12,6 +12,7 @@ import click
 from webhook import __version__
 from webhook.cli import goflags
 from webhook.cli.console import INTERRUPTED, NO_COLOUR, NO_COLOUR_HELP, UNUSABLE, print_message, without_colours
+from webhook.cli.examples import add_examples
 from webhook.cli.stdout import guarded
 from webhook.cli.unexpected import reported
 
@@ -86,6 +87,7 @@ def load(name: str) -> click.Command:
     if name in COMMANDS and name != "serve":
         # The server's log has no colours.
         _add_to_each(command, NO_COLOUR)
+    add_examples(command, name)
     return command
 
 

@@ -95,7 +95,10 @@ def serve(
     tap_service_name: str,
     **collector: str,
 ) -> None:
-    """Answer admission requests over HTTPS until SIGTERM."""
+    """Answer admission requests over HTTPS until SIGTERM.
+
+    Exit code: 0 ended by SIGTERM or Ctrl-C, 2 a flag or a file is wrong, or a port is taken.
+    """
     from webhook.server import listen
 
     try:

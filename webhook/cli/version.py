@@ -35,7 +35,7 @@ UNWELL = 1
 def version(short: bool, client: bool, linkerd_namespace: str, kubeconfig: Path | None) -> None:
     """Print the versions of this program, of the server in the cluster, and of Linkerd (with its release line).
 
-    Exit code: 0 fine, 1 the cluster did not answer to some of that (the rest is printed).
+    Exit code: 0 fine, 1 the cluster did not answer to some of that (the rest is printed), 2 a flag is wrong.
     """
     click.echo(__version__ if short else f"Client version: {__version__}")
     if not client:
