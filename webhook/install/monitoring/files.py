@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from webhook.install.monitoring import board
 from webhook.install.monitoring.alerts import PAGE, rules
 from webhook.install.output import as_yaml
 
@@ -19,9 +20,14 @@ def alerts() -> str:
     return _ALERTS_HEAD + as_yaml({"groups": rules()})
 
 
+def contents() -> dict[str, str]:
+    """The text of each file, by its path below `deploy`."""
+    return {"alerts/linkerd-webhook.yaml": alerts(), "grafana/linkerd-webhook.json": board.text() + "\n"}
+
+
 def write(folder: Path) -> None:
     """Write all of them below a folder, `deploy`."""
-    for path, content in {"alerts/linkerd-webhook.yaml": alerts()}.items():
+    for path, content in contents().items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(content, encoding="utf-8")
 
