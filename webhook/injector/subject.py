@@ -222,4 +222,8 @@ def _collect_ports(subject: Subject, containers: list[Container], ports: list[in
 
 def _convert(value: Any, kind: type[S], path: str) -> S:
     """A parsed value in the shape of `pod`, put right where the reference would. Raises `Refusal`."""
-    return msgspec.convert(put_right({} if value is None else value, kind, path), kind)
+    value = {} if value is None else value
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        return msgspec.convert(put_right(value, kind, path), kind)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
 from webhook.injector.refusal import Refusal
@@ -48,7 +49,11 @@ def group_of(body: JSON) -> str:
 
 def kind_of(body: JSON) -> KnownKind:
     """What an object is, by its group and kind: a Knative `Service` is not a Service."""
-    kind, group = text(body, "kind"), group_of(body)
+    return _known(text(body, "kind"), group_of(body))
+
+
+@lru_cache(maxsize=256)
+def _known(kind: str, group: str) -> KnownKind:
     if group in _GROUPS.get(kind, ()):
         return KnownKind("workload", tuple(TEMPLATES[kind.lower()].split("/")[1:]))
     return KnownKind(_OTHERS[kind]) if kind in _OTHERS and group == CORE else _OTHER

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import yaml
@@ -45,19 +45,23 @@ def pieces(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
     before = 0
     held: list[bytes] = []
     for number, line in enumerate(lines):
-        if held and _is_mark(line, b"---"):
+        mark = line[:3]
+        if mark not in _MARKS or line[3:4] not in _BEHIND_MARK:
+            held.append(line)
+            continue
+        if held and mark == b"---":
             yield before, b"".join(held)
             before, held = number, []
         held.append(line)
-        if _is_mark(line, b"..."):
+        if mark == b"...":
             yield before, b"".join(held)
             before, held = number + 1, []
     if held:
         yield before, b"".join(held)
 
 
-def _is_mark(line: bytes, mark: bytes) -> bool:
-    return line.startswith(mark) and line[3:4] in (b"", b" ", b"\t", b"\n", b"\r")
+_MARKS: Final = (b"---", b"...")
+_BEHIND_MARK: Final = (b"", b" ", b"\t", b"\n", b"\r")
 
 
 def rewrite(file: str, before: int, data: bytes, change: Change) -> Rewritten:

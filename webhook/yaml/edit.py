@@ -20,6 +20,7 @@ import yaml
 
 from webhook.yaml import emit
 from webhook.yaml.objects import Broken, Build, Loader, is_merge, key_of
+from webhook.yaml.scalars import TEXT
 
 _COLON = re.compile(r"[ \t]*:")
 _ALIAS = re.compile(r"\s*\*[^\s,\[\]{}]+")
@@ -127,7 +128,7 @@ class _Document:
     def _mapping(self, node: yaml.MappingNode, old: Any, new: dict[str, Any]) -> list[Edit]:
         pairs = _own(node)
         # Behind `? key`, the colon stands on a line of its own.
-        self.certain = self.certain and all(_COLON.match(self._text, key.end_mark.index) for key, _ in pairs.values())
+        self.certain = self.certain and all(self._has_colon(key) for key, _ in pairs.values())
         changes: list[Edit] = []
         for name, (key, value) in pairs.items():
             if name not in new:
@@ -143,6 +144,10 @@ class _Document:
                 self._insert(_content_end(self._text, node), emit.entries(added, indent, self._offset(added)))
             )
         return changes
+
+    def _has_colon(self, key: yaml.Node) -> bool:
+        end = key.end_mark.index
+        return self._text[end : end + 1] == ":" or _COLON.match(self._text, end) is not None
 
     def _entry(self, key: yaml.Node, value: yaml.Node, old: Any, new: Any) -> list[Edit]:
         """The changes of the value of a key: within it, or all of it."""
@@ -348,8 +353,9 @@ def _lines(value: Any, indent: int, offset: int) -> list[str]:
 def _own(node: yaml.MappingNode) -> dict[str, tuple[yaml.Node, yaml.Node]]:
     """The entries of a mapping by key, without those that it merges. Raises `_CannotSplice` for a key that stands there
     twice."""
-    pairs = {key_of(key): (key, value) for key, value in node.value if not is_merge(key)}
-    if len(pairs) != sum(not is_merge(key) for key, _ in node.value):
+    own = [pair for pair in node.value if not is_merge(pair[0])]
+    pairs = {pair[0].value if pair[0].tag is TEXT else key_of(pair[0]): pair for pair in own}
+    if len(pairs) != len(own):
         raise _CannotSplice
     return pairs
 

@@ -1,0 +1,186 @@
+"""`linkerd-webhook inject` and `uninject` on manifests, beside composing the same text's YAML nodes with libyaml.
+
+On 2,000 Deployments in one stream, in alternating pairs, as `bench.validate` does it: as whole processes, and the work
+alone. Then one Deployment as a whole process, and the most memory that a process holds for a stream of large documents.
+Goals: `inject` and `uninject` at most 2.5 times the floor, `--manual` at most 5 times; one Deployment in 0.25 s; memory
+of at most 10 times the largest document, beside what one Deployment takes and the 8 MiB of a result that are kept in memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import io
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import yaml
+
+from bench.servers import machine
+from bench.validate import FLOOR, compare, compare_within, cost, write
+from webhook.injector.inject import Injector
+from webhook.mesh.config import Mesh
+from webhook.mesh.defaults import default_trust_anchors, default_values
+from webhook.meshing.inject import ManifestInjector
+from webhook.meshing.stream import Change, pieces, rewrite
+from webhook.meshing.uninject import uninjected
+
+COUNT = 2000
+# Documents of a stream, and Deployments in each of them, a List.
+DOCUMENTS, ITEMS = 20, 2000
+MIB = 1 << 20
+
+
+def deployment(number: int) -> str:
+    """A Deployment, as people write it."""
+    return f"""# The front of shop {number}.
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: web-{number}
+  namespace: shop-{number % 50}
+  labels:
+    app: web-{number}
+spec:
+  replicas: 2
+  selector:
+    matchLabels:
+      app: web-{number}
+  template:
+    metadata:
+      labels:
+        app: web-{number}  # as above
+    spec:
+      containers:
+      - name: web
+        image: registry.example.org/web:1.{number}
+        ports:
+        - containerPort: 8080
+        env:
+        - name: LEVEL
+          value: "info"
+"""
+
+
+def list_of(count: int) -> str:
+    """A List of Deployments, each on one line."""
+    spec = "{template: {spec: {containers: [{name: web, image: 'web:1'}]}}}"
+    line = f"- {{apiVersion: apps/v1, kind: Deployment, metadata: {{name: web-%d}}, spec: {spec}}}\n"
+    return "apiVersion: v1\nkind: List\nitems:\n" + "".join(line % number for number in range(count))
+
+
+def work(text: bytes, change: Change) -> bytes:
+    """The text after it; every object has to be changed."""
+    out = []
+    for before, data in pieces(io.BytesIO(text)):
+        rewritten = rewrite("web.yaml", before, data, change)
+        if rewritten.problems or any(outcome.verb == "skipped" for outcome in rewritten.outcomes):
+            raise SystemExit(f"not all is changed: {rewritten.problems or rewritten.outcomes}")
+        out.append(rewritten.text)
+    return "".join(out).encode()
+
+
+def compose(text: bytes) -> None:
+    """The floor: its nodes, and nothing done with them."""
+    for _ in yaml.compose_all(text, Loader=yaml.CSafeLoader):
+        pass
+
+
+def peak(command: list[str]) -> float:
+    """MiB that the process holds at most."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command[:4])}: exit {process.returncode}")
+    return usage.ru_maxrss / (MIB if sys.platform == "darwin" else 1024)
+
+
+def verdict(is_met: bool) -> str:
+    """The word behind a figure with a goal."""
+    return "met" if is_met else "MISSED"
+
+
+class Bench:
+    """The files, and the program that works on them."""
+
+    def __init__(self, folder: Path, command: str, pairs: int) -> None:
+        self._folder = folder
+        self._command = command
+        self._pairs = pairs
+        anchors = folder / "ca.crt"
+        anchors.write_bytes(default_trust_anchors())
+        self._manual = ["--manual", "--trust-anchors", str(anchors)]
+        self._injector = Injector(Mesh.load(default_values(), default_trust_anchors()))
+
+    def many(self) -> None:
+        """All of it on many Deployments."""
+        (plain,) = write(self._folder, deployment, COUNT, 1)
+        inject = ["inject", "--ignore-cluster"]
+        text = Path(plain).read_bytes()
+        changed = self._compare("inject", inject, plain, ManifestInjector(self._injector).inject)
+        manual = ManifestInjector(self._injector, manual=True).inject
+        full = self._compare("inject --manual", [*inject, *self._manual], plain, manual)
+        for title, injected in (("uninject", changed), ("uninject, of what --manual has made", full)):
+            file = self._folder / "injected.yaml"
+            file.write_bytes(injected)
+            if self._compare(title, ["uninject"], str(file), uninjected) != text:
+                raise SystemExit("uninject does not give back what was injected")
+
+    def _compare(self, title: str, arguments: list[str], file: str, change: Change) -> bytes:
+        text = Path(file).read_bytes()
+        floor = [sys.executable, "-c", FLOOR, file]
+        compare(f"{title}, {COUNT:,} Deployments", [self._command, *arguments, file], floor, self._pairs)
+        compare_within(lambda: void(work(text, change)), lambda: compose(text), self._pairs)
+        return work(text, change)
+
+    def one(self) -> None:
+        """Each command on one Deployment, as a whole process."""
+        file = self._folder / "one.yaml"
+        file.write_text(deployment(1))
+        for arguments in (["inject", "--ignore-cluster"], ["inject", "--ignore-cluster", *self._manual], ["uninject"]):
+            command = [self._command, *arguments[:2], *arguments[2:], str(file)]
+            run = functools.partial(cost, command)
+            run()
+            wall = statistics.median(run().wall for _ in range(self._pairs))
+            name = " ".join(one for one in arguments[:3] if one not in ("--ignore-cluster", "--trust-anchors"))
+            print(f"{name}, one Deployment: {wall:.3f} s (goal: 0.25 s, {verdict(wall <= 0.25)})", flush=True)
+
+    def memory(self) -> None:
+        """What a stream of large documents takes beyond one Deployment."""
+        document, stream = list_of(ITEMS), self._folder / "large.yaml"
+        stream.write_text("---\n".join(document for _ in range(DOCUMENTS)))
+        inject = [self._command, "inject", "--ignore-cluster"]
+        least = peak([*inject, str(self._folder / "one.yaml")])
+        more = peak([*inject, str(stream)]) - least - 8
+        times = more * MIB / len(document)
+        print(
+            f"{DOCUMENTS} documents of {len(document) / MIB:.2f} MiB: {more:.1f} MiB beyond one Deployment's "
+            f"{least:.1f} and 8 of the result, {times:.1f} times a document (goal: 10, {verdict(times <= 10)})"
+        )
+
+
+def void(_: object) -> None:
+    """Drop a value."""
+
+
+def main() -> None:
+    """Measure all of it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("--command", default=str(Path(sys.executable).with_name("linkerd-webhook")))
+    options = parser.parse_args()
+    print(f"{machine()}, medians of {options.pairs} pairs")
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(Path(folder), options.command, options.pairs)
+        bench.many()
+        bench.one()
+        bench.memory()
+
+
+if __name__ == "__main__":
+    main()
