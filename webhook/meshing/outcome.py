@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from webhook.kube.fields import text
@@ -36,6 +36,10 @@ class Outcome:
     problem: str = ""
     warnings: frozenset[str] = field(default=frozenset())
     is_supported: bool = True
+
+    def without_body(self) -> Outcome:
+        """What is to be reported of it: a stream of many objects must not stay in memory."""
+        return replace(self, body={})
 
     @property
     def resource(self) -> str:
