@@ -79,7 +79,7 @@ def test_a_deprecated_one_warns() -> None:
 
 
 def test_the_settings_are_the_flags_but_for_those_about_files_and_clusters() -> None:
-    about_files = {"output", "check", "diff", "in-place", "keep-going", "report", "verbose"}
+    about_files = {"output", "check", "diff", "in-place", "keep-going", "report", "verbose", "no-color"}
     about_clusters = {"kubeconfig", "context", "as", "as-group", "api-addr"}
     not_settings = about_files | about_clusters | {"disable-identity"}
     for command, known in ((inject, module._OF_INJECT), (uninject, module._OF_UNINJECT)):
