@@ -50,6 +50,7 @@ _WRITTEN: Final = frozenset(
         "log-level",
         "log-format",
         "shutdown-delay",
+        "status-page",
     )
 )
 
@@ -304,6 +305,7 @@ def _of_deployment(deployment: JSON, service: ServiceReference) -> dict[str, Any
         "replicas": number(deployment, "spec", "replicas", default=1),
         "hostNetwork": pod.get("hostNetwork") is True,
         "priorityClassName": text(pod, "priorityClassName"),
+        "statusPage": any(argument.partition("=")[0] == "--status-page" for argument in arguments),
         "extraArgs": [argument for argument in arguments if _extra(argument)],
     }
     if server is not None and server.mode == "files":

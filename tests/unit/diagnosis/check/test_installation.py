@@ -33,6 +33,7 @@ WAYS: list[dict[str, Any]] = [
     {"certificates__existingSecret": "mine"},
     {"certificates__existingSecret": "mine", "certificates__injectCAFrom": "linkerd/mine"},
     {"hostNetwork": True, "port": 9443, "adminPort": 9996, "clusterDomain": "corp.example"},
+    {"statusPage": True},
     {"extraArgs": ["--release-line=edge-26.8"], "logLevel": "debug", "logFormat": "json"},
     {"image__digest": "sha256:" + "0" * 64, "image__tag": ""},
 ]
