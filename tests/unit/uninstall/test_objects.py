@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from webhook.install.objects.all import CREATED_BY_SERVER, OBJECTS
+from webhook.install.objects.names import STATUS_PAGE
 from webhook.uninstall.objects import (
     INSTALLED_OBJECTS,
     OWN_INJECTOR,
@@ -48,12 +49,14 @@ class TestOrder:
             "PodMonitor linkerd/linkerd-webhook",
             "RoleBinding linkerd/linkerd-webhook",
             "ClusterRoleBinding linkerd-webhook",
+            "ClusterRoleBinding linkerd-webhook-status-page",
             "ConfigMap linkerd/linkerd-webhook-self-test",
             "Secret linkerd/linkerd-webhook-ca",
             "Secret linkerd/linkerd-webhook-tls",
             "Lease linkerd/linkerd-webhook",
             "Role linkerd/linkerd-webhook",
             "ClusterRole linkerd-webhook",
+            "ClusterRole linkerd-webhook-status-page",
             "ServiceAccount linkerd/linkerd-webhook",
         ]
 
@@ -79,7 +82,7 @@ class TestOrder:
         assert order.index("ClusterRoleBinding") < order.index("ClusterRole")
 
     def test_a_path_is_the_api_server_s(self) -> None:
-        paths = {installed.kind: installed.path("mesh") for installed in INSTALLED_OBJECTS}
+        paths = {one.kind: one.path("mesh") for one in INSTALLED_OBJECTS if one.name != STATUS_PAGE}
         assert paths["Deployment"] == "/apis/apps/v1/namespaces/mesh/deployments/linkerd-webhook"
         assert paths["ServiceAccount"] == "/api/v1/namespaces/mesh/serviceaccounts/linkerd-webhook"
         assert paths["ClusterRole"] == "/apis/rbac.authorization.k8s.io/v1/clusterroles/linkerd-webhook"
