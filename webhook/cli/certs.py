@@ -159,6 +159,7 @@ def inspect(
     help="How long a new CA lasts.",
 )
 @click.option("--force", is_flag=True, help="Overwrite what is there.")
+@output_option
 @domain_option
 def issue(
     linkerd_namespace: str,
@@ -171,6 +172,7 @@ def issue(
     lifetime: timedelta,
     ca_lifetime: timedelta,
     force: bool,
+    output: Output,
 ) -> None:
     """Issue a serving certificate into files: ca.crt, tls.crt, tls.key, and ca.key where the CA is a new one.
 
@@ -191,35 +193,48 @@ def issue(
         folder.store(out, files, force=force)
     except folder.FolderError as error:
         raise CommandError(str(error), CANNOT_LOOK if error.unreadable else NOT_FIT) from None
-    _issued(out, files, ServiceReference(linkerd_namespace, service))
+    _issued(out, files, ServiceReference(linkerd_namespace, service), output)
     if folder.foreign_key(out, files):
         print_message(f"note: {out / 'ca.key'} was there before and is of another CA than ca.crt")
 
 
-def _issued(out: Path, files: dict[str, bytes], service: ServiceReference) -> None:
+def _issued(out: Path, files: dict[str, bytes], service: ServiceReference, output: Output) -> None:
     """Print which files were written, and the commands that install with them."""
     from webhook.diagnosis.certificates.facts import CertificateSummary, first
     from webhook.diagnosis.certificates.report import stamp, table
 
-    rows = []
+    rows: list[tuple[str, str]] = []
+    bodies: list[dict[str, str | None]] = []
     for name in ("ca.crt", "ca.key", "tls.crt", "tls.key"):
-        certificate = first(files[name]) if name in files and name.endswith(".crt") else None
+        if name not in files:
+            continue
+        path = str(out / name)
+        certificate = first(files[name]) if name.endswith(".crt") else None
         if certificate is not None:
             read = CertificateSummary.of(certificate)
-            rows.append((str(out / name), f"{read.subject}, serial {read.serial}, until {stamp(read.not_after)}"))
-        elif name in files:
-            rows.append((str(out / name), "private key; it stays with you" if name == "ca.key" else "private key"))
+            until = stamp(read.not_after)
+            rows.append((path, f"{read.subject}, serial {read.serial}, until {until}"))
+            bodies.append({"path": path, "subject": read.subject, "serial": read.serial, "notAfter": until})
+        else:
+            rows.append((path, "private key; it stays with you" if name == "ca.key" else "private key"))
+            bodies.append({"path": path, "subject": None, "serial": None, "notAfter": None})
+    following = _following(out, service)
+    if output == "json":
+        click.echo(json.dumps({"files": bodies, "next": following}, indent=2, ensure_ascii=False))
+        return
+    click.echo("\n".join(["Written:", *table(rows), "", "Next:", *(f"  {line}" for line in following)]))
+
+
+def _following(out: Path, service: ServiceReference) -> list[str]:
+    """The commands that install with the files in a folder."""
     secret = f"{service.name}-tls"
     paths = " ".join(f"--from-file={name}={shlex.quote(str(out / name))}" for name in ("tls.crt", "tls.key", "ca.crt"))
-    click.echo("\n".join(["Written:", *table(rows), "", "Next:"]))
-    click.echo(
-        f"  kubectl -n {service.namespace} create secret generic {secret} --type=kubernetes.io/tls {paths} "
-        "--dry-run=client -o yaml | kubectl apply -f -"
-    )
-    click.echo(
-        f"  linkerd-webhook install --linkerd-namespace {service.namespace} --existing-secret {secret} "
-        f"--ca-bundle {shlex.quote(str(out / 'ca.crt'))} | kubectl apply -f -"
-    )
+    return [
+        f"kubectl -n {service.namespace} create secret generic {secret} --type=kubernetes.io/tls {paths} "
+        "--dry-run=client -o yaml | kubectl apply -f -",
+        f"linkerd-webhook install --linkerd-namespace {service.namespace} --existing-secret {secret} "
+        f"--ca-bundle {shlex.quote(str(out / 'ca.crt'))} | kubectl apply -f -",
+    ]
 
 
 @certs.command()
@@ -231,6 +246,7 @@ def _issued(out: Path, files: dict[str, bytes], service: ServiceReference) -> No
 @click.option(
     "--timeout", callback=duration, metavar="DURATION", default="10m", show_default=True, help="How long to follow it."
 )
+@output_option
 def rotate(
     linkerd_namespace: str,
     service: str,
@@ -240,6 +256,7 @@ def rotate(
     kind: Rotated,
     no_wait: bool,
     timeout: timedelta,
+    output: Output,
 ) -> None:
     """Request a new certificate from the running server, and print each step of the rotation. Requests do not fail
     meanwhile: every caBundle holds the old and the new CA until all replicas serve the new certificate.
@@ -258,18 +275,29 @@ def rotate(
             nothing = "no rotation was requested, as it could not be followed; --no-wait requests it all the same"
             raise CommandError("\n".join([*(right.text() for right in before.unseen), nothing]), CANNOT_LOOK)
         try:
-            click.echo(await rotation.request(api, before, kind))
+            _step(await rotation.request(api, before, kind), output, timed=False)
         except rotation.RotationRefused as error:
             raise CommandError(str(error), NOT_FIT) from None
         if no_wait:
-            click.echo(
+            _step(
                 "the rotation continues in the cluster; to follow it, run linkerd-webhook certs watch "
-                f"--linkerd-namespace {what.namespace}"
+                f"--linkerd-namespace {what.namespace}",
+                output,
+                timed=False,
             )
             return FIT
-        return await _follow(api, before, kind, gather, timeout)
+        return await _follow(api, before, kind, gather, timeout, output)
 
     sys.exit(_in_cluster(kubeconfig, run))
+
+
+def _step(sentence: str, output: Output, *, timed: bool = True, done: bool = False) -> None:
+    """Print a step of a rotation: a line of text, with its time if `timed`, or of JSON."""
+    if output == "json":
+        body = {"time": f"{_now():%Y-%m-%dT%H:%M:%SZ}", "step": sentence, "done": done}
+        click.echo(json.dumps(body, ensure_ascii=False))
+    else:
+        click.echo(f"{_now():%H:%M:%SZ}  {sentence}" if timed else sentence)
 
 
 async def _follow(
@@ -278,6 +306,7 @@ async def _follow(
     kind: Rotated,
     gather: Callable[[], Awaitable[CertificateFacts]],
     within: timedelta,
+    output: Output,
 ) -> int:
     """Print each step as it is done; returns the exit code."""
     from webhook.diagnosis.certificates import rotation
@@ -286,10 +315,10 @@ async def _follow(
     last = rotation.Progress(())
     async for last in rotation.follow(before, kind, gather, within.total_seconds()):
         for sentence in last.done[printed:]:
-            click.echo(f"{_now():%H:%M:%SZ}  {sentence}")
+            _step(sentence, output)
         printed = max(printed, len(last.done))
     if not last.waits_for:
-        click.echo("done")
+        _step("done", output, timed=False, done=True)
         return FIT
     leader = await rotation.leader(api, before.service, _now())
     why = "; ".join(part for part in (last.why, leader) if part)

@@ -33,7 +33,8 @@ JSON = dict[str, Any]
     "--admin-addr", default="127.0.0.1:9995", show_default=True, help="Address to serve metrics and probes on."
 )
 @click.option("--once", is_flag=True, help="End after the samples.")
-def demo(addr: str, admin_addr: str, once: bool) -> None:
+@click.option("-o", "--output", type=click.Choice(("text", "json")), default="text", show_default=True)
+def demo(addr: str, admin_addr: str, once: bool, output: str) -> None:
     """Serve with Linkerd's default values, a sample cluster and a new certificate, and show the answers for three
     sample Pods. The server runs until Ctrl-C.
 
@@ -46,7 +47,7 @@ def demo(addr: str, admin_addr: str, once: bool) -> None:
         ca = Path(name) / "ca.crt"
 
         async def started(ports: ListeningPorts, stop: asyncio.Event) -> None:
-            await asyncio.to_thread(_post_all, ports, ca)
+            await asyncio.to_thread(_post_all, ports, ca, as_json=output == "json")
             if once:
                 stop.set()
                 return
@@ -95,7 +96,7 @@ def _options(folder: Path, addr: str, admin_addr: str) -> Options:
     )
 
 
-def _post_all(ports: ListeningPorts, ca: Path) -> None:
+def _post_all(ports: ListeningPorts, ca: Path, *, as_json: bool) -> None:
     for path in samples.reviews():
         body = path.read_bytes()
         connection = http.client.HTTPSConnection(
@@ -104,9 +105,25 @@ def _post_all(ports: ListeningPorts, ca: Path) -> None:
         connection.request("POST", "/", body, {"Content-Type": "application/json"})
         answer = connection.getresponse().read()
         connection.close()
-        text = describe(path.name, orjson.loads(body)["request"], orjson.loads(answer)["response"])
-        click.echo(text, color=colours(sys.stdout))
+        request, response = orjson.loads(body)["request"], orjson.loads(answer)["response"]
+        if as_json:
+            click.echo(orjson.dumps(summary(path.name, request, response)).decode())
+        else:
+            click.echo(describe(path.name, request, response), color=colours(sys.stdout))
     sys.stdout.flush()
+
+
+def summary(title: str, request: JSON, response: JSON) -> JSON:
+    """The decision about a Pod, its reason and the patch, for programs."""
+    audit = response.get("auditAnnotations", {})
+    return {
+        "sample": title,
+        "namespace": request["namespace"],
+        "decision": audit.get("decision", "denied"),
+        "reason": audit.get("reason") or response.get("status", {}).get("message", ""),
+        "warnings": list(response.get("warnings", ())),
+        "patch": orjson.loads(base64.b64decode(response["patch"])) if response.get("patch") else [],
+    }
 
 
 def describe(title: str, request: JSON, response: JSON) -> str:

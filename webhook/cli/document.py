@@ -24,7 +24,8 @@ _HEAD: Final = f"""\
 
 `linkerd-webhook COMMAND --help` shows the same. Colours are written to a terminal only, and neither with `--no-color`
 nor with `NO_COLOR` in the environment. Progress is shown on standard error, on a terminal, from the second second on.
-`linkerd-webhook completion` prints a script by which a shell completes all of this.
+[json.md](json.md) describes what `-o json` prints. `linkerd-webhook completion` prints a script by which a shell
+completes all of this.
 
 Of every command:
 

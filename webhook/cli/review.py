@@ -46,6 +46,15 @@ ALLOWED, DENIED, UNREADABLE = 0, 1, 2
     "--webhook", metavar="NAME", help="Answer as this webhook. By default, the resource of each request decides."
 )
 @click.option("--allow-empty", is_flag=True, help="Exit with 0 even if there is no AdmissionReview.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(("json",)),
+    default="json",
+    show_default=True,
+    expose_value=False,
+    help="How answers are written.",
+)
 @extension_options
 @click.argument("files", nargs=-1, metavar="[FILE]...")
 def review(

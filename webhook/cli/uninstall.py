@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,8 +34,22 @@ SHOWN = 20
     "--ignore-cluster", is_flag=True, help="Use no cluster: print all objects that there may be, but a PodMonitor."
 )
 @click.option("--pod-monitor", is_flag=True, help="With --ignore-cluster: print the PodMonitor as well.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(("yaml", "json")),
+    default="yaml",
+    show_default=True,
+    help="How objects are printed; with --delete, json is an object in a line for each.",
+)
 def uninstall(
-    linkerd_namespace: str, kubeconfig: Path | None, force: bool, delete: bool, ignore_cluster: bool, pod_monitor: bool
+    linkerd_namespace: str,
+    kubeconfig: Path | None,
+    force: bool,
+    delete: bool,
+    ignore_cluster: bool,
+    pod_monitor: bool,
+    output: str,
 ) -> None:
     """Print the objects of an installation that are in the cluster, in the order in which they can be deleted:
 
@@ -56,16 +71,16 @@ def uninstall(
 
         if delete:
             raise click.UsageError("--delete needs a cluster: leave out --ignore-cluster, or --delete to print")
-        _print((one for one in INSTALLED_OBJECTS if pod_monitor or one != POD_MONITOR), linkerd_namespace)
+        _print((one for one in INSTALLED_OBJECTS if pod_monitor or one != POD_MONITOR), linkerd_namespace, output)
         return
     if pod_monitor:
         raise click.UsageError(
             "--pod-monitor goes with --ignore-cluster: without it, the cluster is asked for a PodMonitor"
         )
-    sys.exit(asyncio.run(_uninstall(linkerd_namespace, kubeconfig, force=force, delete=delete)))
+    sys.exit(asyncio.run(_uninstall(linkerd_namespace, kubeconfig, output, force=force, delete=delete)))
 
 
-async def _uninstall(namespace: str, kubeconfig: Path | None, *, force: bool, delete: bool) -> int:
+async def _uninstall(namespace: str, kubeconfig: Path | None, output: str, *, force: bool, delete: bool) -> int:
     from webhook.cli.cluster import connect
     from webhook.kube.api import ConfigurationError
     from webhook.uninstall.failures import Unreadable
@@ -82,8 +97,8 @@ async def _uninstall(namespace: str, kubeconfig: Path | None, *, force: bool, de
         if refusal:
             raise CommandError(refusal, REFUSED)
         if delete:
-            return await _delete(api, seen, namespace)
-        _print(seen.ours, namespace)
+            return await _delete(api, seen, namespace, output)
+        _print(seen.ours, namespace, output)
     except Unreadable as error:
         raise CommandError(str(error), FAILED) from None
     else:
@@ -125,10 +140,13 @@ async def _refusal(api: ApiServer, seen: Survey, namespace: str, *, force: bool,
     )
 
 
-async def _delete(api: ApiServer, seen: Survey, namespace: str) -> int:
+async def _delete(api: ApiServer, seen: Survey, namespace: str, output: str) -> int:
     from webhook.uninstall.run import remove
 
-    return FINE if await remove(api, namespace, seen, click.echo, print_message) else FAILED
+    def done(sentence: str) -> None:
+        click.echo(json.dumps({"done": sentence}, ensure_ascii=False) if output == "json" else sentence)
+
+    return FINE if await remove(api, namespace, seen, done, print_message) else FAILED
 
 
 def _remark(seen: Survey, namespace: str) -> None:
@@ -144,9 +162,11 @@ def _remark(seen: Survey, namespace: str) -> None:
         )
 
 
-def _print(objects: Iterable[InstalledObject], namespace: str) -> None:
+def _print(objects: Iterable[InstalledObject], namespace: str, output: str) -> None:
     import yaml
 
     references = [one.reference(namespace) for one in objects]
-    if references:
+    if output == "json":
+        click.echo(json.dumps({"apiVersion": "v1", "kind": "List", "items": references}, indent=2))
+    elif references:
         click.echo(yaml.safe_dump_all(references, sort_keys=False, explicit_start=True), nl=False)

@@ -16,6 +16,7 @@ from cryptography import x509
 
 from certs.inspect import LeafCertificate
 from tests.unit.diagnosis.certificates.site import CA_PATH, LEAF_PATH, MUTATING, Site, forbidden, new_ca, new_leaf
+from tests.unit.documentation.test_json import assert_valid
 from webhook.cli.certs import certs
 from webhook.diagnosis.pod_dialer import PodDialer, PortForwardForbidden
 from webhook.kube.api import ConfigurationError
@@ -275,7 +276,10 @@ class TestRotate:
         run("rotate", "--ca", "--no-wait")
         assert site.patches[1][1]["metadata"]["annotations"]["linkerd-webhook/rotate"].startswith("ca@")
 
-    def test_it_follows_until_all_is_done(self, run: Run, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize("output", ["text", "json"])
+    def test_it_follows_until_all_is_done(
+        self, run: Run, site: Site, monkeypatch: pytest.MonkeyPatch, output: str
+    ) -> None:
         new = new_leaf(site.ca)
         send = site.send
 
@@ -287,8 +291,13 @@ class TestRotate:
             return answer
 
         monkeypatch.setattr(site, "send", leading)
-        result = run("rotate")
+        result = run("rotate", "-o", output)
         assert result.exit_code == 0, result.output
+        if output == "json":
+            steps = [json.loads(line) for line in result.stdout.splitlines()]
+            assert_valid("certs-rotate", *steps)
+            assert [step["done"] for step in steps] == [False, False, False, True]
+            return
         asked, stored, served, done = result.stdout.splitlines()
         assert asked.startswith("requested a new leaf")
         assert "a new leaf is stored" in stored
@@ -341,7 +350,8 @@ class TestWatch:
         looks.append(lambda: site.replicas(None))
         state, change = (json.loads(line) for line in run("watch", "-o", "json").stdout.splitlines())
         assert state["fits"] is True
-        assert sorted(change) == ["change", "time"]
+        assert_valid("certs-inspect", state)
+        assert_valid("certs-watch", change)
 
     def test_an_api_server_that_is_away_is_told_once(
         self, run: Run, site: Site, looks: list[Callable[[], object]]
