@@ -18,8 +18,8 @@ from webhook.kube.fields import mapping, text
 from webhook.meshing.kinds import KnownKind, kind_of, name_of
 from webhook.meshing.outcome import DISABLED, HOST_NETWORK, NO_TOKEN, SIDECAR, UDP, Outcome, joined, unsupported
 from webhook.meshing.stored import read_as_stored
-from webhook.meshing.templates import PodTemplates, as_pod, with_pod
-from webhook.meshing.uninject import COMPONENT, has_udp, placed, without
+from webhook.meshing.templates import PodTemplates, as_pod, placed, with_pod
+from webhook.meshing.uninject import COMPONENT, has_udp, without
 from webhook.review import JSON
 
 # Reasons that no flag and no annotation mends: the workload cannot have the proxy as it is.

@@ -203,4 +203,4 @@ def with_item(value: JSON, before: JSON, path: Path, body: JSON) -> JSON:
     if path:
         own = at(before, path)
         body = {key: entry for key, entry in body.items() if key in own or key not in ("apiVersion", "kind")}
-    return placed(value, path, body)
+    return placed(value, path, lambda _: body)

@@ -7,7 +7,7 @@ of a list or entry of a map; a template is what has a Pod's `metadata`, and most
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -127,7 +127,7 @@ def with_pod(body: JSON, path: Path, pod: JSON) -> JSON:
     new = {key: value for key, value in template.items() if key != "metadata"}
     if metadata:
         new["metadata"] = metadata
-    return placed(body, path, new | ({"spec": pod["spec"]} if "spec" in pod else {}))
+    return placed(body, path, lambda _: new | ({"spec": pod["spec"]} if "spec" in pod else {}))
 
 
 def at(value: JSON, path: Path) -> JSON:
@@ -138,17 +138,15 @@ def at(value: JSON, path: Path) -> JSON:
     return dict(node)
 
 
-def placed(value: JSON, path: Path, new: JSON) -> JSON:
-    """A copy of a value with another one at a path."""
-    out: JSON = _placed(value, path, new)
+def placed(value: JSON, path: Path, change: Callable[[JSON], Mapping[str, Any]]) -> JSON:
+    """A copy of a value in which the object at a path is changed; what is missing on the way is put there."""
+    out: JSON = _placed(value, path, change)
     return out
 
 
-def _placed(value: Any, path: Path, new: JSON) -> Any:
-    if not path:
-        return new
-    first, *rest = path
-    if isinstance(value, list):
-        number = int(first)
-        return [*value[:number], _placed(value[number], tuple(rest), new), *value[number + 1 :]]
-    return {**value, first: _placed(value[first], tuple(rest), new)}
+def _placed(value: Any, path: Path, change: Callable[[JSON], Mapping[str, Any]]) -> Any:
+    if path and isinstance(value, list):
+        number = int(path[0])
+        return [*value[:number], _placed(value[number], path[1:], change), *value[number + 1 :]]
+    body = value if isinstance(value, dict) else {}
+    return {**body, path[0]: _placed(body.get(path[0]), path[1:], change)} if path else dict(change(body))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
 from webhook.injector.decision import DISABLED, INJECT
@@ -12,7 +12,7 @@ from webhook.injector.subject import Subject
 from webhook.kube.fields import mapping, mappings, text
 from webhook.meshing.kinds import KnownKind, Path, kind_of, name_of
 from webhook.meshing.outcome import Outcome, joined, unsupported
-from webhook.meshing.templates import PodTemplates, as_pod, with_pod
+from webhook.meshing.templates import PodTemplates, as_pod, placed, with_pod
 from webhook.review import JSON
 
 PREFIX: Final = "linkerd.io/"
@@ -122,14 +122,6 @@ def _is_mark(key: str, value: Any) -> bool:
 
 def _is_own(key: str) -> bool:
     return key.startswith(PREFIXES)
-
-
-def placed(body: JSON, path: Path, change: Callable[[JSON], Mapping[str, Any]]) -> JSON:
-    """A copy of the object in which the mapping at a path is changed; what is missing on the way is put there."""
-    if not path:
-        return dict(change(body))
-    first, *rest = path
-    return {**body, first: placed(mapping(body, first), tuple(rest), change)}
 
 
 def has_udp(spec: JSON) -> bool:
