@@ -6,6 +6,7 @@ import asyncio
 import re
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,6 +19,7 @@ from webhook.install.schema import excessive, problems
 from webhook.install.settings import SETTINGS, InstallSetting, defaults, highly_available, place
 
 if TYPE_CHECKING:
+    from webhook.diagnosis.installation.look import Look
     from webhook.install.render import Rendered
     from webhook.kube.api import ApiServer
     from webhook.mesh.releases import Line
@@ -124,7 +126,8 @@ def install(
     \b
         linkerd-webhook install --image registry.example.org/linkerd-webhook:0.1.0 | kubectl apply -f -
 
-    The same flags and release line of Linkerd give the same bytes. Before, the cluster is checked, and everything that
+    The same flags and release line of Linkerd give the same bytes. With --adopt, the server gets flags for Linkerd's
+    extensions viz and jaeger as well, where the cluster has them. Before, the cluster is checked, and everything that
     is missing is reported: Linkerd's CustomResourceDefinitions and ConfigMaps, another installation, a Helm release,
     and what the flags need (a Secret and its CA, cert-manager, the CustomResourceDefinition of PodMonitors, a metrics
     API, a PriorityClass).
@@ -166,8 +169,8 @@ def install(
     notes: list[str] = []
     if not ignore_cluster:
         notes, result = _checked(values, rendered, linkerd_namespace, kubeconfig)
-        if chosen is None and result is not None:
-            rendered = _rendered(values, linkerd_namespace, kube_version, result)
+        values = merged(values, {"extraArgs": [*values["extraArgs"], *result.extensions.arguments]})
+        rendered = _rendered(values, linkerd_namespace, kube_version, chosen or result.release_line)
 
     _write(rendered.objects, output)
     _print_notes(values, rendered, linkerd_namespace, notes)
@@ -309,21 +312,23 @@ def _has(values: JSON, path: str) -> bool:
     return True
 
 
-def _checked(
-    values: JSON, rendered: Rendered, namespace: str, kubeconfig: Path | None
-) -> tuple[list[str], Line | None]:
-    """Check the cluster; returns notes, and Linkerd's release line where it is known. Raises `CommandError` if the
-    installation would not work there."""
+def _checked(values: JSON, rendered: Rendered, namespace: str, kubeconfig: Path | None) -> tuple[list[str], Look]:
+    """Check the cluster; returns notes, and what was found. Raises `CommandError` if the installation would not work
+    there."""
     from webhook.diagnosis.check.gather import CheckRequest, of_cluster
     from webhook.diagnosis.check.line import Scope
     from webhook.diagnosis.finding import errors, lines, notes
-    from webhook.diagnosis.installation.look import Look, look
+    from webhook.diagnosis.installation.extensions import find_extensions
+    from webhook.diagnosis.installation.look import look
     from webhook.diagnosis.installation.request import InstallRequest
 
-    request = CheckRequest(Scope.PRE, namespace, install=InstallRequest.of(values, namespace, rendered))
+    install_request = InstallRequest.of(values, namespace, rendered)
+    request = CheckRequest(Scope.PRE, namespace, install=install_request)
 
     async def looked(api: ApiServer) -> Look:
-        return look(await of_cluster(request, api))
+        seen = look(await of_cluster(request, api))
+        extensions = await find_extensions(api, install_request, values["extraArgs"], values["clusterDomain"])
+        return replace(seen, extensions=extensions)
 
     result = _with_cluster(kubeconfig, looked, _NO_LOOK)
     if result.unseen:
@@ -331,7 +336,7 @@ def _checked(
     problems = lines(errors(result.findings))
     if problems:
         raise CommandError("\n".join(problems), REFUSED)
-    return lines(notes(result.findings)), result.release_line
+    return [*lines(notes(result.findings)), *result.extensions.notes], result
 
 
 _NO_LOOK = "; pass --ignore-cluster to install without checking it"

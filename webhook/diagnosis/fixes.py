@@ -13,6 +13,11 @@ MOUNTED: Final = "the Secret that the replicas mount"
 LINKERD_UPGRADE: Final = "linkerd upgrade | kubectl apply -f -, or helm upgrade"
 
 
+def extension_upgrade(name: str) -> str:
+    """How one of Linkerd's extensions writes its objects again."""
+    return f"linkerd {name} install | kubectl apply -f -, or helm upgrade"
+
+
 def install_here(namespace: str) -> str:
     """To install in a namespace, for a Service that nothing belongs to."""
     return (

@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 from certs.bundle import salvage, valid, write
 from webhook.install.configurations import NAME
 from webhook.kube.base64_fields import DataError, decode, encode
-from webhook.kube.fields import mapping, sequence
+from webhook.kube.fields import mapping, sequence, text
 from webhook.kube.interface import JSON
 from webhook.kube.webhookconfigurations import (
     MUTATING,
@@ -37,11 +37,20 @@ LINKERD_CONFIGURATIONS: Final[tuple[ConfigurationName, ...]] = (
     (VALIDATING, "linkerd-sp-validator-webhook-config"),
 )
 
+# Those of the injectors of Linkerd's extensions viz and jaeger, which a cluster may have or not.
+TAP_INJECTOR: Final[ConfigurationName] = (MUTATING, "linkerd-tap-injector-webhook-config")
+JAEGER_INJECTOR: Final[ConfigurationName] = (MUTATING, "linkerd-jaeger-injector-webhook-config")
+
+# All configurations that may be adopted.
+ADOPTABLE: Final = (*LINKERD_CONFIGURATIONS, TAP_INJECTOR, JAEGER_INJECTOR)
+
 # The path of our server for the requests of each of them.
 PATHS: Final[dict[ConfigurationName, str]] = {
     (MUTATING, "linkerd-proxy-injector-webhook-config"): "/proxy-injector",
     (VALIDATING, "linkerd-sp-validator-webhook-config"): "/sp-validator",
     (VALIDATING, "linkerd-policy-validator-webhook-config"): "/policy-validator",
+    TAP_INJECTOR: "/tap-injector",
+    JAEGER_INJECTOR: "/jaeger-injector",
 }
 
 # The annotation on an adopted configuration: the previous clientConfig of each webhook by its name, as JSON.
@@ -134,6 +143,22 @@ def _is_ours(ca: x509.Certificate) -> bool:
     return any(name.value == _CA for name in ca.subject.get_attributes_for_oid(NameOID.COMMON_NAME))
 
 
+def linkerds_service(configuration: JSON, service: ServiceReference) -> ServiceReference | None:
+    """The Service of Linkerd's own webhook: that of the first webhook, or the one before our `service` adopted it.
+
+    None for a URL, and where the annotation does not tell.
+    """
+    before = _parsed(_annotations(configuration).get(ADOPTED_FROM))
+    for webhook in map(mapping, sequence(configuration, "webhooks")):
+        client = mapping(webhook, "clientConfig")
+        if _points_at_ours(webhook, service.namespace):
+            client = mapping(before, text(webhook, "name"))
+        target = mapping(client, "service")
+        if target.get("namespace") and target.get("name"):
+            return ServiceReference(str(target["namespace"]), str(target["name"]))
+    return None
+
+
 def is_restorable(configuration: JSON, namespace: str) -> bool:
     """Whether there is anything to restore: the annotation, or a webhook that points at our Service in this
     namespace."""
@@ -159,7 +184,8 @@ def restored(configuration: JSON, namespace: str) -> JSON:
                 f"{what}: webhooks[{index}].clientConfig points at Service {namespace}/{NAME}, and "
                 f"metadata.annotations[{ADOPTED_FROM}] is {_short(annotation)}, which does not contain where "
                 f'"{webhook.get("name")}" pointed before: apply Linkerd\'s own again (linkerd upgrade | kubectl apply '
-                "-f -, or helm upgrade), or delete it, then uninstall again"
+                "-f -, or helm upgrade; of an extension: linkerd viz install, or linkerd jaeger install), or delete "
+                "it, then uninstall again"
             )
         webhook["clientConfig"] = client
     if configuration["metadata"].get("annotations") == {}:

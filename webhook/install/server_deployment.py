@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -65,8 +65,8 @@ def _server(deployment: JSON, pod: JSON, targets: list[Any], service: ServiceRef
     return ServerDeployment(
         name=str(mapping(deployment.get("metadata")).get("name", "")),
         namespace=service.namespace,
-        mode="self-managed" if _flag(arguments, "certs") == "self-managed" else "files",
-        secret=_mounted(pod, container, _flag(arguments, "tls-dir") or _TLS_DIR),
+        mode="self-managed" if flag(arguments, "certs") == "self-managed" else "files",
+        secret=_mounted(pod, container, flag(arguments, "tls-dir") or _TLS_DIR),
         wanted=_number(spec.get("replicas"), 1),
         ready=_number(status.get("readyReplicas"), 0),
         selector=",".join(f"{key}={value}" for key, value in sorted(labels.items())),
@@ -88,8 +88,9 @@ def _container(pod: JSON, targets: list[Any]) -> JSON:
     return containers[0] if containers else {}
 
 
-def _flag(arguments: list[Any], name: str) -> str:
-    """A flag's value, "" if it is not given. The forms are `--name=x`, `--name x` and with one dash; the last wins."""
+def flag(arguments: Sequence[Any], name: str) -> str:
+    """A flag's value in a container's arguments, "" if it is not given. The forms are `--name=x`, `--name x` and with
+    one dash; the last wins."""
     given = ""
     for index, argument in enumerate(map(str, arguments)):
         flag, equals, value = argument.partition("=")

@@ -13,6 +13,7 @@ from webhook.server.options import Options
 
 if TYPE_CHECKING:
     from webhook.kube.api import ApiServer
+    from webhook.kube.webhookconfigurations import ConfigurationName
     from webhook.upkeep.leader import Upkeep
 
 
@@ -38,6 +39,7 @@ def upkeep_of(
         identity=options.identity,
         self_managed=options.certs == "self-managed",
         adopt=options.adopt,
+        extensions=_extensions(options),
         cluster_domain=options.cluster_domain,
         ca=lambda: _read(options.tls_dir / "ca.crt"),
         line=lambda: None if (detected_line := detected()).unknown else detected_line.line,
@@ -50,6 +52,14 @@ def upkeep_of(
     )
     metrics.registry.register(UpkeepMetrics(upkeep))
     return upkeep
+
+
+def _extensions(options: Options) -> tuple[ConfigurationName, ...]:
+    """The configurations of the extensions for whose injectors the server can answer."""
+    from webhook.install.adoption import JAEGER_INJECTOR, TAP_INJECTOR
+
+    answers = ((TAP_INJECTOR, options.tap_service), (JAEGER_INJECTOR, options.collector.address))
+    return tuple(name for name, told in answers if told)
 
 
 def _read(path: Path) -> bytes | None:

@@ -8,7 +8,6 @@ from typing import Final
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from webhook.install.adoption import LINKERD_CONFIGURATIONS
 from webhook.kube.fields import mapping, sequence
 from webhook.kube.webhookconfigurations import pointing
 from webhook.server.metrics import counter
@@ -43,7 +42,7 @@ class UpkeepMetrics(Collector):
             labels=("configuration",),
         )
         elsewhere = upkeep.overwritten()
-        for name in LINKERD_CONFIGURATIONS if upkeep.duties.adopt else ():
+        for name in upkeep.duties.adopts:
             overwritten.add_metric((name[1],), float(name in elsewhere))
         yield overwritten
         yield _timeouts(upkeep)

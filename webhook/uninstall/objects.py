@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final
 
-from webhook.install.adoption import LINKERD_CONFIGURATIONS
+from webhook.install.adoption import ADOPTABLE as ADOPTABLE_NAMES
 from webhook.install.configurations import NAME
 from webhook.install.configurations import SELF_TEST as SELF_TEST_NAME
 from webhook.install.objects.all import CREATED_BY_SERVER, OBJECTS
@@ -117,10 +117,10 @@ OWN_INJECTOR: Final = installed_object("MutatingWebhookConfiguration")
 # Exists only if the setting podMonitor.enabled was set.
 POD_MONITOR: Final = installed_object("PodMonitor")
 
-# Linkerd's own webhook configurations, which may have been adopted.
+# The webhook configurations of Linkerd and its extensions, which may have been adopted.
 ADOPTABLE: Final = tuple(
     InstalledObject(Stage.CALLS, "admissionregistration.k8s.io/v1", kind, name, namespaced=False)
-    for kind, name in LINKERD_CONFIGURATIONS
+    for kind, name in ADOPTABLE_NAMES
 )
 
 

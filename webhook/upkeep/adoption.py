@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from webhook.install.adoption import ADOPTED_FROM, LINKERD_CONFIGURATIONS
+from webhook.install.adoption import ADOPTABLE, ADOPTED_FROM, LINKERD_CONFIGURATIONS
 from webhook.kube.api import ApiServer
 from webhook.kube.interface import find
 from webhook.kube.webhookconfigurations import FIELD_MANAGER, ConfigurationName, ServiceReference, path, pointing
@@ -24,7 +24,9 @@ async def adopt_again(api: ApiServer, service: ServiceReference) -> list[Adopted
 
     Raises `ApiError` and `TimeoutError`; what was done stays done, and a second run continues.
     """
-    return [await _adopt_again(api, service, name) for name in LINKERD_CONFIGURATIONS]
+    done = [(name, await _adopt_again(api, service, name)) for name in ADOPTABLE]
+    # A cluster need not have the extensions.
+    return [again for name, again in done if again.exists or name in LINKERD_CONFIGURATIONS]
 
 
 async def _adopt_again(api: ApiServer, service: ServiceReference, name: ConfigurationName) -> AdoptedAgain:

@@ -18,7 +18,7 @@ from certs.reconciler import Reconciler, Round
 from certs.tls import ServedCertificate
 from webhook.diagnosis import selftest
 from webhook.diagnosis.selftest import SelfTestResult
-from webhook.install.adoption import LINKERD_CONFIGURATIONS, linkerds_cas
+from webhook.install.adoption import ADOPTABLE, LINKERD_CONFIGURATIONS, linkerds_cas
 from webhook.install.configurations import NAME
 from webhook.install.objects.names import LEAF_SECRET
 from webhook.install.validatedkinds import Outdated
@@ -62,9 +62,7 @@ class Upkeep:
         """`loaded` is called for each new pair in the Secret, with True if it is served from then on, else False."""
         service = duties.service
         self.duties = duties
-        self.configurations = Configurations(
-            api, service, [*OURS, ADVISOR, *(LINKERD_CONFIGURATIONS if duties.adopt else ())]
-        )
+        self.configurations = Configurations(api, service, [*OURS, ADVISOR, *duties.adopts])
         self.trust = Trust(certificate, self.configurations, self.counted)
         self.secret = (
             ServedSecret(api, service.namespace, LEAF_SECRET, certificate, loaded, self.trust.refuses)
@@ -147,20 +145,22 @@ class Upkeep:
         self.configurations.changed.set()
 
     def counted(self) -> list[ConfigurationName]:
-        """The configurations that readiness depends on: Linkerd's with `--adopt`, else our own."""
+        """The configurations that readiness depends on: Linkerd's with `--adopt`, else our own. Not those of its
+        extensions: a Pod without tap or traces still works.
+        """
         return [SELF_TEST, *LINKERD_CONFIGURATIONS] if self.duties.adopt else list(OURS)
 
     def _owned(self) -> list[ConfigurationName]:
         """The configurations whose caBundles the leader writes: our own and Linkerd's, with or without `--adopt`, so
         that both work while an installation changes to `--adopt` or back."""
-        bodies = [(name, self.configurations.get(name)) for name in (*OURS, ADVISOR, *LINKERD_CONFIGURATIONS)]
+        bodies = [(name, self.configurations.get(name)) for name in (*OURS, ADVISOR, *ADOPTABLE)]
         return [name for name, body in bodies if body and pointing(body, self.duties.service)]
 
     @staticmethod
     def _beside(configuration: JSON) -> bytes:
         """The CAs (PEM) that a configuration's caBundles hold beside ours: Linkerd's, in one that was adopted."""
         name = (configuration.get("kind"), configuration["metadata"].get("name"))
-        return linkerds_cas(configuration) if name in LINKERD_CONFIGURATIONS else b""
+        return linkerds_cas(configuration) if name in ADOPTABLE else b""
 
     async def _endpoints(self) -> list[tuple[str, int]]:
         """Address and port of each ready replica. Raises `ApiError` and `TimeoutError`."""

@@ -53,15 +53,22 @@ log = structlog.get_logger(__name__)
 class Duties:
     """What a running server manages. `identity` is the name of this replica. If the certificate is not self-managed,
     `ca` reads the CA certificates (PEM) beside it, and returns None if there are none. `line` returns Linkerd's release
-    line that is in force, None where it is a guess."""
+    line that is in force, None where it is a guess. `extensions` are the configurations of Linkerd's extensions that
+    are adopted with Linkerd's own, as the server knows what their injectors add to Pods."""
 
     service: ServiceReference
     identity: str
     self_managed: bool = True
     adopt: bool = False
+    extensions: tuple[ConfigurationName, ...] = ()
     cluster_domain: str = "cluster.local"
     ca: Callable[[], bytes | None] = lambda: None
     line: Callable[[], Line | None] = lambda: None
+
+    @property
+    def adopts(self) -> tuple[ConfigurationName, ...]:
+        """The configurations that are to be adopted, as far as they exist."""
+        return (*LINKERD_CONFIGURATIONS, *self.extensions) if self.adopt else ()
 
 
 class Registration:
@@ -81,6 +88,7 @@ class Registration:
         self._service = duties.service
         self._line = duties.line
         self._adopt = duties.adopt
+        self._adopts = duties.adopts
         self._configurations = configurations
         self._report = report
         self._clock = clock
@@ -95,15 +103,11 @@ class Registration:
         return waiting or ([SELF_TEST] if self._marked() is not None else [])
 
     def _ours(self) -> tuple[ConfigurationName, ...]:
-        return LINKERD_CONFIGURATIONS if self._adopt else OURS
+        return self._adopts if self._adopt else OURS
 
     def overwritten(self) -> list[ConfigurationName]:
         """Linkerd's configurations that were adopted once and point elsewhere now."""
-        return (
-            [name for name in LINKERD_CONFIGURATIONS if self._status(name) is AdoptionStatus.OVERWRITTEN]
-            if self._adopt
-            else []
-        )
+        return [name for name in self._adopts if self._status(name) is AdoptionStatus.OVERWRITTEN]
 
     async def write_waiting(self) -> None:
         """Write all configurations that wait. Call it right after the API server has reached the server."""
@@ -131,9 +135,8 @@ class Registration:
 
     def report_adoption(self) -> None:
         """Report which of Linkerd's configurations are not adopted, and why."""
-        if self._adopt:
-            for name in LINKERD_CONFIGURATIONS:
-                self._report(f"adoption of {name[1]}", _why_not(name, self._status(name)))
+        for name in self._adopts:
+            self._report(f"adoption of {name[1]}", _why_not(name, self._status(name)))
 
     def _next(self, name: ConfigurationName) -> JSON | None:
         """The configuration with its rules, or adopted; None if there is nothing to write, or not yet."""

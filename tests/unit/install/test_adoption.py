@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from certs.issue import issue_ca
 from webhook.install import adoption
-from webhook.install.adoption import ADOPTED_FROM, LINKERD_CONFIGURATIONS, RestoreError, is_restorable, restored
+from webhook.install.adoption import ADOPTED_FROM, RestoreError, is_restorable, restored
 from webhook.kube.base64_fields import decode, encode
 from webhook.kube.interface import JSON
 from webhook.kube.webhookconfigurations import ServiceReference
@@ -44,7 +44,7 @@ class TestRestoring:
     """What Linkerd gets back."""
 
     def test_the_names_are_those_that_the_server_goes_by(self) -> None:
-        assert set(LINKERD_CONFIGURATIONS) == set(adoption.PATHS)
+        assert set(adoption.ADOPTABLE) == set(adoption.PATHS)
 
     @pytest.mark.parametrize("annotations", [None, {"example.org/kept": "yes"}])
     def test_what_was_adopted_is_as_before(self, annotations: dict[str, str] | None) -> None:
@@ -87,6 +87,24 @@ class TestRestoring:
         with pytest.raises(RestoreError) as error:
             restored(body, "linkerd")
         assert len(str(error.value)) < 600
+
+
+class TestLinkerdsService:
+    """The Service of Linkerd's own webhook, by which its Deployment is found."""
+
+    THEIRS = ServiceReference("linkerd", "linkerd-proxy-injector")
+
+    def test_is_that_of_the_configuration_or_what_it_was_before_the_adoption(self) -> None:
+        body = linkerds("a.linkerd.io")
+        assert adoption.linkerds_service(body, OURS) == self.THEIRS
+        assert adoption.linkerds_service(adopt(body), OURS) == self.THEIRS
+
+    @pytest.mark.parametrize("noted", [None, "", "[]", "{}", '{"a.linkerd.io": {"url": "https://x"}}'])
+    def test_is_not_known_where_nothing_tells(self, noted: str | None) -> None:
+        body = adopt(linkerds("a.linkerd.io"))
+        body["metadata"]["annotations"] = {} if noted is None else {ADOPTED_FROM: noted}
+        assert adoption.linkerds_service(body, OURS) is None
+        assert adoption.linkerds_service({"webhooks": [3, {"clientConfig": {"url": "https://x"}}]}, OURS) is None
 
 
 class TestLinkerdsCas:

@@ -8,7 +8,7 @@ import pytest
 
 from webhook.install.assign import merged
 from webhook.install.render import render
-from webhook.install.server_deployment import ServerDeployment, server_deployment
+from webhook.install.server_deployment import ServerDeployment, flag, server_deployment
 from webhook.install.settings import defaults
 from webhook.kube.webhookconfigurations import ServiceReference
 
@@ -104,3 +104,17 @@ def test_what_makes_no_sense_is_read_as_nothing() -> None:
     result = server_deployment([{"metadata": {"name": "linkerd-webhook"}, "spec": None, "status": []}], None, OURS)
     assert result is not None
     assert (result.mode, result.secret, result.wanted, result.ready) == ("files", "", 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "value"),
+    [
+        (["--release-line=a"], "a"),
+        (["-release-line", "b"], "b"),
+        (["--release-line=a", "--release-line=b"], "b"),
+        (["--release-line"], ""),
+        (["--release-lines=a"], ""),
+    ],
+)
+def test_flags_are_read_in_each_form(arguments: list[str], value: str) -> None:
+    assert flag(arguments, "release-line") == value

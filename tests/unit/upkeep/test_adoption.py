@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from tests.kube.store import Store
-from webhook.install.adoption import ADOPTED_FROM, LINKERD_CONFIGURATIONS
+from webhook.install.adoption import ADOPTED_FROM, LINKERD_CONFIGURATIONS, TAP_INJECTOR
 from webhook.kube.api import ApiServer
 from webhook.kube.errors import Conflict
 from webhook.kube.webhookconfigurations import path
@@ -38,6 +38,14 @@ class TestAdoptingAgain:
         assert store.writes == [("PATCH", path) for path in PATHS]
         assert [store.objects[path]["metadata"]["annotations"] for path in PATHS] == [{"example.org/kept": "yes"}] * 3
         assert all("removed" in outcome.sentence and outcome.exists for outcome in done)
+
+    async def test_an_extension_s_is_adopted_again_as_well(self) -> None:
+        store = stored({})
+        body = configuration(TAP_INJECTOR, webhook("a", service="tap-injector"), annotations={ADOPTED_FROM: "{}"})
+        store.put(path(TAP_INJECTOR), body)
+        done = await again(store)
+        assert store.writes == [("PATCH", path(TAP_INJECTOR))]
+        assert [outcome.sentence for outcome in done if TAP_INJECTOR[1] in outcome.sentence]
 
     async def test_what_somebody_writes_in_between_is_not_lost(self) -> None:
         store = stored({ADOPTED_FROM: "{}"})

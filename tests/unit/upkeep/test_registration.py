@@ -11,11 +11,11 @@ from certs.issue import CertificateAndKey, issue_ca
 from tests.kube.store import Store
 from tests.unit.install import test_validatedkinds as printed
 from webhook.install import adoption
-from webhook.install.adoption import ADOPTED_FROM, LINKERD_CONFIGURATIONS, PATHS, AdoptionStatus
+from webhook.install.adoption import ADOPTABLE, ADOPTED_FROM, JAEGER_INJECTOR, PATHS, TAP_INJECTOR, AdoptionStatus
 from webhook.install.configurations import INJECTOR_WEBHOOK, REACHED_LABEL, RULES
 from webhook.install.validatedkinds import CONFIGURATION, WRITTEN_FOR
 from webhook.kube.base64_fields import encode
-from webhook.kube.webhookconfigurations import MUTATING, VALIDATING, path
+from webhook.kube.webhookconfigurations import MUTATING, VALIDATING, ConfigurationName, path
 from webhook.mesh.releases import Line
 from webhook.upkeep.registration import SELF_TEST, Duties, Registration
 
@@ -29,12 +29,18 @@ class Leader:
     """A registration over these configurations. `said` is what stood in the way, by what it is about. `line` is the
     release line in force."""
 
-    def __init__(self, *bodies: JSON, adopt: bool = False, line: Line | None = None) -> None:
+    def __init__(
+        self,
+        *bodies: JSON,
+        adopt: bool = False,
+        line: Line | None = None,
+        extensions: tuple[ConfigurationName, ...] = (),
+    ) -> None:
         self.api = Store()
         self.known = Known(*[self.api.put(path((body["kind"], body["metadata"]["name"])), body) for body in bodies])
         self.said: dict[str, str] = {}
         self.line = line
-        duties = Duties(SERVICE, "me", adopt=adopt, line=lambda: self.line)
+        duties = Duties(SERVICE, "me", adopt=adopt, extensions=extensions, line=lambda: self.line)
         self.registration = Registration(
             self.api,  # type: ignore[arg-type]
             duties,
@@ -248,9 +254,47 @@ class TestAdoption:
         assert leader.registration.waiting() == []
         assert leader.registration.overwritten() == []
 
+    async def test_an_extension_s_is_adopted_where_the_server_can_answer_for_it_and_no_other(
+        self, ca: CertificateAndKey, other_ca: CertificateAndKey
+    ) -> None:
+        bodies = [
+            configuration(name, webhook("w", other_ca.certificate, "an-injector"))
+            for name in (TAP_INJECTOR, JAEGER_INJECTOR)
+        ]
+        leader = Leader(self_test(ca), *bodies, adopt=True, extensions=(TAP_INJECTOR,))
+        await leader.registration.write_waiting()
+        assert leader.api.writes == [("PUT", path(TAP_INJECTOR))]
+        [adopted] = leader.api.objects[path(TAP_INJECTOR)]["webhooks"]
+        assert adopted["clientConfig"]["service"]["path"] == "/tap-injector"
+        assert bundles(leader.api.objects[path(TAP_INJECTOR)]) == [ca.certificate + other_ca.certificate]
+
+    def test_an_extension_that_is_not_there_is_neither_awaited_nor_missed(self, ca: CertificateAndKey) -> None:
+        leader = Leader(self_test(ca), adopt=True, extensions=(TAP_INJECTOR, JAEGER_INJECTOR))
+        leader.registration.report_adoption()
+        assert leader.registration.waiting() == []
+        assert leader.registration.overwritten() == []
+        assert not any(leader.said.values())
+
+    def test_an_extension_s_that_was_written_anew_is_reported(
+        self, ca: CertificateAndKey, other_ca: CertificateAndKey
+    ) -> None:
+        anew = configuration(
+            TAP_INJECTOR, webhook("w", other_ca.certificate, "tap-injector"), annotations={ADOPTED_FROM: "{}"}
+        )
+        leader = Leader(self_test(ca), anew, adopt=True, extensions=(TAP_INJECTOR,))
+        leader.registration.report_adoption()
+        assert leader.registration.overwritten() == [TAP_INJECTOR]
+        assert any(TAP_INJECTOR[1] in text and "install --adopt --again" in text for text in leader.said.values())
+
     def test_every_configuration_of_linkerd_s_has_a_path(self) -> None:
-        assert set(PATHS) == set(LINKERD_CONFIGURATIONS)
-        assert set(PATHS.values()) == {"/proxy-injector", "/sp-validator", "/policy-validator"}
+        assert set(PATHS) == set(ADOPTABLE)
+        assert set(PATHS.values()) == {
+            "/proxy-injector",
+            "/sp-validator",
+            "/policy-validator",
+            "/tap-injector",
+            "/jaeger-injector",
+        }
 
 
 class TestNewKinds:

@@ -16,8 +16,9 @@ from webhook.diagnosis.check.line import Section, line
 from webhook.diagnosis.check.rules import covered, matches
 from webhook.diagnosis.finding import Check, CheckFinding
 from webhook.diagnosis.unseen import known, seen
-from webhook.install.adoption import AGAIN, LINKERD_CONFIGURATIONS, PATHS, AdoptionStatus, status
+from webhook.install.adoption import ADOPTABLE, AGAIN, LINKERD_CONFIGURATIONS, PATHS, AdoptionStatus, status
 from webhook.install.configurations import RULES
+from webhook.install.extensions import EXTENSIONS, Extension, served
 from webhook.kube.fields import mapping, mappings, text, texts
 from webhook.kube.interface import JSON
 from webhook.kube.labelselector import selects
@@ -35,6 +36,7 @@ _LINKERDS_RULES: Final = {
         ["CREATE", "UPDATE"],
         ["authorizationpolicies", "serverauthorizations", "servers"],
     ),
+    **{extension.configuration[1]: ("", ["CREATE"], ["pods"]) for extension in EXTENSIONS},
 }
 
 _GOOD_PRACTICES: Final = "https://kubernetes.io/docs/concepts/cluster-administration/admission-webhooks-good-practices/"
@@ -64,7 +66,9 @@ def wanted(facts: ClusterFacts, installation: Installation) -> Iterator[WantedWe
             name = text(webhook, "name")
             at = (kind, text(body, "metadata", "name"))
             yield WantedWebhook(at, name, installation.service, RULES[name])
-    for configuration in LINKERD_CONFIGURATIONS:
+    there = known(facts.configurations, {})
+    extensions = [extension.configuration for extension in served(installation.arguments)]
+    for configuration in (*LINKERD_CONFIGURATIONS, *(name for name in extensions if name in there)):
         service = ServiceReference(installation.namespace, configuration[1].removesuffix("-webhook-config"))
         if installation.mode is InstallMode.ADOPTED:
             service = installation.service
@@ -100,7 +104,14 @@ def _fix_missing(installation: Installation, webhook: WantedWebhook) -> str:
     if webhook.name:
         return apply_again(installation)
     then = ", and the server adopts it" if installation.mode is InstallMode.ADOPTED else ""
+    extension = _extension(webhook.configuration)
+    if extension is not None:
+        return f"have Linkerd {extension.name} write it again{then}: {fixes.extension_upgrade(extension.name)}"
     return f"have Linkerd write it again{then}: {fixes.LINKERD_UPGRADE}"
+
+
+def _extension(name: ConfigurationName) -> Extension | None:
+    return next((extension for extension in EXTENSIONS if extension.configuration == name), None)
 
 
 def _judged(check: Check, installation: Installation, wanted: WantedWebhook, body: JSON) -> Iterator[CheckFinding]:
@@ -176,9 +187,14 @@ def adopted(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
         return
     there = seen(facts.configurations)
     within = f" --linkerd-namespace {installation.namespace}" if installation.namespace != "linkerd" else ""
-    for name in LINKERD_CONFIGURATIONS:
+    answered = served(installation.arguments)
+    for name in ADOPTABLE:
         result = status(there[name], installation.service) if name in there else None
         where = " ".join(name)
+        extension = _extension(name)
+        if extension is not None and extension not in answered:
+            yield from _not_answered(installation, check, extension, result)
+            continue
         if result is AdoptionStatus.OVERWRITTEN:
             message = (
                 "was adopted, and was changed to point elsewhere since, as an upgrade of Linkerd does: its requests do "
@@ -189,6 +205,22 @@ def adopted(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
             message = "cert-manager writes its caBundle, so it is not adopted"
             fix = f"remove the annotations cert-manager.io/inject-…, then run {AGAIN}{within}"
             yield check.error(where, "metadata.annotations", message, fix)
+
+
+def _not_answered(
+    installation: Installation, check: Check, extension: Extension, result: AdoptionStatus | None
+) -> Iterator[CheckFinding]:
+    """Of an extension's configuration, where the server lacks the flag by which it answers for its injector."""
+    # Where nobody may see the Deployment, nothing is known about its flags.
+    if result is not AdoptionStatus.ADOPTED or not installation.arguments:
+        return
+    yield check.error(
+        " ".join(extension.configuration),
+        "webhooks[].clientConfig",
+        f"is adopted, and the server has no flag --{extension.needs}: Pods get nothing of Linkerd {extension.name}",
+        f"run {apply_again(installation)}: install reads the flag from the Deployment with container "
+        f"{extension.container}; with Helm, add --{extension.needs}=… to extraArgs",
+    )
 
 
 @line(

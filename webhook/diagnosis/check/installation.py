@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
@@ -11,11 +11,11 @@ from typing import Any, Final
 from webhook.diagnosis import fixes
 from webhook.diagnosis.unseen import Fact, NotAsked, NotRead, NotSeen, known, missing_rights
 from webhook.install import guard
-from webhook.install.adoption import ADOPTED_FROM, LINKERD_CONFIGURATIONS
+from webhook.install.adoption import ADOPTABLE, ADOPTED_FROM
 from webhook.install.configurations import ADVISOR, NAME, SELF_TEST
 from webhook.install.images import Image, containers, running_ours
 from webhook.install.render import NEWEST, Rendered, render
-from webhook.install.server_deployment import server_deployment
+from webhook.install.server_deployment import flag, server_deployment
 from webhook.install.settings import defaults, place
 from webhook.kube.fields import mapping, mappings, number, sequence, text
 from webhook.kube.interface import JSON
@@ -143,7 +143,7 @@ def read(traces: Traces) -> Fact[Installation | None]:
     own = [deployment for deployment in deployments if text(deployment, "metadata", "name") == NAME]
     # The installer's own objects tell; where they are gone, whatever points at our Service does.
     pointed = [name for name, body in configurations.items() if pointing(body, service)]
-    adopted = [name for name in LINKERD_CONFIGURATIONS if name in pointed or _annotated(configurations.get(name))]
+    adopted = [name for name in ADOPTABLE if name in pointed or _annotated(configurations.get(name))]
     if own or pointed or adopted or known(traces.service, None) is not None:
         return _own(traces, own, adopted=_adopts(own, adopted, pointed), service=service)
     exchanged = {
@@ -166,17 +166,6 @@ def elsewhere(configurations: Configurations, namespace: str) -> list[str]:
         for target in [mapping(webhook, "clientConfig", "service")]
     )
     return sorted({within for within, name in targets if name == NAME and within not in ("", namespace)})
-
-
-def flag(arguments: Iterable[str], name: str) -> str:
-    """A flag's value in a container's arguments, "" where it is not given; the last one wins."""
-    given = ""
-    arguments = list(arguments)
-    for index, argument in enumerate(arguments):
-        named, equals, value = argument.partition("=")
-        if named in (f"--{name}", f"-{name}"):
-            given = value if equals else arguments[index + 1] if index + 1 < len(arguments) else ""
-    return given
 
 
 def _annotated(body: JSON | None) -> bool:

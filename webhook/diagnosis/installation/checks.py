@@ -11,7 +11,7 @@ from webhook.diagnosis.finding import Check, CheckFinding
 from webhook.diagnosis.installation.facts import JSON, SetupFacts
 from webhook.diagnosis.installation.request import InstallRequest
 from webhook.diagnosis.unseen import NotSeen, seen
-from webhook.install.adoption import ADOPTED_FROM, LINKERD_CONFIGURATIONS
+from webhook.install.adoption import ADOPTABLE, ADOPTED_FROM, LINKERD_CONFIGURATIONS
 from webhook.install.configurations import NAME
 from webhook.install.server_deployment import server_deployment
 from webhook.kube.fields import mapping, text
@@ -101,8 +101,11 @@ def helm(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
 def adoption(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
     """Whether Linkerd's webhook configurations can be adopted, or stay beside ours."""
     configurations = seen(facts.configurations)
-    linkerds = {name: configurations[name] for name in LINKERD_CONFIGURATIONS if name in configurations}
-    yield from (_to_adopt if _request(facts).adopt else _beside_linkerds)(linkerds, check)
+    adopt = _request(facts).adopt
+    # With --adopt, `extensions.py` looks at those of the extensions: they need not be there.
+    names = LINKERD_CONFIGURATIONS if adopt else ADOPTABLE
+    linkerds = {name: configurations[name] for name in names if name in configurations}
+    yield from (_to_adopt if adopt else _beside_linkerds)(linkerds, check)
 
 
 def _request(facts: ClusterFacts) -> InstallRequest:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from webhook.diagnosis.check import kubernetes, linkerd
@@ -10,6 +10,7 @@ from webhook.diagnosis.check.facts import ClusterFacts
 from webhook.diagnosis.check.line import Line
 from webhook.diagnosis.finding import CheckFinding
 from webhook.diagnosis.installation import checks, prerequisites
+from webhook.diagnosis.installation.extensions import ExtensionFlags
 from webhook.diagnosis.installation.releaseline import release_line
 from webhook.diagnosis.unseen import NotAsked, Unseen
 from webhook.mesh.releases import Line as ReleaseLine
@@ -28,12 +29,13 @@ LINES: Final[tuple[Line, ...]] = (
 @dataclass(frozen=True, slots=True)
 class Look:
     """What was found, notes among it, at the API server `host`. `unseen` is why something could not be looked at, a
-    sentence each; `release_line` is Linkerd's, where it is known."""
+    sentence each; `release_line` is Linkerd's, where it is known; `extensions` are the flags for its extensions."""
 
     findings: tuple[CheckFinding, ...]
     host: str = ""
     unseen: tuple[str, ...] = ()
     release_line: ReleaseLine | None = None
+    extensions: ExtensionFlags = field(default_factory=ExtensionFlags)
 
 
 def look(facts: ClusterFacts) -> Look:

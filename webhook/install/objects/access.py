@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from webhook.install.adoption import LINKERD_CONFIGURATIONS
+from webhook.install.adoption import ADOPTABLE
 from webhook.install.configurations import ADVISOR, NAME, SELF_TEST
 from webhook.install.objects.names import (
     CA_SECRET,
@@ -18,9 +18,9 @@ from webhook.install.objects.names import (
 from webhook.install.tree import If, InstallNamespace, Node, On
 from webhook.kube.webhookconfigurations import MUTATING, VALIDATING
 
-# Linkerd's own webhook configurations, which the server writes if they are adopted.
-LINKERDS_MUTATING: Final = tuple(name for kind, name in LINKERD_CONFIGURATIONS if kind == MUTATING)
-LINKERDS_VALIDATING: Final = tuple(name for kind, name in LINKERD_CONFIGURATIONS if kind == VALIDATING)
+# Linkerd's own webhook configurations and those of its extensions, which the server writes if they are adopted.
+LINKERDS_MUTATING: Final = tuple(name for kind, name in ADOPTABLE if kind == MUTATING)
+LINKERDS_VALIDATING: Final = tuple(name for kind, name in ADOPTABLE if kind == VALIDATING)
 
 _RBAC: Final = "rbac.authorization.k8s.io"
 _READ: Final = ["get", "list", "watch"]

@@ -18,6 +18,7 @@ from webhook.diagnosis.finding import CheckFinding
 from webhook.diagnosis.unseen import Fact
 from webhook.install.adoption import LINKERD_CONFIGURATIONS, PATHS, adopted
 from webhook.install.configurations import NAME, RULES
+from webhook.install.extensions import EXTENSIONS
 from webhook.install.render import render
 from webhook.install.settings import defaults, place
 from webhook.kube.interface import JSON
@@ -52,6 +53,7 @@ _LINKERDS_RULES = {
             "servers",
         ],
     ),
+    **{extension.configuration[1]: ("", ["v1"], ["CREATE"], ["pods"]) for extension in EXTENSIONS},
 }
 
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.unit.diagnosis.check.installed_cluster import InstalledCluster, linkerds, said
+from tests.unit.diagnosis.check.installed_cluster import CA_BUNDLE, SERVICE, InstalledCluster, linkerds, said
 from webhook.diagnosis.check.configurations import adopted, configurations, deadlock, two_injectors
 from webhook.diagnosis.finding import CheckFinding, CheckSeverity
-from webhook.install.adoption import ADOPTED_FROM, LINKERD_CONFIGURATIONS
+from webhook.install.adoption import ADOPTED_FROM, LINKERD_CONFIGURATIONS, PATHS, TAP_INJECTOR
+from webhook.install.adoption import adopted as pointed_here
 from webhook.install.configurations import NAME
 from webhook.kube.objects import Namespace
 from webhook.mesh.spared import ADMISSION
@@ -18,10 +19,24 @@ MUTATING, VALIDATING = "MutatingWebhookConfiguration", "ValidatingWebhookConfigu
 INJECTOR = "linkerd-proxy-injector-webhook-config"
 POLICY = "linkerd-policy-validator-webhook-config"
 
+TAP_FLAG = "--tap-service-name=tap.linkerd-viz.serviceaccount.identity.linkerd.cluster.local"
+
+
+def with_viz(*flags: str, pointed: bool) -> InstalledCluster:
+    """An adopting installation with these flags beside Linkerd viz, whose configuration points at the server or not."""
+    cluster = InstalledCluster(adopt=True, extraArgs=list(flags))
+    vizs = linkerds(TAP_INJECTOR)
+    cluster.objects[TAP_INJECTOR] = pointed_here(vizs, PATHS[TAP_INJECTOR], SERVICE, CA_BUNDLE) if pointed else vizs
+    return cluster
+
+
 HEALTHY: dict[str, Any] = {
     "own": InstalledCluster,
     "fail": lambda: InstalledCluster(failurePolicy="Fail"),
     "adopted": lambda: InstalledCluster(adopt=True),
+    "with-viz": lambda: with_viz(TAP_FLAG, pointed=True),
+    "beside-viz": lambda: with_viz(pointed=False),
+    "ready-for-viz": lambda: InstalledCluster(adopt=True, extraArgs=[TAP_FLAG]),
     "without-advisor": lambda: InstalledCluster(workloadAdvice=False),
     "opt-in": lambda: InstalledCluster(namespaces__optIn=True, namespaces__exclude=["billing"]),
     "image": InstalledCluster.image,
@@ -130,6 +145,27 @@ class TestAdopted:
         assert finding.severity is CheckSeverity.ERROR
         assert "linkerd-webhook install --adopt --again" in finding.fix
         assert said(configurations, cluster.facts()) == []
+
+    def test_an_extension_s_that_was_overwritten_is_told_as_well(self) -> None:
+        cluster = with_viz(TAP_FLAG, pointed=False)
+        cluster[TAP_INJECTOR]["metadata"]["annotations"] = {ADOPTED_FROM: "{}"}
+        [finding] = said(adopted, cluster.facts())
+        assert finding.object == " ".join(TAP_INJECTOR)
+        assert "linkerd-webhook install --adopt --again" in finding.fix
+
+    def test_an_extension_s_that_the_server_cannot_answer_for_is_told_with_the_flag(self) -> None:
+        [finding] = said(adopted, with_viz(pointed=True).facts())
+        assert finding.severity is CheckSeverity.ERROR
+        assert "no flag --tap-service-name" in finding.message
+        assert "linkerd-webhook install" in finding.fix
+
+    def test_an_extension_s_that_is_not_adopted_yet_or_lacks_rules_is_told(self) -> None:
+        [finding] = said(configurations, with_viz(TAP_FLAG, pointed=False).facts())
+        assert "not adopted yet" in finding.message
+        cluster = with_viz(TAP_FLAG, pointed=True)
+        cluster.webhooks(*TAP_INJECTOR)[0]["rules"] = []
+        [finding] = said(configurations, cluster.facts())
+        assert "linkerd viz install" in finding.fix
 
     def test_one_that_cert_manager_writes_is_told(self) -> None:
         cluster = InstalledCluster(adopt=True)

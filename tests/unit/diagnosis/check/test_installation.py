@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.unit.diagnosis.check.installed_cluster import NAMESPACE, InstalledCluster, linkerds, settings
-from webhook.diagnosis.check.installation import Installation, InstallMode, elsewhere, flag, read
+from webhook.diagnosis.check.installation import Installation, InstallMode, elsewhere, read
 from webhook.diagnosis.unseen import MissingRight, NotRead, NotSeen
 from webhook.install.adoption import LINKERD_CONFIGURATIONS
 from webhook.install.configurations import NAME
@@ -129,17 +129,3 @@ def test_an_installation_in_another_namespace_is_found_by_its_configurations() -
     assert isinstance(configurations, dict)
     assert elsewhere(configurations, NAMESPACE) == ["mesh"]
     assert elsewhere(configurations, "mesh") == [NAMESPACE]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "value"),
-    [
-        (["--release-line=a"], "a"),
-        (["-release-line", "b"], "b"),
-        (["--release-line=a", "--release-line=b"], "b"),
-        (["--release-line"], ""),
-        (["--release-lines=a"], ""),
-    ],
-)
-def test_flags_are_read_in_each_form(arguments: list[str], value: str) -> None:
-    assert flag(arguments, "release-line") == value
