@@ -111,7 +111,7 @@ def _of_a_leader() -> Iterator[Metric]:
         restored={},
         overwritten=list,
         self_test=SimpleNamespace(answered_by="a"),
-        duties=SimpleNamespace(adopt=False, service=None),
+        duties=SimpleNamespace(adopts=(), service=None),
         configurations=SimpleNamespace(all=list),
     )
     yield from UpkeepMetrics(cast(Any, upkeep)).collect()
