@@ -42,13 +42,13 @@ async def find_extensions(
             body = await find(api, path(extension.configuration))
             if body is None:
                 continue
-            found, problem = await _flags(api, request, extension, body, cluster_domain)
+            read, problem = await _flags(api, request, extension, body, cluster_domain)
         except (ApiError, TimeoutError) as error:
-            found, problem = [], explain(error)
-        if found:
-            flags = " ".join(found)
+            read, problem = [], explain(error)
+        if read:
+            flags = " ".join(read)
             notes.append(f"{where}: is adopted, too, with the flags of Linkerd {extension.name}: {flags}")
-            arguments += found
+            arguments += read
         else:
             notes.append(f"{where}: stays with Linkerd {extension.name}: {problem}")
     return ExtensionFlags(tuple(arguments), tuple(notes))
