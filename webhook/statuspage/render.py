@@ -15,6 +15,9 @@ from webhook.statuspage.query import PageQuery
 
 ASSETS: Final = Path(__file__).parent / "assets"
 
+# Counts requests that no webhook took.
+NONE: Final = "none"
+
 _MINUTES: Final = {"1m": "1 minute", "5m": "5 minutes", "15m": "15 minutes"}
 
 
@@ -38,10 +41,19 @@ def page(document: Mapping[str, Any], query: PageQuery) -> str:
     filters = [
         (name, value) for name in ("webhook", "namespace", "decision", "reason") if (value := str(getattr(query, name)))
     ]
+    webhooks = document["traffic"]["webhooks"]
+    asked = [one for one in webhooks if any(window["answered"] for window in one["windows"].values())]
     return (
         _environment()
         .get_template("page.html")
-        .render(document, query=query, filters=filters, left=lambda end: left(end, now))
+        .render(
+            document,
+            query=query,
+            filters=filters,
+            asked=asked,
+            idle=[one["webhook"] for one in webhooks if one not in asked and one["webhook"] != NONE],
+            left=lambda end: left(end, now),
+        )
     )
 
 
