@@ -44,8 +44,8 @@ def violations(page: Page) -> list[Any]:
     """What axe finds, with all rows open."""
     for details in page.locator("details").all():
         details.evaluate("row => { row.open = true }")
-    found = Axe().run(page, options=RULES).response["violations"]
-    return [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found]
+    violated = Axe().run(page, options=RULES).response["violations"]
+    return [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in violated]
 
 
 class TestEveryReader:
