@@ -32,7 +32,12 @@ AS_ASKED, OTHERWISE = 0, 1
 @click.command(cls=LinkerdCommand, short_help="explain why a Pod is meshed or is not")
 @click.argument("target", required=False, metavar="[KIND/NAME]")
 @click.option(
-    "-n", "--namespace", metavar="NAME", default="default", show_default=True, help="Namespace of the object."
+    "-n",
+    "--namespace",
+    metavar="NAME",
+    default="",
+    show_default="that of the kubeconfig's context",
+    help="Namespace of the object.",
 )
 @click.option(
     "-f", "--filename", metavar="FILE", default="", help="Explain the workloads of a manifest (- is standard input)."
@@ -81,7 +86,7 @@ def explain(
     Exit code: 0 it is as asked; 1 a proxy was asked for and is not there, or the reverse, or it is not the one that it
     would get now; 2 the object does not exist, something cannot be read, or a flag is wrong.
     """
-    from webhook.cli.cluster import ClusterAccess, connect_as
+    from webhook.cli.cluster import ClusterAccess, connect_as, namespace_of
     from webhook.diagnosis.explain.explanation import explain as explain_facts
     from webhook.diagnosis.explain.gather import ExplainError, ExplainRequest
 
@@ -91,6 +96,7 @@ def explain(
         raise click.UsageError("--manifests, --values and --trust-anchors go with -f FILE: the cluster has them")
     log_warnings()
     _check_line(release_line)
+    namespace = namespace or namespace_of(kubeconfig, context)
     access = ClusterAccess(kubeconfig, context, as_user, as_groups, print_message if verbose else None)
 
     def connect() -> Awaitable[ApiServer]:
