@@ -61,8 +61,12 @@ def started(metrics: str) -> str:
 def test_the_page_and_its_facts_come_through_the_kubelet(cluster: Cluster, installation: Installation) -> None:
     with dashboard(cluster.kubeconfig) as (url, pod, _):
         assert pod in {body["metadata"]["name"] for body in installation.replicas()}
-        status, kind, _ = get(url)
+        status, kind, page = get(url)
         assert (status, kind) == (200, "text/html")
+        assert pod in page
+        status, kind, text = get(f"{url}status.json")
+        assert (status, kind) == (200, "application/json")
+        assert json.loads(text)["head"]["replica"] == pod
         assert started(get(f"{url}metrics")[2]) == started(installation.get(pod, "/metrics"))
         status, kind, text = get(f"{url}ready")
         assert (status, kind) == (200, "application/json")
@@ -81,7 +85,8 @@ def test_when_its_pod_is_deleted_the_next_request_is_answered_by_another(
         installation.kubectl("delete", "pod", pod, "--wait=false").ok()
         status, _, metrics = get(f"{url}metrics")
         assert (status, started(metrics)) == (200, *by_replica.values())
-        assert get(url)[0] == 200
+        status, _, text = get(f"{url}status.json")
+        assert (status, json.loads(text)["head"]["replica"]) == (200, *by_replica)
         process.send_signal(signal.SIGINT)
         process.wait(20)
         assert process.stderr is not None

@@ -14,7 +14,7 @@ from typing import Final
 import click
 
 from webhook import __version__
-from webhook.cli.console import PROGRAM, print_message
+from webhook.cli.console import INTERRUPTED, PROGRAM, print_message
 
 UNEXPECTED: Final = 70
 """The exit code after an unexpected error: EX_SOFTWARE of sysexits.h."""
@@ -30,6 +30,10 @@ def reported(arguments: Sequence[str], command: click.Command) -> Iterator[None]
     code 70. `command` is the group that reads the arguments."""
     try:
         yield
+    except KeyboardInterrupt:
+        # While modules were imported: a command that runs says what was interrupted.
+        print_message("interrupted")
+        sys.exit(INTERRUPTED)
     except Exception as error:
         # The report must not fail as well.
         with suppress(OSError):

@@ -74,6 +74,9 @@ class Forwarding:
             except ConnectionError:
                 # The browser has gone.
                 return
+            except Exception as error:
+                # The next connection may do better; asyncio would print a traceback.
+                self._note(f"a connection has failed: {type(error).__name__}: {error}")
             finally:
                 writer.close()
 

@@ -22,6 +22,7 @@ from tests.e2e.waiting import until
 from tests.kube.http import FakeApiServer, served
 from tests.unit.diagnosis.test_forwarding import PODS
 from tests.unit.diagnosis.test_replica_pods import pod
+from tests.unit.documentation.test_json import assert_valid
 from webhook.cli.main import cli
 from webhook.diagnosis.forwarding import bind
 
@@ -92,6 +93,7 @@ class TestRunning:
         with running(reached[1], "--show=url", "-o", "json", "--address=127.0.0.1") as process:
             assert process.stdout is not None
             said = json.loads(process.stdout.readline())
+            assert_valid("dashboard", said)
             assert said["pod"] == "a"
             assert body(said["url"]).startswith("/ for 127.0.0.1:")
 

@@ -83,6 +83,18 @@ def test_a_command_that_cannot_be_imported_is_such_an_error(
     assert "ModuleNotFoundError: No module named 'webhook.nowhere'" in ended(capsys, SECRET)
 
 
+def test_ctrl_c_while_modules_are_imported_is_no_error_of_ours(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("webhook.cli.goflags.is_ours", interrupted)
+    with pytest.raises(SystemExit) as end:
+        main(["broken"])
+    assert (end.value.code, capsys.readouterr().err) == (130, "linkerd-webhook: interrupted\n")
+
+
 @pytest.mark.parametrize(
     ("given", "seen"),
     [

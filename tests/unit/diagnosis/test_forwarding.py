@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from aiohttp import ClientSession, web
+from aiohttp import ClientError, ClientSession, web
 
 from tests.kube.http import FakeApiServer
 from tests.unit.diagnosis.test_replica_pods import pod
@@ -186,6 +186,25 @@ class TestForwarding:
             async with listening(forwarded) as url:
                 status, text = await asyncio.wait_for(get(url), 5)
             assert (status, "nothing in the Pod listens on the port" in text) == (503, True)
+
+    async def test_an_error_that_nobody_expected_ends_one_connection_with_a_note(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with cluster() as (replicas, forwarded, said):
+            await replicas.start("a")
+            await forwarded.find(0)
+
+            def broken(*_: object) -> None:
+                raise KeyError("a")
+
+            async with listening(forwarded) as url:
+                with monkeypatch.context() as patch:
+                    patch.setattr(forwarding, "why_not_ready", broken)
+                    with pytest.raises(ClientError):
+                        await get(url)
+                assert (await get(url))[0] == 200
+            # aiohttp tries a GET once more.
+            assert set(said) == {"a connection has failed: KeyError: 'a'"}
 
     async def test_a_browser_that_goes_leaves_nothing_open(self) -> None:
         async with cluster() as (replicas, forwarded, _):
