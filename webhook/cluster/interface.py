@@ -32,10 +32,11 @@ class Cluster(Protocol):
         """The Namespace, by one bounded read. Raises `ClusterError`."""
 
     def known_owners(self, reference: ObjectReference) -> tuple[ObjectReference, ...] | None:
-        """The ownerReferences of the referenced ReplicaSet or Job, if they are known already."""
+        """The ownerReferences of the object, if they are known already; none for a kind that is not looked up
+        (`owners.is_looked_up`)."""
 
     async def find_owners(self, reference: ObjectReference) -> tuple[ObjectReference, ...]:
-        """The ownerReferences of the referenced ReplicaSet or Job, by one bounded read. Raises `ClusterError`."""
+        """The ownerReferences of the object, by one bounded read. Raises `ClusterError`."""
 
 
 class Events(Protocol):

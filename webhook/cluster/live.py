@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from webhook.cluster.interface import ClusterError
 from webhook.cluster.names import check_namespace, check_owner
-from webhook.cluster.owners import references
+from webhook.cluster.owners import is_looked_up, references
 from webhook.kube.api import ApiServer
 from webhook.kube.cache import Expiring, SingleFlight
 from webhook.kube.errors import WEBHOOK, ApiError, Forbidden, NotFound
@@ -34,8 +34,25 @@ FOUND_AGE = 10.0
 ABSENT = 1_000
 ABSENT_AGE = 1.0
 
-_RESOURCES = {"ReplicaSet": "apis/apps/v1/namespaces/{}/replicasets/{}", "Job": "apis/batch/v1/namespaces/{}/jobs/{}"}
-_GRANTS = {"Namespace": "namespaces", "ReplicaSet": "replicasets.apps", "Job": "jobs.batch"}
+_RESOURCES = {
+    "ReplicaSet": "apis/apps/v1/namespaces/{}/replicasets/{}",
+    "Job": "apis/batch/v1/namespaces/{}/jobs/{}",
+    "Deployment": "apis/apps/v1/namespaces/{}/deployments/{}",
+    "StatefulSet": "apis/apps/v1/namespaces/{}/statefulsets/{}",
+    "DaemonSet": "apis/apps/v1/namespaces/{}/daemonsets/{}",
+    "CronJob": "apis/batch/v1/namespaces/{}/cronjobs/{}",
+    "ReplicationController": "api/v1/namespaces/{}/replicationcontrollers/{}",
+}
+_GRANTS = {
+    "Namespace": "namespaces",
+    "ReplicaSet": "replicasets.apps",
+    "Job": "jobs.batch",
+    "Deployment": "deployments.apps",
+    "StatefulSet": "statefulsets.apps",
+    "DaemonSet": "daemonsets.apps",
+    "CronJob": "cronjobs.batch",
+    "ReplicationController": "replicationcontrollers",
+}
 
 Key = tuple[str, str, str, str]
 
@@ -157,8 +174,8 @@ class LiveCluster:
         return namespace
 
     def known_owners(self, reference: ObjectReference) -> tuple[ObjectReference, ...] | None:
-        """The ownerReferences of the referenced ReplicaSet or Job, if they are known already; of other kinds none."""
-        if reference.kind not in _RESOURCES:
+        """The ownerReferences of the object, if they are known already; none for a kind that is not looked up."""
+        if not is_looked_up(reference):
             return ()
         owners = self._owners.get(_key(reference))
         if owners is None:
@@ -168,8 +185,8 @@ class LiveCluster:
         return owners
 
     async def find_owners(self, reference: ObjectReference) -> tuple[ObjectReference, ...]:
-        """The ownerReferences of the referenced ReplicaSet or Job, by one bounded read. Raises `ClusterError`."""
-        if reference.kind not in _RESOURCES:
+        """The ownerReferences of the object, by one bounded read. Raises `ClusterError`."""
+        if not is_looked_up(reference):
             return ()
         key = _key(reference)
         owners = self._owners.get(key)

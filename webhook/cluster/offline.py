@@ -7,10 +7,15 @@ from typing import Any
 
 from webhook.cluster.interface import ClusterError
 from webhook.cluster.names import check_namespace, check_owner
-from webhook.cluster.owners import references
+from webhook.cluster.owners import ABOVE, is_looked_up, references
 from webhook.kube.objects import Namespace, ObjectReference, namespace_of
 
-_OWNERS = frozenset({"ReplicaSet", "Job"})
+_BY_KIND = frozenset(("ReplicaSet", "Job"))
+
+
+def _is_owner(kind: str, api_version: object) -> bool:
+    """Whether owners of such an object are looked up; of a ReplicaSet or Job whatever its group."""
+    return kind in _BY_KIND or (kind in ABOVE and ABOVE[kind] == api_version)
 
 
 class OfflineCluster:
@@ -31,7 +36,7 @@ class OfflineCluster:
             namespace = namespace_of(body)
             if namespace is not None:
                 self._namespaces[namespace.name] = namespace
-        elif isinstance(kind, str) and kind in _OWNERS and isinstance(metadata, dict):
+        elif isinstance(metadata, dict) and isinstance(kind, str) and _is_owner(kind, body.get("apiVersion")):
             name, within = metadata.get("name"), metadata.get("namespace") or "default"
             if isinstance(name, str) and isinstance(within, str):
                 self._owners[kind, within, name] = references(metadata, within)
@@ -51,13 +56,13 @@ class OfflineCluster:
         )
 
     def known_owners(self, reference: ObjectReference) -> tuple[ObjectReference, ...] | None:
-        """The ownerReferences of the referenced ReplicaSet or Job, if it is there; of other kinds none."""
-        if reference.kind not in _OWNERS:
+        """The ownerReferences of the object, if it is there; none for a kind that is not looked up."""
+        if not is_looked_up(reference):
             return ()
         return self._owners.get((reference.kind, reference.namespace, reference.name))
 
     async def find_owners(self, reference: ObjectReference) -> tuple[ObjectReference, ...]:
-        """The ownerReferences of the referenced ReplicaSet or Job. Raises `ClusterError` (`not_found`)."""
+        """The ownerReferences of the object. Raises `ClusterError` (`not_found`)."""
         owners = self.known_owners(reference)
         if owners is not None:
             return owners

@@ -8,10 +8,21 @@ whatever the group. The rules stand in Linkerd's `controller/k8s/metadata_api.go
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from webhook.cluster.interface import Cluster, ClusterError
 from webhook.kube.objects import ObjectReference
+
+# Kinds that may be owned themselves, beside ReplicaSets and Jobs, with the `apiVersion` under which they are looked up.
+ABOVE: Final = {
+    "Deployment": "apps/v1",
+    "StatefulSet": "apps/v1",
+    "DaemonSet": "apps/v1",
+    "CronJob": "batch/v1",
+    "ReplicationController": "v1",
+}
+# How many owners one above the other are looked up at most: a ReplicaSet, its Deployment, and two more.
+DEEPEST: Final = 4
 
 REPLICASET_OWNERS = frozenset({"deployment", "statefulset", "daemonset", "job"})
 
@@ -36,6 +47,11 @@ def references(metadata: Any, namespace: str) -> tuple[ObjectReference, ...]:
 def climbs(owner: ObjectReference) -> bool:
     """Whether the owner's own owner may be the workload, as for ReplicaSets and Jobs."""
     return owner.kind in ("ReplicaSet", "Job")
+
+
+def is_looked_up(reference: ObjectReference) -> bool:
+    """Whether the owners of this object are looked up: the kinds that Linkerd's proxy injector may read."""
+    return climbs(reference) or ABOVE.get(reference.kind) == reference.api_version
 
 
 def climb(owner: ObjectReference, above: tuple[ObjectReference, ...]) -> ObjectReference:
@@ -73,3 +89,25 @@ async def find_workload(cluster: Cluster, owner: ObjectReference) -> tuple[Objec
         return climb(owner, await cluster.find_owners(owner)), ""
     except ClusterError as error:
         return owner, error.message
+
+
+async def find_root(cluster: Cluster, direct: Sequence[ObjectReference]) -> ObjectReference | None:
+    """The last owner above a Pod with these owners, of any kind; None for a Pod that is its own root.
+
+    That release of Linkerd which asks for it (`GetRootOwnerKindAndName`, edge-25.10.2) climbs while there is a single
+    owner, and takes an owner that it cannot read for the last one.
+    """
+    root: ObjectReference | None = None
+    above = direct
+    for _ in range(DEEPEST):
+        if len(above) != 1 or not above[0].kind:
+            break
+        root = above[0]
+        known = cluster.known_owners(root)
+        if known is None:
+            try:
+                known = await cluster.find_owners(root)
+            except ClusterError:
+                break
+        above = known
+    return root

@@ -9,6 +9,7 @@ import orjson
 
 from webhook.comparison.compare import asking
 from webhook.comparison.sides import Given
+from webhook.injector.owner import Root
 from webhook.injector.refusal import Refusal
 from webhook.injector.subject import Subject
 from webhook.kube.objects import Namespace, namespace_of
@@ -56,7 +57,7 @@ def _pods(one: ManifestObject, namespaces: Mapping[str, Namespace]) -> Iterator[
         body = body.get(part) if isinstance(body, dict) else None
     pod = _of_template(body, name, within)
     owner = "job" if template.kind == "cronjob" else template.kind
-    yield Given(shown, pod, _subject(pod), namespace, (owner, name))
+    yield Given(shown, pod, _subject(pod), namespace, (owner, name), Root(name, kind, one.group))
 
 
 def _subject(pod: JSON) -> Subject:

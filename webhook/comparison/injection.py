@@ -41,7 +41,7 @@ class Traced:
         if step.injector is None:
             return None
         given = self._given
-        answer = step.injector.decide(given.subject, given.namespace, given.workload)
+        answer = step.injector.decide(given.subject, given.namespace, given.workload, given.root)
         if not answer.allowed:
             return Injection(given.pod, f"refused: {answer.message}")
         outcome = INJECTED if answer.decision == INJECTED else f"skipped: {answer.reason}"

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from pydantic import ValidationError
 
 from webhook.injector.inject import Injector
+from webhook.injector.owner import Root
 from webhook.injector.subject import Subject
 from webhook.kube.objects import Namespace
 from webhook.mesh import releases
@@ -24,13 +25,15 @@ from webhook.yaml import objects
 
 
 class Given(NamedTuple):
-    """A Pod to inject, with what the injector has to know. `name` is that of the object that it comes from."""
+    """A Pod to inject, with what the injector has to know. `name` is that of the object that it comes from, and `root`
+    the last of its owners, None where the Pod tells that itself."""
 
     name: str
     pod: JSON
     subject: Subject
     namespace: Namespace
     workload: tuple[str, str] | None
+    root: Root | None = None
 
 
 @dataclass(frozen=True)

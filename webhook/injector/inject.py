@@ -9,7 +9,7 @@ from typing import Any
 from webhook.findings.finding import Finding
 from webhook.findings.suppression import ANNOTATION as SILENCE
 from webhook.findings.suppression import silenced
-from webhook.injector import decision, memo, patch, ports, resources
+from webhook.injector import decision, memo, owner, patch, ports, resources
 from webhook.injector import workload_events as told
 from webhook.injector.advice import keys, pods, rules, starting
 from webhook.injector.advice.facts import Facts
@@ -19,6 +19,7 @@ from webhook.injector.effective import Settings
 from webhook.injector.encoded import with_mount
 from webhook.injector.marks import CONTROL_PLANE
 from webhook.injector.memo import Injection, Memo
+from webhook.injector.owner import Root
 from webhook.injector.plan import Plan, settings_of
 from webhook.injector.refusal import Refusal
 from webhook.injector.resolve import Resolved, Resolver
@@ -29,16 +30,13 @@ from webhook.mesh.config import Mesh
 from webhook.pod import ObjectMeta, PodSpec
 from webhook.review import JSON, AdmissionRequest, Answer, Patch, deny
 
-WORKLOAD_NAMESPACE = "linkerd.io/workload-ns"
-
-# Workload kinds that the proxy is labelled with; a CronJob's Pods carry their Job's.
-OWNER_LABELS = frozenset({"deployment", "replicationcontroller", "replicaset", "job", "daemonset", "statefulset"})
-# Kinds that the reference knows by name: others count as no owner in its metrics.
-OWNER_KINDS = OWNER_LABELS | {"pod", "cronjob"}
-
 
 class Injector:
-    """Decides about objects with one configuration. `refusal` is why every injection is refused, if that is so."""
+    """Decides about objects with one configuration.
+
+    `refusal` is why every injection is refused, if that is so. `labels_root` tells whether Pods are labelled with the
+    root of their owners, so that `decide` should be told.
+    """
 
     def __init__(self, mesh: Mesh) -> None:
         self.mesh = mesh
@@ -49,6 +47,7 @@ class Injector:
         self._projection = bool(values.identity and values.identity.service_account_token_projection)
         self._native_names = has("rule/sidecars-among-init-containers")
         self._init_ports = has("rule/init-container-ports")
+        self.labels_root = has("rule/root-parent-labels")
         self._default_ports = ports.single_ports(values.proxy.opaque_ports if values.proxy else "")
         self._resolver = Resolver(mesh)
         try:
@@ -56,20 +55,23 @@ class Injector:
         except Refusal as refusal:
             self.refusal = refusal
 
-    def decide(self, subject: Subject, namespace: Namespace, workload: tuple[str, str] | None) -> Answer:
+    def decide(
+        self, subject: Subject, namespace: Namespace, workload: tuple[str, str] | None, root: Root | None = None
+    ) -> Answer:
         """The answer for one object. Never raises.
 
         `namespace` is the one that the object lives in. `workload` is the kind (in lower case) and name of what owns a
-        Pod, None when the Pod stands for itself.
+        Pod, None when the Pod stands for itself. `root` is the last of a Pod's owners, None where only the Pod is
+        known; it counts where `labels_root`.
         """
         facts: dict[str, str] = {}
         try:
             verdict = self._verdict(subject, namespace.annotations)
-            owner = (workload[0] if workload else "pod") if subject.is_pod else ""
-            facts["owner_kind"] = owner if owner in OWNER_KINDS else ""
+            kind = (workload[0] if workload else "pod") if subject.is_pod else ""
+            facts["owner_kind"] = kind if kind in owner.OWNER_KINDS else ""
             facts["annotation_at"] = verdict.annotation_at
             if verdict.inject:
-                answer = self._inject(subject, namespace, workload, verdict)
+                answer = self._inject(subject, namespace, workload, verdict, self._root(subject, root))
             else:
                 answer = self._skip(subject, namespace, verdict)
         except Refusal as refusal:
@@ -121,7 +123,8 @@ class Injector:
         resolved = self._resolver.resolve(subject, around, inherited)
         for name, value in fields.items():
             setattr(resolved.settings, name, value)
-        labels = self._labels(subject, around.name, None)
+        root = owner.root_of_template(subject) if self.labels_root else None
+        labels = owner.labels(subject, around.name, None, root)
         pieces = self._assembly.patch(subject, resolved.settings, inherited, labels)
         return Patch.of(with_mount(pieces, subject.service_account_mount))
 
@@ -300,12 +303,13 @@ class Injector:
         namespace: Namespace,
         workload: tuple[str, str] | None,
         verdict: Decision,
+        root: Root | None,
     ) -> Answer:
         """The answer that injects. Pods of one template get what was worked out for the first of them."""
-        key = memo.key(subject, namespace, workload)
+        key = memo.key(subject, namespace, workload, root)
         injection = self._memo.get(key)
         if injection is None:
-            injection = self._work_out(subject, namespace, workload, verdict)
+            injection = self._work_out(subject, namespace, workload, verdict, root)
             self._memo.put(key, injection)
         return Answer(
             patch=Patch.of(with_mount(injection.patch, subject.service_account_mount)),
@@ -322,16 +326,17 @@ class Injector:
         namespace: Namespace,
         workload: tuple[str, str] | None,
         verdict: Decision,
+        root: Root | None,
     ) -> Injection:
         if self._assembly is None:
             raise self.refusal or Refusal("the configuration can inject nothing", code=500)
         inherited = self._resolver.inherit(subject, namespace.annotations)
-        resolved = self._resolve(subject, namespace, inherited)
+        resolved = self._resolve(subject, namespace, inherited, root)
         encoded = self._assembly.patch(
             subject,
             resolved.settings,
             inherited,
-            self._labels(subject, namespace.name, workload),
+            owner.labels(subject, namespace.name, workload, root),
         )
         audit = {"decision": "injected", "reason": verdict.sentence}
         if resolved.sources:
@@ -339,10 +344,20 @@ class Injector:
         warnings = _texts(self._about_injected(subject, namespace, workload, resolved), subject)
         return Injection(encoded, tuple(warnings), audit, (told.INJECTED, *told.warned(warnings)))
 
-    def _resolve(self, subject: Subject, namespace: Namespace, inherited: dict[str, str]) -> Resolved:
+    def _root(self, subject: Subject, root: Root | None) -> Root | None:
+        """The root that the Pod is labelled with; None where this release does not do that."""
+        if not self.labels_root:
+            return None
+        if not subject.is_pod:
+            return owner.root_of_template(subject)
+        return root or owner.root_as_written(subject)
+
+    def _resolve(
+        self, subject: Subject, namespace: Namespace, inherited: dict[str, str], root: Root | None = None
+    ) -> Resolved:
         """The settings of a Pod that is injected. Its default opaque ports become part of what it inherits."""
         by_default = self._add_opaque_ports(subject, inherited)
-        resolved = self._resolver.resolve(subject, namespace, inherited)
+        resolved = self._resolver.resolve(subject, namespace, inherited, root.name if root and subject.is_pod else None)
         if by_default:
             resolved.sources.pop(ports.OPAQUE_PORTS, None)
         return resolved
@@ -356,17 +371,6 @@ class Injector:
         if defaults:
             inherited[key] = ",".join(defaults)
         return bool(defaults)
-
-    def _labels(self, subject: Subject, namespace: str, workload: tuple[str, str] | None) -> dict[str, str]:
-        labels = {}
-        if not subject.is_pod:
-            labels[f"linkerd.io/proxy-{subject.kind}"] = subject.metadata.name or ""
-            labels[WORKLOAD_NAMESPACE] = subject.metadata.namespace or ""
-            return labels
-        if workload is not None and workload[0] in OWNER_LABELS:
-            labels[f"linkerd.io/proxy-{workload[0]}"] = workload[1]
-        labels[WORKLOAD_NAMESPACE] = namespace
-        return labels
 
 
 # A Pod without anything.

@@ -19,6 +19,7 @@ from webhook.injector.advice import keys
 from webhook.injector.advice.commands import ends_proxy, network_client
 from webhook.injector.advice.namespaces import ENFORCE
 from webhook.injector.advice.running import is_for_windows, is_of_job
+from webhook.injector.owner import Root
 from webhook.injector.settings import TRACE_ATTRIBUTE, TRACE_NAMES
 from webhook.injector.subject import Subject
 from webhook.kube.objects import Namespace
@@ -68,7 +69,9 @@ class Memo:
             self._kept.popitem(last=False)
 
 
-def key(subject: Subject, namespace: Namespace, workload: tuple[str, str] | None) -> bytes | None:
+def key(
+    subject: Subject, namespace: Namespace, workload: tuple[str, str] | None, root: Root | None = None
+) -> bytes | None:
     """Everything that the injection of a Pod depends on, beside the configuration; None for a template of one.
 
     As one text: that is compared and hashed in one go, however much it holds.
@@ -79,6 +82,7 @@ def key(subject: Subject, namespace: Namespace, workload: tuple[str, str] | None
     parts = (
         namespace.name,
         workload,
+        root,
         [item for item in annotations.items() if item[0].startswith(COUNTING)],
         [item for item in namespace.annotations.items() if item[0].startswith(COUNTING)],
         [_of_container(container) for container in subject.containers],

@@ -7,8 +7,8 @@ from typing import Final
 
 from webhook.injector import debug, init, proxy, validator
 from webhook.injector.environment import PROXY as PROXY
-from webhook.injector.inject import OWNER_LABELS, WORKLOAD_NAMESPACE
 from webhook.injector.marks import CONTROL_PLANE, CREATED_BY, PROXY_VERSION, TRUST_ROOT
+from webhook.injector.owner import OWNER_LABELS, ROOT_LABELS, WORKLOAD_NAMESPACE
 from webhook.kube.fields import mapping, mappings, sequence, text, texts
 from webhook.review import JSON
 
@@ -23,7 +23,9 @@ VOLUMES: Final = frozenset((init.XTABLES, proxy.IDENTITY, proxy.TOKEN, proxy.POD
 
 # The last one is of releases before 2.12, whose Pods may still run.
 ANNOTATIONS: Final = frozenset((CREATED_BY, PROXY_VERSION, TRUST_ROOT, "linkerd.io/identity-mode"))
-LABELS: Final = frozenset((CONTROL_PLANE, WORKLOAD_NAMESPACE, *(f"linkerd.io/proxy-{kind}" for kind in OWNER_LABELS)))
+LABELS: Final = ROOT_LABELS.union(
+    (CONTROL_PLANE, WORKLOAD_NAMESPACE), (f"linkerd.io/proxy-{kind}" for kind in OWNER_LABELS)
+)
 
 
 def is_meshed(pod: JSON) -> bool:

@@ -136,8 +136,13 @@ class Resolver:
         """The annotations that a Pod takes over from its Namespace."""
         return self._inherited
 
-    def resolve(self, subject: Subject, namespace: Namespace, inherited: dict[str, str]) -> Resolved:
-        """The settings of a Pod that is injected, given what it inherits."""
+    def resolve(
+        self, subject: Subject, namespace: Namespace, inherited: dict[str, str], root: str | None = None
+    ) -> Resolved:
+        """The settings of a Pod that is injected, given what it inherits.
+
+        `root` is the name of the last of its owners, in the release that names the service of its traces by that.
+        """
         annotations = {**subject.pod_annotations, **inherited} if inherited else subject.pod_annotations
         out = Resolved(self.defaults, inherited, namespace=namespace.name)
         changes = self._of_pod(subject)
@@ -156,7 +161,7 @@ class Resolver:
         if self._takes_env:
             self._merge_env(subject, namespace.annotations, out)
         if self._traces:
-            settings.trace_labels = _trace_labels(settings.trace_labels, subject, annotations)
+            settings.trace_labels = _trace_labels(settings.trace_labels, subject, annotations, root)
         if not self._lost.isdisjoint(namespace.annotations):
             self._tell_what_is_not_inherited(annotations, namespace, out)
         return out
@@ -331,9 +336,13 @@ def _read_env(text: str) -> tuple[list[JSON], str]:
     return _parse_env(text) if len(text) <= 8192 else _parse_env.__wrapped__(text)
 
 
-def _trace_labels(labels: dict[str, str] | None, subject: Subject, annotations: Mapping[str, str]) -> dict[str, str]:
+def _trace_labels(
+    labels: dict[str, str] | None, subject: Subject, annotations: Mapping[str, str], root: str | None
+) -> dict[str, str]:
     """Resource attributes of the proxy's traces: the mesh's, the service name from labels, and annotations."""
     merged = dict(labels or {})
+    if root is not None:
+        merged["service.name"] = f"{root}-linkerd-proxy"
     name = next((subject.pod_labels[label] for label in TRACE_NAMES if label in subject.pod_labels), None)
     if name is not None:
         merged["service.name"] = name

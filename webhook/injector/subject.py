@@ -44,7 +44,8 @@ class Subject(msgspec.Struct):
     spec that are not there. `spec` is None for kinds without a Pod. `metadata` is the object's own and `pod_metadata`
     the Pod's (the same for a Pod; None where there is none). The ports are the containers', in order, and those that
     HTTP readiness and liveness probes name by number; `has_tcp_probes` is whether some probe opens a TCP connection.
-    `service_account_mount` is the first container's.
+    `service_account_mount` is the first container's. `stated_kind` and `api_version` are a workload's, as it spells
+    them.
     """
 
     kind: str
@@ -66,6 +67,8 @@ class Subject(msgspec.Struct):
     has_tcp_probes: bool = False
     service_ports: list[ServicePort] = field(default_factory=list)
     service_account_mount: VolumeMount | None = None
+    stated_kind: str = ""
+    api_version: str = ""
 
     @classmethod
     def of(cls, kind: str, object: Any) -> Subject:
@@ -146,6 +149,9 @@ def _of_parsed(kind: str, body: Any) -> Subject:
         return _with_pod(_subject(kind, pod.metadata), pod)
     metadata = body.get("metadata")
     subject = _subject(kind, None if metadata is None else _convert(metadata, ObjectMeta, "metadata"))
+    subject.stated_kind = stated if isinstance(stated, str) else ""
+    version = body.get("apiVersion")
+    subject.api_version = version if isinstance(version, str) else ""
     prefix = TEMPLATES.get(kind)
     return subject if prefix is None else _with_template(subject, body, prefix)
 

@@ -254,6 +254,8 @@ _ANNOTATIONS: Final = {
     **_all(Span("25.3.3"), "rule", "cpu-request-sets-workers"),
     **_all(Span("25.12.2"), "rule", "init-container-ports"),
     **_all(Span("25.10.2"), "rule", "trace-annotations"),
+    # Labels with the name, kind and group of the last of a Pod's owners; traces are of a service of that name.
+    **_all(Span("25.10.2", "25.10.3"), "rule", "root-parent-labels"),
 }
 
 # What the validators know, see `webhook.policy`: kinds, API versions that the CRDs serve, fields that are read, rules.

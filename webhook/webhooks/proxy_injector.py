@@ -11,6 +11,7 @@ from webhook.extensions import tap
 from webhook.injector.advice.objects import Advisor
 from webhook.injector.advice.rules import OWNER_UNKNOWN
 from webhook.injector.inject import Injector, read_or_answer
+from webhook.injector.owner import Root, group_of
 from webhook.injector.subject import Subject
 from webhook.kube.objects import Namespace, ObjectReference
 from webhook.review import AdmissionRequest, Answer, Patch
@@ -50,7 +51,8 @@ class ProxyInjector:
         if isinstance(subject, Answer):
             return subject
         owner, problem = await self._workload(subject, request.namespace)
-        return self._decide(request, subject, namespace, owner, problem)
+        root = await self._root(subject, request.namespace) if self._injector.value.labels_root else None
+        return self._decide(request, subject, namespace, owner, problem, root)
 
     def _add_tap(self, answer: Answer, subject: Subject, namespace: Namespace) -> None:
         if not subject.is_pod or answer.decision != "injected" or not answer.patch:
@@ -62,14 +64,17 @@ class ProxyInjector:
         """The workload that a Pod belongs to, None for no workload; and why it could not be read, "" if it could."""
         if not subject.is_pod or not subject.owners:
             return None, ""
-        direct = [
-            ObjectReference(o.api_version or "", o.kind or "", namespace, o.name or "", o.uid or "")
-            for o in subject.owners
-        ]
-        owner, settled = owners.known_workload(self._cluster, direct)
+        owner, settled = owners.known_workload(self._cluster, _owners(subject, namespace))
         if settled or owner is None:
             return owner, ""
         return await owners.find_workload(self._cluster, owner)
+
+    async def _root(self, subject: Subject, namespace: str) -> Root | None:
+        """The last of a Pod's owners, None where the Pod has not one. What cannot be read is not climbed."""
+        if not subject.is_pod:
+            return None
+        last = await owners.find_root(self._cluster, _owners(subject, namespace))
+        return Root(last.name, last.kind, group_of(last.api_version)) if last is not None else None
 
     def _decide(
         self,
@@ -78,10 +83,11 @@ class ProxyInjector:
         namespace: Namespace,
         owner: ObjectReference | None,
         problem: str,
+        root: Root | None = None,
     ) -> Answer:
         workload = (owner.kind.lower(), owner.name) if owner is not None else None
         injector = self._injector.value
-        answer = injector.decide(subject, namespace, workload)
+        answer = injector.decide(subject, namespace, workload, root)
         answer.name = subject.name
         if self._tap_service:
             self._add_tap(answer, subject, namespace)
@@ -94,6 +100,12 @@ class ProxyInjector:
         if owner is not None and self._events is not None and not request.dry_run:
             answer.effects += [partial(self._events.record, owner, *event) for event in answer.events]
         return answer
+
+
+def _owners(subject: Subject, namespace: str) -> list[ObjectReference]:
+    return [
+        ObjectReference(o.api_version or "", o.kind or "", namespace, o.name or "", o.uid or "") for o in subject.owners
+    ]
 
 
 def _about_service(injector: Injector, request: AdmissionRequest, namespace: Namespace) -> list[str]:

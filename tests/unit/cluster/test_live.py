@@ -227,11 +227,33 @@ class TestOwners:
         server.objects["/apis/batch/v1/namespaces/demo/jobs/tick-1"] = owned()
         assert await cluster.find_owners(ObjectReference("batch/v1", "Job", "demo", "tick-1")) == ()
 
-    @pytest.mark.parametrize("kind", ["Deployment", "Node", "StatefulSet", "Rollout", ""])
-    async def test_of_other_kinds_are_none_without_a_request(
-        self, server: FakeApiServer, cluster: LiveCluster, kind: str
+    @pytest.mark.parametrize(
+        ("version", "kind", "path"),
+        [
+            ("apps/v1", "Deployment", "/apis/apps/v1/namespaces/demo/deployments/web"),
+            ("apps/v1", "StatefulSet", "/apis/apps/v1/namespaces/demo/statefulsets/web"),
+            ("apps/v1", "DaemonSet", "/apis/apps/v1/namespaces/demo/daemonsets/web"),
+            ("batch/v1", "CronJob", "/apis/batch/v1/namespaces/demo/cronjobs/web"),
+            ("v1", "ReplicationController", "/api/v1/namespaces/demo/replicationcontrollers/web"),
+        ],
+    )
+    async def test_of_a_workload_are_read_in_its_group(
+        self, server: FakeApiServer, cluster: LiveCluster, version: str, kind: str, path: str
     ) -> None:
-        reference = ObjectReference("apps/v1", kind, "demo", "web")
+        server.objects[path] = owned(DEPLOYMENT)
+        assert await cluster.find_owners(ObjectReference(version, kind, "demo", "web")) == (DEPLOYMENT,)
+        server.failures[path.replace("web", "db")] = ApiError(403, 'User "x" cannot get resource')
+        with pytest.raises(ClusterError, match="grant get on " + path.split("/")[-2]):
+            await cluster.find_owners(ObjectReference(version, kind, "demo", "db"))
+
+    @pytest.mark.parametrize(
+        ("version", "kind"),
+        [("v1", "Node"), ("argoproj.io/v1alpha1", "Rollout"), ("apps/v1", ""), ("example.org/v1", "Deployment")],
+    )
+    async def test_of_other_kinds_are_none_without_a_request(
+        self, server: FakeApiServer, cluster: LiveCluster, version: str, kind: str
+    ) -> None:
+        reference = ObjectReference(version, kind, "demo", "web")
         assert cluster.known_owners(reference) == ()
         assert await cluster.find_owners(reference) == ()
         assert server.requests == []

@@ -90,8 +90,14 @@ class TestOwners:
         assert error.value.reason == "not_found"
 
     async def test_of_other_kinds_are_none(self) -> None:
-        assert OfflineCluster([]).known_owners(DEPLOYMENT) == ()
-        assert await OfflineCluster([]).find_owners(DEPLOYMENT) == ()
+        rollout = ObjectReference("argoproj.io/v1alpha1", "Rollout", "demo", "web")
+        assert OfflineCluster([]).known_owners(rollout) == ()
+        assert await OfflineCluster([]).find_owners(rollout) == ()
+
+    def test_of_a_workload_are_those_in_its_group(self) -> None:
+        made = {"kind": "Deployment", "metadata": {"name": "web", "namespace": "demo"}}
+        assert OfflineCluster([made | {"apiVersion": "apps/v1"}]).known_owners(DEPLOYMENT) == ()
+        assert OfflineCluster([made | {"apiVersion": "example.org/v1"}]).known_owners(DEPLOYMENT) is None
 
 
 class TestLikeLive:

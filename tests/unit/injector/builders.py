@@ -11,6 +11,7 @@ import jsonpatch
 import yaml
 
 from webhook.injector.inject import Injector, read_or_answer
+from webhook.injector.owner import Root
 from webhook.kube.objects import Namespace
 from webhook.mesh.config import Mesh
 from webhook.mesh.defaults import default_values
@@ -169,11 +170,15 @@ def decide(
 
 
 def answer_to(
-    asked: AdmissionRequest, using: Injector, namespace: Namespace, workload: tuple[str, str] | None = None
+    asked: AdmissionRequest,
+    using: Injector,
+    namespace: Namespace,
+    workload: tuple[str, str] | None = None,
+    root: Root | None = None,
 ) -> Answer:
     """The injector's answer to a request about an object in this Namespace."""
     subject = read_or_answer(asked)
-    return subject if isinstance(subject, Answer) else using.decide(subject, namespace, workload)
+    return subject if isinstance(subject, Answer) else using.decide(subject, namespace, workload, root)
 
 
 def patched(body: Any, answer: Answer) -> Any:

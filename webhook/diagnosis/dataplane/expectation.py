@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from webhook.cluster.owners import ABOVE
 from webhook.diagnosis.dataplane.causes import Situation
 from webhook.diagnosis.dataplane.drift import versions
 from webhook.diagnosis.dataplane.workloads import Owner, Workload
 from webhook.injector.decision import Decision
 from webhook.injector.inject import Injector
+from webhook.injector.owner import Root, group_of
 from webhook.injector.patch import applied
 from webhook.injector.plan import Plan
 from webhook.injector.refusal import Refusal
@@ -69,12 +71,19 @@ def expect(
         answer = Answer(allowed=False, message=refusal.message, reason=refusal.reason)
         return Expectation(before, before, None, Decision(False), answer, refusal)
     owned = (owner.kind.lower(), owner.name) if owner is not None and owner.kind != "Pod" else None
-    answer = injector.decide(subject, namespace, owned)
+    answer = injector.decide(subject, namespace, owned, _root(owner))
     refused = None if answer.allowed else Refusal(answer.message, answer.reason)
     injected = answer.decision == "injected"
     reasons = [] if injected or refused is not None else answer.reason.split(",")
     after = applied(before, answer.patch) if answer.patch else before
     return Expectation(before, after, subject, Decision(injected, reasons), answer, refused)
+
+
+def _root(owner: Owner | None) -> Root | None:
+    """The last owner as far as it is known here; None where the Pod itself names it."""
+    if owner is None or owner.kind not in ABOVE:
+        return None
+    return Root(owner.name, owner.kind, group_of(ABOVE[owner.kind]))
 
 
 def situation(
