@@ -94,7 +94,13 @@ class ApiServer:
                 str(path), context=context, client_configuration=configuration, persist_config=False
             )
             return cls(configuration, loader)
-        except (ConfigException, yaml.YAMLError, OSError, ValueError, TypeError, AttributeError, KeyError) as error:
+        except (TypeError, AttributeError, KeyError) as error:
+            # The loader takes the file for one, whatever it holds.
+            raise ConfigurationError(
+                f"kubeconfig {path} cannot be used: it is empty, or a part is missing or of another type: write it as "
+                "`kubectl config view --raw` prints one"
+            ) from error
+        except (ConfigException, yaml.YAMLError, OSError, ValueError) as error:
             raise ConfigurationError(f"kubeconfig {path} cannot be used: {_one_line(error)}") from error
 
     @classmethod

@@ -103,7 +103,7 @@ def _valid(trouble: Trouble) -> Advice:
         return Advice(wanted, f"kubectl annotate --overwrite namespace {name} {INJECT}={ENABLED}")
     if trouble.workload is not None:
         result = into_template(trouble.workload, ENABLED)
-        return Advice(f"{wanted}: {result.text}", result.command)
+        return Advice(f"{wanted}; to mesh its Pods, {result.text}", result.command)
     return Advice(wanted)
 
 
