@@ -22,6 +22,8 @@ UNEXPECTED: Final = 70
 HIDDEN: Final = "…"
 # Characters of an error's text that are repeated.
 _SHOWN: Final = 300
+# Characters of a value that is taken out of an error's text.
+_SHORTEST: Final = 4
 
 
 @contextmanager
@@ -43,6 +45,8 @@ def reported(arguments: Sequence[str], command: click.Command) -> Iterator[None]
 
 def _report(error: Exception, arguments: Sequence[str], command: click.Command) -> Iterator[str]:
     text = " ".join(f"{type(error).__name__}: {error}".split())
+    for value in sorted(_values(arguments), key=len, reverse=True):
+        text = text.replace(value, HIDDEN)
     yield f"an unexpected error: {text if len(text) <= _SHOWN else text[:_SHOWN] + HIDDEN}"
     yield "this is a mistake in linkerd-webhook; please report it with these lines:"
     yield f"  version {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}"
@@ -81,14 +85,24 @@ def written(arguments: Sequence[str], command: click.Command) -> Iterator[str]:
         if isinstance(parameter.type, click.Choice)
         for choice in parameter.type.choices
     }
+    flags = {"--help", "-h", "--version", "--"} | {
+        flag for parameter in command.params for flag in (*parameter.opts, *parameter.secondary_opts)
+    }
     for argument in left:
         name, equals, value = argument.partition("=")
         if argument.startswith("--"):
-            yield f"{name}{equals}{_seen(value, choices)}"
+            yield f"{name if name in flags else f'--{HIDDEN}'}{equals}{_seen(value, choices)}"
         elif argument.startswith("-"):
-            yield f"{name[:2]}{_seen(argument[2:].removeprefix('='), choices)}"
+            name, value = argument[:2], argument[2:].removeprefix("=")
+            yield f"{name if name in flags else f'-{HIDDEN}'}{_seen(value, choices)}"
         else:
             yield _seen(argument, choices)
+
+
+def _values(arguments: Sequence[str]) -> set[str]:
+    """The values of a command line that an error's text may repeat; what is shorter is a part of many words."""
+    values = {argument.partition("=")[2] if argument.startswith("-") else argument for argument in arguments}
+    return {value for value in values if len(value) >= _SHORTEST}
 
 
 def _sub_command(group: click.Group, context: click.Context, name: str) -> click.Command | None:
