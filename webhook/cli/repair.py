@@ -95,6 +95,7 @@ class _Work:
         from webhook.diagnosis.check.progress import Progress
         from webhook.diagnosis.repair.plan import plan
         from webhook.diagnosis.repair.run import restart_all
+        from webhook.diagnosis.repair.second_look import SecondLook
         from webhook.diagnosis.unseen import Unseen, seen
         from webhook.kube.api import ConfigurationError
 
@@ -111,6 +112,7 @@ class _Work:
                 raise CommandError(f"the cluster at {facts.host}: {facts.problem}")
             try:
                 self.plan = plan(seen(facts.plane.pods), _spared(facts))
+                look = SecondLook(facts)
             except Unseen as unseen:
                 raise CommandError(str(unseen)) from None
             if not (self.yes and self.plan.workloads):
@@ -119,7 +121,7 @@ class _Work:
             if reason:
                 self.plan.skip(f"not restarted, as new Pods would not get the proxy: {reason}")
                 return
-            await restart_all(api, self.plan, self.timeout, print_message)
+            await restart_all(api, self.plan, self.timeout, print_message, look.problem)
         finally:
             await api.close()
 

@@ -58,6 +58,12 @@ def requirements(selector: object) -> Iterator[LabelRequirement]:
         yield LabelRequirement(text(expression, "key"), text(expression, "operator"), values)
 
 
+def query(selector: object) -> dict[str, str]:
+    """The parameters of a list request that selects by a LabelSelector; none for a selector that selects all."""
+    written = ",".join(requirement.text() for requirement in requirements(selector))
+    return {"labelSelector": written} if written else {}
+
+
 def unmet(selector: object, labels: Mapping[str, Any]) -> LabelRequirement | None:
     """The first requirement of a LabelSelector that labels do not meet, None where it selects them."""
     return next((requirement for requirement in requirements(selector) if not requirement.holds(labels)), None)

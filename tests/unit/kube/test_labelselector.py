@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook.kube.labelselector import requirements, selects, unmet
+from webhook.kube.labelselector import query, requirements, selects, unmet
 
 
 def expression(key: str, operator: str, *values: str) -> dict[str, Any]:
@@ -75,3 +75,17 @@ JUNK = st.recursive(
 )
 def test_whatever_a_selector_holds_is_survived(selector: Any, labels: dict[str, Any]) -> None:
     assert selects(selector, labels) in (True, False)
+
+
+def test_a_list_is_asked_for_by_labels_and_by_expressions() -> None:
+    selector = {
+        "matchLabels": {"a": "b"},
+        "matchExpressions": [
+            {"key": "c", "operator": "In", "values": ["d", "e"]},
+            {"key": "f", "operator": "NotIn", "values": ["g", "h"]},
+            {"key": "i", "operator": "Exists"},
+            {"key": "j", "operator": "DoesNotExist"},
+        ],
+    }
+    assert query(selector) == {"labelSelector": "a=b,c in (d,e),f notin (g,h),i,!j"}
+    assert query({}) == {}

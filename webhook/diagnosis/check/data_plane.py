@@ -258,13 +258,13 @@ def quota(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
         if not wanted and not ranges:
             continue
         sampler = sampler or _Sampler(facts)
-        told: dict[tuple[str, str], CheckFinding] = {}
-        for sample in sampler.samples(namespace):
-            for element in (*quotas.lacking(sample, wanted, ranges), *quotas.beyond(sample, ranges)):
-                message = f"{element.message}, so the API server refuses Pods once they are injected"
-                key = element.object, element.field
-                told.setdefault(key, check.warning(element.object, element.field, message, element.fix))
-        yield from told.values()
+        refused = chain.from_iterable(
+            (*quotas.lacking(sample, wanted, ranges), *quotas.beyond(sample, ranges))
+            for sample in sampler.samples(namespace)
+        )
+        for element in quotas.merged(refused):
+            message = f"{element.message}, so the API server refuses Pods once they are injected"
+            yield check.warning(element.object, element.field, message, element.fix)
 
 
 LINES: Final = (

@@ -32,12 +32,36 @@ _OTHERS: Final = frozenset(("BestEffort", "Terminating", "PriorityClass", "Cross
 
 class Refused(NamedTuple):
     """Why the API server refuses injected Pods: `object` is `ResourceQuota shop/compute`, `field` the path there,
-    `message` says what it wants and which containers do not have it, and `fix` what mends that."""
+    `wants` says what it wants, `containers` names those which have `has` in its place, and `fix` what mends that."""
 
     object: str
     field: str
-    message: str
+    wants: str
+    containers: tuple[str, ...]
+    has: str
     fix: str
+
+    @property
+    def message(self) -> str:
+        """What is wanted, and which containers do not have it."""
+        verb = "has" if len(self.containers) == 1 else "have"
+        return f"{self.wants}, and {_listed(self.containers)} {verb} {self.has}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def merged(every: Iterable[Refused]) -> list[Refused]:
+    """The same, each rule once, with all containers that any Pod breaks it by."""
+    by_rule: dict[tuple[str, str, str], Refused] = {}
+    for refused in every:
+        key = refused.object, refused.field, refused.wants
+        before = by_rule.get(key, refused)
+        containers = tuple(dict.fromkeys((*before.containers, *refused.containers)))
+        by_rule[key] = before._replace(containers=containers)
+    return list(by_rule.values())
 
 
 def lacking(sample: Sample, quotas: Iterable[JSON], limit_ranges: Sequence[JSON]) -> Iterator[Refused]:
@@ -53,13 +77,11 @@ def lacking(sample: Sample, quotas: Iterable[JSON], limit_ranges: Sequence[JSON]
             if name not in _WANTED:
                 continue
             kind, what = _WANTED[name]
-            without = [element for element, has in resources.items() if what not in mapping(has, kind)]
+            without = tuple(element for element, has in resources.items() if what not in mapping(has, kind))
             if without:
-                message = (
-                    f"wants a {what} {kind.removesuffix('s')} of every container, and {' and '.join(without)} "
-                    f"{'has' if len(without) == 1 else 'have'} none"
-                )
-                yield Refused(_named("ResourceQuota", quota), f"spec.hard[{name}]", message, _fill(kind, what))
+                wants = f"wants a {what} {kind.removesuffix('s')} of every container"
+                where = _named("ResourceQuota", quota)
+                yield Refused(where, f"spec.hard[{name}]", wants, without, "none", _fill(kind, what))
 
 
 def _fill(kind: str, what: str) -> str:
@@ -98,7 +120,9 @@ def _beyond(container: str, has: JSON, item: JSON, where: str) -> Iterator[Refus
                 yield Refused(
                     where,
                     f"spec.limits[].{bound}[{what}]",
-                    f"wants a {what} {one} of {words} {amount}, and {container} has another one",
+                    f"wants a {what} {one} of {words} {amount}",
+                    (container,),
+                    "another one",
                     f"write the annotation {PREFIX}proxy-{what}-{one}: {amount} on the Namespace, or change the "
                     "LimitRange",
                 )

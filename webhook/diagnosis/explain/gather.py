@@ -19,8 +19,9 @@ from webhook.diagnosis.explain.facts import ExplainFacts
 from webhook.diagnosis.explain.target import KINDS, Target
 from webhook.diagnosis.unseen import Fact, NotAsked, NotRead, NotSeen, Unseen, known
 from webhook.kube.api import ApiServer, ConfigurationError
-from webhook.kube.fields import mapping, text, texts
+from webhook.kube.fields import mapping, text
 from webhook.kube.interface import JSON
+from webhook.kube.labelselector import query
 from webhook.kube.objects import Namespace, namespace_of
 from webhook.kube.webhookconfigurations import MUTATING, ServiceReference
 from webhook.mesh.config import ConfigError, Mesh
@@ -205,12 +206,9 @@ async def _family(
 
 
 def _selecting(body: JSON) -> dict[str, str]:
-    """The query that a workload's selector makes, as far as it is of plain labels."""
-    if text(body, "kind") == "ReplicationController":
-        labels = texts(body, "spec", "selector")
-    else:
-        labels = texts(body, "spec", "selector", "matchLabels")
-    return {"labelSelector": ",".join(f"{key}={value}" for key, value in labels.items())} if labels else {}
+    """The query that a workload's selector makes."""
+    selector = mapping(body, "spec", "selector")
+    return query({"matchLabels": selector} if text(body, "kind") == "ReplicationController" else selector)
 
 
 def _is_of(pod: JSON, target: Target, workloads: Workloads, jobs: frozenset[str]) -> bool:

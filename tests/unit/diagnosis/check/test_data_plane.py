@@ -303,6 +303,19 @@ class TestQuota:
         )
         assert f"{CONFIG}proxy-cpu-limit" in text and "LimitRange with a default for cpu" in text
 
+    def test_every_container_is_named_that_lacks_a_limit_in_any_workload(self) -> None:
+        annotations = {f"{CONFIG}proxy-cpu-limit": "1"}
+        bodies = (deployment("a", template={"annotations": annotations}), deployment("b"))
+        quotas = (resource_quota("limits.memory"),)
+        (text,) = told(self.line, facts(bodies=bodies, quotas=quotas))
+        assert "and linkerd-init and linkerd-proxy have none" in text
+
+    def test_every_container_is_named_that_is_beyond_a_limit_range(self) -> None:
+        within = namespace("shop", {**ENABLED, f"{CONFIG}proxy-cpu-limit": "2"})
+        sizes = limit_range(max={"cpu": "1"}, default={"cpu": "3"})
+        (text,) = told(self.line, facts(within, limit_ranges=(sizes,)))
+        assert "wants a cpu limit of at most 1, and linkerd-init and linkerd-proxy have another one" in text
+
     def test_the_namespaces_annotation_mends_it(self) -> None:
         within = namespace("shop", {**ENABLED, f"{CONFIG}proxy-cpu-limit": "1"})
         assert told(self.line, facts(within, quotas=(resource_quota("limits.cpu", "requests.cpu"),))) == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -11,7 +11,7 @@ import pytest
 
 from webhook.diagnosis.dataplane.workloads import Owner
 from webhook.diagnosis.repair.plan import RepairPlan, Restart
-from webhook.diagnosis.repair.run import RESTARTED, restart_all
+from webhook.diagnosis.repair.run import RESTARTED, Look, restart_all
 from webhook.kube.errors import ApiError
 
 JSON = dict[str, Any]
@@ -22,10 +22,11 @@ READY: JSON = {"observedGeneration": 2, "replicas": 1, "updatedReplicas": 1, "av
 class Controllers:
     """An API server whose Deployments come up, but for those in `stuck`."""
 
-    def __init__(self, *stuck: str, forbidden: str = "") -> None:
-        self.stuck, self.forbidden = stuck, forbidden
+    def __init__(self, *stuck: str, forbidden: str = "", selector: JSON | None = None) -> None:
+        self.stuck, self.forbidden, self.selector = stuck, forbidden, selector
         self.restarted: list[str] = []
         self.begun = asyncio.Event()
+        self.selecting = ""
 
     async def send(
         self,
@@ -50,11 +51,12 @@ class Controllers:
         """A Deployment, or its Pods."""
         name = path.rpartition("/")[2]
         if name == "pods":
+            self.selecting = (query or {})["labelSelector"]
             waiting = {"reason": "ImagePullBackOff", "message": "no such image"}
             status = {"containerStatuses": [{"name": "web", "state": {"waiting": waiting}}]}
             return {"items": [{"metadata": {"name": "b-1"}, "status": status}]}
         status = READY | ({"availableReplicas": 0} if name in self.stuck else {})
-        selector = {"matchLabels": {"app": name}}
+        selector = self.selector or {"matchLabels": {"app": name}}
         return {"metadata": {"generation": 2}, "spec": {"replicas": 1, "selector": selector}, "status": status}
 
     async def read(self, path: str, query: Mapping[str, str] | None = None, accept: str = "") -> bytes:
@@ -67,9 +69,15 @@ def plan_of(*names: str) -> RepairPlan:
     return RepairPlan([Restart(Owner("Deployment", "shop", name), "unmeshed", 1, "", "kubectl …") for name in names])
 
 
-async def run(controllers: Controllers, plan: RepairPlan) -> dict[str, tuple[str, str]]:
+def fine(_owner: Owner, pods: Iterable[JSON]) -> str:
+    """There is nothing wrong with the Pods."""
+    assert list(pods)
+    return ""
+
+
+async def run(controllers: Controllers, plan: RepairPlan, look: Look = fine) -> dict[str, tuple[str, str]]:
     """Restart; returns what became of each."""
-    await restart_all(controllers, plan, 0.05, lambda _: None, interval=0.01)  # type: ignore[arg-type]
+    await restart_all(controllers, plan, 0.05, lambda _: None, look, interval=0.01)  # type: ignore[arg-type]
     return {restart.owner.name: (restart.result, restart.message) for restart in plan.workloads}
 
 
@@ -88,7 +96,28 @@ async def test_the_first_that_does_not_come_up_ends_it_and_says_why() -> None:
     assert controllers.restarted == ["a", "b"]
     assert "0 of 1 new Pods are available" in results["b"][1]
     assert "ImagePullBackOff: no such image" in results["b"][1]
-    assert "Deployment shop/b did not come up" in results["c"][1]
+    assert "Deployment shop/b failed" in results["c"][1]
+
+
+async def test_a_workload_that_selects_by_expressions_alone_tells_its_reasons_too() -> None:
+    selector = {"matchExpressions": [{"key": "app", "operator": "In", "values": ["a", "b"]}]}
+    controllers = Controllers("a", selector=selector)
+    results = await run(controllers, plan_of("a"))
+    assert "ImagePullBackOff: no such image" in results["a"][1]
+    assert controllers.selecting == "app in (a,b)"
+
+
+async def test_a_workload_whose_new_pods_are_not_as_they_should_be_has_failed_and_ends_it() -> None:
+    def look(owner: Owner, pods: Iterable[JSON]) -> str:
+        assert [pod["metadata"]["name"] for pod in pods] == ["b-1"]
+        return "its Pod has no proxy: why" if owner.name == "b" else ""
+
+    controllers, plan = Controllers(), plan_of("a", "b", "c")
+    results = await run(controllers, plan, look)
+    assert {name: result for name, (result, _) in results.items()} == {"a": "done", "b": "failed", "c": "skipped"}
+    assert results["b"][1] == "it came up, and its Pod has no proxy: why: run linkerd-webhook check"
+    assert controllers.restarted == ["a", "b"]
+    assert not plan.mended
 
 
 async def test_a_right_that_is_missing_is_named() -> None:
@@ -99,7 +128,7 @@ async def test_a_right_that_is_missing_is_named() -> None:
 
 async def test_an_interruption_leaves_what_is_known_of_each() -> None:
     controllers, plan = Controllers("a"), plan_of("a", "b")
-    task = asyncio.ensure_future(restart_all(controllers, plan, 60, lambda _: None, interval=0.01))  # type: ignore[arg-type]
+    task = asyncio.ensure_future(restart_all(controllers, plan, 60, lambda _: None, fine, interval=0.01))  # type: ignore[arg-type]
     await controllers.begun.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
