@@ -12,6 +12,7 @@ import pytest
 from tests.e2e.api import ApiServer
 from tests.e2e.installation import NAME
 from tests.e2e.objects import INJECT
+from tests.e2e.waiting import until
 from tests.kubernetes import workloads
 from tests.kubernetes.cluster import Cluster, Done
 from tests.kubernetes.installation import Installation, command
@@ -41,10 +42,14 @@ def running_unmeshed(cluster: Cluster, bodies: Iterable[JSON], *, waits: bool = 
     within = bodies[0]["metadata"]["namespace"]
     cluster.apply(*bodies).ok()
     for body in bodies if waits else ():
-        name = f"{body['kind'].lower()}/{body['metadata']['name']}"
-        cluster.kubectl("-n", within, "rollout", "status", name, "--timeout=120s").ok()
-    # Times in managedFields are whole seconds: what is created in the same one counts as created afterwards.
+        wait_ready(cluster, within, body["metadata"]["name"])
     cluster.kubectl("annotate", "--overwrite", "namespace", within, f"{INJECT}=enabled").ok()
+
+
+def wait_ready(cluster: Cluster, within: str, name: str) -> None:
+    """Wait until the Pods of a workload are ready."""
+    wait = "-n", within, "wait", "pod", "-l", f"app={name}", "--for=condition=Ready", "--timeout=60s"
+    until(f"Pods of {name}", lambda: cluster.kubectl(*wait).code == 0, within=60, interval=0.5)
 
 
 def repair(cluster: Cluster, within: str, *flags: str) -> tuple[Done, JSON]:
@@ -105,7 +110,7 @@ class TestRepair:
         else:
             container["readinessProbe"]["httpGet"]["port"] = 8081
         running_unmeshed(cluster, bodies, waits=False)
-        cluster.kubectl("-n", within, "rollout", "status", "deployment/c-behind", "--timeout=60s").ok()
+        wait_ready(cluster, within, "c-behind")
 
         done, report = repair(cluster, within, "--yes", "--timeout=15s")
         assert done.code == 1

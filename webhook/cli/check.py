@@ -8,14 +8,13 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress as suppressed
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from webhook.cli.console import INTERRUPTED, coloured, log_warnings, print_message
 from webhook.cli.linkerdcli import LinkerdCommand, wait
-from webhook.cli.options import cluster_options
+from webhook.cli.options import ClusterFlags, cluster_options
 from webhook.diagnosis.check.line import Scope
 
 if TYPE_CHECKING:
@@ -61,13 +60,7 @@ def check(
     strict: bool,
     suppress: tuple[str, ...],
     color: str,
-    kubeconfig: Path | None,
-    context: str | None,
-    as_user: str,
-    as_groups: tuple[str, ...],
-    api_addr: str | None,
-    linkerd_namespace: str,
-    verbose: bool,
+    cluster: ClusterFlags,
 ) -> None:
     """Check the installation, and the Pods that it serves: what is wrong, where, and what to do.
 
@@ -75,17 +68,14 @@ def check(
 
     Exit code: 0 no error, 1 an error (with --strict also a warning), 2 a flag is wrong, 130 interrupted.
     """
-    from webhook.cli.cluster import ClusterAccess
     from webhook.diagnosis.check.gather import CheckRequest
 
     if pre and proxy:
         raise click.UsageError("--pre and --proxy exclude each other: pass one of them")
     log_warnings()
     scope = Scope.PRE if pre else Scope.PROXY if proxy else Scope.INSTALLED
-    access = ClusterAccess(kubeconfig, context, as_user, as_groups, print_message if verbose else None)
-    rounds = _Rounds(
-        CheckRequest(scope, linkerd_namespace, namespace), access, _suppressions(suppress), spins=not verbose
-    )
+    request = CheckRequest(scope, cluster.linkerd_namespace, namespace)
+    rounds = _Rounds(request, cluster.access, _suppressions(suppress), spins=not cluster.verbose)
     try:
         report = asyncio.run(rounds.run(wait))
     except KeyboardInterrupt:

@@ -88,6 +88,9 @@ def namespace_of(kubeconfig: Path | None, context: str | None, environment: Mapp
 
     bodies = []
     for file in _kubeconfig(kubeconfig, environment)[1]:
+        if not file.is_file():
+            # A pipe can be read once, and the client will want that.
+            continue
         try:
             bodies.append(read(file.read_text(encoding="utf-8")))
         except (OSError, UnicodeDecodeError, Broken):

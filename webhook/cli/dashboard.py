@@ -7,14 +7,13 @@ import json
 import socket
 import threading
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from webhook.cli.console import CommandError, log_warnings, print_message
 from webhook.cli.linkerdcli import LinkerdCommand, wait
-from webhook.cli.options import check_namespace, cluster_options
+from webhook.cli.options import ClusterFlags, check_namespace, cluster_options
 
 if TYPE_CHECKING:
     from webhook.cli.cluster import ClusterAccess
@@ -59,13 +58,7 @@ def dashboard(
     show: str,
     seconds: float,
     output: str,
-    kubeconfig: Path | None,
-    context: str | None,
-    as_user: str,
-    as_groups: tuple[str, ...],
-    api_addr: str | None,
-    linkerd_namespace: str,
-    verbose: bool,
+    cluster: ClusterFlags,
 ) -> None:
     """Show the status page of a replica in a browser: a local port is forwarded to the admin port of a ready Pod, and
     to the next one when that Pod goes.
@@ -76,15 +69,12 @@ def dashboard(
     Exit code: 0 ended by Ctrl-C, 1 the port is taken, no Pod is ready in time, a right is missing, or there is no
     cluster, 2 a flag is wrong.
     """
-    from webhook.cli.cluster import ClusterAccess
-
-    check_namespace(linkerd_namespace)
+    check_namespace(cluster.linkerd_namespace)
     log_warnings()
-    access = ClusterAccess(kubeconfig, context, as_user, as_groups, print_message if verbose else None)
     shown = _Shown(address, show == "page", output == "json")
     # Ctrl-C is how it ends.
     with suppress(KeyboardInterrupt):
-        asyncio.run(_forward(access, linkerd_namespace, port, seconds, shown))
+        asyncio.run(_forward(cluster.access, cluster.linkerd_namespace, port, seconds, shown))
 
 
 class _Shown:

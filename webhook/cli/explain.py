@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from webhook.cli.console import CommandError, coloured, log_warnings, print_message
+from webhook.cli.console import CommandError, coloured, log_warnings
 from webhook.cli.linkerdcli import LinkerdCommand
-from webhook.cli.options import cluster_options
+from webhook.cli.options import ClusterFlags, cluster_options
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -56,7 +56,7 @@ AS_ASKED, OTHERWISE = 0, 1
 @cluster_options
 def explain(
     target: str | None,
-    namespace: str,
+    namespace: str | None,
     filename: str,
     manifests: tuple[str, ...],
     values: str,
@@ -65,13 +65,7 @@ def explain(
     every: bool,
     output: str,
     color: str,
-    kubeconfig: Path | None,
-    context: str | None,
-    as_user: str,
-    as_groups: tuple[str, ...],
-    api_addr: str | None,
-    linkerd_namespace: str,
-    verbose: bool,
+    cluster: ClusterFlags,
 ) -> None:
     """Explain why a Pod, or the Pods of a workload, have Linkerd's proxy or do not, and what to do:
 
@@ -86,7 +80,7 @@ def explain(
     Exit code: 0 it is as asked; 1 a proxy was asked for and is not there, or the reverse, or it is not the one that it
     would get now; 2 the object does not exist, something cannot be read, or a flag is wrong.
     """
-    from webhook.cli.cluster import ClusterAccess, connect_as, namespace_of
+    from webhook.cli.cluster import connect_as
     from webhook.diagnosis.explain.explanation import explain as explain_facts
     from webhook.diagnosis.explain.gather import ExplainError, ExplainRequest
 
@@ -96,14 +90,13 @@ def explain(
         raise click.UsageError("--manifests, --values and --trust-anchors go with -f FILE: the cluster has them")
     log_warnings()
     _check_line(release_line)
-    namespace = namespace or namespace_of(kubeconfig, context)
-    access = ClusterAccess(kubeconfig, context, as_user, as_groups, print_message if verbose else None)
+    namespace = namespace or cluster.namespace
 
     def connect() -> Awaitable[ApiServer]:
-        return connect_as(access)
+        return connect_as(cluster.access)
 
     request = ExplainRequest(
-        linkerd_namespace=linkerd_namespace,
+        linkerd_namespace=cluster.linkerd_namespace,
         release_line=release_line,
         values=_read(values, "--values"),
         trust_anchors=_read(trust_anchors, "--trust-anchors"),

@@ -14,7 +14,7 @@ import click
 from webhook.cli.console import CommandError, print_message
 from webhook.cli.linkerdcli import LinkerdCommand
 from webhook.cli.meshing import Output, output_options, rewrite, templates_option
-from webhook.cli.options import check_namespace, cluster_options
+from webhook.cli.options import ClusterFlags, check_namespace, cluster_options
 from webhook.meshing.flags import FLAGS, FlagError, of_pods
 
 if TYPE_CHECKING:
@@ -76,13 +76,7 @@ def inject(
     keep_going: bool,
     report_form: str,
     paths: tuple[str, ...],
-    kubeconfig: Path | None,
-    context: str | None,
-    as_user: str,
-    as_groups: tuple[str, ...],
-    api_addr: str | None,
-    linkerd_namespace: str,
-    verbose: bool,
+    cluster: ClusterFlags,
     **flags: Any,
 ) -> None:
     """Have the workloads of manifests meshed: their Pod templates ask for the proxy, or with --manual have it.
@@ -98,16 +92,14 @@ def inject(
     Exit code: 0 done (with --check: nothing would change), 1 not everything can be injected (with --check: something
     would change), 2 a flag is wrong or a path cannot be read.
     """
-    from webhook.cli.cluster import ClusterAccess
     from webhook.injector.inject import Injector
     from webhook.meshing import report
 
-    check_namespace(linkerd_namespace)
+    check_namespace(cluster.linkerd_namespace)
     if disable_identity:
         raise CommandError("--disable-identity: every proxy has an identity: leave the flag out")
-    source = Source(read(values), read(trust_anchors), ignore_cluster, release_line, linkerd_namespace)
-    access = ClusterAccess(kubeconfig, context, as_user, as_groups)
-    injector = Injector(source.mesh(access, manual=manual))
+    source = Source(read(values), read(trust_anchors), ignore_cluster, release_line, cluster.linkerd_namespace)
+    injector = Injector(source.mesh(cluster.access, manual=manual))
     try:
         change = manifest_injector(
             injector,
@@ -121,7 +113,7 @@ def inject(
     except FlagError as error:
         raise CommandError(str(error)) from None
     how = Output(output, report_form, check, diff, in_place, keep_going)
-    sys.exit(rewrite(paths, change, functools.partial(report.injection, verbose=verbose), how))
+    sys.exit(rewrite(paths, change, functools.partial(report.injection, verbose=cluster.verbose), how))
 
 
 def _given(flags: Mapping[str, Any]) -> dict[str, str]:

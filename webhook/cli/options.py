@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from webhook.cli.console import CommandError
+from webhook.cli.cluster import ClusterAccess, namespace_of
+from webhook.cli.console import CommandError, print_message
 from webhook.cli.linkerdcli import groups
 from webhook.extensions.jaeger import Collector
 
@@ -87,9 +90,49 @@ def collector_of(options: Mapping[str, str], cluster_domain: str, linkerd_namesp
     )
 
 
-def cluster_options(command: F) -> F:
-    """Add the options that name a cluster and a user, as kubectl and Linkerd's CLI have them, for a command of the
-    class `LinkerdCommand`. `ClusterAccess` takes their values."""
+@dataclass(frozen=True, slots=True)
+class ClusterFlags:
+    """What the flags of `cluster_options` say. `linkerd_namespace` is that of the control plane; `verbose` has each
+    request to the API server logged."""
+
+    kubeconfig: Path | None
+    context: str | None
+    user: str
+    groups: tuple[str, ...]
+    linkerd_namespace: str
+    verbose: bool
+
+    @property
+    def access(self) -> ClusterAccess:
+        """The cluster, and as whom it is asked."""
+        log = print_message if self.verbose else None
+        return ClusterAccess(self.kubeconfig, self.context, self.user, self.groups, log)
+
+    @property
+    def namespace(self) -> str:
+        """The Namespace of the kubeconfig's context, `default` where that names none."""
+        return namespace_of(self.kubeconfig, self.context)
+
+
+def cluster_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that name a cluster and a user, as kubectl and Linkerd's CLI have them, to a command of the class
+    `LinkerdCommand`. It gets their values in one, `cluster`: `ClusterFlags`."""
+
+    @functools.wraps(command)
+    def bundled(
+        *,
+        kubeconfig: Path | None,
+        context: str | None,
+        as_user: str,
+        as_groups: tuple[str, ...],
+        linkerd_namespace: str,
+        verbose: bool,
+        api_addr: str | None,
+        **others: Any,
+    ) -> None:
+        flags = ClusterFlags(kubeconfig, context, as_user, as_groups, linkerd_namespace, verbose)
+        command(cluster=flags, **others)
+
     for option in (
         click.option("--verbose", is_flag=True, help="Log each request to the API server on standard error."),
         click.option(
@@ -112,5 +155,5 @@ def cluster_options(command: F) -> F:
             help="The cluster. Without it: $KUBECONFIG, or ~/.kube/config.",
         ),
     ):
-        command = option(command)
-    return command
+        bundled = option(bundled)
+    return bundled

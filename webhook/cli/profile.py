@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from webhook.cli.console import CommandError, print_message
 from webhook.cli.linkerdcli import LinkerdCommand
-from webhook.cli.options import check_namespace, cluster_options
+from webhook.cli.options import ClusterFlags, check_namespace, cluster_options
 
 if TYPE_CHECKING:
     from webhook.cli.cluster import ClusterAccess
@@ -40,13 +39,7 @@ def profile(
     ignore_cluster: bool,
     output: str,
     service: str,
-    kubeconfig: Path | None,
-    context: str | None,
-    as_user: str,
-    as_groups: tuple[str, ...],
-    api_addr: str | None,
-    linkerd_namespace: str,
-    verbose: bool,
+    cluster: ClusterFlags,
 ) -> None:
     """Write the ServiceProfile of a SERVICE to standard output: a template, or routes made of a file.
 
@@ -57,19 +50,16 @@ def profile(
 
     Exit code: 0 done, 1 the file or the name cannot be used, 2 a flag is wrong or the file cannot be read.
     """
-    from webhook.cli.cluster import ClusterAccess, namespace_of
     from webhook.profiles.profile import Target
 
-    check_namespace(linkerd_namespace)
+    check_namespace(cluster.linkerd_namespace)
     if of_template + bool(open_api) + bool(proto) != 1:
         raise CommandError("write one of --template, --open-api FILE and --proto FILE")
-    namespace = namespace or namespace_of(kubeconfig, context)
+    namespace = namespace or cluster.namespace
     _check_names(service, namespace)
     domain = "cluster.local"
     if not ignore_cluster:
-        log = print_message if verbose else None
-        access = ClusterAccess(kubeconfig, context, as_user, as_groups, log)
-        domain = asyncio.run(_cluster_domain(access, linkerd_namespace)) or domain
+        domain = asyncio.run(_cluster_domain(cluster.access, cluster.linkerd_namespace)) or domain
     target = Target(service, namespace, domain)
     click.echo(_made(target, open_api, proto, as_json=output == "json"), nl=False)
 

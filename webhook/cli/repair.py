@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from webhook.cli.console import CommandError, colours, log_warnings, print_message
 from webhook.cli.linkerdcli import LinkerdCommand, wait
-from webhook.cli.options import cluster_options
+from webhook.cli.options import ClusterFlags, cluster_options
 
 if TYPE_CHECKING:
     from webhook.cli.cluster import ClusterAccess
@@ -40,13 +39,7 @@ def repair(
     yes: bool,
     timeout: float,
     output: str,
-    kubeconfig: Path | None,
-    context: str | None,
-    as_user: str,
-    as_groups: tuple[str, ...],
-    api_addr: str | None,
-    linkerd_namespace: str,
-    verbose: bool,
+    cluster: ClusterFlags,
 ) -> None:
     """Restart the workloads whose Pods have no proxy, or another one than they would get now.
 
@@ -56,11 +49,8 @@ def repair(
 
     Exit code: 0 nothing is left to mend, 1 something is, 2 a flag is wrong or there is no cluster, 130 interrupted.
     """
-    from webhook.cli.cluster import ClusterAccess
-
     log_warnings()
-    access = ClusterAccess(kubeconfig, context, as_user, as_groups, print_message if verbose else None)
-    work = _Work(access, linkerd_namespace, namespace, timeout, yes=yes)
+    work = _Work(cluster.access, cluster.linkerd_namespace, namespace, timeout, yes=yes)
     try:
         asyncio.run(work.run())
     except KeyboardInterrupt:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from webhook.cli.linkerdcli import LinkerdCommand
 from webhook.cli.meshing import Output, output_options, rewrite, templates_option
-from webhook.cli.options import check_namespace, cluster_options
+from webhook.cli.options import ClusterFlags, check_namespace, cluster_options
 
 if TYPE_CHECKING:
     from webhook.meshing.templates import PodTemplates
@@ -31,8 +31,7 @@ def uninject(
     keep_going: bool,
     report_form: str,
     paths: tuple[str, ...],
-    linkerd_namespace: str,
-    **_others: Any,
+    cluster: ClusterFlags,
 ) -> None:
     """Take out of manifests what the webhook, `inject` or any Linkerd from 2.12 on has put in: containers, volumes and
     marks. A line that nothing changes stays as it is.
@@ -45,7 +44,7 @@ def uninject(
     Exit code: 0 done (with --check: nothing would change), 1 a document cannot be read (with --check: something would
     change), 2 a flag is wrong or a path cannot be read.
     """
-    check_namespace(linkerd_namespace)
+    check_namespace(cluster.linkerd_namespace)
     from webhook.meshing import report
     from webhook.meshing.uninject import uninjected
 

@@ -6,12 +6,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 import yaml
 from click.testing import CliRunner, Result
 
 from tests.kube.http import FakeApiServer, served
 from webhook.cli.explain import explain
+from webhook.mesh.defaults import default_trust_anchors, default_values
+
+KUBECONFIG = """
+current-context: a
+contexts: [{name: a, context: {namespace: shop}}, {name: b, context: {namespace: other}}, {name: c, context: {}}]
+"""
+NAMESPACE = "{apiVersion: v1, kind: Namespace, metadata: {name: %s, annotations: {linkerd.io/inject: %s}}}\n---\n"
+POD = "{apiVersion: v1, kind: Pod, metadata: {name: web}, spec: {containers: [{name: web, image: example.org/web:1}]}}"
 
 
 @pytest.fixture
@@ -74,3 +83,55 @@ def test_flags_that_do_not_fit_are_told(arguments: tuple[str, ...], message: str
     result = run(*arguments)
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """A folder with all that keeps the command from asking a cluster."""
+    (tmp_path / "values.yaml").write_bytes(default_values())
+    (tmp_path / "anchors.pem").write_bytes(default_trust_anchors())
+    (tmp_path / "kubeconfig").write_text(KUBECONFIG)
+    spaces = (("shop", "enabled"), ("other", "enabled"), ("default", "disabled"))
+    (tmp_path / "pod.yaml").write_text("".join(NAMESPACE % space for space in spaces) + POD)
+    return tmp_path
+
+
+def of_files(files: Path, *arguments: str) -> Result:
+    """The command's end, with the mesh of these files."""
+    given = ["--values", str(files / "values.yaml"), "--trust-anchors", str(files / "anchors.pem")]
+    given += ["--kubeconfig", str(files / "kubeconfig"), "-f", str(files / "pod.yaml"), "-o", "json"]
+    return run(*given, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "namespace", "code"),
+    [
+        ([], "shop", 0),
+        (["--context", "b"], "other", 0),
+        (["--context", "c"], "default", 0),
+        (["-n", "other"], "other", 0),
+        (["--kubeconfig", "/does/not/exist"], "default", 0),
+    ],
+)
+def test_an_object_without_a_namespace_is_in_that_of_the_kubeconfigs_context(
+    files: Path, arguments: list[str], namespace: str, code: int
+) -> None:
+    end = of_files(files, *arguments)
+    assert end.exit_code == code, end.stderr
+    report = orjson.loads(end.stdout)
+    assert report["object"] == f"Pod {namespace}/web"
+    assert report["would"] is (namespace != "default")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["-f", "/does/not/exist.yaml"], "/does/not/exist.yaml"),
+        (["-f", "/dev/null"], "holds no Pod"),
+        (["-f", "/dev/null", "--values", "/does/not/exist"], "--values /does/not/exist: No such file"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named_and_nothing_is_printed(arguments: list[str], part: str) -> None:
+    end = run(*arguments)
+    assert (end.exit_code, end.stdout) == (2, "")
+    assert part in end.stderr
