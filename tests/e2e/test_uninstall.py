@@ -88,7 +88,7 @@ def apply(api: ApiServer, *flags: str) -> None:
 class TestAll:
     """An installation with every option that the cluster knows."""
 
-    FLAGS = ("--ha", "--autoscaling", "--network-policy", "--guard=deny")
+    FLAGS = ("--ha", "--autoscaling", "--network-policy", "--guard=deny", "--dashboards")
 
     @pytest.mark.skipif(shutil.which("kubectl") is None, reason="there is no kubectl")
     def test_what_is_printed_is_deleted_by_kubectl_and_installing_again_works(
@@ -107,7 +107,7 @@ class TestAll:
     def test_everything_that_install_prints_is_known(self, api: ApiServer, kubeconfig: Path) -> None:
         """Whatever is added to an installation has to be taken out again."""
         known = {(installed.kind, installed.name) for installed in INSTALLED_OBJECTS}
-        every = rendered(*self.FLAGS, "--pod-monitor")
+        every = rendered(*self.FLAGS, "--pod-monitor", "--alerts", "--dashboards")
         assert {(body["kind"], body["metadata"]["name"]) for body in every} <= known
         assert set(STORED) <= {installed.path(NAMESPACE) for installed in INSTALLED_OBJECTS}
 

@@ -31,9 +31,12 @@ SHOWN = 20
 @click.option("--force", is_flag=True, help="Uninstall even if nobody would inject Pods again.")
 @click.option("--delete", is_flag=True, help="Delete the objects, in place of printing them.")
 @click.option(
-    "--ignore-cluster", is_flag=True, help="Use no cluster: print all objects that there may be, but a PodMonitor."
+    "--ignore-cluster",
+    is_flag=True,
+    help="Use no cluster: print all objects that there may be, but a PodMonitor and a PrometheusRule.",
 )
 @click.option("--pod-monitor", is_flag=True, help="With --ignore-cluster: print the PodMonitor as well.")
+@click.option("--alerts", is_flag=True, help="With --ignore-cluster: print the PrometheusRule as well.")
 @click.option(
     "-o",
     "--output",
@@ -49,6 +52,7 @@ def uninstall(
     delete: bool,
     ignore_cluster: bool,
     pod_monitor: bool,
+    alerts: bool,
     output: str,
 ) -> None:
     """Print the objects of an installation that are in the cluster, in the order in which they can be deleted:
@@ -67,16 +71,16 @@ def uninstall(
     Exit code: 0 done, 1 refused, 2 something could not be read or deleted.
     """
     if ignore_cluster:
-        from webhook.uninstall.objects import INSTALLED_OBJECTS, POD_MONITOR
+        from webhook.uninstall.objects import ALERTS, INSTALLED_OBJECTS, POD_MONITOR
 
         if delete:
             raise click.UsageError("--delete needs a cluster: leave out --ignore-cluster, or --delete to print")
-        _print((one for one in INSTALLED_OBJECTS if pod_monitor or one != POD_MONITOR), linkerd_namespace, output)
+        left_out = {POD_MONITOR: not pod_monitor, ALERTS: not alerts}
+        _print((one for one in INSTALLED_OBJECTS if not left_out.get(one)), linkerd_namespace, output)
         return
-    if pod_monitor:
-        raise click.UsageError(
-            "--pod-monitor goes with --ignore-cluster: without it, the cluster is asked for a PodMonitor"
-        )
+    for flag, given, kind in (("--pod-monitor", pod_monitor, "PodMonitor"), ("--alerts", alerts, "PrometheusRule")):
+        if given:
+            raise click.UsageError(f"{flag} goes with --ignore-cluster: without it, the cluster is asked for a {kind}")
     sys.exit(asyncio.run(_uninstall(linkerd_namespace, kubeconfig, output, force=force, delete=delete)))
 
 

@@ -47,6 +47,7 @@ _ORDER: Final[dict[Stage, tuple[str, ...]]] = {
         "Service",
         "NetworkPolicy",
         "PodMonitor",
+        "PrometheusRule",
         "RoleBinding",
         "ClusterRoleBinding",
     ),
@@ -114,8 +115,9 @@ def installed_object(kind: str, name: str = NAME) -> InstalledObject:
 SELF_TEST: Final = installed_object("MutatingWebhookConfiguration", SELF_TEST_NAME)
 OWN_INJECTOR: Final = installed_object("MutatingWebhookConfiguration")
 
-# Exists only if the setting podMonitor.enabled was set.
+# Of kinds that another program brings, and there only if the settings below `monitoring` ask for them.
 POD_MONITOR: Final = installed_object("PodMonitor")
+ALERTS: Final = installed_object("PrometheusRule")
 
 # The webhook configurations of Linkerd and its extensions, which may have been adopted.
 ADOPTABLE: Final = tuple(

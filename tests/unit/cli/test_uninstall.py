@@ -173,17 +173,22 @@ class TestPrinting:
         result = run(reached, "--ignore-cluster")
         assert result.exit_code == 0
         # kubectl fails on a kind that the cluster does not know.
+        brought = {"PodMonitor", "PrometheusRule"}
         assert printed(result) == [
-            installed.describe("linkerd") for installed in INSTALLED_OBJECTS if installed.kind != "PodMonitor"
+            installed.describe("linkerd") for installed in INSTALLED_OBJECTS if installed.kind not in brought
         ]
-        asked_for = run(reached, "--ignore-cluster", "--pod-monitor")
+        asked_for = run(reached, "--ignore-cluster", "--pod-monitor", "--alerts")
         assert printed(asked_for) == [installed.describe("linkerd") for installed in INSTALLED_OBJECTS]
+        assert "PrometheusRule linkerd/linkerd-webhook" not in printed(
+            run(reached, "--ignore-cluster", "--pod-monitor")
+        )
         assert not reached[0].requests
 
-    def test_the_cluster_tells_whether_there_is_a_pod_monitor(self, reached: tuple[FakeApiServer, Path]) -> None:
-        result = run(reached, "--pod-monitor")
+    @pytest.mark.parametrize("flag", ["--pod-monitor", "--alerts"])
+    def test_the_cluster_tells_whether_it_is_there(self, flag: str, reached: tuple[FakeApiServer, Path]) -> None:
+        result = run(reached, flag)
         assert result.exit_code == 2
-        assert "--pod-monitor goes with --ignore-cluster" in result.stderr
+        assert f"{flag} goes with --ignore-cluster" in result.stderr
 
     def test_ignore_cluster_deletes_nothing(self, reached: tuple[FakeApiServer, Path]) -> None:
         result = run(reached, "--ignore-cluster", "--delete")

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from tests.unit.install.helmcli import CHART, IMAGE, by_name, helm, needs_helm, templated
 from webhook.install import chart
 from webhook.install.assign import assign, merged
+from webhook.install.monitoring import alerts, board
+from webhook.install.objects.monitoring import BOARD
 from webhook.install.output import as_yaml
 from webhook.install.render import NEWEST, conflicts, render
 from webhook.install.schema import problems, schema
@@ -48,7 +50,14 @@ EVERYTHING = {
     "extraArgs": ["--release-line=edge-26.8", '--quoted="{{ x }}": # y'],
     "autoscaling": {"enabled": True, "maxReplicas": 9, "targetCPUUtilization": 50},
     "spread": {"nodes": "DoNotSchedule"},
-    "podMonitor": {"enabled": True, "interval": "10s", "labels": {"release": "1e3", "app.kubernetes.io/name": "no"}},
+    "monitoring": {
+        "podMonitor": True,
+        "interval": "10s",
+        "alerts": True,
+        "runbooks": "https://docs.example.org/a?b=1",
+        "labels": {"release": "1e3", "app.kubernetes.io/name": "no"},
+        "dashboards": True,
+    },
     "networkPolicy": {"enabled": True, "apiServerPort": 16443},
     "resources": {"limits": {"cpu": 2, "memory": "1Gi"}},
     "priorityClassName": "",
@@ -259,7 +268,8 @@ _TEXTS = {
     "certificates.caBundle": ["", "-----BEGIN CERTIFICATE-----\n x: {{ y }}\n"],
     "certificates.injectCAFrom": ["", "a/b.c"],
     "clusterDomain": ["cluster.local", "1.0"],
-    "podMonitor.interval": ["30s", "1m"],
+    "monitoring.interval": ["30s", "1m"],
+    "monitoring.runbooks": ["docs/alerts.md", "https://docs.example.org/a.md?x=%20&y=1"],
     "priorityClassName": ["", "system-node-critical", "1"],
 }
 
@@ -303,3 +313,37 @@ def test_conflicts_are_none_among_the_defaults() -> None:
 def test_the_readme_and_schema_name_the_newest_version_nowhere() -> None:
     # What a chart says of versions is what templates ask for, so that a newer API server is none of its business.
     assert f"{NEWEST[0]}.{NEWEST[1]}" not in json.dumps(schema())
+
+
+class TestMonitoring:
+    """What Prometheus and Grafana get, off by default."""
+
+    def test_nothing_of_it_is_there_by_default(self) -> None:
+        kinds = {kind for kind, _ in rendered({})}
+        assert not kinds & {"PodMonitor", "PrometheusRule"}
+        assert ("ConfigMap", BOARD) not in rendered({})
+
+    def test_the_alerts_are_those_of_the_file_with_the_address_of_your_page(self) -> None:
+        page = "https://docs.example.org/alerts.md"
+        objects = rendered({"monitoring": {"alerts": True, "runbooks": page, "labels": {"release": "prometheus"}}})
+        rule = objects["PrometheusRule", "linkerd-webhook"]
+        assert rule["spec"]["groups"] == alerts.rules(page)
+        assert rule["metadata"]["labels"]["release"] == "prometheus"
+
+    def test_the_board_is_that_of_the_file_and_grafanas_sidecar_finds_it(self) -> None:
+        config_map = rendered({"monitoring": {"dashboards": True}})["ConfigMap", BOARD]
+        assert config_map["metadata"]["labels"]["grafana_dashboard"] == "1"
+        assert json.loads(config_map["data"]["linkerd-webhook.json"]) == board.board()
+
+    def test_the_pods_namespace_keeps_its_label(self) -> None:
+        monitor = rendered({"monitoring": {"podMonitor": True}})["PodMonitor", "linkerd-webhook"]
+        assert monitor["spec"]["podMetricsEndpoints"][0]["honorLabels"] is True
+
+    @needs_helm
+    def test_helm_brings_the_files_of_deploy_to_the_letter(self, tmp_path: Path) -> None:
+        objects = templated("--set=monitoring.alerts=true,monitoring.dashboards=true", home=tmp_path)
+        deploy = CHART.parent
+        committed = yaml.safe_load((deploy / "alerts" / "linkerd-webhook.yaml").read_text())
+        assert objects["PrometheusRule", "linkerd-webhook"]["spec"] == committed
+        brought = objects["ConfigMap", BOARD]["data"]["linkerd-webhook.json"]
+        assert brought == (deploy / "grafana" / "linkerd-webhook.json").read_text().rstrip("\n")

@@ -20,7 +20,7 @@ from webhook.diagnosis.check.line import Scope
 from webhook.diagnosis.check.progress import Progress
 from webhook.diagnosis.check.server_facts import ServerFacts
 from webhook.diagnosis.dataplane.facts import PlaneFacts
-from webhook.diagnosis.installation.facts import CERTIFICATES, POD_MONITORS, SetupFacts
+from webhook.diagnosis.installation.facts import CERTIFICATES, POD_MONITORS, PROMETHEUS_RULES, SetupFacts
 from webhook.diagnosis.installation.gather import gather as gather_setup
 from webhook.diagnosis.installation.request import InstallRequest
 from webhook.diagnosis.internal import internal_error
@@ -143,4 +143,4 @@ def _by_default(facts: ClusterFacts) -> InstallRequest:
 
 def _crds(request: CheckRequest) -> tuple[str, ...]:
     """The CustomResourceDefinitions that settings may need, beside Linkerd's."""
-    return (POD_MONITORS, CERTIFICATES) if request.scope is Scope.PRE else ()
+    return (POD_MONITORS, PROMETHEUS_RULES, CERTIFICATES) if request.scope is Scope.PRE else ()

@@ -13,6 +13,7 @@ from webhook.diagnosis.unseen import Fact, NotAsked
 JSON = dict[str, Any]
 
 POD_MONITORS: Final = "podmonitors.monitoring.coreos.com"
+PROMETHEUS_RULES: Final = "prometheusrules.monitoring.coreos.com"
 CERTIFICATES: Final = "certificates.cert-manager.io"
 
 NOT_NEEDED: Final = NotAsked("the installation does not need it")

@@ -11,7 +11,7 @@ from webhook.diagnosis import fixes
 from webhook.diagnosis.check.facts import ClusterFacts
 from webhook.diagnosis.check.line import OUT_OF_PLACE, Line, Section, line
 from webhook.diagnosis.finding import Check, CheckFinding
-from webhook.diagnosis.installation.facts import CERTIFICATES, JSON, POD_MONITORS, SetupFacts
+from webhook.diagnosis.installation.facts import CERTIFICATES, JSON, POD_MONITORS, PROMETHEUS_RULES, SetupFacts
 from webhook.diagnosis.installation.request import InstallRequest
 from webhook.diagnosis.unseen import Unseen, seen
 from webhook.kube.base64_fields import DataError, decode
@@ -142,6 +142,24 @@ def pod_monitor(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
 
 @line(
     Section.SETUP,
+    "prometheus-rule",
+    "the cluster knows PrometheusRules",
+    hint="https://prometheus-operator.dev/docs/getting-started/installation/",
+)
+def prometheus_rule(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
+    """Whether the kind exists that another program brings."""
+    _asked(facts, _request(facts).alerts)
+    if PROMETHEUS_RULES not in seen(facts.crds):
+        yield check.error(
+            f"CustomResourceDefinition {PROMETHEUS_RULES}",
+            "",
+            "not found: the API server would refuse the PrometheusRule",
+            "install the Prometheus operator's CustomResourceDefinitions first, or leave out --alerts",
+        )
+
+
+@line(
+    Section.SETUP,
     "metrics-api",
     "the cluster serves the metrics that autoscaling needs",
     hint="https://kubernetes.io/docs/tasks/debug/debug-cluster/resource-metrics-pipeline/",
@@ -229,6 +247,7 @@ LINES: Final[tuple[Line, ...]] = (
     existing_secret,
     cert_manager,
     pod_monitor,
+    prometheus_rule,
     metrics_api,
     priority_class,
     pull_secrets,

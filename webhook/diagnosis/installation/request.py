@@ -24,6 +24,7 @@ class InstallRequest:
     ca_bundle: str = ""
     inject_ca_from: str = ""
     pod_monitor: bool = False
+    alerts: bool = False
     autoscaling: bool = False
     host_network: bool = False
     priority_class: str = ""
@@ -42,7 +43,8 @@ class InstallRequest:
             existing_secret=certificates["existingSecret"],
             ca_bundle=certificates["caBundle"],
             inject_ca_from=certificates["injectCAFrom"],
-            pod_monitor=values["podMonitor"]["enabled"],
+            pod_monitor=values["monitoring"]["podMonitor"],
+            alerts=values["monitoring"]["alerts"],
             autoscaling=values["autoscaling"]["enabled"],
             host_network=values["hostNetwork"],
             priority_class=values["priorityClassName"],

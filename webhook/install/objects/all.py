@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from webhook.install.configurations import NAME
-from webhook.install.objects import access, admission, traffic, workload
+from webhook.install.objects import access, admission, monitoring, traffic, workload
 from webhook.install.objects.names import (
     CA_SECRET,
     DENYING,
@@ -51,7 +51,9 @@ OBJECTS: Final = (
     ObjectTemplate("networkpolicy", traffic.network_policy(), On("networkPolicy.enabled")),
     ObjectTemplate("deployment", workload.deployment()),
     ObjectTemplate("horizontalpodautoscaler", traffic.autoscaler(), SCALED),
-    ObjectTemplate("podmonitor", traffic.pod_monitor(), On("podMonitor.enabled")),
+    ObjectTemplate("podmonitor", monitoring.pod_monitor(), On("monitoring.podMonitor")),
+    ObjectTemplate("prometheusrule", monitoring.prometheus_rule(), On("monitoring.alerts")),
+    ObjectTemplate("board", monitoring.board_config_map(), On("monitoring.dashboards")),
     ObjectTemplate("webhooks", admission.self_test()),
     ObjectTemplate("webhooks", admission.mutating(), OWN_CONFIGURATIONS),
     ObjectTemplate("webhooks", admission.validating(), OWN_CONFIGURATIONS),

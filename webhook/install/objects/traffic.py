@@ -1,10 +1,10 @@
-"""The Service of the server, and the objects that scale, protect and monitor its replicas."""
+"""The Service of the server, and the objects that scale and protect its replicas."""
 
 from __future__ import annotations
 
 from webhook.install.configurations import NAME, SELF_TEST
-from webhook.install.objects.names import JSON, LABELS, SELECTOR, metadata
-from webhook.install.tree import Beside, If, InstallNamespace, Kubernetes, Value
+from webhook.install.objects.names import JSON, SELECTOR, metadata
+from webhook.install.tree import If, Kubernetes, Value
 
 
 def self_test_config_map() -> JSON:
@@ -52,23 +52,6 @@ def autoscaler() -> JSON:
             "minReplicas": Value("replicas"),
             "maxReplicas": Value("autoscaling.maxReplicas"),
             "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": utilization}}],
-        },
-    }
-
-
-def pod_monitor() -> JSON:
-    """The PodMonitor, by which the Prometheus operator collects the metrics."""
-    return {
-        "apiVersion": "monitoring.coreos.com/v1",
-        "kind": "PodMonitor",
-        "metadata": {
-            "name": NAME,
-            "namespace": InstallNamespace(),
-            "labels": Beside(dict(LABELS), "podMonitor.labels"),
-        },
-        "spec": {
-            "selector": {"matchLabels": dict(SELECTOR)},
-            "podMetricsEndpoints": [{"port": "admin", "path": "/metrics", "interval": Value("podMonitor.interval")}],
         },
     }
 

@@ -108,6 +108,12 @@ class TestOthers:
         cluster.put(f"{CRD_ROOT}/podmonitors.monitoring.coreos.com", {})
         assert await problems(cluster, pod_monitor=True) == []
 
+    async def test_alerts_need_their_definition(self, cluster: Cluster) -> None:
+        (problem,) = await problems(cluster, alerts=True)
+        assert "prometheusrules.monitoring.coreos.com: not found" in problem and "leave out --alerts" in problem
+        cluster.put(f"{CRD_ROOT}/prometheusrules.monitoring.coreos.com", {})
+        assert await problems(cluster, alerts=True) == []
+
     async def test_autoscaling_without_metrics_is_noted(self, cluster: Cluster) -> None:
         (note,) = await remarks(cluster, autoscaling=True)
         assert "metrics-server" in note
