@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import jsonpatch
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from webhook.extensions import jaeger, tap
 from webhook.extensions.jaeger import Collector
 from webhook.extensions.proxy import BadPodError, annotations_of, find_proxy
-from webhook.mesh.releases import line
+from webhook.mesh.releases import ROWS, Line, Release, at, line
 
 COLLECTOR = Collector("collector.linkerd-jaeger:4317", "collector", "opentelemetry", "linkerd-proxy")
 NEWEST = line("edge-26.8")
@@ -98,6 +99,22 @@ def test_each_release_of_the_jaeger_extension_sets_its_variables(release: str, n
     after = traced(meshed(), release)
     assert set(variables(after)) == names
     assert after["spec"]["volumes"][0]["name"] == volume
+
+
+def outcome(release: Line) -> Any:
+    """What the injectors make of a Pod with the proxy and of one whose proxy is a native sidecar."""
+    native = {"spec": {"initContainers": [{"name": "linkerd-proxy"}], "containers": [{"name": "app"}]}}
+    proxies = [(pod, find_proxy(pod, release)) for pod in (meshed(), native)]
+    return [proxy and jaeger.patch(pod, proxy, "shop", COLLECTOR, release) for pod, proxy in proxies]
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.startswith("extension/")])
+def test_a_pod_changes_with_the_first_release_that_has_a_row_and_by_the_row_alone(row: str) -> None:
+    year, month, patch = map(int, ROWS[row].since.split("."))
+    first, before = at(Release((year, month, patch))), at(Release((year, month, patch - 1)))
+    assert (before.has(row), first.has(row)) == (False, True)
+    assert outcome(before) != outcome(first)
+    assert outcome(replace(first, _rows=first._rows - {row})) == outcome(before)
 
 
 def test_an_address_without_a_namespace_means_a_collector_in_the_namespace_of_the_request() -> None:
