@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -81,10 +82,7 @@ def pieces(text: str) -> list[tuple[str, str]]:
     return [(heading, "\n".join(lines).strip("\n")) for heading, lines in result if heading or any(lines)]
 
 
-_known: dict[str, frozenset[str]] = {}
-
-
+@cache
 def _anchors(name: str) -> frozenset[str]:
-    if name not in _known:
-        _known[name] = frozenset(anchor(heading) for heading, _ in pieces(text_of(name) or ""))
-    return _known[name]
+    """The anchors of a page, which do not change while the program runs."""
+    return frozenset(anchor(heading) for heading, _ in pieces(text_of(name) or ""))
