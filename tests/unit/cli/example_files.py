@@ -8,12 +8,17 @@ import signal
 import stat
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from certs.issue import issue_ca, issue_leaf
+from tests.e2e.waiting import until
 from webhook.cli import samples
 from webhook.cli.examples import Example
 from webhook.mesh.defaults import default_values
+
+# Seconds after its first output in which what would not stay has ended.
+_STAYS = 3.0
 
 CART = """\
 apiVersion: apps/v1
@@ -83,10 +88,10 @@ def _program(path: Path, text: str) -> None:
 
 
 def run(
-    example: Example, folder: Path, kubeconfig: Path | str = "/nowhere", within: float = 30
+    example: Example, folder: Path, kubeconfig: Path | str = "/nowhere", within: float = 60
 ) -> tuple[int, str, str]:
     """Run an example as it stands there, in a folder with its files: exit code, standard output and error. What stays
-    gets Ctrl-C after `within` seconds."""
+    gets Ctrl-C; all has to end within so many seconds."""
     root = str(Path(samples.__file__).parents[2])
     environment = {
         **{name: text for name, text in os.environ.items() if name != "LINKERD_NAMESPACE"},
@@ -96,18 +101,29 @@ def run(
         "KUBECONFIG": str(kubeconfig),
         "BROWSER": "true",
     }
-    pipe = subprocess.PIPE
     # `exec` leaves no shell between Ctrl-C and the program.
     line = example.line if "|" in example.line or "source" in example.line else f"exec {example.line}"
-    with subprocess.Popen(
-        ["bash", "-c", f"set -o pipefail; {line}"], cwd=folder, env=environment, stdout=pipe, stderr=pipe, text=True
-    ) as process:
+    paths = folder / "example.out", folder / "example.err"
+    with (
+        paths[0].open("w") as out,
+        paths[1].open("w") as err,
+        subprocess.Popen(
+            ["bash", "-c", f"set -o pipefail; {line}"], cwd=folder, env=environment, stdout=out, stderr=err
+        ) as process,
+    ):
         try:
-            out, err = process.communicate(timeout=3 if example.stays else within)
-        except subprocess.TimeoutExpired:
-            if not example.stays:
-                process.kill()
-                raise
-            process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=within)
-    return process.returncode, out, err
+            if example.stays:
+                _interrupt(process, paths, within)
+            process.wait(within)
+        finally:
+            process.kill()
+    return process.returncode, paths[0].read_text(), paths[1].read_text()
+
+
+def _interrupt(process: subprocess.Popen[bytes], paths: tuple[Path, Path], within: float) -> None:
+    """Ctrl-C, once a program has begun to write and has run for a while; a busy machine takes its time to start one."""
+    until("any output", lambda: process.poll() is not None or any(path.read_text() for path in paths), within=within)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_STAYS)
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
