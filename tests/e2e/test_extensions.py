@@ -56,10 +56,10 @@ class Injectors:
         self.ca: CertificateAndKey = issue_ca("extensions")
         self.servers: dict[str, Webhook] = {}
         self._folder = folder
-        self._common = [
+        self._kubeconfig = kubeconfig
+        self._mesh = [
             f"--values={Mount(folder / 'config', {'values': manifests.values_text.encode()}).path / 'values'}",
             f"--trust-anchors={self._trust_anchors(manifests)}",
-            f"--kubeconfig={kubeconfig}",
         ]
         self._configurations: list[JSON] = []
 
@@ -67,12 +67,16 @@ class Injectors:
         files = {"ca-bundle.crt": manifests.trust_anchors.encode()}
         return Mount(self._folder / "trust-roots", files).path / "ca-bundle.crt"
 
-    def start(self, name: str, *flags: str) -> None:
-        """A server behind the Service of this name."""
+    def serve(self, name: str, *flags: str) -> None:
+        """A proxy injector behind the Service of this name."""
+        self.start(name, ["serve", *self._mesh, *flags])
+
+    def start(self, name: str, arguments: list[str]) -> None:
+        """A program with these arguments, behind the Service of this name."""
         leaf = issue_leaf(self.ca, [f"{name}.{self.WITHIN}.svc"])
         tls = Mount(self._folder / f"tls-{name}", tls_files(leaf))
-        arguments = ["serve", f"--tls-dir={tls.path}", *self._common, *flags]
-        self.servers[name] = Webhook(arguments, self._folder / f"log-{name}")
+        here = [f"--tls-dir={tls.path}", f"--kubeconfig={self._kubeconfig}"]
+        self.servers[name] = Webhook([*arguments, *here], self._folder / f"log-{name}")
         self.servers[name].wait_ready()
         annotations = {ENDPOINT: self.servers[name].endpoint}
         metadata = {"name": name, "namespace": self.WITHIN, "annotations": annotations}
@@ -128,10 +132,10 @@ def injectors(
     api.apply(namespace(Injectors.WITHIN))
     result = Injectors(api, manifests, kubeconfig, tmp_path_factory.mktemp("extensions"))
     try:
-        result.start("proxy")
-        result.start("both", f"--tap-service-name={TAP}")
-        result.start("tap", f"--tap-service-name={TAP}", "--webhook=tap-injector")
-        result.start("jaeger", f"--collector-svc-addr={COLLECTOR}", "--collector-svc-account=collector")
+        result.serve("proxy")
+        result.serve("both", f"--tap-service-name={TAP}")
+        result.start("tap", TAP_ARGUMENTS)
+        result.start("jaeger", JAEGER_ARGUMENTS)
         yield result
     finally:
         result.end()
@@ -172,8 +176,8 @@ def canonical(body: JSON) -> JSON:
 
 CALLS = {
     "proxy": ("proxy", "/proxy-injector"),
-    "tap": ("tap", "/tap-injector"),
-    "jaeger": ("jaeger", "/jaeger-injector"),
+    "tap": ("tap", "/"),
+    "jaeger": ("jaeger", "/"),
 }
 
 
