@@ -16,9 +16,9 @@ from webhook.injector.refusal import Refusal
 from webhook.kube.fields import mapping, text
 from webhook.manifest import load
 from webhook.meshing import report
-from webhook.meshing.kinds import group_of, kind_of, name_of, within
+from webhook.meshing.kinds import Path, group_of, kind_of, name_of, within
 from webhook.meshing.outcome import DISABLED, HOST_NETWORK, NO_TOKEN, SIDECAR, UDP, Outcome
-from webhook.meshing.stream import Change, Document, Maker, malformed, with_item
+from webhook.meshing.stream import Change, Document, Maker, malformed, with_items
 from webhook.meshing.templates import has_known_templates
 from webhook.review import JSON
 from webhook.yaml import edit
@@ -109,7 +109,8 @@ class ResourceList:
         """The list after a change of each object in it, and what there is to say; as it was where one cannot be
         changed."""
         results: list[Result] = []
-        value = before = self.document.value
+        before = self.document.value
+        replaced: list[tuple[Path, JSON]] = []
         try:
             for path, body in within(before):
                 if not path:
@@ -117,10 +118,10 @@ class ResourceList:
                     continue
                 outcome = _changed(body, change, results)
                 if outcome is not None and outcome.body is not body:
-                    value = with_item(value, before, path, outcome.body)
+                    replaced.append((path, outcome.body))
         except Refusal as refusal:
             results.append(Result(refusal.message, "error"))
-        return (before if failed(results) else value), results
+        return (before if failed(results) else with_items(before, replaced)), results
 
     def written(self, value: JSON, results: list[Result]) -> str:
         """The text with another value, and with these results."""

@@ -18,7 +18,7 @@ import orjson
 from webhook.manifest import files
 from webhook.manifest.files import STDIN, Problem
 from webhook.meshing.outcome import Outcome
-from webhook.meshing.stream import Change, pieces, rewrite
+from webhook.meshing.stream import Change, TooLarge, pieces, rewrite
 
 # Bytes of a result that are kept in memory; what is longer goes to a temporary file.
 _IN_MEMORY: Final = 8 * 1024 * 1024
@@ -39,7 +39,7 @@ class Worked:
 
 
 def work(paths: Iterable[str], change: Change, problems: list[Problem], *, as_json: bool = False) -> Iterator[Worked]:
-    """Each file of these paths, worked through. `problems` gets the paths that cannot be read, each with line 0.
+    """Each file of these paths, worked through. `problems` gets the paths that cannot be read.
 
     A path is a file, a folder, `-` for standard input, or an address that begins with https://. With `as_json`, the
     text is JSON, a document a line.
@@ -52,7 +52,12 @@ def work(paths: Iterable[str], change: Change, problems: list[Problem], *, as_js
                 except (OSError, ValueError) as error:
                     problems.append(Problem(file, 0, _why(error)))
                     continue
-                yield _worked(file, source, change, as_json=as_json)
+                try:
+                    worked = _worked(file, source, change, as_json=as_json)
+                except TooLarge as error:
+                    problems.append(Problem(file, error.line, str(error)))
+                    continue
+                yield worked
 
 
 def _is_address(path: str) -> bool:

@@ -18,12 +18,25 @@ from webhook.manifest import load, nodes
 from webhook.manifest.files import Problem
 from webhook.meshing.kinds import Path, name_of, within
 from webhook.meshing.outcome import Outcome
-from webhook.meshing.templates import at, placed
 from webhook.review import JSON
 from webhook.yaml import edit
 from webhook.yaml.objects import Broken, Build, Loader
 
 Change = Callable[[JSON], Outcome]
+
+
+# Bytes of a document, whose nodes take some sixty times as much memory. An object has at most 1.5 MiB in etcd, and a
+# List of this size has some ten thousand.
+LARGEST: Final = 32 * 1024 * 1024
+
+
+class TooLarge(ValueError):
+    """A document has more than `LARGEST` bytes: `line` is its first one."""
+
+    def __init__(self, line: int) -> None:
+        size = LARGEST // (1024 * 1024)
+        super().__init__(f"this document has more than {size} MiB: pass fewer objects, such as those of one Namespace")
+        self.line = line
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +54,27 @@ class Rewritten:
 
 def pieces(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
     """The documents of a stream that comes line by line, each with the number of lines before it and the separator that
-    begins it. What follows an end mark (`...`) is a piece of its own: libyaml takes no document there without `---`."""
-    before = 0
+    begins it. What follows an end mark (`...`) is a piece of its own: libyaml takes no document there without `---`.
+
+    Raises `TooLarge`.
+    """
+    before = size = 0
     held: list[bytes] = []
     for number, line in enumerate(lines):
+        size += len(line)
+        if size > LARGEST:
+            raise TooLarge(before + 1)
         mark = line[:3]
         if mark not in _MARKS or line[3:4] not in _BEHIND_MARK:
             held.append(line)
             continue
         if held and mark == b"---":
             yield before, b"".join(held)
-            before, held = number, []
+            before, held, size = number, [], len(line)
         held.append(line)
         if mark == b"...":
             yield before, b"".join(held)
-            before, held = number + 1, []
+            before, held, size = number + 1, [], 0
     if held:
         yield before, b"".join(held)
 
@@ -147,14 +166,15 @@ class _Piece:
             for path in nodes.doubles(document.node):
                 where = self._line(document, path)
                 self._notes.append(Problem(self._file, where, f"{path[-1]} stands here twice: the last one counts"))
-        value = document.value
+        changed: list[tuple[Path, JSON]] = []
         try:
             for path, body in within(document.value):
                 outcome = self._object(body, self._line(document, _keys(path)))
                 if outcome is not None and outcome.body is not body:
-                    value = with_item(value, document.value, path, outcome.body)
+                    changed.append((path, outcome.body))
         except Refusal as refusal:
             self._problems.append(Problem(self._file, line, f"{text(document.value, 'kind')}: {refusal.message}"))
+        value = with_items(document.value, changed)
         self._bodies.append(value)
         if value is document.value:
             return []
@@ -197,10 +217,25 @@ def _keys(path: Path) -> tuple[str | int, ...]:
     return tuple(int(part) if part.isdigit() else part for part in path)
 
 
-def with_item(value: JSON, before: JSON, path: Path, body: JSON) -> JSON:
-    """A document, or a list, with the object at a path replaced; `before` is how it was. An item of a list of one kind
-    need not say what it is."""
-    if path:
-        own = at(before, path)
-        body = {key: entry for key, entry in body.items() if key in own or key not in ("apiVersion", "kind")}
-    return placed(value, path, lambda _: body)
+def with_items(value: JSON, changed: list[tuple[Path, JSON]]) -> JSON:
+    """A document, or a list, with the objects at these paths replaced; the same value where there are none.
+
+    An item of a list of one kind need not say what it is.
+    """
+    out: JSON = _with_items(value, changed) if changed else value
+    return out
+
+
+def _with_items(value: Any, changed: list[tuple[Path, JSON]]) -> Any:
+    path, body = changed[0]
+    if not path:
+        return {key: entry for key, entry in body.items() if key in value or key not in ("apiVersion", "kind")}
+    below: dict[str, list[tuple[Path, JSON]]] = {}
+    for path, body in changed:
+        below.setdefault(path[0], []).append((path[1:], body))
+    if isinstance(value, list):
+        out = list(value)
+        for number, within_it in below.items():
+            out[int(number)] = _with_items(value[int(number)], within_it)
+        return out
+    return {**value, **{key: _with_items(value[key], within_it) for key, within_it in below.items()}}

@@ -14,6 +14,7 @@ import pytest
 
 from tests.unit.meshing.texts import DEPLOYMENT, injecting
 from webhook.manifest.files import Problem
+from webhook.meshing import stream
 from webhook.meshing.run import Worked, concatenated, difference, put_back, work
 
 ANNOTATED = "linkerd.io/inject: enabled"
@@ -119,6 +120,17 @@ def test_a_file_stays_whole_where_it_cannot_be_replaced(file: Path, monkeypatch:
         put_back(one)
     assert file.read_text() == DEPLOYMENT
     assert [path.name for path in file.parent.iterdir()] == ["web.yaml"]
+
+
+def test_a_document_that_is_too_large_is_not_read_on_and_named_with_its_line(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "LARGEST", len(DEPLOYMENT) + 10)
+    file.write_text(f"{DEPLOYMENT}---\n{DEPLOYMENT}---\n{DEPLOYMENT}{DEPLOYMENT}")
+    results, problems = worked(file)
+    assert results == []
+    assert [(one.file, one.line) for one in problems] == [(str(file), 2 * DEPLOYMENT.count("\n") + 2)]
+    assert "pass fewer objects" in problems[0].message
 
 
 class TestAddresses:
