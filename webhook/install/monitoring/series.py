@@ -25,7 +25,7 @@ LINKERDS_TIMEOUT: Final = 10
 API_SERVERS: Final = {
     "apiserver_admission_webhook_fail_open_count": ("name", "type"),
     "apiserver_admission_webhook_rejection_count": ("name", "type", "error_type"),
-    "apiserver_admission_webhook_request_total": ("name", "type"),
+    "apiserver_admission_webhook_request_total": ("name", "type", "code"),
     "apiserver_admission_webhook_admission_duration_seconds_bucket": ("name", "type", "le"),
     "apiserver_admission_webhook_admission_duration_seconds_count": ("name", "type"),
 }
