@@ -229,7 +229,7 @@ def measure(command: list[str], namespaces: int, rounds: int) -> Cost:
     server.start()
     with tempfile.TemporaryDirectory() as folder:
         kubeconfig = Path(folder) / "kubeconfig"
-        kubeconfig.write_text(_kubeconfig(f"http://127.0.0.1:{port.get(timeout=60)}"))
+        kubeconfig.write_text(kubeconfig_of(f"http://127.0.0.1:{port.get(timeout=60)}"))
         costs = []
         for _ in range(rounds):
             cost, report = run(command, kubeconfig)
@@ -249,7 +249,7 @@ def _verify(report: JSON, namespaces: int) -> None:
         raise SystemExit(f"{outdated} of {wanted} outdated Deployments were told: {orjson.dumps(report)[:2000]!r}")
 
 
-def _kubeconfig(server: str) -> str:
+def kubeconfig_of(server: str) -> str:
     named = [{"name": "bench", "cluster": {"server": server}}]
     return yaml.safe_dump(
         {

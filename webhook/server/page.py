@@ -11,9 +11,10 @@ from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from webhook.server.madepages import MadePages, in_slices
 from webhook.statuspage.access import how_to_see_it, is_allowed
 from webhook.statuspage.document import document
-from webhook.statuspage.mesh_reader import LONGEST
+from webhook.statuspage.mesh_reader import LONGEST, MeshCounts, WorkloadRows
 from webhook.statuspage.query import PageQuery
 from webhook.statuspage.sources import StatusSources
 
@@ -38,6 +39,7 @@ _STATIC: Final = {"status.css": "text/css", "status.js": "text/javascript"}
 def add_routes(app: FastAPI, sources: StatusSources) -> None:
     """Add the page, its document, style and script, and the manual. Only GET is answered."""
     app.add_middleware(Guard, sources=sources)
+    made = MadePages()
 
     @app.get("/", response_model=None)
     async def show(request: Request) -> Response:
@@ -45,13 +47,19 @@ def add_routes(app: FastAPI, sources: StatusSources) -> None:
         # Imported when somebody looks: Jinja takes a while.
         render = await asyncio.to_thread(_renderer)
         query = PageQuery.of(request.query_params)
-        facts = await _document(sources, query, PATIENCE, request)
-        return _html(await asyncio.to_thread(render.page, facts, query))
+        counts, workloads = await _mesh(sources, query, PATIENCE, request)
+
+        async def make() -> bytes:
+            return await in_slices(render.page(document(sources, query, counts, workloads), query))
+
+        counted = tuple(part and (part.at, part.complete) for part in (counts, workloads))
+        return _html(await made.get((query, counted), make))
 
     @app.get("/status.json", response_model=None)
     async def status_json(request: Request) -> Response:
         """The same facts for programs."""
-        facts = await _document(sources, PageQuery.of(request.query_params), LONGEST, request)
+        query = PageQuery.of(request.query_params)
+        facts = document(sources, query, *await _mesh(sources, query, LONGEST, request))
         text = orjson.dumps(facts, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
         return Response(text, media_type="application/json", headers=HEADERS)
 
@@ -94,17 +102,17 @@ def _allowed(scope: Scope) -> bool:
     return is_allowed(client[0] if client else "", hosts)
 
 
-async def _document(sources: StatusSources, query: PageQuery, wait: float, request: Request) -> dict[str, Any]:
-    counts = workloads = None
-    if sources.mesh is not None:
-        gone: Callable[[], Awaitable[bool]] = request.is_disconnected
-        # At the same time: the page waits once.
-        counting = sources.mesh.counts(wait, gone)
-        if query.namespace:
-            counts, workloads = await asyncio.gather(counting, sources.mesh.workloads(query.namespace, wait, gone))
-        else:
-            counts = await counting
-    return document(sources, query, counts, workloads)
+async def _mesh(
+    sources: StatusSources, query: PageQuery, wait: float, request: Request
+) -> tuple[MeshCounts | None, WorkloadRows | None]:
+    if sources.mesh is None:
+        return None, None
+    gone: Callable[[], Awaitable[bool]] = request.is_disconnected
+    # At the same time: the page waits once.
+    counting = sources.mesh.counts(wait, gone)
+    if not query.namespace:
+        return await counting, None
+    return await asyncio.gather(counting, sources.mesh.workloads(query.namespace, wait, gone))
 
 
 def _renderer() -> Any:
@@ -122,5 +130,5 @@ def _static(name: str, media: str) -> Callable[[], Awaitable[Response]]:
     return static
 
 
-def _html(text: str) -> Response:
+def _html(text: str | bytes) -> Response:
     return Response(text, media_type="text/html; charset=utf-8", headers=HEADERS)

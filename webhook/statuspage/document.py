@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from webhook import __version__
@@ -175,4 +176,9 @@ def _opened(namespaces: Mapping[str, Namespace], workloads: WorkloadRows) -> JSO
 
 def moment(seconds: float) -> str:
     """A time as RFC 3339, given in seconds since 1970."""
+    return _moment(int(seconds))
+
+
+@lru_cache(maxsize=1024)
+def _moment(seconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -79,4 +79,4 @@ def asked(query: str) -> PageQuery:
 
 def page(mesh: MeshCounts | None = None, opened: WorkloadRows | None = None, query: str = "", **changes: Any) -> str:
     """The page of these sources."""
-    return render.page(facts(mesh, opened, query, **changes), asked(query))
+    return "".join(render.page(facts(mesh, opened, query, **changes), asked(query)))

@@ -1,0 +1,295 @@
+"""What the status page costs: a page, the list of 20,000 Pods, and admission beside many readers.
+
+The API server is a stand-in, which lists 200 Namespaces and 20,000 Pods as a real one does, 500 at a time: its own work
+takes nothing of the machine that matters. Goals: a page with 200 Namespaces within 50 ms without listing any Pods;
+the list of Pods within 4 s, with at most 15 MiB more resident memory, all of which is given back; and the 99th
+percentile of a full admission load at most 10 % higher beside a thousand reloads a minute.
+"""
+
+from __future__ import annotations
+
+import http.client
+import http.server
+import socketserver
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
+from multiprocessing import Event, Process, Queue
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+import orjson
+
+from bench import client, wrk
+from bench.check import kubeconfig_of
+from bench.loads import Load, pods
+from bench.memory import settled
+from bench.servers import OURS, Server, Setting, arguments, machine, prepared, running
+from bench.throughput import posts
+from webhook.injector.marks import CONTROL_PLANE, PROXY_VERSION, TRUST_ROOT
+from webhook.statuspage.mesh_reader import KEPT
+
+JSON = dict[str, Any]
+
+NAMESPACES: Final = 200
+PODS: Final = 20_000
+PAGE: Final = 500
+CONNECTIONS: Final = 16
+RELOADS_A_MINUTE: Final = 1000
+
+
+@cache
+def page(first: int) -> bytes:
+    """A page of the list of Pods, metadata alone."""
+    following = str(first + PAGE) if first + PAGE < PODS else ""
+    items = [_pod(number) for number in range(first, min(first + PAGE, PODS))]
+    return orjson.dumps({"kind": "List", "metadata": {"resourceVersion": "1", "continue": following}, "items": items})
+
+
+def _pod(number: int) -> JSON:
+    """Two of three are meshed. The rest is as long as it is in the wild: managedFields are most of a Pod's metadata."""
+    labels = {"app": f"web-{number % 7}", "pod-template-hash": "5c9d8f7b6d"}
+    annotations = {}
+    if number % 3:
+        labels[CONTROL_PLANE] = "linkerd"
+        annotations = {PROXY_VERSION: "edge-26.8.3", TRUST_ROOT: "0" * 64, "linkerd.io/created-by": "linkerd/proxy"}
+    fields: JSON = {"f:metadata": {f"f:field-{one}": {"f:of": {}, "f:some": {}, "f:length": {}} for one in range(40)}}
+    metadata = {
+        "name": f"web-5c9d8f7b6d-{number:05}",
+        "namespace": f"ns-{number % NAMESPACES:04}",
+        "uid": f"{number:08}-0000-4000-8000-000000000000",
+        "resourceVersion": str(number),
+        "creationTimestamp": "2026-01-01T00:00:00Z",
+        "labels": labels,
+        "annotations": annotations,
+        "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-5c9d8f7b6d", "uid": "1"}],
+        "managedFields": [{"manager": "kubelet", "operation": "Update", "fieldsType": "FieldsV1", "fieldsV1": fields}],
+    }
+    return {"metadata": metadata}
+
+
+def serve(port: Queue[int]) -> None:
+    """Be the API server; its port is put into the queue."""
+    for first in range(0, PODS, PAGE):
+        page(first)
+    namespaces = [
+        {"metadata": {"name": f"ns-{number:04}", "annotations": {"linkerd.io/inject": "enabled"}}}
+        for number in range(NAMESPACES)
+    ]
+    listed = orjson.dumps({"kind": "List", "metadata": {"resourceVersion": "1"}, "items": namespaces})
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            url = urlsplit(self.path)
+            query = {key: values[0] for key, values in parse_qs(url.query).items()}
+            if "watch" in query:
+                # Nothing ever happens.
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.flush()
+                threading.Event().wait(600)
+                self.close_connection = True
+            elif url.path == "/api/v1/namespaces":
+                self._send(200, listed)
+            elif url.path == "/api/v1/pods":
+                self._send(200, page(int(query.get("continue", "0"))))
+            else:
+                self._send(404, b'{"kind":"Status","status":"Failure","reason":"NotFound","code":404,"message":"none"}')
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self._send(404, b"{}")
+
+        def do_PATCH(self) -> None:
+            self.do_POST()
+
+        def _send(self, status: int, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    class Threads(socketserver.ThreadingMixIn, http.server.HTTPServer):
+        daemon_threads = True
+
+    server = Threads(("127.0.0.1", 0), Handler)
+    threading.Thread(target=port.put, args=(server.server_address[1],), daemon=True).start()
+    server.serve_forever()
+
+
+@contextmanager
+def api_server() -> Iterator[str]:
+    """The stand-in as a process, and its kubeconfig's text."""
+    port: Queue[int] = Queue()
+    process = Process(target=serve, args=(port,), daemon=True)
+    process.start()
+    yield kubeconfig_of(f"http://127.0.0.1:{port.get(timeout=60)}")
+    process.terminate()
+
+
+def get(port: int, path: str) -> tuple[float, bytes]:
+    """Seconds until the answer is there, and its body."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    began = time.perf_counter()
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    body = answer.read()
+    seconds = time.perf_counter() - began
+    connection.close()
+    if answer.status != 200:
+        raise SystemExit(f"{path}: HTTP {answer.status}: {body[:500].decode(errors='replace')}")
+    return seconds, body
+
+
+def pages(server: Server, tries: int) -> None:
+    """A page with all Namespaces, and 500 decisions, for which the Pods were listed a moment ago."""
+    get(server.admin_port, "/status.json")
+    get(server.admin_port, "/")
+    times, before = [], server.cpu_seconds()
+    for number in range(tries):
+        # Another page each time: the same one would not be made anew within a second.
+        seconds, body = get(server.admin_port, f"/?refresh={number + 2}")
+        times.append(seconds * 1000)
+    if body.count(b'<tr id="namespace-') != NAMESPACES:
+        raise SystemExit(f"the page does not have {NAMESPACES} Namespaces")
+    spent = (server.cpu_seconds() - before) * 1000 / tries
+    print(f"a page of {len(body) / 1024:.0f} KiB: median {statistics.median(times):.1f} ms, "
+          f"slowest {max(times):.1f} ms, {spent:.1f} ms of CPU time")  # fmt: skip
+    judge("a page", statistics.median(times), 50, "ms")
+
+
+def listing(server: Server, rounds: int) -> None:
+    """The list of Pods, from the first page to the last, and what it leaves behind."""
+    get(server.admin_port, "/status.json")
+    time.sleep(KEPT)
+    before = settled(server)
+    times, most = [], 0.0
+    for _ in range(rounds):
+        time.sleep(KEPT)
+        with peak(server) as seen:
+            seconds, body = get(server.admin_port, "/status.json")
+        mesh = orjson.loads(body)["mesh"]
+        if not mesh["complete"] or mesh["pods"] != PODS:
+            raise SystemExit(f"{mesh['pods']} of {PODS} Pods were counted: {mesh['problem']}")
+        times.append(seconds)
+        most = max(most, seen[0])
+    after = settled(server)
+    print(f"{PODS:,} Pods: median {statistics.median(times):.2f} s; {before:.1f} MiB before, "
+          f"{most:.1f} MiB at most, {after:.1f} MiB afterwards")  # fmt: skip
+    judge("the list", statistics.median(times), 4, "s")
+    judge("more meanwhile", most - before, 15, "MiB")
+    judge("more afterwards", after - before, 1, "MiB")
+
+
+@contextmanager
+def peak(server: Server) -> Iterator[list[float]]:
+    """The most resident MiB within the block, looked at every few milliseconds."""
+    seen, stop = [0.0], threading.Event()
+
+    def look() -> None:
+        while not stop.wait(0.005):
+            seen[0] = max(seen[0], server.resident_mib())
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    yield seen
+    stop.set()
+    thread.join()
+
+
+def beside(server: Server, setting: Setting, load: Load, seconds: float) -> float:
+    """The 99th percentile of a full admission load, in milliseconds."""
+    target = server.target(setting)
+    if wrk.is_installed():
+        seen = wrk.load(f"https://127.0.0.1:{server.port}{load.path}", load.bodies, CONNECTIONS, seconds)
+    else:
+        seen = client.load(target, posts(target, load), CONNECTIONS, seconds)
+    if seen.errors:
+        raise SystemExit(f"{seen.errors} of {seen.requests} reviews failed")
+    return seen.p99
+
+
+def read_often(port: int, stop: Any, done: Queue[int]) -> None:
+    """Be a thousand readers a minute, one after the other."""
+    following, loads = time.monotonic(), 0
+    while not stop.wait(max(0.0, following - time.monotonic())):
+        get(port, "/")
+        loads += 1
+        following += 60 / RELOADS_A_MINUTE
+    done.put(loads)
+
+
+@contextmanager
+def reloads(server: Server) -> Iterator[list[int]]:
+    """Readers, within the block; at its end, how often they loaded the page. They are a process of their own: beside
+    the load's own threads they would slow that down."""
+    loads: list[int] = []
+    stop = Event()
+    done: Queue[int] = Queue()
+    reader = Process(target=read_often, args=(server.admin_port, stop, done), daemon=True)
+    reader.start()
+    yield loads
+    stop.set()
+    loads.append(done.get(timeout=60))
+    reader.join()
+
+
+def admission(server: Server, setting: Setting, pairs: int, seconds: float) -> None:
+    """The load with and without readers, in alternating pairs."""
+    load = pods(64, 8)
+    beside(server, setting, load, 1.0)
+    ratios, without, taken = [], [], []
+    for pair in range(pairs):
+        alone = beside(server, setting, load, seconds) if pair % 2 == 0 else 0.0
+        with reloads(server) as loads:
+            together = beside(server, setting, load, seconds)
+        alone = alone or beside(server, setting, load, seconds)
+        ratios.append(together / alone)
+        without.append(alone)
+        taken.append(loads[0] / seconds * 60)
+    print(f"p99 {statistics.median(without):.2f} ms without readers; beside {statistics.median(taken):.0f} reloads a "
+          f"minute {statistics.median(ratios):.2f} of that ({min(ratios):.2f} to {max(ratios):.2f})")  # fmt: skip
+    judge("p99 beside readers", statistics.median(ratios), 1.10, "of p99 without")
+
+
+def judge(what: str, value: float, goal: float, unit: str) -> None:
+    """Print a figure beside its goal."""
+    print(f"  {what}: {value:.2f} {unit}, goal {goal:g}: {'met' if value <= goal else 'MISSED'}", flush=True)
+
+
+def main() -> None:
+    """Measure each part, on one server."""
+    parser = arguments(__doc__)
+    parser.add_argument("--tries", type=int, default=30, help="loads of the page (default 30)")
+    parser.add_argument("--rounds", type=int, default=3, help="lists of all Pods (default 3)")
+    parser.add_argument("--pairs", type=int, default=5, help="pairs of admission loads (default 5)")
+    parser.add_argument("--seconds", type=float, default=5, help="an admission load's length (default 5)")
+    options = parser.parse_args()
+    print(machine())
+    with prepared(options) as setting, api_server() as text, tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "kubeconfig"
+        file.write_text(text)
+        setting = replace(
+            setting, cluster=("--kubeconfig", str(file)), serve=(*setting.serve, "--status-page", "--no-events")
+        )
+        with running(OURS, setting) as server:
+            listing(server, options.rounds)
+            beside(server, setting, pods(64, 8), 1.0)
+            pages(server, options.tries)
+            admission(server, setting, options.pairs, options.seconds)
+
+
+if __name__ == "__main__":
+    main()

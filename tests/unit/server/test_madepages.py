@@ -1,0 +1,82 @@
+"""How pages are made beside the answers to reviews."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from tests.kube.fixtures import Clock
+from webhook.server.madepages import KEPT, MadePages, in_slices
+
+
+class Maker:
+    """Makes pages, each another one."""
+
+    def __init__(self) -> None:
+        self.made = 0
+
+    async def __call__(self) -> bytes:
+        """The next page, after a while."""
+        self.made += 1
+        number = self.made
+        await asyncio.sleep(0)
+        return b"page %d" % number
+
+
+async def test_the_pieces_are_joined_and_others_have_their_turn_between_them() -> None:
+    turns: list[int] = []
+    made = 0
+
+    def pieces() -> Iterator[str]:
+        nonlocal made
+        for _ in range(2000):
+            made += 1
+            yield "ü"
+
+    async def other() -> None:
+        while made < 2000:
+            turns.append(made)
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(other())
+    assert await in_slices(pieces()) == "ü".encode() * 2000
+    await beside
+    assert len(turns) > 5
+
+
+async def test_those_who_ask_within_a_second_get_the_same_page() -> None:
+    clock, make = Clock(), Maker()
+    pages = MadePages(clock)
+    assert await asyncio.gather(*(pages.get("shop", make) for _ in range(5))) == [b"page 1"] * 5
+    clock.now += KEPT / 2
+    assert await pages.get("shop", make) == b"page 1"
+    clock.now += KEPT
+    assert await pages.get("shop", make) == b"page 2"
+
+
+async def test_another_question_has_another_page() -> None:
+    make = Maker()
+    pages = MadePages(Clock())
+    assert await pages.get("shop", make) == b"page 1"
+    assert await pages.get("kitchen", make) == b"page 2"
+
+
+async def test_few_pages_are_kept() -> None:
+    make = Maker()
+    pages = MadePages(Clock())
+    for number in range(100):
+        await pages.get(number, make)
+    assert await pages.get(99, make) == b"page 100"
+    assert await pages.get(0, make) == b"page 101"
+
+
+async def test_a_page_that_cannot_be_made_is_tried_again() -> None:
+    async def broken() -> bytes:
+        raise ValueError("broken")
+
+    pages = MadePages(Clock())
+    with pytest.raises(ValueError, match="broken"):
+        await pages.get("shop", broken)
+    assert await pages.get("shop", Maker()) == b"page 1"
