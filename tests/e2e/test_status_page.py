@@ -35,7 +35,7 @@ def mesh(replica: Webhook, query: str = "") -> JSON:
 
 def row(section: JSON, name: str) -> JSON:
     """The line of a Namespace; empty if there is none."""
-    return next((each for each in section["namespaces"] if each["name"] == name), {})
+    return next((line for line in section["namespaces"] if line["name"] == name), {})
 
 
 def running(api: ApiServer, within: str = "") -> list[JSON]:
@@ -121,16 +121,16 @@ def test_every_number_is_that_of_the_api_servers_objects(api: ApiServer, room: R
         ASKED: 1,
     }
     every = api.request("GET", "/api/v1/namespaces").ok()["items"]
-    assert {each["name"] for each in section["namespaces"]} >= {body["metadata"]["name"] for body in every}
+    assert {line["name"] for line in section["namespaces"]} >= {body["metadata"]["name"] for body in every}
     assert section["pods"] == len(running(api))
-    for each in section["namespaces"]:
-        assert each["pods"] == len(running(api, each["name"]))
+    for line in section["namespaces"]:
+        assert line["pods"] == len(running(api, line["name"]))
 
 
 def test_a_namespace_opens_to_its_workloads(room: Room, replica: Webhook) -> None:
     opened = mesh(replica, f"?namespace={room.name}")["opened"]
     assert (opened["complete"], opened["problem"]) == (True, "")
-    assert [(each["workload"], each["pods"], each["meshed"]) for each in opened["workloads"]] == [
+    assert [(line["workload"], line["pods"], line["meshed"]) for line in opened["workloads"]] == [
         # The one that lost its label still has the proxy's container.
         ("ReplicaSet/web-7d4b9c6f5", 8, 6)
     ]
