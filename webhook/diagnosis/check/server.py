@@ -19,7 +19,7 @@ from webhook.diagnosis.selftest import REACHED, failed
 from webhook.diagnosis.unseen import NotAsked, Unseen, known, seen
 from webhook.install import guard
 from webhook.install.configurations import ADVISOR, NAME, SELF_TEST, SELF_TEST_WEBHOOK
-from webhook.kube.fields import mapping, mappings, number, text
+from webhook.kube.fields import mapping, mappings, number, sequence, text
 from webhook.kube.interface import JSON
 from webhook.kube.webhookconfigurations import ServiceReference, pointing
 
@@ -55,10 +55,33 @@ def replicas(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
         certificates = seen(server.certificates[service])
         # Without that right nobody knows whether any replica is ready.
         seen(certificates.replicas)
-        waiting = list(reasons_to_wait(known(server.pods.get(service, ()), ())))
+        pods = known(server.pods.get(service, ()), ())
+        waiting = list(reasons_to_wait(pods))
         for finding in checks.serving(certificates):
             why = f" ({'; '.join(waiting[:_PODS])})" if waiting else ""
             yield check.again(replace(finding, message=f"{finding.message}{why}"))
+        yield from (_lost(check, installation, pod) for pod in pods if _is_lost(pod))
+
+
+def _is_lost(pod: JSON) -> bool:
+    """Whether a Pod's node does not answer: a controller has declared the Pod not ready, though its kubelet last wrote
+    that all containers are. https://kubernetes.io/docs/concepts/architecture/nodes/#node-controller"""
+    conditions = {text(one, "type"): text(one, "status") for one in mappings(pod, "status", "conditions")}
+    declared = (conditions.get("ContainersReady"), conditions.get("Ready")) == ("True", "False")
+    gates = sequence(pod, "spec", "readinessGates")
+    return declared and not gates and not text(pod, "metadata", "deletionTimestamp")
+
+
+def _lost(check: Check, installation: Installation, pod: JSON) -> CheckFinding:
+    node = text(pod, "spec", "nodeName")
+    return check.warning(
+        f"Pod {installation.namespace}/{text(pod, 'metadata', 'name')}",
+        "spec.nodeName",
+        "the Node does not answer, so this replica gets no requests",
+        f"see kubectl describe node {node}; where it does not come back, kubectl delete node {node}: the Deployment "
+        "then starts a replica on another one",
+        node,
+    )
 
 
 # Pods of which is said why they do not run.
@@ -72,6 +95,8 @@ def reasons_to_wait(pods: Iterable[JSON]) -> Iterator[str]:
         for condition in mappings(pod, "status", "conditions"):
             if (text(condition, "type"), text(condition, "status")) == ("PodScheduled", "False"):
                 yield f"{name} is on no node: {text(condition, 'message') or text(condition, 'reason')}"
+        if _is_lost(pod):
+            yield f"{name} is on Node {text(pod, 'spec', 'nodeName')}, which does not answer"
         for key in ("initContainerStatuses", "containerStatuses"):
             for status in mappings(pod, "status", key):
                 waits = mapping(status, "state", "waiting")

@@ -35,6 +35,16 @@ async def facts(cluster: InstalledCluster | None = None, site: Site | None = Non
     return (cluster or InstalledCluster()).facts(server=ServerFacts(**{**result, **server}))
 
 
+def on_node(name: str, ready: str = "True") -> dict[str, Any]:
+    """A Pod whose containers are ready, as far as its kubelet has told."""
+    conditions = [{"type": "ContainersReady", "status": "True"}, {"type": "Ready", "status": ready}]
+    return {
+        "metadata": {"name": f"webhook-{name}"},
+        "spec": {"nodeName": f"node-{name}"},
+        "status": {"phase": "Running", "conditions": conditions},
+    }
+
+
 class TestReplicas:
     async def test_nothing_is_said_of_replicas_that_are_ready(self) -> None:
         assert said(replicas, await facts()) == []
@@ -68,6 +78,30 @@ class TestReplicas:
             '(Pod webhook-1: container webhook waits: ImagePullBackOff: Back-off pulling image "x"; '
             "Pod webhook-2 is on no node: 0/3 nodes are available)"
         )
+
+    async def test_a_replica_on_a_node_that_does_not_answer_is_a_warning_though_others_are_ready(self) -> None:
+        [finding] = said(replicas, await facts(pods={SERVICE: (on_node("1"), on_node("2", ready="False"))}))
+        assert finding.severity is CheckSeverity.WARNING
+        assert finding.object == "Pod linkerd/webhook-2"
+        assert finding.value == "node-2"
+        assert "does not answer" in finding.message
+        assert "kubectl delete node node-2" in finding.fix
+
+    async def test_nodes_that_do_not_answer_are_why_no_replica_is_ready(self) -> None:
+        site = Site().self_managed()
+        site.replicas()
+        site.deploy("--certs=self-managed")
+        error, lost = said(replicas, await facts(site=site, pods={SERVICE: (on_node("1", ready="False"),)}))
+        assert error.severity is CheckSeverity.ERROR
+        assert error.message.endswith("(Pod webhook-1 is on Node node-1, which does not answer)")
+        assert lost.severity is CheckSeverity.WARNING
+
+    async def test_a_pod_that_is_not_ready_for_another_reason_is_on_no_such_node(self) -> None:
+        gated, leaving, failing = (on_node(name, ready="False") for name in ("1", "2", "3"))
+        gated["spec"]["readinessGates"] = [{"conditionType": "example.org/gate"}]
+        leaving["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+        failing["status"]["conditions"][0]["status"] = "False"
+        assert said(replicas, await facts(pods={SERVICE: (gated, leaving, failing)})) == []
 
     async def test_a_deployment_that_is_gone_is_told(self) -> None:
         cluster = InstalledCluster()
