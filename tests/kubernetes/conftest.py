@@ -39,6 +39,9 @@ ENFORCE = "pod-security.kubernetes.io/enforce"
 # What Linkerd's injector serves.
 INJECTOR_SECRET = "linkerd-proxy-injector-k8s-tls"
 
+# Linkerd's own configuration of its injector.
+LINKERDS = "mutatingwebhookconfiguration/linkerd-proxy-injector-webhook-config"
+
 # Lines of each replica's log that a failed test shows.
 LOG_TAIL = 40
 
@@ -116,6 +119,17 @@ def injector(cluster: Cluster, api: ApiServer) -> Iterator[None]:
     cluster.kubectl("-n", NAMESPACE, "delete", f"deploy/{SERVICE}", f"secret/{INJECTOR_SECRET}").ok()
     cluster.kubectl("label", "namespace", NAMESPACE, "--overwrite", f"{ENFORCE}=restricted").ok()
     api.patch(configuration, {"webhooks": webhooks})
+
+
+@pytest.fixture
+def linkerds_gone(cluster: Cluster, api: ApiServer) -> Iterator[None]:
+    """Linkerd's own configuration of its injector is away, as who installs ours beside it is told to do."""
+    body = cluster.get(LINKERDS)
+    cluster.kubectl("delete", LINKERDS).ok()
+    yield
+    for key in ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields"):
+        body["metadata"].pop(key, None)
+    cluster.apply(body).ok()
 
 
 @pytest.hookimpl(hookwrapper=True)

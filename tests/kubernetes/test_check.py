@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 from collections.abc import Iterator, Mapping
@@ -9,21 +10,24 @@ from typing import Any
 
 import pytest
 
+from certs.issue import issue_ca
 from tests.e2e.api import ApiServer
-from tests.e2e.installation import NAMESPACE
+from tests.e2e.installation import CONFIGURATION_KINDS, NAME, NAMESPACE
 from tests.e2e.mesh import SERVICE
 from tests.e2e.objects import INJECT
-from tests.kubernetes import workloads
+from tests.e2e.waiting import until
+from tests.kubernetes import images, workloads
 from tests.kubernetes.cluster import Cluster
-from tests.kubernetes.images import OURS
 from tests.kubernetes.installation import Installation, command, installed
 from webhook.injector.settings import PREFIX
+from webhook.install.configurations import SELF_TEST
 
 JSON = dict[str, Any]
 
+# What the leader writes caBundles into.
+OURS = (*((kind, NAME) for kind in CONFIGURATION_KINDS), (CONFIGURATION_KINDS[0], SELF_TEST))
 # The image that no registry has: nothing can be pulled here.
 NOWHERE = "registry.example.org/linkerd-webhook:never-pushed"
-LINKERDS = "mutatingwebhookconfiguration/linkerd-proxy-injector-webhook-config"
 
 
 def check(cluster: Cluster, *flags: str, wait: str = "0s") -> JSON:
@@ -43,17 +47,6 @@ def told(body: JSON) -> dict[str, str]:
 def skipped(body: JSON) -> list[str]:
     """The codes of the lines that were not judged."""
     return [element["code"] for element in body["skipped"]]
-
-
-@pytest.fixture
-def linkerds_gone(cluster: Cluster, api: ApiServer) -> Iterator[None]:
-    """Linkerd's own configuration of its injector is away, as who installs ours beside it is told to do."""
-    body = cluster.get(LINKERDS)
-    cluster.kubectl("delete", LINKERDS).ok()
-    yield
-    for key in ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields"):
-        body["metadata"].pop(key, None)
-    cluster.apply(body).ok()
 
 
 @pytest.fixture
@@ -80,6 +73,69 @@ def bare(cluster: Cluster, within: str) -> None:
     """The Namespace asks for no proxies any more, and takes the same Pod."""
     cluster.kubectl("annotate", "--overwrite", "namespace", within, f"{INJECT}=disabled").ok()
     workloads.create(cluster, workloads.pod(within)).ok()
+
+
+@pytest.fixture
+def lost_replica(cluster: Cluster, installation: Installation) -> Iterator[str]:
+    """A replica on a Node whose kubelet has died: it was ready, and its heartbeats have ended. The Node's name."""
+    name = "lost"
+    metadata = {"name": name, "labels": {"kubernetes.io/os": "linux"}}
+    cluster.apply({"apiVersion": "v1", "kind": "Node", "metadata": metadata}).ok()
+    amounts = {"cpu": "4", "memory": "8Gi", "pods": "110"}
+    ready = {"type": "Ready", "status": "True", "reason": "KubeletReady"}
+    status = {"capacity": amounts, "allocatable": amounts, "conditions": [ready]}
+    patch_status(cluster, f"node/{name}", status)
+    try:
+        cluster.kubectl("cordon", "node").ok()
+        installation.kubectl("delete", "pod", installation.replicas()[0]["metadata"]["name"]).ok()
+        there = until("a replica on it", lambda: on_node(installation, name), within=60, interval=0.5)
+        cluster.kubectl("uncordon", "node").ok()
+        conditions = [{"type": kind, "status": "True"} for kind in ("ContainersReady", "Ready")]
+        replica = f"pod/{there[0]}"
+        patch_status(cluster, replica, {"phase": "Running", "conditions": conditions}, "-n", NAMESPACE)
+
+        def declared() -> bool:
+            states = cluster.get(replica, "-n", NAMESPACE)["status"]["conditions"]
+            return any(state["type"] == "Ready" and state["status"] == "False" for state in states)
+
+        until("the node controller's word", declared, within=120, interval=1)
+        yield name
+    finally:
+        cluster.kubectl("uncordon", "node").ok()
+        cluster.kubectl("delete", "node", name).ok()
+        for replica in on_node(installation, name):
+            installation.kubectl("delete", "pod", replica, "--force", "--grace-period=0").ok()
+        installation.roll_out()
+
+
+def on_node(installation: Installation, node: str) -> list[str]:
+    """The names of the replicas on a Node."""
+    replicas = installation.replicas()
+    return [pod["metadata"]["name"] for pod in replicas if pod["spec"].get("nodeName") == node]
+
+
+def patch_status(cluster: Cluster, name: str, status: JSON, *more: str) -> None:
+    """Write a status as a kubelet does."""
+    cluster.kubectl("patch", name, "--subresource=status", "-p", json.dumps({"status": status}), *more).ok()
+
+
+def distrust(cluster: Cluster, api: ApiServer, installation: Installation) -> None:
+    """Another CA in every caBundle of ours, and nobody leads who would mend that."""
+    lease = {"holderIdentity": "nobody", "leaseDurationSeconds": 3600, "renewTime": "2099-01-01T00:00:00.000000Z"}
+    installation.kubectl("patch", f"lease/{NAME}", "--type=merge", "-p", json.dumps({"spec": lease})).ok()
+    # The leader notices when it renews.
+    until("nobody leads", lambda: not leads(installation), within=60, interval=0.5)
+    ca = base64.b64encode(issue_ca("another").certificate).decode()
+    for kind, name in OURS:
+        body = installation.configuration(kind, name)
+        webhooks = [each | {"clientConfig": each["clientConfig"] | {"caBundle": ca}} for each in body["webhooks"]]
+        api.patch(body, {"webhooks": webhooks})
+
+
+def leads(installation: Installation) -> bool:
+    """Whether a replica says that it leads."""
+    names = [pod["metadata"]["name"] for pod in installation.replicas()]
+    return any("\nlinkerd_webhook_leader 1" in installation.get(name, "/metrics") for name in names)
 
 
 @contextlib.contextmanager
@@ -128,7 +184,7 @@ class TestHealthyRightAfterTheRollout:
 
     @pytest.mark.usefixtures("injector")
     def test_is_the_image_in_linkerds_deployment(self, cluster: Cluster, within: str) -> None:
-        cluster.kubectl("-n", NAMESPACE, "set", "image", f"deploy/{SERVICE}", f"proxy-injector={OURS}").ok()
+        cluster.kubectl("-n", NAMESPACE, "set", "image", f"deploy/{SERVICE}", f"proxy-injector={images.OURS}").ok()
         cluster.kubectl("-n", NAMESPACE, "rollout", "status", f"deploy/{SERVICE}", "--timeout=120s").ok()
         assert_healthy(cluster, within, unjudged=("rights", "webhook-reached"))
 
@@ -173,6 +229,32 @@ class TestForetold:
                 workloads.create(cluster, workloads.pod(within)).ok()
                 workloads.assert_bare(workloads.running(cluster, within))
             assert told(check(cluster, "-n", within, "--suppress=unmeshed")) == {}
+
+    def test_a_certificate_that_ca_bundles_do_not_trust_makes_the_api_server_refuse_pods_under_fail(
+        self, cluster: Cluster, api: ApiServer, within: str
+    ) -> None:
+        with installed(cluster, api, ("--failure-policy=Fail",)) as installation:
+            distrust(cluster, api, installation)
+            result = told(check(cluster, "-n", within))
+            assert "MutatingWebhookConfiguration linkerd-webhook" in result["ca-bundle"]
+            assert "written by" in result["ca-bundle"]
+            assert "x509" in result["webhook-reached"] or "trust" in result["webhook-reached"]
+            assert "of ours fails" in result["webhook-injects"]
+            refused = workloads.create(cluster, workloads.pod(within))
+            assert refused.code != 0
+            assert "x509: certificate signed by unknown authority" in refused.err
+
+
+@pytest.mark.usefixtures("installation")
+class TestADeadNode:
+    def test_is_told_of_the_replica_on_it_while_the_other_one_injects(
+        self, cluster: Cluster, within: str, lost_replica: str
+    ) -> None:
+        result = told(check(cluster, "-n", within))
+        assert list(result) == ["replicas"]
+        assert f"spec.nodeName {lost_replica}" in result["replicas"]
+        assert "does not answer" in result["replicas"]
+        assert workloads.would_be_meshed(cluster, within)
 
 
 @pytest.mark.usefixtures("installation")

@@ -40,7 +40,8 @@ def running(facts: ClusterFacts) -> tuple[Installation, ServerFacts]:
     awaited=True,
 )
 def replicas(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
-    """Whether Deployment and Service are there, and at least one replica is ready behind the Service."""
+    """Whether Deployment and Service are there, and at least one replica is ready behind the Service; a replica on a
+    Node that does not answer is a warning."""
     installation, server = running(facts)
     if installation.mode is not InstallMode.IMAGE and seen(installation.deployments) == ():
         where = f"Deployment {installation.namespace}/{NAME}"
