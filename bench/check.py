@@ -86,10 +86,10 @@ class Cluster:
         *_, name = path.split("/")
         if re.fullmatch(r"/api/v1/namespaces/ns-\d+", path):
             return self._namespace(int(name.removeprefix("ns-")))
-        if found := re.fullmatch(r"/apis/apps/v1/namespaces/ns-(\d+)/deployments/web-(\d+)", path):
-            return self._deployment(int(found[1]) * DEPLOYMENTS + int(found[2]))
-        if found := re.fullmatch(r"/api/v1/namespaces/ns-(\d+)/pods/web-(\d+)-5c9d8f7b6d-(\d+)-(\d+)", path):
-            return self._pod(int(found[3]) * REPLICAS + int(found[4]))
+        if match := re.fullmatch(r"/apis/apps/v1/namespaces/ns-(\d+)/deployments/web-(\d+)", path):
+            return self._deployment(int(match[1]) * DEPLOYMENTS + int(match[2]))
+        if match := re.fullmatch(r"/api/v1/namespaces/ns-(\d+)/pods/web-(\d+)-5c9d8f7b6d-(\d+)-(\d+)", path):
+            return self._pod(int(match[3]) * REPLICAS + int(match[4]))
         return None
 
     def list(self, path: str, first: int, limit: int) -> tuple[list[bytes], int]:
@@ -100,8 +100,8 @@ class Cluster:
             every, make = self.namespaces * DEPLOYMENTS, self._deployment
         elif path == "/api/v1/pods":
             every, make = self.namespaces * DEPLOYMENTS * REPLICAS, self._pod
-        elif found := re.fullmatch(r"/api/v1/namespaces/ns-(\d+)/pods", path):
-            before = int(found[1]) * DEPLOYMENTS * REPLICAS
+        elif match := re.fullmatch(r"/api/v1/namespaces/ns-(\d+)/pods", path):
+            before = int(match[1]) * DEPLOYMENTS * REPLICAS
             every, make = DEPLOYMENTS * REPLICAS, lambda number: self._pod(before + number)
         elif path.endswith("/mutatingwebhookconfigurations"):
             return [orjson.dumps(configuration) for configuration in self.configurations], len(self.configurations)
