@@ -128,7 +128,9 @@ def distrust(cluster: Cluster, api: ApiServer, installation: Installation) -> No
     ca = base64.b64encode(issue_ca("another").certificate).decode()
     for kind, name in OURS:
         body = installation.configuration(kind, name)
-        webhooks = [each | {"clientConfig": each["clientConfig"] | {"caBundle": ca}} for each in body["webhooks"]]
+        webhooks = [
+            webhook | {"clientConfig": webhook["clientConfig"] | {"caBundle": ca}} for webhook in body["webhooks"]
+        ]
         api.patch(body, {"webhooks": webhooks})
 
 
