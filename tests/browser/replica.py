@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,12 @@ CART = "cart-5d9c7b8f6"
 
 
 class Replica:
-    """The process, and the API server that it asks."""
+    """The process, the API server that it asks, and the folder of the files that it reads."""
 
-    def __init__(self, process: Webhook, cluster: FakeApiServer) -> None:
+    def __init__(self, process: Webhook, cluster: FakeApiServer, files: Path) -> None:
         self.process = process
         self.cluster = cluster
+        self.files = files
 
     @property
     def url(self) -> str:
@@ -56,8 +57,11 @@ class Replica:
 
 
 @contextmanager
-def replica(folder: Path, flags: Sequence[str] = ("--status-page",)) -> Iterator[Replica]:
-    """A ready replica that has decided about the samples."""
+def replica(
+    folder: Path, prepare: Callable[[FakeApiServer], None] = lambda _: None, *, ready: bool = True
+) -> Iterator[Replica]:
+    """A replica that counts the mesh; if it is to be `ready`, it has decided about the samples. `prepare` is called
+    with the API server before the start."""
     leaf = issue_leaf(issue_ca("browser"), ["localhost", "linkerd-webhook.linkerd.svc"])
     files = {
         "tls.crt": leaf.certificate,
@@ -72,17 +76,19 @@ def replica(folder: Path, flags: Sequence[str] = ("--status-page",)) -> Iterator
         f"--tls-dir={folder}",
         f"--values={folder / 'values'}",
         f"--trust-anchors={folder / 'ca-bundle.crt'}",
-        *flags,
+        "--status-page",
     ]
     with served(folder) as (cluster, kubeconfig):
         fill(cluster)
+        prepare(cluster)
         process = Webhook(
             [*arguments, f"--kubeconfig={kubeconfig}"], folder / "log", {"POD_NAME": "linkerd-webhook-7d9c5-x2v4c"}
         )
         try:
-            process.wait_ready()
-            made = Replica(process, cluster)
-            made.post_samples()
+            made = Replica(process, cluster, folder)
+            if ready:
+                process.wait_ready()
+                made.post_samples()
             yield made
         finally:
             process.kill()

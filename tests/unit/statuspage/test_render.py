@@ -127,3 +127,11 @@ def test_latencies_and_ends_are_in_units_that_people_read() -> None:
     assert left(f"{NOW + timedelta(days=2):%Y-%m-%dT%H:%M:%SZ}", NOW) == "2 d"
     assert left(f"{NOW - timedelta(days=2):%Y-%m-%dT%H:%M:%SZ}", NOW) == "expired"
     assert left(None, NOW) == "–"
+
+
+@pytest.mark.parametrize("clock", [0.0, 1.0, 1_000_000_000.0, 4_000_000_000.0, 100_000_000_000.0])
+def test_whatever_the_clock_says_there_is_a_page(clock: float) -> None:
+    """It may jump by years, while the counts are of before."""
+    text = page(counts(), clock=lambda: clock)
+    assert "Last decisions" in text
+    assert ("expired" in text) is (clock > NOW.timestamp())
