@@ -1,0 +1,44 @@
+"""The list of 20,000 Pods, as `bench/status_page.py` measures it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+import yaml
+
+from bench.status_page import NAMESPACES, PODS, api_server
+from webhook.kube.api import ApiServer
+from webhook.kube.client import Configuration
+from webhook.statuspage.mesh_counts import Configured
+from webhook.statuspage.mesh_reader import LONGEST, MeshReader
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """Where the API server of the benchmark listens."""
+    with api_server() as kubeconfig:
+        yield yaml.safe_load(kubeconfig)["clusters"][0]["cluster"]["server"]
+
+
+async def there() -> bool:
+    """A client that waits."""
+    return False
+
+
+async def test_all_pods_are_counted_in_time(url: str) -> None:
+    api = ApiServer(Configuration(host=url))
+    reader = MeshReader(api, dict, lambda: Configured("edge-26.8.3", "1" * 64), lambda _: pytest.fail("not opened"))
+    began = time.monotonic()
+    counts = await reader.counts(LONGEST, there)
+    assert time.monotonic() - began < LONGEST
+    assert (counts.complete, counts.problem) == (True, "")
+    meshed = sum(number % 3 > 0 for number in range(PODS))
+    assert len(counts.namespaces) == NAMESPACES
+    assert sum(count.pods for count in counts.namespaces.values()) == PODS
+    assert sum(count.meshed for count in counts.namespaces.values()) == meshed
+    assert sum(count.other_version for count in counts.namespaces.values()) == 0
+    assert sum(count.other_anchors for count in counts.namespaces.values()) == meshed
+    await reader.close()
+    await api.close()
