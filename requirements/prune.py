@@ -14,8 +14,20 @@ from pathlib import Path
 # Generated code, whose packages' own __init__ stays.
 GENERATED = ("api", "apis", "models")
 CLIENTS = ("kubernetes/client", "kubernetes/aio/client")
-# Type information and test suites that others ship.
-NEEDLESS = ("**/*.pyi", "**/py.typed", "**/tests", "kubernetes/**/*_test.py")
+# Type information, test suites and sources of compiled modules that others ship, and pydantic's first version, which
+# FastAPI does without.
+NEEDLESS = (
+    "**/*.pyi",
+    "**/py.typed",
+    "**/tests",
+    "**/*.pyx",
+    "**/*.pxd",
+    "**/*.pxi",
+    "**/*.c",
+    "**/*.h",
+    "kubernetes/**/*_test.py",
+    "pydantic/v1",
+)
 
 
 def prune(site_packages: Path) -> int:
