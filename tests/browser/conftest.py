@@ -16,9 +16,12 @@ NARROW, WIDE = 320, 1280
 HEIGHT = 900
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium as the distribution has it; nothing is downloaded."""
+    """Chromium as the distribution has it; nothing is downloaded.
+
+    For a module: while Playwright runs, its event loop counts as running in this thread, and no other test's can.
+    """
     path = shutil.which("chromium")
     if path is None:
         pytest.skip("Chromium is not installed: install the package `chromium` to run these tests")

@@ -90,8 +90,7 @@ def diff_lines(
     sys.stdout.write(_written(comparison, output))
     sys.stdout.flush()
     for problem in problems:
-        place = f"{problem.file}:{problem.line}" if problem.line else problem.file
-        print_line(f"{place}: {problem.message}")
+        print_line(problem.text)
     sys.exit(UNUSABLE if problems else DIFFERENT if comparison.changes else SAME)
 
 

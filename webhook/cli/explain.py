@@ -148,10 +148,7 @@ def _given(filename: str, manifests: tuple[str, ...], namespace: str) -> GivenOb
 
     objects, problems = load.load((filename,))
     more, others = load.load(manifests)
-    unreadable = [
-        f"{problem.file}:{problem.line}: {problem.message}" if problem.line else f"{problem.file}: {problem.message}"
-        for problem in (*problems, *others)
-    ]
+    unreadable = [problem.text for problem in (*problems, *others)]
     if unreadable:
         raise CommandError("\n".join(unreadable))
     given = GivenObjects(objects, more, namespace)

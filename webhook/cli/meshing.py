@@ -87,9 +87,9 @@ def rewrite(paths: Sequence[str], change: Change, report: Report, output: Output
     outcomes = [outcome for worked in results for outcome in worked.outcomes]
     problems = [problem for worked in results for problem in worked.problems]
     for note in (note for worked in results for note in worked.notes):
-        print_message(_placed(note))
+        print_message(note.text)
     for problem in (*unreadable, *problems):
-        print_message(_placed(problem))
+        print_message(problem.text)
     if not (unreadable or problems) or output.keep_going:
         _put_out(results, output)
         if output.report == "json":
@@ -102,11 +102,6 @@ def rewrite(paths: Sequence[str], change: Change, report: Report, output: Output
         return UNUSABLE
     changed = output.check and any(worked.changed for worked in results)
     return UNWELL if problems or changed else FINE
-
-
-def _placed(problem: Problem) -> str:
-    file = "standard input" if problem.file == "-" else problem.file
-    return f"{file}:{problem.line}: {problem.message}" if problem.line else f"{file}: {problem.message}"
 
 
 def _print_report(lines: Iterable[str]) -> None:

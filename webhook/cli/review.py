@@ -86,7 +86,7 @@ def review(
     if unreadable:
         raise CommandError("\n".join(unreadable))
     for problem in problems:
-        print_line(f"{problem.file}:{problem.line}: {problem.message}; going on without it")
+        print_line(f"{problem.text}; going on without it")
     try:
         domain = injector.mesh.values.cluster_domain if values else ""
         collector = collector_of(collector_options, cluster_domain, linkerd_namespace)

@@ -136,7 +136,7 @@ def _misspelt(entry: ManifestObject) -> Finding | None:
 
 
 def _unreadable(problem: Problem) -> Reported:
-    column = 1 if problem.line else 0
+    column = problem.column or (1 if problem.line else 0)
     return Reported(problem.file, problem.line, column, UNREADABLE, Severity.ERROR, "", problem.message, None)
 
 

@@ -14,12 +14,24 @@ SEPARATOR = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 
 
 class Problem(NamedTuple):
-    """A file or a part of it that could not be read. `file` is `-` for standard input; `line` counts from 1, and is 0
-    for the file as a whole; `message` says why."""
+    """A file or a part of it that could not be read. `file` is `-` for standard input; `line` and `column` count from
+    1, and are 0 for the file, or the line, as a whole; `message` says why."""
 
     file: str
     line: int
     message: str
+    column: int = 0
+
+    @property
+    def place(self) -> str:
+        """Where it is: `web.yaml:3:7`."""
+        file = "standard input" if self.file == "-" else self.file
+        return ":".join((file, *(str(number) for number in (self.line, self.column) if number)))
+
+    @property
+    def text(self) -> str:
+        """Where it is, and why."""
+        return f"{self.place}: {self.message}"
 
 
 def not_an_object(file: str, line: int, body: object) -> Problem:

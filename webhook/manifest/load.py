@@ -92,7 +92,7 @@ def read(file: str) -> Iterator[Document | Problem]:
         return
     for document in documents(text, VALUES):
         if isinstance(document, Broken):
-            yield Problem(file, document.line, document.message)
+            yield Problem(file, document.line, document.message, document.column)
         elif document.body is not None:
             yield Document(file, document.line, document.body)
 
@@ -162,10 +162,13 @@ def _stream(text: str, before: int, maker: Maker) -> Iterator[Made]:
             loader.dispose()
     except (yaml.YAMLError, RecursionError, Broken) as error:
         reason = error if isinstance(error, Broken) else broken(error, text, line)
-        raise _templated(text, before) or Broken(before + reason.line, reason.message) from None
+        raise _templated(text, before) or Broken(before + reason.line, reason.message, reason.column) from None
 
 
 def _templated(text: str, before: int) -> Broken | None:
     """The reason that the text is not YAML if it is a template that was not rendered, else None."""
     match = _TEMPLATED.search(text)
-    return Broken(before + text.count("\n", 0, match.start(1)) + 1, TEMPLATE) if match else None
+    if match is None:
+        return None
+    start = match.start(1)
+    return Broken(before + text.count("\n", 0, start) + 1, TEMPLATE, start - text.rfind("\n", 0, start))

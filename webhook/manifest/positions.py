@@ -105,6 +105,6 @@ def read(file: str) -> Iterator[Located | Problem]:
         return
     for document in load.documents(text, _Maker(file)):
         if isinstance(document, Broken):
-            yield Problem(file, document.line, document.message)
+            yield Problem(file, document.line, document.message, document.column)
         elif document.body is not None:
             yield document.body

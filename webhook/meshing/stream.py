@@ -150,7 +150,7 @@ class _Piece:
         changes: list[edit.Edit] = []
         for made in load.documents(self._text, Maker(self._text), self._before):
             if isinstance(made, Broken):
-                self._problems.append(Problem(self._file, made.line, made.message))
+                self._problems.append(Problem(self._file, made.line, made.message, made.column))
             elif made.body is not None:
                 changes += self._document(made.body)
         text = edit.apply(self._text, changes) if changes else self._text

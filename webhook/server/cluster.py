@@ -94,7 +94,7 @@ def _offline(paths: Sequence[Path]) -> ClusterAccess:
 
     objects, problems = load(paths)
     if problems:
-        raise StartError("\n".join(f"{problem.file}:{problem.line}: {problem.message}" for problem in problems))
+        raise StartError("\n".join(problem.text for problem in problems))
     bodies = [body for body in flatten(objects) if body.get("kind") == "Namespace"]
     namespaces = {namespace.name: namespace for namespace in map(namespace_of, bodies) if namespace is not None}
     cache = admin.Cache(synced=True, namespaces=len(bodies), source="manifests")

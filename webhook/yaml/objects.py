@@ -38,12 +38,14 @@ _SHORT = 32
 
 
 class Broken(Exception):
-    """A document cannot be read: the message says why, `line` is the line of its text (from 1)."""
+    """A document cannot be read: the message says why, `line` is the line of its text (from 1), and `column` the column
+    in it (from 1), 0 where none is known."""
 
-    def __init__(self, line: int, message: str) -> None:
+    def __init__(self, line: int, message: str, column: int = 0) -> None:
         super().__init__(message)
         self.line = line
         self.message = message
+        self.column = column
 
 
 @lru_cache(_REMEMBERED)
@@ -94,12 +96,15 @@ def read(text: str) -> Any:
 def broken(error: Exception, text: str, line: int = 1) -> Broken:
     """A `Broken` for an error of PyYAML about this text, at `line` if the error names no line."""
     if isinstance(error, yaml.reader.ReaderError):
-        return Broken(text.count("\n", 0, error.position) + 1, str(error.reason))
+        before = text[: error.position]
+        return Broken(before.count("\n") + 1, str(error.reason), error.position - before.rfind("\n"))
     if isinstance(error, yaml.MarkedYAMLError):
         mark = error.problem_mark or error.context_mark
         # An unexpected end is reported at the last line, not at the one after it.
-        line = min(mark.line, text.rstrip().count("\n")) + 1 if mark else line
-        return Broken(line, " ".join(part for part in (error.context, error.problem) if part))
+        last = text.rstrip().count("\n")
+        column = mark.column + 1 if mark and mark.line <= last else 0
+        line = min(mark.line, last) + 1 if mark else line
+        return Broken(line, " ".join(part for part in (error.context, error.problem) if part), column)
     return Broken(line, str(error) or type(error).__name__)
 
 
@@ -213,7 +218,7 @@ def merged(value: yaml.Node) -> list[yaml.MappingNode]:
     """The mappings that `<<` with this value merges, the one that takes precedence first. Raises `Broken`."""
     sources = value.value if isinstance(value, yaml.SequenceNode) else [value]
     if not all(isinstance(source, yaml.MappingNode) for source in sources):
-        raise Broken(_line(value), "<< merges a mapping or a list of mappings, and this is neither: write one of them")
+        raise _broken_at(value, "<< merges a mapping or a list of mappings, and this is neither: write one of them")
     return list(sources)
 
 
@@ -227,23 +232,24 @@ def key_of(node: yaml.Node) -> str:
         key = scalars.key(value)
         if key is not None:
             return key
-    raise Broken(_line(node), "this key is not a string: quote it, or write a name")
+    raise _broken_at(node, "this key is not a string: quote it, or write a name")
 
 
 def _unreadable(node: yaml.Node) -> Broken:
     name = node.tag.rpartition(":")[2]
     value = node.value[:40]
     if node.tag == FLOAT and scalars.plain(node.value)[0] == FLOAT:
-        return Broken(_line(node), f"{value} cannot be sent to Kubernetes, as JSON does not have this number: quote it")
-    return Broken(_line(node), f'"{value}" cannot be read as {name}: correct it, or leave the tag out')
+        return _broken_at(node, f"{value} cannot be sent to Kubernetes, as JSON does not have this number: quote it")
+    return _broken_at(node, f'"{value}" cannot be read as {name}: correct it, or leave the tag out')
 
 
 def _too_deep(node: yaml.Node) -> Broken:
-    return Broken(_line(node), f"nested more than {DEEPEST} levels deep: write fewer levels")
+    return _broken_at(node, f"nested more than {DEEPEST} levels deep: write fewer levels")
 
 
-def _line(node: yaml.Node) -> int:
-    return node.start_mark.line + 1 if node.start_mark is not None else 1
+def _broken_at(node: yaml.Node, message: str) -> Broken:
+    mark = node.start_mark
+    return Broken(1, message) if mark is None else Broken(mark.line + 1, message, mark.column + 1)
 
 
 def measure(root: yaml.Node) -> None:
@@ -259,13 +265,13 @@ def measure(root: yaml.Node) -> None:
         if done:
             sizes[id(node)] = size = 1 + sum(sizes[id(child)] for child in children)
             if size > MOST_VALUES:
-                raise Broken(_line(node), f"its aliases expand to more than {MOST_VALUES} values: write fewer of them")
+                raise _broken_at(node, f"its aliases expand to more than {MOST_VALUES} values: write fewer of them")
         elif id(node) not in sizes:
             sizes[id(node)] = 0
             stack.append((node, True))
             stack += [(child, False) for child in children]
         elif sizes[id(node)] == 0:
-            raise Broken(_line(node), "this contains itself by its own alias: write the value in place of the alias")
+            raise _broken_at(node, "this contains itself by its own alias: write the value in place of the alias")
 
 
 def _children(node: yaml.Node) -> Iterator[yaml.Node]:

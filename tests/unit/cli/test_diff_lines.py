@@ -226,7 +226,7 @@ class TestBadInput:
         broken = DEPLOYMENT.replace("[{name: app, image: app}]", "text")
         result = run("version-2.17", "version-2.18", "-f", "-", "-o", "json", given=f"{DEPLOYMENT}---{broken}")
         assert result.exit_code == 2
-        assert result.stderr.startswith("-:10: Deployment/shop/web: ")
+        assert result.stderr.startswith("standard input:10: Deployment/shop/web: ")
         assert len(told(result)["pods"]) == 1
 
     @pytest.mark.parametrize(

@@ -101,20 +101,20 @@ class TestTemplates:
     """What Helm would render is not YAML yet."""
 
     @pytest.mark.parametrize(
-        ("template", "line"),
+        ("template", "place"),
         [
-            ("kind: Deployment\nmetadata:\n  name: {{ .Values.name }}\n", 3),
-            ("{{- if .Values.on }}\nkind: Pod\n{{- end }}\n", 1),
-            ('kind: Pod\nmetadata:\n  labels:\n    {{- include "x.labels" . | nindent 4 }}\n', 4),
-            ("kind: Pod\nspec:\n  containers:\n  - {{ .Values.container }}\n", 4),
-            ("{{ .Values.all }}", 1),
+            ("kind: Deployment\nmetadata:\n  name: {{ .Values.name }}\n", "3:9"),
+            ("{{- if .Values.on }}\nkind: Pod\n{{- end }}\n", "1:1"),
+            ('kind: Pod\nmetadata:\n  labels:\n    {{- include "x.labels" . | nindent 4 }}\n', "4:5"),
+            ("kind: Pod\nspec:\n  containers:\n  - {{ .Values.container }}\n", "4:5"),
+            ("{{ .Values.all }}", "1:1"),
         ],
     )
-    def test_is_named_as_such(self, run: Run, template: str, line: int) -> None:
+    def test_is_named_as_such(self, run: Run, template: str, place: str) -> None:
         result = run(a=template)
         assert result.exit_code == 2
         assert result.stdout == (
-            f"a.yaml:{line}:1: error manifest-unreadable a template, not YAML: render it first "
+            f"a.yaml:{place}: error manifest-unreadable a template, not YAML: render it first "
             "(helm template … | linkerd-webhook validate -)\n"
         )
 
@@ -125,7 +125,7 @@ class TestTemplates:
 
     def test_costs_only_itself(self, run: Run) -> None:
         result = run(a=f"name: {{{{ x }}}}\n---\n{GOOD}---\nx: [\n")
-        assert lines(result) == ["a.yaml:1:1: error manifest-unreadable", "a.yaml:14:1: error manifest-unreadable"]
+        assert lines(result) == ["a.yaml:1:7: error manifest-unreadable", "a.yaml:14:1: error manifest-unreadable"]
         assert "a template" in result.stdout.splitlines()[0]
         assert "a template" not in result.stdout.splitlines()[1]
 
