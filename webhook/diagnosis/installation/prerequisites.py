@@ -131,13 +131,7 @@ def cert_manager(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
 def pod_monitor(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
     """Whether the kind exists that another program brings."""
     _asked(facts, _request(facts).pod_monitor)
-    if POD_MONITORS not in seen(facts.crds):
-        yield check.error(
-            f"CustomResourceDefinition {POD_MONITORS}",
-            "",
-            "not found: the API server would refuse the PodMonitor",
-            "install the Prometheus operator's CustomResourceDefinitions first, or leave out --pod-monitor",
-        )
+    yield from _operators_kind(facts, check, POD_MONITORS, "PodMonitor", "--pod-monitor")
 
 
 @line(
@@ -149,12 +143,17 @@ def pod_monitor(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
 def prometheus_rule(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
     """Whether the kind exists that another program brings."""
     _asked(facts, _request(facts).alerts)
-    if PROMETHEUS_RULES not in seen(facts.crds):
+    yield from _operators_kind(facts, check, PROMETHEUS_RULES, "PrometheusRule", "--alerts")
+
+
+def _operators_kind(facts: ClusterFacts, check: Check, crd: str, kind: str, flag: str) -> Iterator[CheckFinding]:
+    """The error where the cluster lacks a CustomResourceDefinition of the Prometheus operator that a flag needs."""
+    if crd not in seen(facts.crds):
         yield check.error(
-            f"CustomResourceDefinition {PROMETHEUS_RULES}",
+            f"CustomResourceDefinition {crd}",
             "",
-            "not found: the API server would refuse the PrometheusRule",
-            "install the Prometheus operator's CustomResourceDefinitions first, or leave out --alerts",
+            f"not found: the API server would refuse the {kind}",
+            f"install the Prometheus operator's CustomResourceDefinitions first, or leave out {flag}",
         )
 
 
