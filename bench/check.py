@@ -11,26 +11,22 @@ older proxy, so that there is something to tell. Goals: 10,000 Pods in 500 Names
 from __future__ import annotations
 
 import argparse
-import http.server
 import os
 import re
-import socketserver
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import Process, Queue
 from pathlib import Path
 from typing import Any, Final, NamedTuple
-from urllib.parse import parse_qs, urlsplit
 
 import orjson
 import yaml
 
-from bench import reviews
+from bench import reviews, standin
 from bench.servers import machine
 from webhook.diagnosis.dataplane.stored import stored
 from webhook.injector.inject import Injector
@@ -184,50 +180,21 @@ def serve(namespaces: int, port: Queue[int]) -> None:
     """Be an API server for these; its port is put into the queue."""
     there = Cluster(namespaces)
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            url = urlsplit(self.path)
-            query = {key: values[0] for key, values in parse_qs(url.query).items()}
-            body = there.get(url.path)
+    class Handler(standin.Handler):
+        def answer(self, path: str, query: dict[str, str]) -> None:
+            body = there.get(path)
             if body is not None:
-                self._send(200, body)
+                self.send(200, body)
             elif "limit" in query:
                 first, limit = int(query.get("continue", "0")), int(query["limit"])
-                items, every = there.list(url.path, first, limit)
+                items, every = there.list(path, first, limit)
                 following = str(first + limit) if first + limit < every else ""
                 metadata = orjson.dumps({"resourceVersion": "1", "continue": following})
-                self._send(200, b'{"kind":"List","metadata":' + metadata + b',"items":[' + b",".join(items) + b"]}")
+                self.send(200, b'{"kind":"List","metadata":' + metadata + b',"items":[' + b",".join(items) + b"]}")
             else:
-                self._missing()
+                self.missing()
 
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            self._missing()
-
-        def do_PATCH(self) -> None:
-            self.do_POST()
-
-        def _missing(self) -> None:
-            self._send(404, b'{"kind":"Status","status":"Failure","reason":"NotFound","code":404,"message":"none"}')
-
-        def _send(self, status: int, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
-        daemon_threads = True
-
-    server = Server(("127.0.0.1", 0), Handler)
-    threading.Thread(target=port.put, args=(server.server_address[1],), daemon=True).start()
-    server.serve_forever()
+    standin.serve_forever(Handler, port)
 
 
 def run(command: list[str], *arguments: str) -> tuple[Cost, JSON]:

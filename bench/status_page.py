@@ -9,8 +9,6 @@ percentile of a full admission load at most 10 % higher beside a thousand reload
 from __future__ import annotations
 
 import http.client
-import http.server
-import socketserver
 import statistics
 import tempfile
 import threading
@@ -22,11 +20,10 @@ from functools import cache
 from multiprocessing import Event, Process, Queue
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
-from bench import client, wrk
+from bench import client, standin, wrk
 from bench.check import kubeconfig_of
 from bench.loads import Load, pods
 from bench.memory import settled
@@ -84,12 +81,8 @@ def serve(port: Queue[int]) -> None:
     ]
     listed = orjson.dumps({"kind": "List", "metadata": {"resourceVersion": "1"}, "items": namespaces})
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            url = urlsplit(self.path)
-            query = {key: values[0] for key, values in parse_qs(url.query).items()}
+    class Handler(standin.Handler):
+        def answer(self, path: str, query: dict[str, str]) -> None:
             if "watch" in query:
                 # Nothing ever happens.
                 self.send_response(200)
@@ -97,36 +90,14 @@ def serve(port: Queue[int]) -> None:
                 self.wfile.flush()
                 threading.Event().wait(600)
                 self.close_connection = True
-            elif url.path == "/api/v1/namespaces":
-                self._send(200, listed)
-            elif url.path == "/api/v1/pods":
-                self._send(200, page(int(query.get("continue", "0"))))
+            elif path == "/api/v1/namespaces":
+                self.send(200, listed)
+            elif path == "/api/v1/pods":
+                self.send(200, page(int(query.get("continue", "0"))))
             else:
-                self._send(404, b'{"kind":"Status","status":"Failure","reason":"NotFound","code":404,"message":"none"}')
+                self.missing()
 
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            self._send(404, b"{}")
-
-        def do_PATCH(self) -> None:
-            self.do_POST()
-
-        def _send(self, status: int, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    class Threads(socketserver.ThreadingMixIn, http.server.HTTPServer):
-        daemon_threads = True
-
-    server = Threads(("127.0.0.1", 0), Handler)
-    threading.Thread(target=port.put, args=(server.server_address[1],), daemon=True).start()
-    server.serve_forever()
+    standin.serve_forever(Handler, port)
 
 
 @contextmanager
