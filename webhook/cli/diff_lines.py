@@ -96,7 +96,7 @@ def diff_lines(
 
 def _read(path: str | None) -> dict[str, Any] | None:
     """The values of a file, None without one."""
-    from webhook.yaml import objects
+    from webhook.yaml import objects, wording
 
     if path is None:
         return None
@@ -104,8 +104,9 @@ def _read(path: str | None) -> dict[str, Any] | None:
         values = objects.read(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise CommandError(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise CommandError(f"{path}: not UTF-8") from None
+    except UnicodeDecodeError as error:
+        line, _, message = wording.undecodable(error)
+        raise CommandError(f"{path}:{line}: {message}") from None
     except objects.Broken as broken:
         raise CommandError(f"{path}:{broken.line}: {broken.message}") from None
     if not isinstance(values, dict):

@@ -61,8 +61,10 @@ def krm() -> None:
 def _stdin() -> str:
     try:
         return sys.stdin.buffer.read().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise CommandError("standard input: not UTF-8: save the files as UTF-8") from None
+    except UnicodeDecodeError as error:
+        from webhook.yaml.wording import undecodable
+
+        raise CommandError(f"standard input: {undecodable(error)[2]}") from None
 
 
 def _change(settings: Settings, results: list[Result]) -> Change | None:

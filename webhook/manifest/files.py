@@ -36,7 +36,8 @@ class Problem(NamedTuple):
 
 def not_an_object(file: str, line: int, body: object) -> Problem:
     """The problem with a document that is not an object."""
-    return Problem(file, line, f"a document of type {type(body).__name__}: write an object")
+    kind = {list: "a list", str: "a text", bool: "a boolean"}.get(type(body), "a number")
+    return Problem(file, line, f"this document is {kind}: write an object, of lines with key: value")
 
 
 def expand(path: str | os.PathLike[str], problems: list[Problem]) -> list[str]:
@@ -66,7 +67,10 @@ def text(file: str) -> str | Problem:
         data = sys.stdin.buffer.read() if file == STDIN else _bytes(file)
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        return Problem(file, error.object.count(b"\n", 0, error.start) + 1, "not UTF-8")
+        from webhook.yaml.wording import undecodable
+
+        line, column, message = undecodable(error)
+        return Problem(file, line, message, column)
     except OSError as error:
         return Problem(file, 0, error.strerror or str(error))
 

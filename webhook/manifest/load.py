@@ -131,7 +131,7 @@ def _json_lines(text: str, maker: Maker) -> list[Made | Broken] | None:
             except orjson.JSONDecodeError as error:
                 if not documents:
                     return None
-                documents.append(Broken(number, f"not JSON: {error}"))
+                documents.append(Broken(number, f"not JSON: {error.msg}", error.colno))
     return documents
 
 

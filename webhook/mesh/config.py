@@ -84,8 +84,10 @@ def _read_yaml(values: bytes) -> dict[str, Any]:
     except objects.Broken as broken:
         raise ConfigError([f"the values are not YAML: line {broken.line}: {broken.message}"]) from None
     except UnicodeDecodeError as error:
-        line = values.count(b"\n", 0, error.start) + 1
-        raise ConfigError([f"the values are not YAML: line {line}: not UTF-8"]) from None
+        from webhook.yaml.wording import undecodable
+
+        line, _, message = undecodable(error)
+        raise ConfigError([f"the values are not YAML: line {line}: {message}"]) from None
     if raw is None:
         raise ConfigError(["the values are empty: give the text that the ConfigMap linkerd-config has under `values`"])
     if not isinstance(raw, dict):

@@ -95,17 +95,24 @@ def read(text: str) -> Any:
 
 def broken(error: Exception, text: str, line: int = 1) -> Broken:
     """A `Broken` for an error of PyYAML about this text, at `line` if the error names no line."""
+    # Imported here, as most texts are right.
+    from webhook.yaml import wording
+
     if isinstance(error, yaml.reader.ReaderError):
-        before = text[: error.position]
-        return Broken(before.count("\n") + 1, str(error.reason), error.position - before.rfind("\n"))
-    if isinstance(error, yaml.MarkedYAMLError):
-        mark = error.problem_mark or error.context_mark
+        mistake: wording.Mistake | None = wording.unprintable(text, error.character, error.position)
+    elif isinstance(error, yaml.MarkedYAMLError):
+        mistake = wording.explain(error, text)
+    elif isinstance(error, RecursionError):
+        return Broken(line, "its lists and mappings are nested too deeply: write fewer levels")
+    else:
+        mistake = None
+    if mistake is None:
+        return Broken(line, str(error) or type(error).__name__)
+    if mistake.at >= (end := len(text.rstrip())):
         # An unexpected end is reported at the last line, not at the one after it.
-        last = text.rstrip().count("\n")
-        column = mark.column + 1 if mark and mark.line <= last else 0
-        line = min(mark.line, last) + 1 if mark else line
-        return Broken(line, " ".join(part for part in (error.context, error.problem) if part), column)
-    return Broken(line, str(error) or type(error).__name__)
+        return Broken(wording.place(text, end)[0], mistake.message)
+    line, column = wording.place(text, mistake.at)
+    return Broken(line, mistake.message, column)
 
 
 class Build:

@@ -219,7 +219,7 @@ class TestBadInput:
             web=f"{DEPLOYMENT}---\na: [\n---\n{DEPLOYMENT}",
         )
         assert result.exit_code == 2
-        assert result.stderr.startswith("web.yaml:10: ")
+        assert result.stderr.startswith("web.yaml:10:4: ")
         assert len(told(result)["pods"]) == 2
 
     def test_a_wrong_type_in_a_pod_is_named_with_its_line(self, run: Run) -> None:
@@ -302,7 +302,7 @@ spec: {podSelector: {matchLabels: {app: web}}, port: 80, proxyProtocol: HTTP/1}
     def test_what_cannot_be_read_is_named(self, run: Run) -> None:
         result = run("version-2.17", "version-2.17", "--policies", "p.yaml", p="a: [")
         assert result.exit_code == 2
-        assert result.stderr.startswith("p.yaml:1: ")
+        assert result.stderr.startswith("p.yaml:1:4: ")
 
     def test_standard_input_is_read(self, run: Run) -> None:
         result = run("version-2.17", "version-2.18", "--policies", "-", "-o", "json", given=self.TWO_ON_A_PORT)

@@ -176,7 +176,7 @@ class TestWhatIsNoReview:
             ("[]", "-:1: the body is an array, and must be an AdmissionReview object"),
             ("\n\nkind: Pod\n", "-:3: request is missing, and must be an AdmissionRequest object"),
             ("just text", "-:1: the body is a string, and must be an AdmissionReview object"),
-            (b"a: \xff", "-:1: not UTF-8"),
+            (b"a: \xff", "-:1: not UTF-8: the byte 0xFF stands here: save the file as UTF-8"),
         ],
     )
     def test_it_is_named_by_file_and_line(self, run: Run, text: str | bytes, said: str) -> None:
@@ -321,7 +321,7 @@ class TestConfiguration:
         (folder / "broken.yaml").write_text("a: [\n")
         result = run("--manifests", "broken.yaml", given=json.dumps(asked("a")))
         assert result.exit_code == 0
-        assert result.stderr.startswith("broken.yaml:1: ")
+        assert result.stderr.startswith("broken.yaml:1:4: ")
         assert result.stderr.endswith("; going on without it\n")
 
 

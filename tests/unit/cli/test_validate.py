@@ -81,7 +81,7 @@ class TestExitCodes:
         assert lines(result) == [
             "missing.yaml: error manifest-unreadable",
             "a.yaml:10:3: error " + lines(result)[1].split()[-1],
-            "a.yaml:12:1: error manifest-unreadable",
+            "a.yaml:12:4: error manifest-unreadable",
             "a.yaml:23:3: error " + lines(result)[1].split()[-1],
         ]
         assert "2 unreadable" in result.stderr
@@ -125,7 +125,7 @@ class TestTemplates:
 
     def test_costs_only_itself(self, run: Run) -> None:
         result = run(a=f"name: {{{{ x }}}}\n---\n{GOOD}---\nx: [\n")
-        assert lines(result) == ["a.yaml:1:7: error manifest-unreadable", "a.yaml:14:1: error manifest-unreadable"]
+        assert lines(result) == ["a.yaml:1:7: error manifest-unreadable", "a.yaml:14:4: error manifest-unreadable"]
         assert "a template" in result.stdout.splitlines()[0]
         assert "a template" not in result.stdout.splitlines()[1]
 

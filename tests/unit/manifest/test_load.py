@@ -105,7 +105,10 @@ class TestJson:
 
     def test_that_is_an_array_is_a_problem(self, write: Write) -> None:
         file = write("a.json", "[1]")
-        assert load([file]) == ([], [Problem(file, 1, "a document of type list: write an object")])
+        assert load([file]) == (
+            [],
+            [Problem(file, 1, "this document is a list: write an object, of lines with key: value")],
+        )
 
 
 class TestFolder:
@@ -122,7 +125,10 @@ class TestFolder:
 
 def test_a_dash_is_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"a: 1\n---\n- 2\n")))
-    assert load(["-"]) == ([{"a": 1}], [Problem("-", 3, "a document of type list: write an object")])
+    assert load(["-"]) == (
+        [{"a": 1}],
+        [Problem("-", 3, "this document is a list: write an object, of lines with key: value")],
+    )
 
 
 @pytest.mark.parametrize("broken", ["", "---\nx: [\n"])
