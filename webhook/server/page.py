@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import importlib
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, Final
 
 import orjson
@@ -11,9 +12,9 @@ from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from webhook.server.madepages import MadePages, in_slices
+from webhook.server.madepages import MadePages, in_turns, packed, takes_gzip, unpacked
 from webhook.statuspage.access import how_to_see_it, is_allowed
-from webhook.statuspage.document import document
+from webhook.statuspage.document import sections
 from webhook.statuspage.mesh_reader import LONGEST, MeshCounts, WorkloadRows
 from webhook.statuspage.query import PageQuery
 from webhook.statuspage.sources import StatusSources
@@ -33,6 +34,11 @@ HEADERS: Final = {
     "X-Frame-Options": "DENY",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_PLAIN: Final = {**HEADERS, "Vary": "Accept-Encoding"}
+_PACKED: Final = {**_PLAIN, "Content-Encoding": "gzip"}
+_HTML: Final = "text/html; charset=utf-8"
+_JSON: Final = "application/json"
+_READABLE: Final = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
 _STATIC: Final = {"status.css": "text/css", "status.js": "text/javascript"}
 
 
@@ -44,29 +50,32 @@ def add_routes(app: FastAPI, sources: StatusSources) -> None:
     @app.get("/", response_model=None)
     async def show(request: Request) -> Response:
         """The page for people."""
-        # Imported when somebody looks: Jinja takes a while.
-        render = await asyncio.to_thread(_renderer)
+        render = await _RENDER.get()
         query = PageQuery.of(request.query_params)
         counts, workloads = await _mesh(sources, query, PATIENCE, request)
 
         async def make() -> bytes:
-            return await in_slices(render.page(document(sources, query, counts, workloads), query))
+            return await packed(render.page(sections(sources, query, counts, workloads), query))
 
-        counted = tuple(part and (part.at, part.complete) for part in (counts, workloads))
-        return _html(await made.get((query, counted), make))
+        return _packed(await made.get(("page", query, _counted(counts, workloads)), make), _HTML, request)
 
     @app.get("/status.json", response_model=None)
     async def status_json(request: Request) -> Response:
         """The same facts for programs."""
         query = PageQuery.of(request.query_params)
-        facts = document(sources, query, *await _mesh(sources, query, LONGEST, request))
-        text = orjson.dumps(facts, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-        return Response(text, media_type="application/json", headers=HEADERS)
+        counts, workloads = await _mesh(sources, query, LONGEST, request)
+
+        async def make() -> bytes:
+            facts = sections(sources, query, counts, workloads)
+            facts["decisions"] = await in_turns(facts["decisions"])
+            return await packed([orjson.dumps(facts, option=_READABLE).decode()])
+
+        return _packed(await made.get(("json", query, _counted(counts, workloads)), make), _JSON, request)
 
     @app.get("/docs/{name}", response_model=None)
     async def manual(name: str) -> Response:
         """A page of the manual."""
-        render = await asyncio.to_thread(_renderer)
+        render = await _RENDER.get()
         text = await asyncio.to_thread(render.manual_page, name)
         if text is None:
             return PlainTextResponse(f"there is no page {name[:100]} of the manual\n", 404, headers=HEADERS)
@@ -115,20 +124,43 @@ async def _mesh(
     return await asyncio.gather(counting, sources.mesh.workloads(query.namespace, wait, gone))
 
 
-def _renderer() -> Any:
-    from webhook.statuspage import render
+def _counted(*parts: MeshCounts | WorkloadRows | None) -> Hashable:
+    """Which state of the counts a page shows."""
+    return tuple(part and (part.at, part.complete, part.problem) for part in parts)
 
-    return render
+
+class _Later:
+    """A module that is imported when somebody looks, in a thread: Jinja takes a while."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._module: Any = None
+
+    async def get(self) -> Any:
+        """The module."""
+        if self._module is None:
+            self._module = await asyncio.to_thread(importlib.import_module, self._name)
+        return self._module
+
+
+_RENDER: Final = _Later("webhook.statuspage.render")
 
 
 def _static(name: str, media: str) -> Callable[[], Awaitable[Response]]:
     async def static() -> Response:
-        render = await asyncio.to_thread(_renderer)
+        render = await _RENDER.get()
         content = await asyncio.to_thread((render.ASSETS / name).read_bytes)
         return Response(content, media_type=media, headers=HEADERS)
 
     return static
 
 
-def _html(text: str | bytes) -> Response:
-    return Response(text, media_type="text/html; charset=utf-8", headers=HEADERS)
+def _html(text: str) -> Response:
+    return Response(text, media_type=_HTML, headers=HEADERS)
+
+
+def _packed(page: bytes, media: str, request: Request) -> Response:
+    """An answer with a page that is compressed by gzip, for a reader who may not take it so."""
+    if takes_gzip(request.headers.getlist("accept-encoding")):
+        return Response(page, media_type=media, headers=_PACKED)
+    return Response(unpacked(page), media_type=media, headers=_PLAIN)

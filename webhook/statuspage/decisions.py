@@ -58,19 +58,22 @@ class DecisionLog:
         self._added += 1
 
     def newest(self, wanted: DecisionFilter) -> Iterator[tuple[int, Decision]]:
-        """Those that are asked for, the newest first, with long texts cut. Each has its number since the start."""
-        for back, decision in enumerate(reversed(self._decisions)):
-            if wanted.holds(decision):
-                yield (
-                    self._added - back,
-                    decision._replace(
-                        warnings=[_cut(warning) for warning in decision.warnings[:_WARNINGS]],
-                        message=_cut(decision.message),
-                    ),
-                )
+        """Those of this moment that are asked for, the newest first, with long texts cut. Each has its number since
+        the start. They may be taken one after the other while others are added."""
+        kept, added = tuple(self._decisions), self._added
+        numbered = ((added - back, decision) for back, decision in enumerate(reversed(kept)))
+        return ((number, _shortened(decision)) for number, decision in numbered if wanted.holds(decision))
 
     def __len__(self) -> int:
         return len(self._decisions)
+
+
+def _shortened(decision: Decision) -> Decision:
+    if not decision.warnings and len(decision.message) <= _LONGEST:
+        return decision
+    return decision._replace(
+        warnings=[_cut(warning) for warning in decision.warnings[:_WARNINGS]], message=_cut(decision.message)
+    )
 
 
 def _cut(text: str) -> str:

@@ -14,6 +14,7 @@ from webhook.injector.decision import INJECT
 from webhook.injector.decision import SENTENCES as INJECTORS
 from webhook.kube.objects import Namespace
 from webhook.statuspage import mesh_counts
+from webhook.statuspage.decisions import Decision
 from webhook.statuspage.manual import section_about
 from webhook.statuspage.mesh_counts import NamespaceCount
 from webhook.statuspage.mesh_reader import MeshCounts, WorkloadRows
@@ -36,15 +37,21 @@ def document(
     `counts` are what was counted of the mesh, None where the server does not count. `workloads` are those of the
     Namespace that the query opens, None if it opens none.
     """
-    conditions = sources.conditions()
+    facts = sections(sources, query, counts, workloads)
+    return facts | {"decisions": list(facts["decisions"])}
+
+
+def sections(
+    sources: StatusSources, query: PageQuery, counts: MeshCounts | None, workloads: WorkloadRows | None
+) -> JSON:
+    """As `document`, but the decisions of this moment are an iterator: they are most of the work, and who takes one
+    after the other can do other work in between."""
+    conditions, certificates = sources.conditions(), sources.certificates()
     return {
         "head": _head(sources, conditions),
-        "problems": problems(conditions, sources.certificates(), sources.clock()),
+        "problems": problems(conditions, certificates, sources.clock()),
         "mesh": None if counts is None else _mesh(sources.namespaces(), query, counts, workloads),
-        "decisions": [
-            {"number": number, **decision._asdict(), "time": moment(decision.time)}
-            for number, decision in sources.decisions.newest(query.wanted)
-        ],
+        "decisions": map(_decision, sources.decisions.newest(query.wanted)),
         "traffic": {
             "inFlight": sources.in_flight(),
             "webhooks": [
@@ -59,7 +66,7 @@ def document(
                 "notAfter": f"{certificate.not_after:%Y-%m-%dT%H:%M:%SZ}" if certificate.not_after else None,
                 "problem": certificate.problem,
             }
-            for certificate in sources.certificates()
+            for certificate in certificates
         ],
         "configuration": {
             "files": [
@@ -113,6 +120,21 @@ def problems(conditions: Iterable[Condition], certificates: Iterable[Certificate
                 }
             )
     return result
+
+
+def _decision(numbered: tuple[int, Decision]) -> JSON:
+    number, decision = numbered
+    return {
+        "number": number,
+        "time": moment(decision.time),
+        "webhook": decision.webhook,
+        "namespace": decision.namespace,
+        "workload": decision.workload,
+        "decision": decision.decision,
+        "reason": decision.reason,
+        "warnings": decision.warnings,
+        "message": decision.message,
+    }
 
 
 def _mesh(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +15,9 @@ from webhook.statuspage import manual
 from webhook.statuspage.query import PageQuery
 
 ASSETS: Final = Path(__file__).parent / "assets"
+
+# How many rows are remembered, which say the same on the next page: those of a page or two.
+_REMEMBERED: Final = 1024
 
 # Counts requests that no webhook took.
 NONE: Final = "none"
@@ -60,7 +63,9 @@ def page(document: Mapping[str, Any], query: PageQuery) -> Iterator[str]:
         .generate(
             document,
             query=query,
-            link=_Links(query),
+            namespace_row=partial(_namespace_row, query, document["mesh"] is None or document["mesh"]["complete"]),
+            decision_cells=partial(_decision_cells, query),
+            warnings=_warnings,
             filters=filters,
             asked=asked,
             idle=[one["webhook"] for one in webhooks if one not in asked and one["webhook"] != NONE],
@@ -69,19 +74,53 @@ def page(document: Mapping[str, Any], query: PageQuery) -> Iterator[str]:
     )
 
 
-class _Links:
-    """The links of a page: most rows have the same."""
+def _namespace_row(query: PageQuery, complete: bool, row: Mapping[str, Any]) -> Markup:
+    reasons = tuple((part["reason"], part["text"], part["pods"]) for part in row["notInjected"])
+    rest = tuple((name, value) for name, value in row.items() if name != "notInjected")
+    return _namespace_made(query, complete, rest, reasons)
 
-    def __init__(self, query: PageQuery) -> None:
-        self._query = query
-        self._made: dict[tuple[str, str], Markup] = {}
 
-    def __call__(self, name: str, value: str) -> Markup:
-        """The address of the page with one parameter changed, escaped."""
-        made = self._made.get((name, value))
-        if made is None:
-            made = self._made[name, value] = escape(self._query.link(**{name: value}))
-        return made
+@lru_cache(_REMEMBERED)
+def _namespace_made(
+    query: PageQuery, complete: bool, row: tuple[tuple[str, Any], ...], reasons: tuple[tuple[str, str, int], ...]
+) -> Markup:
+    made: Markup = _rows().namespace(dict(row), reasons, complete, partial(_link, query), query.namespace)
+    return made
+
+
+def _decision_cells(query: PageQuery, row: Mapping[str, Any]) -> Markup:
+    """What a row says that others say too: all but when, its number and its warnings."""
+    return _cells_made(
+        query, row["webhook"], row["namespace"], row["workload"], row["decision"], row["reason"], row["message"]
+    )
+
+
+@lru_cache(_REMEMBERED)
+def _cells_made(query: PageQuery, *texts: str) -> Markup:
+    made: Markup = _rows().cells(*texts, partial(_link, query))
+    return made
+
+
+def _warnings(row: Mapping[str, Any]) -> Markup:
+    return _warnings_made(tuple(row["warnings"]))
+
+
+@lru_cache(_REMEMBERED)
+def _warnings_made(warnings: tuple[str, ...]) -> Markup:
+    made: Markup = _rows().warned(warnings)
+    return made
+
+
+@cache
+def _rows() -> Any:
+    """The macros of `rows.html`."""
+    return _environment().get_template("rows.html").module
+
+
+@lru_cache(_REMEMBERED)
+def _link(query: PageQuery, name: str, value: str) -> Markup:
+    """The address of the page with one parameter changed, escaped."""
+    return escape(query.link(**{name: value}))
 
 
 @lru_cache(maxsize=1024)

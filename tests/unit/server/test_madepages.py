@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from tests.kube.fixtures import Clock
-from webhook.server.madepages import KEPT, MadePages, in_slices
+from webhook.server.madepages import KEPT, MadePages, in_turns, packed, takes_gzip, unpacked
 
 
 class Maker:
@@ -31,19 +33,42 @@ async def test_the_pieces_are_joined_and_others_have_their_turn_between_them() -
 
     def pieces() -> Iterator[str]:
         nonlocal made
-        for _ in range(2000):
+        for _ in range(200):
             made += 1
+            time.sleep(0.0001)
             yield "ü"
 
     async def other() -> None:
-        while made < 2000:
+        while made < 200:
             turns.append(made)
             await asyncio.sleep(0)
 
     beside = asyncio.create_task(other())
-    assert await in_slices(pieces()) == "ü".encode() * 2000
+    page = await packed(pieces())
     await beside
     assert len(turns) > 5
+    assert unpacked(page) == gzip.decompress(page) == "ü".encode() * 200
+    assert await in_turns(pieces()) == ["ü"] * 200
+
+
+async def test_a_page_of_nothing_can_be_unpacked() -> None:
+    assert unpacked(await packed([])) == b""
+
+
+@pytest.mark.parametrize(
+    ("headers", "takes"),
+    [
+        ([], False),
+        ([""], False),
+        (["gzip, deflate, br"], True),
+        (["br", "deflate, GZIP;q=0.5"], True),
+        (["gzip;q=0"], False),
+        (["deflate,gzip ; q = 0.00"], False),
+        (["x-gzip-like"], False),
+    ],
+)
+def test_who_does_not_ask_for_gzip_does_not_get_it(headers: list[str], takes: bool) -> None:
+    assert takes_gzip(headers) is takes
 
 
 async def test_those_who_ask_within_a_second_get_the_same_page() -> None:

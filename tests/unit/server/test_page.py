@@ -12,6 +12,7 @@ import pytest
 
 from certs.tls import ServedCertificate
 from tests.unit.statuspage.pages import counts, sources
+from webhook.diagnosis.condition import Condition
 from webhook.mesh.releases import choose
 from webhook.server import admin, page
 from webhook.server.metrics import Metrics
@@ -102,6 +103,30 @@ async def test_the_page_waits_a_moment_for_the_counts_and_a_program_longer() -> 
         assert "At least 3 of 5" in (await client.get("/")).text
         assert (await client.get("/status.json")).json()["mesh"]["complete"] is False
     assert mesh.waits == [page.PATIENCE, 10.0]
+
+
+@pytest.mark.parametrize("path", ["/", "/status.json"])
+async def test_a_browser_gets_it_compressed_and_others_as_it_is(path: str) -> None:
+    async with client_of(replace(sources(), clock=lambda: 0.0, uptime=lambda: 0.0)) as client:
+        answers = [await client.get(path, headers={"accept-encoding": one}) for one in ("gzip, br", "identity")]
+    assert [answer.headers.get("content-encoding") for answer in answers] == ["gzip", None]
+    assert all(answer.headers["vary"] == "Accept-Encoding" for answer in answers)
+    assert answers[0].text == answers[1].text
+    assert len(answers[1].text) > 1000
+
+
+async def test_who_ask_for_the_same_within_a_second_share_the_making() -> None:
+    made = 0
+
+    def conditions() -> list[Condition]:
+        nonlocal made
+        made += 1
+        return []
+
+    async with client_of(replace(sources(), conditions=conditions)) as client:
+        for path in ("/", "/status.json"):
+            await asyncio.gather(*(client.get(path) for _ in range(5)))
+    assert made == 2
 
 
 async def test_a_namespace_is_opened_only_if_it_is_asked_for() -> None:

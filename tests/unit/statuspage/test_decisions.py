@@ -32,6 +32,16 @@ def test_five_hundred_are_kept() -> None:
     assert len(log) == KEPT == 500
 
 
+def test_others_may_be_added_while_those_of_a_moment_are_taken() -> None:
+    log = DecisionLog(kept=3)
+    for number in range(3):
+        log.add(decision(number))
+    taken = log.newest(DecisionFilter())
+    assert next(taken)[0] == 3
+    log.add(decision(3))
+    assert [(number, one.workload) for number, one in taken] == [(2, "Deployment/web-1"), (1, "Deployment/web-0")]
+
+
 def test_a_filter_leaves_those_that_agree_in_every_field() -> None:
     log = DecisionLog()
     log.add(decision(1, webhook="policy-validator", decision="denied"))

@@ -101,6 +101,24 @@ def test_decisions_are_filtered_by_links() -> None:
     assert "None yet like these." in page(query="decision=injected")
 
 
+def test_a_row_that_is_remembered_says_what_it_says_now() -> None:
+    """Its links keep the filters of the page that it is on, and its numbers are those of the last count."""
+    assert 'href="?namespace=shop&amp;decision=skipped"' in page(query="namespace=shop")
+    assert 'href="?decision=skipped"' in page()
+    assert "3 of 5" in page(counts())
+    assert "≥ 3 of 5" in page(counts(complete=False))
+    assert "4 of 5" in page(counts(namespaces={"shop": NamespaceCount(pods=5, meshed=4)}))
+
+
+def test_decisions_that_are_alike_differ_in_number_and_warnings() -> None:
+    log = DecisionLog()
+    for warnings in (["one"], [], ["two", "three"]):
+        log.add(Decision(0, "proxy-injector", "shop", "Deployment/web", "injected", "", warnings))
+    text = page(decisions=log)
+    assert re.findall(r'id="(?:decision|warnings)-(\d)"', text) == ["3", "3", "2", "1", "1"]
+    assert re.findall(r"<li>(\w+)</li>", text) == ["two", "three", "one"]
+
+
 def test_what_is_not_well_is_told_with_a_link_to_the_manual() -> None:
     text = page(conditions=lambda: [condition.cache("the API server is away")])
     assert "the API server is away" in text
