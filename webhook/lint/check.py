@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from webhook import advice
 from webhook.findings.finding import Finding, Path, Rule, Severity, declare, render_path
-from webhook.findings.suppression import silenced
+from webhook.findings.suppression import UNKNOWN_RULE, silenced
 from webhook.kube.objects import Namespace, namespace_of
+from webhook.lint import mistakes
 from webhook.lint.objects import ManifestObject, Manifests, ObjectIdentity, read
 from webhook.manifest.files import Problem
 from webhook.policy import registry, unknownkinds
@@ -27,6 +28,13 @@ UNREADABLE = declare(
 )
 DUPLICATE_KEY = declare(
     "manifest-duplicate-key", Severity.ERROR, "FieldValueDuplicate", "A mapping has a key twice; the last one counts."
+)
+
+TAG = declare(
+    "manifest-tag",
+    Severity.WARNING,
+    "FieldValueNotSupported",
+    "A value has a tag (`!vault`, `!Ref`) that YAML and Kubernetes do not know.",
 )
 
 Lint = Callable[[str, Any, Path, Namespace | None], list[Finding]]
@@ -168,12 +176,33 @@ def _findings(
     ]
     if misspelt := _misspelt(checked):
         findings += silenced([misspelt], _annotations(checked.body))
-    if _is_policy(checked):
-        return findings + judged(checked.group, kind, checked.body)
-    template = checked.template
-    if template is not None and advice.is_concerned(checked.body, template.path, namespace):
-        findings += lint(template.kind, checked.body, template.path, namespace)
-    return findings
+    is_policy, template = _is_policy(checked), checked.template
+    mine = [
+        *(TAG.at(path[len(checked.at) :], _about_tag(tag)) for path, tag in checked.document.tags(checked.at)),
+        *mistakes.find(checked.body, template, is_policy=is_policy),
+    ]
+    if mine:
+        # What the annotation names wrongly is told with the other findings.
+        mine = [one for one in silenced(mine, _annotations(checked.body)) if one.rule is not UNKNOWN_RULE]
+    others: list[Finding] = []
+    if is_policy:
+        others = judged(checked.group, kind, checked.body)
+    elif template is not None and advice.is_concerned(checked.body, template.path, namespace):
+        others = lint(template.kind, checked.body, template.path, namespace)
+    # A placeholder is no value that something else could be said of.
+    unfilled = {one.path for one in mine if one.rule is mistakes.NOT_RENDERED}
+    return [
+        *findings,
+        *mine,
+        *(one for one in others if one.severity is not Severity.WARNING or one.path not in unfilled),
+    ]
+
+
+def _about_tag(tag: str) -> str:
+    return (
+        f"{tag} is a tag that Kubernetes ignores: it takes what follows as it is written; run the program that knows "
+        "the tag first, or remove the tag"
+    )
 
 
 def _annotations(body: Any) -> dict[str, Any]:

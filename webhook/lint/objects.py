@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from webhook import advice
-from webhook.findings.finding import Path
+from webhook.findings.finding import Path, show
 from webhook.findings.templates import Template
 from webhook.manifest import files, positions
 from webhook.manifest.files import Problem
@@ -71,12 +71,24 @@ def _why_not_an_object(document: Located) -> Problem | None:
     """The problem with a document that is not an object; None for an object, or for data that is not a manifest."""
     body = document.body
     if isinstance(body, dict):
-        return None
+        return _why_not_of_a_kind(document, body)
     if not isinstance(body, list):
         return files.not_an_object(document.file, document.position(()).line, body)
     if any(isinstance(item, dict) and "kind" in item and "apiVersion" in item for item in body):
         message = "a bare list of objects, which nothing applies: make it the items of a List (apiVersion: v1)"
         return Problem(document.file, document.position(()).line, message)
+    return None
+
+
+def _why_not_of_a_kind(document: Located, body: dict[str, Any]) -> Problem | None:
+    """The problem with an object whose apiVersion or kind is not text; None without both, as that is other data."""
+    if "apiVersion" not in body or "kind" not in body:
+        return None
+    for key, example in (("apiVersion", "apps/v1"), ("kind", "Deployment")):
+        if not isinstance(body[key], str):
+            line, column = document.position((key,))
+            message = f"{key} is {show(body[key])}, and must be a string: write {key}: {example}, for example"
+            return Problem(document.file, line, message, column)
     return None
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from webhook.lint.examples import Example
 
 # The modules that declare rules, beside those of the kinds.
-_DECLARING = ("webhook.injector.advice.rules", "webhook.lint.check")
+_DECLARING = ("webhook.injector.advice.rules", "webhook.lint.check", "webhook.lint.mistakes")
 
 _HEAD = """# Rules
 

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import yaml
 
-from webhook.yaml.objects import is_merge, key_of, merged
+from webhook.yaml import scalars
+from webhook.yaml.objects import MAPPING, SEQUENCE, is_merge, key_of, merged
 
 Path = tuple[str | int, ...]
+
+_YAML: Final = "tag:yaml.org,2002:"
+# The tags that YAML defines, and "!", which says no more than that a value is text.
+_DEFINED: Final = frozenset(
+    {
+        *(MAPPING, SEQUENCE, scalars.TEXT, scalars.MERGE, scalars.NULL, scalars.BOOL, scalars.INT, scalars.FLOAT),
+        *(scalars.BINARY, f"{_YAML}timestamp", f"{_YAML}set", f"{_YAML}omap", f"{_YAML}pairs", f"{_YAML}value", "!"),
+    }
+)
 
 
 def find(root: yaml.Node, path: Path) -> yaml.Node:
@@ -63,3 +75,29 @@ def doubles(root: yaml.Node) -> list[Path]:
         elif isinstance(node, yaml.SequenceNode):
             stack += [(item, (*path, index)) for index, item in reversed(list(enumerate(node.value)))]
     return list(dict.fromkeys(repeated))
+
+
+def foreign_tags(root: yaml.Node) -> list[tuple[Path, str]]:
+    """The paths of values with a tag that YAML does not define, each with the tag as it is written, in the order of the
+    text; aliases are not followed."""
+    tagged: list[tuple[Path, str]] = []
+    seen: set[int] = set()
+    stack: list[tuple[yaml.Node, Path]] = [(root, ())]
+    while stack:
+        node, path = stack.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if node.tag not in _DEFINED:
+            tagged.append((path, _written(node.tag)))
+        if isinstance(node, yaml.MappingNode):
+            stack += [(value, path if is_merge(key) else (*path, key_of(key))) for key, value in reversed(node.value)]
+        elif isinstance(node, yaml.SequenceNode):
+            stack += [(item, (*path, index)) for index, item in reversed(list(enumerate(node.value)))]
+    return tagged
+
+
+def _written(tag: str) -> str:
+    if tag.startswith(_YAML):
+        return f"!!{tag.removeprefix(_YAML)}"
+    return tag if tag.startswith("!") else f"!<{tag}>"

@@ -29,7 +29,7 @@ class Position(NamedTuple):
 class Located:
     """A document: its value in `body`, and the positions of its fields."""
 
-    __slots__ = ("_before", "_doubled", "_doubles", "_json_text", "_root", "body", "file")
+    __slots__ = ("_before", "_doubled", "_doubles", "_json_text", "_root", "_tagged", "body", "file")
 
     def __init__(
         self,
@@ -39,15 +39,18 @@ class Located:
         root: yaml.Node | None = None,
         json_text: str = "",
         doubled: bool = False,
+        tagged: bool = False,
     ) -> None:
         """`before`: the number of lines before its text. Pass `root`, or `json_text`, from which the nodes are composed
-        when they are needed. `doubled`: whether a mapping has a key more than once."""
+        when they are needed. `doubled`: whether a mapping has a key more than once. `tagged`: whether values
+        may have tags."""
         self.file = file
         self.body = body
         self._before = before
         self._json_text = json_text
         self._root = root
         self._doubled = doubled
+        self._tagged = tagged
         self._doubles: dict[Path, list[Path]] | None = None
 
     def position(self, path: Path) -> Position:
@@ -67,6 +70,12 @@ class Located:
                 for length in range(len(path)):
                     self._doubles.setdefault(path[:length], []).append(path)
         return self._doubles.get(below, [])
+
+    def tags(self, below: Path = ()) -> list[tuple[Path, str]]:
+        """The fields, below a field, whose value has a tag that YAML does not define, and the tag."""
+        if not self._tagged:
+            return []
+        return [(path, tag) for path, tag in nodes.foreign_tags(self._nodes()) if path[: len(below)] == below]
 
     def _nodes(self) -> yaml.Node:
         if self._root is None:
@@ -94,7 +103,11 @@ class _Maker:
     def from_yaml(self, loader: Loader, node: yaml.Node, before: int) -> Located | None:
         build = Build(loader)
         body = build.document(node)
-        return None if body is None else Located(self._file, body, before, node, doubled=build.doubled)
+        return (
+            None
+            if body is None
+            else Located(self._file, body, before, node, doubled=build.doubled, tagged=loader.tagged)
+        )
 
 
 def read(file: str) -> Iterator[Located | Problem]:

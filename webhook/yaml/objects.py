@@ -32,6 +32,7 @@ DEEPEST: Final = 200
 MOST_VALUES: Final = 200_000
 
 _ANCHOR = re.compile(r"(?:^|[\s\[{,:?-])&[^\s]", re.MULTILINE)
+_TAG = re.compile(r"(?:^|[\s\[{,:?-])![^\s]", re.MULTILINE)
 _REMEMBERED = 4096
 # The longest text, in characters, that is remembered.
 _SHORT = 32
@@ -61,10 +62,12 @@ def _resolve(kind: type[yaml.Node], value: Any, implicit: Any) -> str:
 
 
 class Loader(_SafeLoader):
-    """Composes nodes. `anchored`: whether the text may have anchors, so that nodes may occur more than once."""
+    """Composes nodes. `anchored`: whether the text may have anchors, so that nodes may occur more than once. `tagged`:
+    whether it may have tags."""
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
+        self.tagged = "!" in stream and _TAG.search(stream) is not None
         self.anchored = "&" in stream and _ANCHOR.search(stream) is not None
 
     resolve: Any = staticmethod(_resolve)

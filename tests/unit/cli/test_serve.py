@@ -270,7 +270,7 @@ class TestCannotStart:
     def test_a_manifest_that_is_no_yaml_is_named(self, mounts: Mounts, capsys: pytest.CaptureFixture[str]) -> None:
         """With its line."""
         mounts.write("manifests.yaml", b"a: [")
-        assert re.search(r"manifests.yaml:\d+: ", self.refuse(capsys, ["serve", *mounts.flags]))
+        assert re.search(r"manifests.yaml:\d+:\d+: ", self.refuse(capsys, ["serve", *mounts.flags]))
 
     def test_no_cluster_and_no_manifests_says_what_to_pass(
         self, mounts: Mounts, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
