@@ -8,6 +8,7 @@ percentile of a full admission load at most 10 % higher beside a thousand reload
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import http.client
 import statistics
@@ -15,12 +16,12 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import cache
 from multiprocessing import Event, Process, Queue
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -40,6 +41,13 @@ PODS: Final = 20_000
 PAGE: Final = 500
 CONNECTIONS: Final = 16
 RELOADS_A_MINUTE: Final = 1000
+
+
+class Seen(NamedTuple):
+    """The 99th percentile of a load in milliseconds, and the server's CPU time a review in microseconds."""
+
+    p99: float
+    cpu: float
 
 
 @cache
@@ -183,36 +191,47 @@ def peak(server: Server) -> Iterator[list[float]]:
     thread.join()
 
 
-def beside(server: Server, setting: Setting, load: Load, seconds: float) -> float:
-    """The 99th percentile of a full admission load, in milliseconds."""
+def beside(server: Server, setting: Setting, load: Load, seconds: float) -> Seen:
+    """What a full admission load sees, and what it costs."""
     target = server.target(setting)
+    before = server.cpu_seconds()
     if wrk.is_installed():
         seen = wrk.load(f"https://127.0.0.1:{server.port}{load.path}", load.bodies, CONNECTIONS, seconds)
     else:
         seen = client.load(target, posts(target, load), CONNECTIONS, seconds)
     if seen.errors:
         raise SystemExit(f"{seen.errors} of {seen.requests} reviews failed")
-    return seen.p99
+    return Seen(seen.p99, (server.cpu_seconds() - before) / seen.requests * 1e6)
 
 
-def read_often(port: int, stop: Any, done: Queue[int]) -> None:
-    """Be a thousand readers a minute, one after the other."""
-    following, loads = time.monotonic(), 0
-    while not stop.wait(max(0.0, following - time.monotonic())):
-        get(port, "/")
-        loads += 1
-        following += 60 / RELOADS_A_MINUTE
-    done.put(loads)
+def read_often(port: int, path: str, stop: Any, done: Queue[int]) -> None:
+    """Be a thousand readers a minute, one after the other, on a connection that stays, as it does behind a forwarded
+    port. An answer is not unpacked: that would take the machine from the server and its load."""
+
+    async def read() -> None:
+        target = client.Target("127.0.0.1", port, None, (("Accept-Encoding", "gzip"),))
+        request, connection = target.request("GET", path), await target.connect()
+        following, loads = time.monotonic(), 0
+        while not stop.is_set():
+            status, _ = await connection.send(request)
+            if status != 200:
+                raise SystemExit(f"{path}: HTTP {status}")
+            loads += 1
+            following += 60 / RELOADS_A_MINUTE
+            await asyncio.sleep(following - time.monotonic())
+        done.put(loads)
+
+    asyncio.run(read())
 
 
 @contextmanager
-def reloads(server: Server) -> Iterator[list[int]]:
+def reloads(server: Server, path: str) -> Iterator[list[int]]:
     """Readers, within the block; at its end, how often they loaded the page. They are a process of their own: beside
     the load's own threads they would slow that down."""
     loads: list[int] = []
     stop = Event()
     done: Queue[int] = Queue()
-    reader = Process(target=read_often, args=(server.admin_port, stop, done), daemon=True)
+    reader = Process(target=read_often, args=(server.admin_port, path, stop, done), daemon=True)
     reader.start()
     yield loads
     stop.set()
@@ -220,22 +239,33 @@ def reloads(server: Server) -> Iterator[list[int]]:
     reader.join()
 
 
-def admission(server: Server, setting: Setting, pairs: int, seconds: float) -> None:
-    """The load with and without readers, in alternating pairs."""
+def admission(server: Server, setting: Setting, rounds: int, seconds: float) -> None:
+    """The load without readers, beside readers of the page, and beside as many readers of /live, which costs nothing:
+    what they change is what the readers' own process takes of the machine. Every other round goes backwards."""
     load = pods(64, 8)
     beside(server, setting, load, 1.0)
-    ratios, without, taken = [], [], []
-    for pair in range(pairs):
-        alone = beside(server, setting, load, seconds) if pair % 2 == 0 else 0.0
-        with reloads(server) as loads:
-            together = beside(server, setting, load, seconds)
-        alone = alone or beside(server, setting, load, seconds)
-        ratios.append(together / alone)
-        without.append(alone)
-        taken.append(loads[0] / seconds * 60)
-    print(f"p99 {statistics.median(without):.2f} ms without readers; beside {statistics.median(taken):.0f} reloads a "
-          f"minute {statistics.median(ratios):.2f} of that ({min(ratios):.2f} to {max(ratios):.2f})")  # fmt: skip
+    seen: dict[str, list[Seen]] = {"": [], "/": [], "/live": []}
+    taken = []
+    for number in range(rounds):
+        for path in list(seen) if number % 2 == 0 else list(reversed(seen)):
+            with reloads(server, path) if path else nullcontext([0]) as loads:
+                seen[path].append(beside(server, setting, load, seconds))
+            if path == "/":
+                taken.append(loads[0] / seconds * 60)
+    print(f"p99 {statistics.median(one.p99 for one in seen['']):.2f} ms without readers; "
+          f"beside {statistics.median(taken):.0f} reloads a minute {ratio(seen['/'], seen[''])} of that, "
+          f"beside as many of /live {ratio(seen['/live'], seen[''])}")  # fmt: skip
+    cpu = [statistics.median(one.cpu for one in seen[path]) for path in ("", "/", "/live")]
+    print(f"CPU time a review: {cpu[0]:.0f} µs without readers, {cpu[1]:.0f} beside those of the page, "
+          f"{cpu[2]:.0f} beside those of /live")  # fmt: skip
+    ratios = [with_.p99 / without.p99 for with_, without in zip(seen["/"], seen[""], strict=True)]
     judge("p99 beside readers", statistics.median(ratios), 1.10, "of p99 without")
+
+
+def ratio(some: list[Seen], others: list[Seen]) -> str:
+    """How their 99th percentiles compare, round by round."""
+    ratios = [one.p99 / other.p99 for one, other in zip(some, others, strict=True)]
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 def judge(what: str, value: float, goal: float, unit: str) -> None:
@@ -248,8 +278,10 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--tries", type=int, default=30, help="loads of the page (default 30)")
     parser.add_argument("--rounds", type=int, default=3, help="lists of all Pods (default 3)")
-    parser.add_argument("--pairs", type=int, default=5, help="pairs of admission loads (default 5)")
-    parser.add_argument("--seconds", type=float, default=5, help="an admission load's length (default 5)")
+    parser.add_argument("--loads", type=int, default=5, help="rounds of admission loads (default 5)")
+    parser.add_argument(
+        "--seconds", type=float, default=KEPT, help="an admission load's length (default: as long as a count is kept)"
+    )
     options = parser.parse_args()
     print(machine())
     with prepared(options) as setting, api_server() as text, tempfile.TemporaryDirectory() as folder:
@@ -262,7 +294,7 @@ def main() -> None:
             listing(server, options.rounds)
             beside(server, setting, pods(64, 8), 1.0)
             pages(server, options.tries)
-            admission(server, setting, options.pairs, options.seconds)
+            admission(server, setting, options.loads, options.seconds)
 
 
 if __name__ == "__main__":
