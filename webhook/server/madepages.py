@@ -6,17 +6,15 @@ import asyncio
 import re
 import time
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable
-from typing import Final, TypeVar
+from collections.abc import Awaitable, Callable, Hashable, Iterable
+from typing import Final
 
-T = TypeVar("T")
+from webhook.statuspage.turns import slices
 
 # Seconds for which a page is shown to all who ask for the same.
 KEPT: Final = 1.0
 # Pages that are kept.
 _PAGES: Final = 8
-# Seconds of work on a page before reviews get their turn.
-_SLICE: Final = 0.0003
 # Tables repeat themselves: the fastest level makes a twentieth of a page, and a higher one saves little more.
 _LEVEL: Final = 1
 # zlib's number for gzip's format, and for its largest window.
@@ -25,30 +23,11 @@ _GZIP: Final = 31
 _NEVER: Final = re.compile(r"q\s*=\s*0(\.0*)?", re.IGNORECASE)
 
 
-async def in_turns(items: Iterable[T]) -> list[T]:
-    """The items, as a list. Where making them takes longer, the event loop has its turn in between."""
-    return [item async for some in _slices(items) for item in some]
-
-
 async def packed(pieces: Iterable[str]) -> bytes:
-    """The pieces, joined and compressed by gzip. Where making them takes longer, the event loop has its turn in
-    between."""
+    """The pieces, joined and compressed by gzip. They are made in slices, between which the event loop has its turn."""
     packer = zlib.compressobj(_LEVEL, wbits=_GZIP)
-    slices = [packer.compress("".join(some).encode()) async for some in _slices(pieces)]
-    return b"".join([*slices, packer.flush()])
-
-
-async def _slices(items: Iterable[T]) -> AsyncIterator[list[T]]:
-    some: list[T] = []
-    until = time.perf_counter() + _SLICE
-    for item in items:
-        some.append(item)
-        if time.perf_counter() >= until:
-            yield some
-            some = []
-            await asyncio.sleep(0)
-            until = time.perf_counter() + _SLICE
-    yield some
+    parts = [packer.compress("".join(some).encode()) async for some in slices(pieces)]
+    return b"".join([*parts, packer.flush()])
 
 
 def unpacked(page: bytes) -> bytes:

@@ -12,12 +12,13 @@ from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from webhook.server.madepages import MadePages, in_turns, packed, takes_gzip, unpacked
+from webhook.server.madepages import MadePages, packed, takes_gzip, unpacked
 from webhook.statuspage.access import how_to_see_it, is_allowed
 from webhook.statuspage.document import sections
 from webhook.statuspage.mesh_reader import LONGEST, MeshCounts, WorkloadRows
 from webhook.statuspage.query import PageQuery
 from webhook.statuspage.sources import StatusSources
+from webhook.statuspage.turns import in_turns
 
 # Seconds that the page waits for the list of Pods; then it shows what was counted so far. A program waits for all.
 PATIENCE: Final = 1.5

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from webhook.kube.errors import WEBHOOK, ApiError, Forbidden, Gone, explain
 from webhook.kube.objects import Namespace
-from webhook.statuspage.mesh_counts import Configured, MeshCounter, NamespaceCount, page_of
+from webhook.statuspage.mesh_counts import Configured, MeshCounter, NamespaceCount
+from webhook.statuspage.turns import slices
 
 if TYPE_CHECKING:
     from webhook.kube.api import ApiServer
@@ -27,8 +28,6 @@ LONGEST: Final = 10.0
 LOOK: Final = 0.1
 
 PAGE: Final = 500
-# Pods that are folded before other tasks of the event loop get their turn.
-_AT_ONCE: Final = 100
 _ATTEMPTS: Final = 3
 _RUNNING: Final = "status.phase=Running"
 _GRANT: Final = "list on pods"
@@ -188,7 +187,7 @@ class MeshReader:
         attempts = 1
         while True:
             try:
-                page = page_of(await self._api.read("/api/v1/pods", query, _METADATA))
+                body = await self._api.read("/api/v1/pods", query, _METADATA)
             except Gone:
                 # The API server has forgotten the list meanwhile: it is begun anew.
                 if attempts == _ATTEMPTS:
@@ -197,14 +196,9 @@ class MeshReader:
                 query.pop("continue", None)
                 counter.counts.clear()
                 continue
-            items = page.items or []
-            for start in range(0, len(items), _AT_ONCE):
-                for pod in items[start : start + _AT_ONCE]:
-                    counter.add(pod.metadata)
-                await asyncio.sleep(0)
-            query["continue"] = page.metadata.following
+            query["continue"] = await _last(counter.add_page(body))
             # It goes before the next one comes.
-            del page, items
+            del body
             if not query["continue"]:
                 return
 
@@ -212,10 +206,18 @@ class MeshReader:
         query = {"limit": str(PAGE), "fieldSelector": _RUNNING}
         while True:
             body = await self._api.read(f"/api/v1/namespaces/{quote(namespace, safe='')}/pods", query, _WHOLE)
-            query["continue"] = await asyncio.to_thread(table.add_page, body)
+            query["continue"] = await _last(table.add_page(body))
             del body
             if not query["continue"]:
                 return
+
+
+async def _last(steps: Iterable[str]) -> str:
+    """What the last of these steps returns; they are made in slices."""
+    result = ""
+    async for some in slices(steps):
+        result = some[-1]
+    return result
 
 
 # As `kube.api` has them, which imports the client: a server with manifests does without it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,6 +13,7 @@ from webhook.diagnosis.dataplane.survey import likeness
 from webhook.diagnosis.dataplane.workloads import Owner, controller
 from webhook.kube.fields import text
 from webhook.kube.interface import JSON
+from webhook.kube.listparts import decoded_in_parts
 from webhook.kube.objects import Namespace
 
 # How many Pods are remembered that others may be like.
@@ -55,13 +57,16 @@ class WorkloadTable:
         self._rows: dict[Owner, _Row] = {}
         self._judged: dict[object, PodState] = {}
 
-    def add_page(self, body: bytes) -> str:
-        """Judge the Pods of a page, and return where the next page begins, "" after the last. It takes up to a
-        millisecond a Pod, so call it in a thread. Raises `ValueError` if the body is not a page."""
-        page = page_of(body)
-        for pod in page.objects():
-            self.add(pod)
-        return page.following
+    def add_page(self, body: bytes) -> Iterator[str]:
+        """Judge the Pods of a page, one at each step, which takes up to a millisecond. Returns, at the last step, where
+        the next page begins, "" after the last. Raises `ValueError` if the body is not a page."""
+        following = ""
+        for page in decoded_in_parts(body, page_of):
+            following = page.following
+            for pod in page.objects():
+                self.add(pod)
+                yield following
+        yield following
 
     def add(self, pod: JSON) -> None:
         """Judge one Pod, as the API server returns it."""
@@ -91,9 +96,9 @@ class WorkloadTable:
                 row.pods,
                 row.meshed,
                 row.outdated,
-                tuple(Reason(reason, message, pods) for (reason, message), pods in row.reasons.copy().most_common()),
+                tuple(Reason(reason, message, pods) for (reason, message), pods in row.reasons.most_common()),
             )
-            for owner, row in sorted(self._rows.copy().items())
+            for owner, row in sorted(self._rows.items())
         )
 
 

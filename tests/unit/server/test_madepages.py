@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.kube.fixtures import Clock
-from webhook.server.madepages import KEPT, MadePages, in_turns, packed, takes_gzip, unpacked
+from webhook.server.madepages import KEPT, MadePages, packed, takes_gzip, unpacked
+from webhook.statuspage.turns import in_turns
 
 
 class Maker:
