@@ -57,6 +57,19 @@ def manifests(request: pytest.FixtureRequest, kubeconfig: Path, manifests_folder
 
 
 @pytest.fixture(scope="module")
+def newest(kubeconfig: Path, manifests_folder: Path) -> Manifests:
+    """The newest line's manifests, for tests that do not depend on the line."""
+    return Manifests(LINES[0], manifests_folder)
+
+
+@pytest.fixture
+def linkerd(api: ApiServer, newest: Manifests, tmp_path: Path) -> Iterator[None]:
+    """The newest line's own objects, without webhook configurations."""
+    with installed(api, newest, tmp_path / "linkerd"):
+        yield
+
+
+@pytest.fixture(scope="module")
 def control_plane(
     api: ApiServer, manifests: Manifests, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ControlPlane]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,16 +28,10 @@ KINDS = [
 
 
 @pytest.fixture(scope="module")
-def manifests(manifests_folder: Path, kubeconfig: Path) -> Manifests:
-    """One line will do: nothing here depends on it."""
-    return Manifests("edge-26.8", manifests_folder)
-
-
-@pytest.fixture(scope="module")
-def ours(api: ApiServer, manifests: Manifests, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+def ours(api: ApiServer, newest: Manifests, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """An installation whose advice is heard."""
     folder = tmp_path_factory.mktemp("advice")
-    with installed(api, manifests, folder / "linkerd"), Installation(api, manifests, folder) as installation:
+    with installed(api, newest, folder / "linkerd"), Installation(api, newest, folder) as installation:
         installation.start()
         until("configurations in force", installation.in_force, within=30)
         body = namespace(unique("heard"), {INJECT: "maybe"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.e2e.api import JSON, ApiServer
 from tests.e2e.installation import NAME, Installation
-from tests.e2e.mesh import Manifests, installed
+from tests.e2e.mesh import Manifests
 from tests.e2e.objects import ENABLED, Room, bare, meshed
 from tests.e2e.waiting import until
 from tests.unit.install.promtool import needs_promtool, promtool
@@ -31,19 +30,6 @@ WEBHOOKS = (conf.INJECTOR_WEBHOOK, conf.POLICY_WEBHOOK, conf.PROFILE_WEBHOOK, co
 
 # The alerts that tell of what nobody answered. Others fire as well: nobody is ready.
 UNANSWERED = {"LinkerdWebhookFailOpen", "LinkerdWebhookCallsFailing"}
-
-
-@pytest.fixture(scope="module")
-def manifests(manifests_folder: Path, kubeconfig: Path) -> Manifests:
-    """One line will do: nothing here depends on it."""
-    return Manifests("edge-26.8", manifests_folder)
-
-
-@pytest.fixture
-def linkerd(api: ApiServer, manifests: Manifests, tmp_path: Path) -> Iterator[None]:
-    """Linkerd's own objects, without webhook configurations."""
-    with installed(api, manifests, tmp_path / "linkerd"):
-        yield
 
 
 def samples(text: str) -> Samples:
@@ -124,45 +110,53 @@ def stopped(installation: Installation) -> Samples:
 @needs_promtool
 @pytest.mark.usefixtures("linkerd")
 class TestNobodyAnswers:
-    def test_ignore_lets_pods_in_and_that_is_told_and_nothing_else(
-        self, api: ApiServer, manifests: Manifests, tmp_path: Path
+    @pytest.mark.parametrize(
+        ("policy", "status", "metric", "labels", "other", "alert"),
+        [
+            ("Ignore", 201, FAIL_OPEN, {"type": "admit"}, REJECTIONS, "LinkerdWebhookFailOpen"),
+            (
+                "Fail",
+                500,
+                REJECTIONS,
+                {"error_type": "calling_webhook_error"},
+                FAIL_OPEN,
+                "LinkerdWebhookCallsFailing",
+            ),
+        ],
+    )
+    def test_what_the_failure_policy_does_is_told_and_nothing_else(
+        self,
+        api: ApiServer,
+        newest: Manifests,
+        tmp_path: Path,
+        policy: str,
+        status: int,
+        metric: str,
+        labels: dict[str, str],
+        other: str,
+        alert: str,
     ) -> None:
-        with Installation(api, manifests, tmp_path, ["--failure-policy=Ignore", "--guard=off"]) as ours:
+        with Installation(api, newest, tmp_path, [f"--failure-policy={policy}", "--guard=off"]) as ours:
             ours.start(2)
             until("configurations in force", ours.in_force, within=30)
-            room = Room.create(api, "open", ENABLED)
+            room = Room.create(api, policy.lower(), ENABLED)
             until("a meshed Pod", lambda: meshed(room.pod(dry_run=True).ok()), within=15)
             timeouts = stopped(ours)
             before = told(api)
-            assert all(bare(room.pod().ok()) for _ in range(3))
+            replies = [room.pod() for _ in range(3)]
             after = told(api)
-        assert more(before, after, FAIL_OPEN, name=conf.INJECTOR_WEBHOOK, type="admit") == 3
-        assert more(before, after, REJECTIONS, name=conf.INJECTOR_WEBHOOK) == 0
-        assert firing(before, after, timeouts, tmp_path) == {"LinkerdWebhookFailOpen": {conf.INJECTOR_WEBHOOK}}
-
-    def test_fail_refuses_pods_and_that_is_told_and_nothing_else(
-        self, api: ApiServer, manifests: Manifests, tmp_path: Path
-    ) -> None:
-        with Installation(api, manifests, tmp_path, ["--failure-policy=Fail", "--guard=off"]) as ours:
-            ours.start(2)
-            until("configurations in force", ours.in_force, within=30)
-            room = Room.create(api, "closed", ENABLED)
-            until("a meshed Pod", lambda: meshed(room.pod(dry_run=True).ok()), within=15)
-            timeouts = stopped(ours)
-            before = told(api)
-            assert all(room.pod().status == 500 for _ in range(3))
-            after = told(api)
-        error = {"name": conf.INJECTOR_WEBHOOK, "error_type": "calling_webhook_error"}
-        assert more(before, after, REJECTIONS, **error) == 3
-        assert more(before, after, FAIL_OPEN, name=conf.INJECTOR_WEBHOOK) == 0
-        assert firing(before, after, timeouts, tmp_path) == {"LinkerdWebhookCallsFailing": {conf.INJECTOR_WEBHOOK}}
+        assert [reply.status for reply in replies] == [status] * 3
+        assert all(bare(reply.body) for reply in replies if reply.status == 201)
+        assert more(before, after, metric, name=conf.INJECTOR_WEBHOOK, **labels) == 3
+        assert more(before, after, other, name=conf.INJECTOR_WEBHOOK) == 0
+        assert firing(before, after, timeouts, tmp_path) == {alert: {conf.INJECTOR_WEBHOOK}}
 
     def test_of_an_adopted_configuration_it_is_told_by_linkerds_name(
-        self, api: ApiServer, manifests: Manifests, tmp_path: Path
+        self, api: ApiServer, newest: Manifests, tmp_path: Path
     ) -> None:
-        theirs = manifests.one(MUTATING, ADOPTED)
+        theirs = newest.one(MUTATING, ADOPTED)
         api.apply(theirs)
-        with Installation(api, manifests, tmp_path, ["--adopt", "--guard=off"]) as ours:
+        with Installation(api, newest, tmp_path, ["--adopt", "--guard=off"]) as ours:
             ours.start(2)
             until("the adoption", lambda: points_here(ours.get(MUTATING, ADOPTED)), within=30)
             room = Room.create(api, "adopted", ENABLED)
@@ -177,10 +171,10 @@ class TestNobodyAnswers:
 
 @pytest.mark.usefixtures("linkerd")
 def test_the_api_server_tells_all_that_alerts_and_board_ask_it_for(
-    api: ApiServer, manifests: Manifests, tmp_path: Path
+    api: ApiServer, newest: Manifests, tmp_path: Path
 ) -> None:
     for policy in ("Ignore", "Fail"):
-        with Installation(api, manifests, tmp_path / policy, [f"--failure-policy={policy}", "--guard=off"]) as ours:
+        with Installation(api, newest, tmp_path / policy, [f"--failure-policy={policy}", "--guard=off"]) as ours:
             ours.start()
             until("configurations in force", ours.in_force, within=30)
             room = Room.create(api, "told", ENABLED)

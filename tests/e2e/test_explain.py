@@ -21,16 +21,10 @@ from tests.e2e.waiting import until
 
 
 @pytest.fixture(scope="module")
-def manifests(manifests_folder: Path, kubeconfig: Path) -> Manifests:
-    """One line will do: nothing here depends on it."""
-    return Manifests("edge-26.8", manifests_folder)
-
-
-@pytest.fixture(scope="module")
-def ours(api: ApiServer, manifests: Manifests, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+def ours(api: ApiServer, newest: Manifests, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """An installation whose one replica explains Pods."""
     folder = tmp_path_factory.mktemp("explain")
-    with installed(api, manifests, folder / "linkerd"), Installation(api, manifests, folder) as installation:
+    with installed(api, newest, folder / "linkerd"), Installation(api, newest, folder) as installation:
         installation.start(more=["--explain"])
         until("configurations in force", installation.in_force, within=30)
         yield installation
@@ -118,12 +112,12 @@ spec:
 """
 
     @pytest.fixture
-    def folder(self, tmp_path: Path, manifests: Manifests) -> Path:
+    def folder(self, tmp_path: Path, newest: Manifests) -> Path:
         """A manifest, and the mesh's configuration."""
         for name, text in (
             ("web.yaml", self.FILE),
-            ("values.yaml", manifests.values_text),
-            ("anchors.pem", manifests.trust_anchors),
+            ("values.yaml", newest.values_text),
+            ("anchors.pem", newest.trust_anchors),
         ):
             (tmp_path / name).write_text(text)
         return tmp_path

@@ -30,26 +30,13 @@ LINKERDS = (
 )
 
 
-@pytest.fixture(scope="module")
-def manifests(manifests_folder: Path, kubeconfig: Path) -> Manifests:
-    """One line will do: nothing here depends on it."""
-    return Manifests("edge-26.8", manifests_folder)
-
-
-@pytest.fixture
-def linkerd(api: ApiServer, manifests: Manifests, tmp_path: Path) -> Iterator[None]:
-    """Linkerd's own objects, without webhook configurations."""
-    with installed(api, manifests, tmp_path / "linkerd"):
-        yield
-
-
 @pytest.mark.usefixtures("linkerd")
 class TestTheFirstApply:
     @pytest.mark.parametrize("policy", ["Fail", "Ignore"])
     def test_pods_are_created_before_anybody_answers_and_meshed_as_soon_as_somebody_does(
-        self, api: ApiServer, manifests: Manifests, tmp_path: Path, policy: str
+        self, api: ApiServer, newest: Manifests, tmp_path: Path, policy: str
     ) -> None:
-        with Installation(api, manifests, tmp_path, [f"--failure-policy={policy}", "--guard=off"]) as ours:
+        with Installation(api, newest, tmp_path, [f"--failure-policy={policy}", "--guard=off"]) as ours:
             room = Room.create(api, "early", ENABLED)
             assert bare(room.pod().ok()), "nobody answers yet"
             ours.start(2)
@@ -57,8 +44,8 @@ class TestTheFirstApply:
             assert meshed(until("a meshed Pod", lambda: _meshed(room), within=10))
             assert ours.get(MUTATING, NAME)["webhooks"][0]["failurePolicy"] == policy
 
-    def test_applying_it_again_takes_nothing_back(self, api: ApiServer, manifests: Manifests, tmp_path: Path) -> None:
-        with Installation(api, manifests, tmp_path, ["--failure-policy=Fail"]) as ours:
+    def test_applying_it_again_takes_nothing_back(self, api: ApiServer, newest: Manifests, tmp_path: Path) -> None:
+        with Installation(api, newest, tmp_path, ["--failure-policy=Fail"]) as ours:
             ours.start()
             until("configurations in force", ours.in_force, within=30)
             ours.apply()
@@ -75,11 +62,11 @@ class TestAnUpgradeOfLinkerd:
 
     @pytest.fixture(params=["Ignore", "Fail"])
     def ours(
-        self, request: pytest.FixtureRequest, api: ApiServer, manifests: Manifests, tmp_path: Path
+        self, request: pytest.FixtureRequest, api: ApiServer, newest: Manifests, tmp_path: Path
     ) -> Iterator[Installation]:
         """A replica in force beside the older release."""
         flags = [f"--failure-policy={request.param}", f"--release-line={self.OLD}"]
-        with Installation(api, manifests, tmp_path, flags) as installation:
+        with Installation(api, newest, tmp_path, flags) as installation:
             installation.change(values=default_values(self.OLD).decode())
             installation.start()
             until("configurations in force", installation.in_force, within=30)
@@ -122,9 +109,9 @@ def _validated(ours: Installation) -> JSON:
 @pytest.mark.usefixtures("linkerd")
 class TestOtherHands:
     @pytest.fixture
-    def ours(self, api: ApiServer, manifests: Manifests, tmp_path: Path) -> Iterator[Installation]:
+    def ours(self, api: ApiServer, newest: Manifests, tmp_path: Path) -> Iterator[Installation]:
         """Two replicas in force."""
-        with Installation(api, manifests, tmp_path, ["--failure-policy=Fail"]) as installation:
+        with Installation(api, newest, tmp_path, ["--failure-policy=Fail"]) as installation:
             installation.start(2)
             until("configurations in force", installation.in_force, within=30)
             yield installation

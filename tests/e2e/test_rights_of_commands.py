@@ -23,16 +23,10 @@ READER = "sa:default:reader"
 
 
 @pytest.fixture(scope="module")
-def manifests(manifests_folder: Path, kubeconfig: Path) -> Manifests:
-    """One line will do: nothing here depends on it."""
-    return Manifests("edge-26.8", manifests_folder)
-
-
-@pytest.fixture(scope="module")
-def in_force(api: ApiServer, manifests: Manifests, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+def in_force(api: ApiServer, newest: Manifests, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """An installation that answers, and a Namespace that asks for it."""
     folder = tmp_path_factory.mktemp("rights")
-    with installed(api, manifests, folder / "linkerd"), Installation(api, manifests, folder) as ours:
+    with installed(api, newest, folder / "linkerd"), Installation(api, newest, folder) as ours:
         ours.start(2)
         until("configurations in force", ours.in_force, within=30)
         Room.create(api, "shop", ENABLED)

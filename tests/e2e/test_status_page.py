@@ -70,20 +70,12 @@ def numbers(pods: list[JSON], wanted: Mapping[str, str]) -> JSON:
 
 
 @pytest.fixture(scope="module")
-def manifests(manifests_folder: Path, kubeconfig: Path) -> Manifests:
-    """One line will do: nothing here depends on it."""
-    return Manifests("edge-26.8", manifests_folder)
-
-
-@pytest.fixture(scope="module")
-def installation(
-    api: ApiServer, manifests: Manifests, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Installation]:
+def installation(api: ApiServer, newest: Manifests, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """What `install --status-page` prints, with a replica."""
     folder = tmp_path_factory.mktemp("status-page")
     with (
-        installed(api, manifests, folder / "linkerd"),
-        Installation(api, manifests, folder / "ours", ("--status-page",)) as made,
+        installed(api, newest, folder / "linkerd"),
+        Installation(api, newest, folder / "ours", ("--status-page",)) as made,
     ):
         made.start()
         until("the webhooks", made.in_force, within=20)

@@ -28,18 +28,10 @@ FAIL = ("--failure-policy=Fail",)
 
 
 @pytest.fixture(scope="module")
-def manifests(manifests_folder: object, kubeconfig: object) -> Manifests:
-    """One line will do: nothing here depends on it."""
-    return Manifests("edge-26.8", manifests_folder)  # type: ignore[arg-type]
-
-
-@pytest.fixture(scope="module")
-def installation(
-    api: ApiServer, manifests: Manifests, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Installation]:
+def installation(api: ApiServer, newest: Manifests, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """Two ready replicas, and configurations in force."""
     folder = tmp_path_factory.mktemp("installed")
-    with installed(api, manifests, folder / "linkerd"), Installation(api, manifests, folder, FAIL) as result:
+    with installed(api, newest, folder / "linkerd"), Installation(api, newest, folder, FAIL) as result:
         result.start(2)
         until("the rules", result.in_force, within=30)
         yield result
@@ -54,7 +46,7 @@ def room(installation: Installation, api: ApiServer) -> Room:
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_no_pod_is_refused_or_bare(name: str, installation: Installation, room: Room, manifests: Manifests) -> None:
+def test_no_pod_is_refused_or_bare(name: str, installation: Installation, room: Room, newest: Manifests) -> None:
     if "API server" in name and not os.environ.get(RESTART):
         pytest.skip(f"{RESTART} holds no command that restarts the API server")
     scenario, whole = SCENARIOS[name]
@@ -64,7 +56,7 @@ def test_no_pod_is_refused_or_bare(name: str, installation: Installation, room: 
             scenario(installation)
             load.run(AROUND)
     finally:
-        remove_linkerds_configurations(installation, manifests)
+        remove_linkerds_configurations(installation, newest)
     assert load.created > 2 * AROUND * RATE / 2
     if whole:
         assert load.problems == []

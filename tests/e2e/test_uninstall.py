@@ -31,12 +31,6 @@ ADOPTION = 30.0
 AFTERWARDS = 8.0
 
 
-@pytest.fixture(scope="module")
-def manifests(manifests_folder: Path, kubeconfig: Path) -> Manifests:
-    """One line will do: nothing here depends on it."""
-    return Manifests("edge-26.8", manifests_folder)
-
-
 @pytest.fixture(autouse=True)
 def clean(api: ApiServer) -> Iterator[None]:
     """Nothing of ours before and after, and Linkerd's namespace."""
@@ -158,11 +152,11 @@ class TestAdopted:
     """Linkerd's own configurations, pointed at our Service."""
 
     @pytest.fixture
-    def before(self, api: ApiServer, manifests: Manifests) -> list[JSON]:
+    def before(self, api: ApiServer, newest: Manifests) -> list[JSON]:
         """Linkerd's configurations as Linkerd made them."""
         result = []
         for kind, name in LINKERD_CONFIGURATIONS:
-            body = copy.deepcopy(manifests.one(kind, name))
+            body = copy.deepcopy(newest.one(kind, name))
             for webhook in body["webhooks"]:
                 # In this cluster nobody is behind Linkerd's Services.
                 webhook["failurePolicy"] = "Ignore"
@@ -196,11 +190,11 @@ class TestAdopted:
         assert left(api) == []
 
     def test_a_server_that_runs_does_not_adopt_them_again(
-        self, api: ApiServer, kubeconfig: Path, manifests: Manifests, tmp_path: Path
+        self, api: ApiServer, kubeconfig: Path, newest: Manifests, tmp_path: Path
     ) -> None:
-        with installed(api, manifests, tmp_path / "linkerd"):
-            linkerds = [api.apply(manifests.one(kind, name)) for kind, name in LINKERD_CONFIGURATIONS]
-            with Installation(api, manifests, tmp_path / "ours", ("--adopt",)) as installation:
+        with installed(api, newest, tmp_path / "linkerd"):
+            linkerds = [api.apply(newest.one(kind, name)) for kind, name in LINKERD_CONFIGURATIONS]
+            with Installation(api, newest, tmp_path / "ours", ("--adopt",)) as installation:
                 installation.start(1)
                 until("the adoption", lambda: all(_adopted(element) for element in self.now(api)), within=ADOPTION)
                 done = run(kubeconfig, "--delete", "--force")

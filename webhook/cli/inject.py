@@ -199,24 +199,21 @@ class Source:
     async def _of_cluster(self, access: ClusterAccess) -> tuple[bytes, bytes]:
         """Values and trust anchors of the control plane's ConfigMaps. Raises `CommandError`."""
         from webhook.cli.cluster import connect_as
-        from webhook.kube.api import PLAIN, ConfigurationError
+        from webhook.kube.api import ConfigurationError
         from webhook.kube.errors import ApiError, explain
-        from webhook.kube.fields import text
+        from webhook.mesh.configmaps import Unusable, read_trust_anchors, read_values
 
         hint = "pass --ignore-cluster to take Linkerd's defaults, or --values FILE"
         try:
             api = await connect_as(access)
         except ConfigurationError as error:
             raise CommandError(f"{error}; or {hint}") from None
-        texts = []
         try:
-            for name, key in (("linkerd-config", "values"), ("linkerd-identity-trust-roots", "ca-bundle.crt")):
-                body = await api.find(f"/api/v1/namespaces/{self.namespace}/configmaps/{name}", PLAIN)
-                if body is None:
-                    raise CommandError(f"ConfigMap {self.namespace}/{name} does not exist: {hint}")
-                texts.append(text(body, "data", key).encode())
+            values = await read_values(api, self.namespace)
+            return values.encode(), (await read_trust_anchors(api, self.namespace)).encode()
+        except Unusable as error:
+            raise CommandError(f"{error}: {hint}") from None
         except (ApiError, TimeoutError) as error:
             raise CommandError(f"the cluster at {api.host}: {explain(error)}; {hint}") from None
         finally:
             await api.close()
-        return texts[0], texts[1]

@@ -142,25 +142,26 @@ def _place(file: str, line: int) -> str:
 async def _cluster_domain(access: ClusterAccess, linkerd_namespace: str) -> str:
     """The DNS domain that the control plane's values name, "" where they name none. Raises `CommandError`."""
     from webhook.cli.cluster import connect_as
-    from webhook.kube.api import PLAIN, ConfigurationError
+    from webhook.kube.api import ConfigurationError
     from webhook.kube.errors import ApiError, explain
     from webhook.kube.fields import text
+    from webhook.mesh.configmaps import Unusable, read_values, where
     from webhook.yaml.objects import Broken, read
 
     hint = "pass --ignore-cluster to take cluster.local"
-    name = f"ConfigMap {linkerd_namespace}/linkerd-config"
     try:
         api = await connect_as(access)
     except ConfigurationError as error:
         raise CommandError(f"{error}; or {hint}") from None
     try:
-        body = await api.find(f"/api/v1/namespaces/{linkerd_namespace}/configmaps/linkerd-config", PLAIN)
-        if body is None:
-            raise CommandError(f"{name} does not exist: {hint}")
-        return text(read(text(body, "data", "values")), "clusterDomain")
+        return text(read(await read_values(api, linkerd_namespace)), "clusterDomain")
+    except Unusable as error:
+        raise CommandError(f"{error}: {hint}") from None
     except (ApiError, TimeoutError) as error:
         raise CommandError(f"the cluster at {api.host}: {explain(error)}; {hint}") from None
     except Broken as error:
-        raise CommandError(f"{name}: values, line {error.line}: {error.message}; or {hint}") from None
+        raise CommandError(
+            f"{where(linkerd_namespace)}: values, line {error.line}: {error.message}; or {hint}"
+        ) from None
     finally:
         await api.close()

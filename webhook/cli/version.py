@@ -149,16 +149,15 @@ async def _server(api: ApiServer, namespace: str) -> ServerVersion:
 async def _linkerd(api: ApiServer, namespace: str) -> LinkerdVersion:
     """Linkerd's version and release line. Raises `ApiError` and `TimeoutError`."""
     from webhook.mesh.config import ConfigError, Mesh
+    from webhook.mesh.configmaps import Unusable, read_values, where
     from webhook.mesh.defaults import default_trust_anchors
 
-    config_map = await _get(api, f"/api/v1/namespaces/{namespace}/configmaps/linkerd-config")
-    if config_map is None:
-        return LinkerdVersion(problem=f"there is no ConfigMap {namespace}/linkerd-config")
-    values = (config_map.get("data") or {}).get("values", "")
     try:
-        mesh = Mesh.load(values.encode(), default_trust_anchors())
+        mesh = Mesh.load((await read_values(api, namespace)).encode(), default_trust_anchors())
+    except Unusable as error:
+        return LinkerdVersion(problem=str(error))
     except ConfigError as error:
-        return LinkerdVersion(problem=f"ConfigMap {namespace}/linkerd-config: {error.problems[0]}")
+        return LinkerdVersion(problem=f"{where(namespace)}: {error.problems[0]}")
     return LinkerdVersion(mesh.values.linkerd_version or "unknown", mesh.line.name, not mesh.unknown_version)
 
 

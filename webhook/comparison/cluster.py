@@ -8,7 +8,8 @@ from typing import Any, Final, NamedTuple
 
 from webhook.comparison.compare import ProxyCount
 from webhook.injector.marks import CONTROL_PLANE, PROXY_VERSION
-from webhook.kube.api import LIST, PLAIN, ApiServer
+from webhook.kube.api import LIST, ApiServer
+from webhook.mesh import configmaps
 from webhook.review import JSON
 from webhook.yaml import objects
 
@@ -30,7 +31,7 @@ class Running(NamedTuple):
 
 async def running(api: ApiServer, namespace: str) -> Running:
     """What runs, where `namespace` is that of the control plane. Raises `NoValues`, `ApiError` and `TimeoutError`."""
-    values = _values(await api.find(f"/api/v1/namespaces/{namespace}/configmaps/linkerd-config", PLAIN), namespace)
+    values = await _values(api, namespace)
     # Pods that have ended have no proxy that runs.
     query = {
         "labelSelector": f"{CONTROL_PLANE}={namespace}",
@@ -47,13 +48,13 @@ async def running(api: ApiServer, namespace: str) -> Running:
         query["continue"] = following
 
 
-def _values(config_map: JSON | None, namespace: str) -> JSON:
-    where = f"ConfigMap {namespace}/linkerd-config"
-    if config_map is None:
-        raise NoValues(f"{where} does not exist: pass --linkerd-namespace, or write the release in place of cluster")
-    text = (config_map.get("data") or {}).get("values", "")
+async def _values(api: ApiServer, namespace: str) -> JSON:
+    where = configmaps.where(namespace)
     try:
-        values = objects.read(text)
+        values = objects.read(await configmaps.read_values(api, namespace))
+    except configmaps.Unusable as error:
+        hint = "pass --linkerd-namespace, or write the release in place of cluster"
+        raise NoValues(f"{error}: {hint}") from None
     except objects.Broken as broken:
         raise NoValues(f"{where}: values: line {broken.line}: {broken.message}") from None
     if not isinstance(values, dict):

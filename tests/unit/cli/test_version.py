@@ -135,7 +135,7 @@ class TestLinkerd:
         assert f"Linkerd version: {said}\n" in ask(reached).output
 
     def test_no_linkerd_is_said(self, reached: tuple[FakeApiServer, Path]) -> None:
-        assert "Linkerd version: unavailable (there is no ConfigMap linkerd/linkerd-config)" in ask(reached).output
+        assert "Linkerd version: unavailable (ConfigMap linkerd/linkerd-config does not exist)" in ask(reached).output
 
     def test_values_that_cannot_be_read_are_said(self, reached: tuple[FakeApiServer, Path]) -> None:
         reached[0].put(CONFIG, {"metadata": {}, "data": {"values": "[unclosed"}})

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from webhook.diagnosis.unseen import Fact, NotAsked, NotRead, NotSeen
 from webhook.injector.inject import Injector
-from webhook.kube.fields import mapping, text
+from webhook.kube.fields import text
 from webhook.kube.interface import JSON
 from webhook.mesh.config import ConfigError, Mesh
+from webhook.mesh.configmaps import ABSENT, BUNDLE, CONFIG, ROOTS, Unusable, values, where
 from webhook.mesh.defaults import default_trust_anchors
-
-CONFIG: Final = "linkerd-config"
-ROOTS: Final = "linkerd-identity-trust-roots"
-VALUES: Final = "values"
-BUNDLE: Final = "ca-bundle.crt"
 
 
 def mesh_of(
@@ -25,35 +19,36 @@ def mesh_of(
     Where one of them cannot be used, that is the reason why there is none: the lines about them tell all of it.
     `release_line` is what the server is told, in place of what the values say of themselves.
     """
-    without = _unusable(config, f"{namespace}/{CONFIG}") or _unusable(roots, f"{namespace}/{ROOTS}")
+    without = _unusable(config, namespace, CONFIG) or _unusable(roots, namespace, ROOTS)
     if without:
         return without
     try:
         mesh = load(config, namespace, bundle(roots), release_line)
     except ConfigError as error:
-        return NotAsked(f"ConfigMap {namespace}/{CONFIG} cannot be used: {error.problems[0]}")
+        return NotAsked(f"{where(namespace)} cannot be used: {error.problems[0]}")
     if not mesh.trust_anchors.strip():
-        return NotAsked(f"ConfigMap {namespace}/{ROOTS} holds no trust anchor")
+        return NotAsked(f"{where(namespace, ROOTS)} holds no trust anchor")
     refusal = Injector(mesh).refusal
     if refusal is not None:
-        return NotAsked(f"ConfigMap {namespace}/{CONFIG} cannot be used: {refusal.message}")
+        return NotAsked(f"{where(namespace)} cannot be used: {refusal.message}")
     return mesh
 
 
-def _unusable(config_map: Fact[JSON | None], name: str) -> NotSeen | NotRead | NotAsked | None:
+def _unusable(config_map: Fact[JSON | None], namespace: str, name: str) -> NotSeen | NotRead | NotAsked | None:
     if config_map is None:
-        return NotAsked(f"ConfigMap {name} does not exist")
+        return NotAsked(f"{where(namespace, name)} {ABSENT}")
     return config_map if isinstance(config_map, NotSeen | NotRead | NotAsked) else None
 
 
 def load(config: object, namespace: str, trust_anchors: bytes, release_line: str | None = None) -> Mesh:
     """The mesh by the values in a ConfigMap `linkerd-config`. Raises `ConfigError` for what cannot be read as values,
     with all problems; that nothing can be injected with these values is known to the `Injector`."""
-    if VALUES not in mapping(config, "data"):
-        raise ConfigError([f"data has no {VALUES}"])
-    values = text(config, "data", VALUES).encode(errors="replace")
     try:
-        return Mesh.load(values, trust_anchors, linkerd_namespace=namespace, release_line=release_line)
+        content = values(config, namespace).encode(errors="replace")
+    except Unusable as error:
+        raise ConfigError([error.why]) from None
+    try:
+        return Mesh.load(content, trust_anchors, linkerd_namespace=namespace, release_line=release_line)
     except ValueError as error:
         raise ConfigError([f"--release-line: {error}"]) from None
 

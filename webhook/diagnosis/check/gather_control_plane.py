@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from webhook.diagnosis.check import crds
 from webhook.diagnosis.check.ask import Asker
-from webhook.diagnosis.check.control_plane import CONFIG, ROOTS, mesh_of, release_line_of
+from webhook.diagnosis.check.control_plane import mesh_of, release_line_of
 from webhook.diagnosis.check.facts import ClusterFacts
 from webhook.diagnosis.check.installation import Installation
 from webhook.diagnosis.check.line import Scope
@@ -17,6 +17,7 @@ from webhook.kube.api import LIST
 from webhook.kube.fields import mappings, text
 from webhook.kube.interface import JSON
 from webhook.kube.objects import Namespace, namespace_of
+from webhook.mesh.configmaps import CONFIG, ROOTS, path
 
 
 async def with_control_plane(facts: ClusterFacts, asker: Asker, more_crds: Iterable[str] = ()) -> ClusterFacts:
@@ -51,7 +52,7 @@ def with_mesh(facts: ClusterFacts) -> ClusterFacts:
 
 
 async def _config_map(asker: Asker, namespace: str, name: str) -> Fact[JSON | None]:
-    return await asker.get(f"/api/v1/namespaces/{namespace}/configmaps/{name}", f"configmaps/{name}", namespace)
+    return await asker.get(path(namespace, name), f"configmaps/{name}", namespace)
 
 
 async def _crds(asker: Asker, names: Iterable[str]) -> Fact[Mapping[str, frozenset[str]]]:

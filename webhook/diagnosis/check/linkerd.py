@@ -11,7 +11,7 @@ from cryptography import x509
 from certs.bundle import salvage
 from webhook.diagnosis import fixes
 from webhook.diagnosis.check import crds as definitions
-from webhook.diagnosis.check.control_plane import BUNDLE, CONFIG, ROOTS, bundle, load
+from webhook.diagnosis.check.control_plane import bundle, load
 from webhook.diagnosis.check.facts import ClusterFacts
 from webhook.diagnosis.check.installation import Installation
 from webhook.diagnosis.check.installed import NOT_INSTALLED
@@ -20,7 +20,9 @@ from webhook.diagnosis.finding import Check, CheckFinding
 from webhook.diagnosis.unseen import NotAsked, Unseen, known, seen
 from webhook.injector.inject import Injector
 from webhook.kube.fields import mapping
+from webhook.mesh import configmaps
 from webhook.mesh.config import ConfigError, Mesh
+from webhook.mesh.configmaps import ABSENT, BUNDLE, ROOTS
 from webhook.mesh.defaults import default_trust_anchors
 
 _INSTALL_CRDS: Final = "run linkerd install --crds | kubectl apply -f -"
@@ -62,7 +64,7 @@ def crds(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
 def linkerd_config(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
     """Whether the values are there, and Pods can be injected with them."""
     _matters(facts)
-    where = f"ConfigMap {facts.namespace}/{CONFIG}"
+    where = configmaps.where(facts.namespace)
     config = seen(facts.linkerd_config)
     if config is None:
         yield check.error(where, "", "not found", _missing(facts))
@@ -87,7 +89,7 @@ def linkerd_config(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
 def trust_roots(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
     """Whether the trust anchors are there, which every replica mounts."""
     _matters(facts)
-    where = f"ConfigMap {facts.namespace}/{ROOTS}"
+    where = configmaps.where(facts.namespace, ROOTS)
     roots = seen(facts.trust_roots)
     if roots is None:
         yield check.error(where, "", "not found", _missing(facts))
@@ -105,12 +107,12 @@ def release_line(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
     """Whether it is known what Linkerd's own injector of this release would do."""
     _matters(facts)
     if seen(facts.linkerd_config) is None:
-        raise Unseen(NotAsked(f"ConfigMap {facts.namespace}/{CONFIG} does not exist"))
+        raise Unseen(NotAsked(f"{configmaps.where(facts.namespace)} {ABSENT}"))
     mesh = _readable(facts)
     if mesh is None:
-        raise Unseen(NotAsked(f"the values in ConfigMap {facts.namespace}/{CONFIG} cannot be used"))
+        raise Unseen(NotAsked(f"the values in {configmaps.where(facts.namespace)} cannot be used"))
     if mesh.unknown_version:
-        where = f"ConfigMap {facts.namespace}/{CONFIG}"
+        where = configmaps.where(facts.namespace)
         yield check.warning(where, "data[values]", mesh.warnings[0], "see whether a newer linkerd-webhook knows it")
 
 
@@ -123,7 +125,7 @@ def release_line(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
 def trust_anchors(facts: ClusterFacts, check: Check) -> Iterator[CheckFinding]:
     """Whether proxies that start now can trust anybody."""
     content = _bundle(facts)
-    where, field = f"ConfigMap {facts.namespace}/{ROOTS}", f"data[{BUNDLE}]"
+    where, field = configmaps.where(facts.namespace, ROOTS), f"data[{BUNDLE}]"
     anchors, why = salvage(content)
     if not anchors:
         message = f"holds no trust anchor (it {why or 'is empty'}), so no proxy that starts gets an identity"
@@ -156,7 +158,7 @@ def trust_anchors_60_days(facts: ClusterFacts, check: Check) -> Iterator[CheckFi
     for anchor in salvage(content)[0]:
         if not _over(anchor, facts.at) and anchor.not_valid_after_utc < facts.at + SOON:
             yield check.warning(
-                f"ConfigMap {facts.namespace}/{ROOTS}",
+                configmaps.where(facts.namespace, ROOTS),
                 f"data[{BUNDLE}]",
                 f"the trust anchor expires on {_day(anchor.not_valid_after_utc)}",
                 _ROTATE,
@@ -197,7 +199,7 @@ def _bundle(facts: ClusterFacts) -> bytes:
     _matters(facts)
     roots = seen(facts.trust_roots)
     if not isinstance(mapping(roots, "data").get(BUNDLE), str):
-        raise Unseen(NotAsked(f"ConfigMap {facts.namespace}/{ROOTS} does not exist, or has no {BUNDLE}"))
+        raise Unseen(NotAsked(f"{configmaps.where(facts.namespace, ROOTS)} {ABSENT}, or has no {BUNDLE}"))
     return bundle(roots)
 
 

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from webhook.cluster.offline import flatten
 from webhook.diagnosis.check.ask import Asker
-from webhook.diagnosis.check.control_plane import BUNDLE, CONFIG, ROOTS, VALUES, mesh_of
+from webhook.diagnosis.check.control_plane import mesh_of
 from webhook.diagnosis.check.gather_installation import gather_installation
 from webhook.diagnosis.check.installation import Installation
 from webhook.diagnosis.check.line import Scope
@@ -25,6 +25,7 @@ from webhook.kube.labelselector import query
 from webhook.kube.objects import Namespace, namespace_of
 from webhook.kube.webhookconfigurations import MUTATING, ServiceReference
 from webhook.mesh.config import ConfigError, Mesh
+from webhook.mesh.configmaps import BUNDLE, CONFIG, ROOTS, VALUES, path
 from webhook.mesh.defaults import default_trust_anchors, default_values
 
 _OFFLINE: Final = "the webhooks of a cluster are not known: it is taken that the injector is called"
@@ -162,7 +163,7 @@ async def _config_maps(asker: Asker, request: ExplainRequest) -> tuple[Fact[JSON
 async def _config_map(asker: Asker, namespace: str, name: str, key: str, given: bytes | None) -> Fact[JSON | None]:
     if given is not None:
         return {"data": {key: given.decode(errors="replace")}}
-    return await asker.get(f"/api/v1/namespaces/{namespace}/configmaps/{name}", f"configmaps/{name}", namespace)
+    return await asker.get(path(namespace, name), f"configmaps/{name}", namespace)
 
 
 def defaults_of(request: ExplainRequest) -> Mesh:

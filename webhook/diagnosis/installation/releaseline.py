@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from webhook.diagnosis.check.control_plane import VALUES
 from webhook.diagnosis.check.facts import ClusterFacts
 from webhook.diagnosis.unseen import known
 from webhook.kube.fields import text
+from webhook.mesh.configmaps import VALUES
 from webhook.mesh.releases import Detected, TooOld, detect
 from webhook.yaml import objects
 

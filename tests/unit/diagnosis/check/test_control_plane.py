@@ -46,7 +46,7 @@ class TestMesh:
             (None, "ConfigMap linkerd/linkerd-config does not exist"),
             ({}, "data has no values"),
             ({"data": {"values": "a: [1"}}, "the values are not YAML: line 1: "),
-            ({"data": {"values": 3}}, "the values are empty"),
+            ({"data": {"values": 3}}, "data has no values"),
             (config("stable-2.12", proxy=None), "values: proxy is missing"),
             (config("stable-2.12", clusterNetworks="10/8"), 'values: clusterNetworks: "10/8" is not a network'),
         ],
