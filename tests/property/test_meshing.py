@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from tests.property.test_yaml_edit import TEXTS, Writer
 from tests.unit.meshing.texts import injected, injector, taken_out
 from webhook.injector.subject import Subject
 from webhook.kube.objects import Namespace
+from webhook.meshing import lists
 from webhook.yaml.objects import read
 
 NAMES = st.sampled_from(["web", "cart", "db"])
@@ -99,3 +101,28 @@ def test_the_order_of_documents_does_not_matter(bodies: Any, seed: int, manual: 
     texts = [f"---\n{written(body, seed + number, chr(10))}" for number, body in enumerate(bodies)]
     alone = [injected(text, manual=manual).text for text in texts]
     assert injected("".join(reversed(texts)), manual=manual).text == "".join(reversed(alone))
+
+
+@given(
+    bodies=st.lists(workloads(), min_size=1, max_size=3),
+    seed=SEEDS,
+    newline=NEWLINES,
+    indent=st.sampled_from(["", "  "]),
+    manual=st.booleans(),
+)
+@settings(max_examples=100)
+def test_a_list_in_pieces_becomes_what_it_becomes_as_a_whole(
+    bodies: Any, seed: int, newline: str, indent: str, manual: bool
+) -> None:
+    lines = ["kind: List", "items:"]
+    for number, body in enumerate(bodies):
+        own = written(body, seed + number, newline).split(newline)[:-1]
+        first = next(index for index, line in enumerate(own) if line and not line.startswith("#"))
+        lines += [f"{indent}{'- ' if index == first else '  '}{line}" if line else "" for index, line in enumerate(own)]
+    text = newline.join([*lines, ""])
+    assert lists.cut(text) is not None
+    pieces = injected(text, manual=manual)
+    with patch.object(lists, "cut", return_value=None):
+        whole = injected(text, manual=manual)
+    assert pieces.text == whole.text != text
+    assert (pieces.verbs, pieces.problems, pieces.notes) == (whole.verbs, whole.problems, whole.notes)

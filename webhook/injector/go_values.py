@@ -12,6 +12,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from webhook.findings.finding import Path, render_path
 from webhook.grammar import format_number
 from webhook.injector.refusal import Refusal
 from webhook.pod import Int32, Int64
@@ -25,7 +26,7 @@ _WANTS: dict[Any, str] = {
 }
 
 
-def put_right(value: Any, kind: Any, path: str) -> Any:
+def put_right(value: Any, kind: Any, path: Path) -> Any:
     """A value so that it fits a type of `pod`. Raises `Refusal` that names the path, the value and what is wanted."""
     if value is None:
         return None
@@ -49,17 +50,17 @@ def _generic(kind: Any) -> tuple[Any, Any]:
     return get_origin(kind), arguments[0] if arguments else None
 
 
-def _one(value: Any, kind: Any, path: str) -> Any:
+def _one(value: Any, kind: Any, path: Path) -> Any:
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return _struct(_of(dict, value, "an object", path), kind, path)
     generic, inner = _generic(kind)
     if generic is list:
         items = _of(list, value, "an array", path)
-        return [_item(item, inner, f"{path}[{index}]") for index, item in enumerate(items)]
+        return [_item(item, inner, (*path, index)) for index, item in enumerate(items)]
     if generic is dict:
         entries = _of(dict, value, "an object", path)
         texts = {_name(key): item for key, item in entries.items()}
-        return {key: _text(item, f'{path}["{key[:80]}"]') for key, item in texts.items()}
+        return {key: _text(item, (*path, key[:80])) for key, item in texts.items()}
     if kind is str:
         return _text(value, path)
     if kind is bool:
@@ -67,11 +68,11 @@ def _one(value: Any, kind: Any, path: str) -> Any:
     return _number(value, path, Int64 if kind == Int64 else Int32)
 
 
-def _struct(value: JSON, kind: type[msgspec.Struct], path: str) -> JSON:
+def _struct(value: JSON, kind: type[msgspec.Struct], path: Path) -> JSON:
     out = {}
     for name, of_field in _fields(kind).items():
         if value.get(name) is not None:
-            out[name] = put_right(value[name], of_field, f"{path}.{name}" if path else name)
+            out[name] = put_right(value[name], of_field, (*path, name))
     return out
 
 
@@ -84,16 +85,16 @@ def _fields(kind: type[msgspec.Struct]) -> dict[str, Any]:
 
 def _name(key: Any) -> str:
     """A key of a map: of any type in YAML."""
-    return "null" if key is None else _text(key, "")
+    return "null" if key is None else _text(key, ())
 
 
-def _item(value: Any, kind: Any, path: str) -> Any:
+def _item(value: Any, kind: Any, path: Path) -> Any:
     if value is None:
         return "" if kind is str else {}
     return _one(value, kind, path)
 
 
-def _text(value: Any, path: str) -> str:
+def _text(value: Any, path: Path) -> str:
     if value is None or isinstance(value, str):
         return value or ""
     if isinstance(value, bool):
@@ -103,7 +104,7 @@ def _text(value: Any, path: str) -> str:
     raise _wrong(value, _WANTS[str], path)
 
 
-def _number(value: Any, path: str, kind: Any = Int32) -> int:
+def _number(value: Any, path: Path, kind: Any = Int32) -> int:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     limit = 2**63 if kind == Int64 else 2**31
@@ -112,20 +113,20 @@ def _number(value: Any, path: str, kind: Any = Int32) -> int:
     raise _wrong(value, _WANTS[kind], path)
 
 
-def _number_or_text(value: Any, path: str) -> int | str:
+def _number_or_text(value: Any, path: Path) -> int | str:
     return value if isinstance(value, str) else _number(value, path)
 
 
-def _of(kind: type, value: Any, want: str, path: str) -> Any:
+def _of(kind: type, value: Any, want: str, path: Path) -> Any:
     if isinstance(value, kind):
         return value
     raise _wrong(value, want, path)
 
 
-def _wrong(value: Any, want: str, path: str) -> Refusal:
+def _wrong(value: Any, want: str, path: Path) -> Refusal:
     if isinstance(value, dict | list):
         got = "an object" if isinstance(value, dict) else "an array"
     else:
         got = f'"{value[:40]}"' if isinstance(value, str) else str(value).lower()[:40]
-    at = f"object.{path}" if path else "object"
-    return Refusal(f"{at} is {got}, and must be {want}: correct the manifest", "malformed_object")
+    at = render_path(("object", *path))
+    return Refusal(f"{at} is {got}, and must be {want}: correct the manifest", "malformed_object", field=path)

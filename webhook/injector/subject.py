@@ -12,6 +12,7 @@ import msgspec
 import orjson
 from msgspec import field
 
+from webhook.findings.finding import Path
 from webhook.injector.go_values import put_right
 from webhook.injector.refusal import Refusal
 from webhook.pod import Container, ObjectMeta, OwnerReference, Pod, PodSpec, Service, ServicePort, VolumeMount
@@ -136,19 +137,19 @@ def _of_parsed(kind: str, body: Any) -> Subject:
         body = {}
     if not isinstance(body, dict):
         # Raises: an object of any kind is a JSON object.
-        _convert(body, Pod, "")
+        _convert(body, Pod, ())
     stated = body.get("kind")
     kind = (stated if isinstance(stated, str) and stated else kind).lower()
     if kind == "service":
-        service = _convert(body, Service, "")
+        service = _convert(body, Service, ())
         subject = _subject(kind, service.metadata)
         subject.service_ports = (service.spec.ports if service.spec else None) or []
         return subject
     if kind == "pod":
-        pod = _convert(body, Pod, "")
+        pod = _convert(body, Pod, ())
         return _with_pod(_subject(kind, pod.metadata), pod)
     metadata = body.get("metadata")
-    subject = _subject(kind, None if metadata is None else _convert(metadata, ObjectMeta, "metadata"))
+    subject = _subject(kind, None if metadata is None else _convert(metadata, ObjectMeta, ("metadata",)))
     subject.stated_kind = stated if isinstance(stated, str) else ""
     version = body.get("apiVersion")
     subject.api_version = version if isinstance(version, str) else ""
@@ -165,17 +166,17 @@ def _subject(kind: str, metadata: ObjectMeta | None) -> Subject:
 def _with_template(subject: Subject, body: JSON, prefix: str) -> Subject:
     """Walk down to the Pod template; what is missing on the way is noted, what is of the wrong type refused."""
     node: JSON = body
-    at = ""
+    at: tuple[str, ...] = ()
     absent = []
     for part in prefix.split("/")[1:]:
-        at = f"{at}.{part}".removeprefix(".")
+        at = (*at, part)
         below = node.get(part)
         if below is not None and not isinstance(below, dict):
             _convert(below, Pod, at)
         if below is None:
-            absent.append(f"/{at.replace('.', '/')}")
+            absent.append("/" + "/".join(at))
         node = below or {}
-        put_right(node.get("replicas"), int, f"{at}.replicas")
+        put_right(node.get("replicas"), int, (*at, "replicas"))
     subject.prefix = prefix
     subject.absent = tuple(absent)
     return _with_pod(subject, _convert(node, Pod, at))
@@ -226,7 +227,7 @@ def _collect_ports(subject: Subject, containers: list[Container], ports: list[in
             subject.has_tcp_probes = True
 
 
-def _convert(value: Any, kind: type[S], path: str) -> S:
+def _convert(value: Any, kind: type[S], path: Path) -> S:
     """A parsed value in the shape of `pod`, put right where the reference would. Raises `Refusal`."""
     value = {} if value is None else value
     try:

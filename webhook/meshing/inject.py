@@ -16,7 +16,7 @@ from webhook.injector.settings import PREFIX
 from webhook.injector.subject import Subject
 from webhook.kube.fields import mapping, text
 from webhook.meshing.kinds import KnownKind, kind_of, name_of
-from webhook.meshing.outcome import DISABLED, HOST_NETWORK, NO_TOKEN, SIDECAR, UDP, Outcome, joined, unsupported
+from webhook.meshing.outcome import DISABLED, HOST_NETWORK, NO_TOKEN, SIDECAR, UDP, Keys, Outcome, joined, unsupported
 from webhook.meshing.stored import read_as_stored
 from webhook.meshing.templates import PodTemplates, as_pod, placed, with_pod
 from webhook.meshing.uninject import COMPONENT, has_udp, without
@@ -24,6 +24,11 @@ from webhook.review import JSON
 
 # Reasons that no flag and no annotation mends: the workload cannot have the proxy as it is.
 _PROBLEMS: Final = (decision.NO_TOKEN, decision.HOST_NETWORK, decision.SIDECAR_EXISTS)
+_FIELDS: Final = {
+    decision.HOST_NETWORK: ("spec", "hostNetwork"),
+    decision.SIDECAR_EXISTS: ("spec",),
+    decision.NO_TOKEN: ("spec", "automountServiceAccountToken"),
+}
 _ABOUT: Final = {
     decision.HOST_NETWORK: HOST_NETWORK,
     decision.SIDECAR_EXISTS: SIDECAR,
@@ -94,11 +99,13 @@ class ManifestInjector:
             why = ", ".join(decision.SENTENCES[reason] for reason in reasons)
             # Whoever asks not to be injected does not mind why it could not be, unless it is.
             is_meant = DISABLED in warnings and not (was_injected and warnings > {DISABLED})
-            return Outcome(kind, name, body, "skipped", why, "" if is_meant else why, frozenset(warnings))
+            at = (*known.template, *_FIELDS.get(reasons[0], ()))
+            return Outcome(kind, name, body, "skipped", why, "" if is_meant else why, frozenset(warnings), at=at)
         try:
             out = self._with_proxy(body, known, subject) if self.manual else body
         except Refusal as refusal:
-            return Outcome(kind, name, body, "skipped", refusal.message, refusal.message, frozenset(warnings))
+            at, why = _place(refusal, known), refusal.message
+            return Outcome(kind, name, body, "skipped", why, why, frozenset(warnings), at=at)
         out = _annotated(out, known.template, self._asked())
         return Outcome(kind, name, out, "injected", warnings=frozenset(warnings))
 
@@ -128,6 +135,13 @@ class ManifestInjector:
         return applied(
             body, [{**operation, "value": read_as_stored(orjson.dumps(operation["value"]))} for operation in patch]
         )
+
+
+def _place(refusal: Refusal, known: KnownKind) -> Keys:
+    """The field of a workload that it was refused for."""
+    if refusal.annotation:
+        return (*known.template, "metadata", "annotations", refusal.annotation)
+    return refusal.field
 
 
 def _annotated(body: JSON, template: tuple[str, ...], entries: Mapping[str, str]) -> JSON:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from webhook.injector.refusal import Refusal
 from webhook.injector.subject import TEMPLATES
 from webhook.kube.fields import mapping, text
 from webhook.review import JSON
@@ -67,18 +66,17 @@ def is_list(body: JSON) -> bool:
     )
 
 
-def within(body: JSON, path: Path = ()) -> Iterator[tuple[Path, JSON]]:
-    """The object, or each in a list and in the lists within it, with its path. Raises `Refusal`."""
-    if not is_list(body):
+def within(body: Any, path: Path = (), *, around: JSON | None = None) -> Iterator[tuple[Path, Any]]:
+    """The object, or each in a list and in the lists within it, with its path. What is no object is an item as well,
+    null is not. `around` is the list that the object is an item of."""
+    if around is not None and isinstance(body, dict):
+        body = _typed(body, around)
+    if not isinstance(body, dict) or not is_list(body):
         yield path, body
         return
     for number, item in enumerate(body.get("items") or ()):
-        place = (*path, "items", str(number))
-        if item is None:
-            continue
-        if not isinstance(item, dict):
-            raise Refusal(f"{'.'.join(place)} is not an object: write one, or leave it out", "malformed_object")
-        yield from within(_typed(item, body), place)
+        if item is not None:
+            yield from within(item, (*path, "items", str(number)), around=body)
 
 
 def _typed(item: JSON, around: JSON) -> JSON:

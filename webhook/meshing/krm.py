@@ -18,7 +18,7 @@ from webhook.manifest import load
 from webhook.meshing import report
 from webhook.meshing.kinds import Path, group_of, kind_of, name_of, within
 from webhook.meshing.outcome import DISABLED, HOST_NETWORK, NO_TOKEN, SIDECAR, UDP, Outcome
-from webhook.meshing.stream import Change, Document, Maker, malformed, with_items
+from webhook.meshing.stream import Change, Document, Maker, malformed, not_an_object, with_items
 from webhook.meshing.templates import has_known_templates
 from webhook.review import JSON
 from webhook.yaml import edit
@@ -111,16 +111,16 @@ class ResourceList:
         results: list[Result] = []
         before = self.document.value
         replaced: list[tuple[Path, JSON]] = []
-        try:
-            for path, body in within(before):
-                if not path:
-                    # A list without items.
-                    continue
-                outcome = _changed(body, change, results)
-                if outcome is not None and outcome.body is not body:
-                    replaced.append((path, outcome.body))
-        except Refusal as refusal:
-            results.append(Result(refusal.message, "error"))
+        for path, body in within(before):
+            if not path:
+                # A list without items.
+                continue
+            if not isinstance(body, dict):
+                results.append(Result(not_an_object(path), "error"))
+                continue
+            outcome = _changed(body, change, results)
+            if outcome is not None and outcome.body is not body:
+                replaced.append((path, outcome.body))
         return (before if failed(results) else with_items(before, replaced)), results
 
     def written(self, value: JSON, results: list[Result]) -> str:

@@ -17,6 +17,7 @@ DISABLED: Final = "disabled"
 UDP: Final = "udp"
 NO_TOKEN: Final = "token"  # noqa: S105 - the name of a warning
 
+Keys = tuple[str | int, ...]
 Verb = Literal["injected", "annotated", "uninjected", "skipped"]
 
 
@@ -24,8 +25,9 @@ Verb = Literal["injected", "annotated", "uninjected", "skipped"]
 class Outcome:
     """`body` is the object as it is then. `verb` says what was done, `why` the reason where it was skipped.
 
-    `problem` is why the object cannot be injected although it asks for it, "" where it can or does not. `warnings` are
-    the sentences of the report about it, by what they are about.
+    `problem` is why the object cannot be injected although it asks for it, "" where it can or does not, and `at` the
+    field that it is about, by its keys from the object down. `warnings` are what the sentences of the report about it
+    are about.
     """
 
     kind: str
@@ -36,6 +38,7 @@ class Outcome:
     problem: str = ""
     warnings: frozenset[str] = field(default=frozenset())
     is_supported: bool = True
+    at: Keys = ()
 
     def without_body(self) -> Outcome:
         """What is to be reported of it: a stream of many objects must not stay in memory."""

@@ -89,8 +89,8 @@ def _opened(file: str) -> IO[bytes]:
 def _worked(file: str, source: IO[bytes], change: Change, *, as_json: bool) -> Worked:
     worked = Worked(file, tempfile.SpooledTemporaryFile(_IN_MEMORY))  # noqa: SIM115 - it outlives this function
     for before, data in pieces(source):
-        rewritten = rewrite(file, before, data, change)
-        worked.outcomes += [outcome.without_body() for outcome in rewritten.outcomes]
+        rewritten = rewrite(file, before, data, change, with_bodies=as_json)
+        worked.outcomes += rewritten.outcomes
         worked.problems += rewritten.problems
         worked.notes += rewritten.notes
         # What is not text is put out as it is, too.

@@ -5,9 +5,10 @@ A stream may be larger than memory: it is read up to the next separator, and no 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import orjson
 import yaml
@@ -16,6 +17,7 @@ from webhook.injector.refusal import Refusal
 from webhook.kube.fields import text
 from webhook.manifest import load, nodes
 from webhook.manifest.files import Problem
+from webhook.meshing import lists
 from webhook.meshing.kinds import Path, name_of, within
 from webhook.meshing.outcome import Outcome
 from webhook.review import JSON
@@ -25,18 +27,25 @@ from webhook.yaml.objects import Broken, Build, Loader
 Change = Callable[[JSON], Outcome]
 
 
-# Bytes of a document, whose nodes take some sixty times as much memory. An object has at most 1.5 MiB in etcd, and a
-# List of this size has some ten thousand.
+# Bytes of what is composed as a whole, whose nodes take some sixty times as much memory. An object has at most 1.5 MiB
+# in etcd.
 LARGEST: Final = 32 * 1024 * 1024
+# Bytes of a List, which is composed item by item.
+LARGEST_LIST: Final = 8 * LARGEST
 
 
 class TooLarge(ValueError):
-    """A document has more than `LARGEST` bytes: `line` is its first one."""
+    """A document is longer than what is read: `line` is its first one, and `limit` a number of bytes."""
 
-    def __init__(self, line: int) -> None:
-        size = LARGEST // (1024 * 1024)
-        super().__init__(f"this document has more than {size} MiB: pass fewer objects, such as those of one Namespace")
+    def __init__(self, line: int, limit: int) -> None:
+        super().__init__(too_large(limit))
         self.line = line
+
+
+def too_large(limit: int) -> str:
+    """That a document is too large."""
+    size = limit // (1024 * 1024)
+    return f"this document has more than {size} MiB: pass fewer objects, such as those of one Namespace"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,46 +61,68 @@ class Rewritten:
     bodies: list[Any] = field(default_factory=list)
 
 
-def pieces(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    """The documents of a stream that comes line by line, each with the number of lines before it and the separator that
-    begins it. What follows an end mark (`...`) is a piece of its own: libyaml takes no document there without `---`.
+def pieces(source: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """The documents of a stream, each with the number of lines before it and the separator that begins it. What follows
+    an end mark (`...`) is a piece of its own: libyaml takes no document there without `---`.
 
     Raises `TooLarge`.
     """
-    before = size = 0
-    held: list[bytes] = []
-    for number, line in enumerate(lines):
-        size += len(line)
-        if size > LARGEST:
-            raise TooLarge(before + 1)
-        mark = line[:3]
-        if mark not in _MARKS or line[3:4] not in _BEHIND_MARK:
-            held.append(line)
+    before = start = 0
+    data, is_whole = b"", False
+    while not is_whole or start < len(data):
+        end = _end(data, start, is_whole=is_whole)
+        if end is not None:
+            piece = data[start:end]
+            yield before, piece
+            before, start = before + piece.count(b"\n"), end
             continue
-        if held and mark == b"---":
-            yield before, b"".join(held)
-            before, held, size = number, [], len(line)
-        held.append(line)
-        if mark == b"...":
-            yield before, b"".join(held)
-            before, held, size = number + 1, [], 0
-    if held:
-        yield before, b"".join(held)
+        data, start = data[start:], 0
+        limit = LARGEST_LIST if lists.may_be_list(data) else LARGEST
+        if len(data) > limit:
+            raise TooLarge(before + 1, limit)
+        # As much again, so that a long document is not put together of many blocks.
+        block = source.read(max(_BLOCK, len(data)))
+        data += block
+        is_whole = not block
 
 
-_MARKS: Final = (b"---", b"...")
-_BEHIND_MARK: Final = (b"", b" ", b"\t", b"\n", b"\r")
+# Bytes that are read at a time.
+_BLOCK: Final = 1 << 16
+_MARK: Final = re.compile(rb"^(---|\.\.\.)(?=[ \t\r\n]|\Z)", re.MULTILINE)
 
 
-def rewrite(file: str, before: int, data: bytes, change: Change) -> Rewritten:
-    """A piece of a stream after a change of each object in it; `before` is the number of lines before the piece."""
+def _end(data: bytes, start: int, *, is_whole: bool) -> int | None:
+    """Where the piece ends that starts there: before a separator, behind the line of an end mark. None where that does
+    not stand in the data so far."""
+    mark = _MARK.search(data, start)
+    if mark and mark[1] == b"---" and mark.start() == start:
+        mark = _MARK.search(data, mark.end())
+    if mark and (is_whole or mark.end() < len(data)):
+        line_break = data.find(b"\n", mark.end()) if mark[1] == b"..." else mark.start() - 1
+        if line_break >= 0:
+            return line_break + 1
+    return len(data) if is_whole else None
+
+
+def rewrite(file: str, before: int, data: bytes, change: Change, *, with_bodies: bool = False) -> Rewritten:
+    """A piece of a stream after a change of each object in it; `before` is the number of lines before the piece.
+    `with_bodies`: keep the values of its documents."""
     try:
         whole = data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = before + data.count(b"\n", 0, error.start) + 1
         return Rewritten("", problems=[Problem(file, line, "not UTF-8: save the file as UTF-8")])
     mark = "\ufeff" if whole.startswith("\ufeff") else ""
-    return _Piece(file, before, whole.removeprefix(mark), change).rewritten(mark)
+    text = whole.removeprefix(mark)
+    parts = lists.cut(text)
+    if parts is not None:
+        try:
+            return _List(file, before, text, change, with_bodies=with_bodies).rewritten(mark, parts)
+        except lists.Uncut:
+            pass
+    if len(data) > LARGEST:
+        return Rewritten(whole, problems=[Problem(file, before + 1, too_large(LARGEST))])
+    return _Piece(file, before, text, change, with_bodies=with_bodies).rewritten(mark)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +163,24 @@ class Maker:
         return None if value is None else Document(node, value, build.doubled, loader.anchored)
 
 
-class _Piece:
-    """One piece of a stream."""
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What was composed at once: its node, the number of lines above its text, and its path in the document."""
 
-    def __init__(self, file: str, before: int, text: str, change: Change) -> None:
+    node: yaml.Node
+    above: int
+    path: Path = ()
+
+    def line(self, path: nodes.Path = ()) -> int:
+        """The line of a field, by its path in this part."""
+        mark = nodes.find(self.node, path).start_mark
+        return self.above + (mark.line if mark else 0) + 1
+
+
+class _Changes:
+    """What becomes of the objects of a piece of a stream."""
+
+    def __init__(self, file: str, before: int, text: str, change: Change, *, with_bodies: bool) -> None:
         self._file = file
         self._before = before
         self._text = text
@@ -143,7 +188,53 @@ class _Piece:
         self._outcomes: list[Outcome] = []
         self._problems: list[Problem] = []
         self._notes: list[Problem] = []
-        self._bodies: list[Any] = []
+        self._bodies: list[Any] | None = [] if with_bodies else None
+
+    def _result(self, mark: str, changes: list[edit.Edit]) -> Rewritten:
+        """What has become of it, with the byte order mark that it had."""
+        text = edit.apply(self._text, changes) if changes else self._text
+        return Rewritten(mark + text, self._outcomes, self._problems, self._notes, self._bodies or [])
+
+    def _problem(self, line: int, message: str) -> None:
+        self._problems.append(Problem(self._file, line, message))
+
+    def _note_doubles(self, part: _Part) -> None:
+        for path in nodes.doubles(part.node):
+            message = f"{path[-1]} stands here twice: the last one counts"
+            self._notes.append(Problem(self._file, part.line(path), message))
+
+    def _changed(self, value: JSON, part: _Part, around: JSON | None = None) -> JSON:
+        """A value, an object or a list of them, after the change of each object; `around` is the list that it is in."""
+        changed: list[tuple[Path, JSON]] = []
+        for path, body in within(value, around=around):
+            new = self._object(body, path, part)
+            if new is not body:
+                changed.append((path, new))
+        return with_items(value, changed)
+
+    def _object(self, body: Any, path: Path, part: _Part) -> Any:
+        """An object after the change; `path` is where it is in the part."""
+        keys = _keys(path)
+        if not isinstance(body, dict):
+            self._problem(part.line(keys), not_an_object((*part.path, *path)))
+            return body
+        where = f"{text(body, 'kind') or 'object'} {name_of(body)}".strip()
+        if wrong := malformed(body):
+            self._problem(part.line(keys), f"{where}: {wrong}")
+            return body
+        try:
+            outcome = self._change(body)
+        except Refusal as refusal:
+            self._problem(part.line((*keys, *refusal.field)), f"{where}: {refusal.message}")
+            return body
+        self._outcomes.append(outcome.without_body())
+        if outcome.problem:
+            self._problem(part.line((*keys, *outcome.at)), f"{where}: {outcome.problem}")
+        return outcome.body
+
+
+class _Piece(_Changes):
+    """A piece whose documents are composed as a whole."""
 
     def rewritten(self, mark: str) -> Rewritten:
         """What has become of it, with the byte order mark that it had."""
@@ -153,55 +244,50 @@ class _Piece:
                 self._problems.append(Problem(self._file, made.line, made.message, made.column))
             elif made.body is not None:
                 changes += self._document(made.body)
-        text = edit.apply(self._text, changes) if changes else self._text
-        return Rewritten(mark + text, self._outcomes, self._problems, self._notes, self._bodies)
+        return self._result(mark, changes)
 
     def _document(self, document: Document) -> list[edit.Edit]:
-        line = self._line(document, ())
+        part = _Part(document.node, self._before + self._text.count("\n", 0, document.offset))
         if not isinstance(document.value, dict):
             kind = "a list" if isinstance(document.value, list) else "no object"
-            self._problems.append(Problem(self._file, line, f"this document is {kind}: write a Kubernetes object"))
+            self._problem(part.line(), f"this document is {kind}: write a Kubernetes object")
             return []
         if document.doubled:
-            for path in nodes.doubles(document.node):
-                where = self._line(document, path)
-                self._notes.append(Problem(self._file, where, f"{path[-1]} stands here twice: the last one counts"))
-        changed: list[tuple[Path, JSON]] = []
-        try:
-            for path, body in within(document.value):
-                outcome = self._object(body, self._line(document, _keys(path)))
-                if outcome is not None and outcome.body is not body:
-                    changed.append((path, outcome.body))
-        except Refusal as refusal:
-            self._problems.append(Problem(self._file, line, f"{text(document.value, 'kind')}: {refusal.message}"))
-        value = with_items(document.value, changed)
-        self._bodies.append(value)
+            self._note_doubles(part)
+        value = self._changed(document.value, part)
+        if self._bodies is not None:
+            self._bodies.append(value)
         if value is document.value:
             return []
         rest = self._text[document.offset :] if document.offset else self._text
         changes = edit.edits(rest, document.node, document.value, value, anchored=document.anchored)
-        return [edit.Edit(one.start + document.offset, one.end + document.offset, one.text) for one in changes]
+        return [change.moved(document.offset) for change in changes] if document.offset else changes
 
-    def _object(self, body: JSON, line: int) -> Outcome | None:
-        where = f"{text(body, 'kind') or 'object'} {name_of(body)}".strip()
-        wrong = malformed(body)
-        if not wrong:
-            try:
-                outcome = self._change(body)
-            except Refusal as refusal:
-                wrong = refusal.message
-        if wrong:
-            self._problems.append(Problem(self._file, line, f"{where}: {wrong}"))
-            return None
-        self._outcomes.append(outcome)
-        if outcome.problem:
-            self._problems.append(Problem(self._file, line, f"{where}: {outcome.problem}"))
-        return outcome
 
-    def _line(self, document: Document, path: tuple[str | int, ...]) -> int:
-        mark = nodes.find(document.node, path).start_mark
-        above = self._text.count("\n", 0, document.offset)
-        return self._before + above + (mark.line if mark else 0) + 1
+class _List(_Changes):
+    """A piece that is a List, composed item by item."""
+
+    def rewritten(self, mark: str, parts: lists.Cut) -> Rewritten:
+        """What has become of it, with the byte order mark that it had. Raises `lists.Uncut`."""
+        changes: list[edit.Edit] = []
+        values: list[Any] = []
+        for number, (item, entry) in enumerate(lists.entries(self._text, parts)):
+            part = _Part(entry.node, self._before + item.line, ("items", str(number)))
+            if entry.doubled:
+                self._note_doubles(part)
+            value = entry.value if entry.value is None else self._changed(entry.value, part, parts.around)
+            if self._bodies is not None:
+                values.append(value)
+            if value is not entry.value:
+                changes += [change.moved(item.start) for change in entry.edits(value)]
+        if self._bodies is not None:
+            self._bodies.append({**parts.around, "items": values})
+        return self._result(mark, changes)
+
+
+def not_an_object(path: Path) -> str:
+    """That an item of a list, at this path, cannot be changed."""
+    return f"{'.'.join(path)} is not an object: write one, or leave it out"
 
 
 def malformed(body: JSON) -> str:

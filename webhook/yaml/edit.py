@@ -34,6 +34,10 @@ class Edit(NamedTuple):
     end: int
     text: str
 
+    def moved(self, by: int) -> Edit:
+        """The same in a text in which this many characters are before this one's text."""
+        return Edit(self.start + by, self.end + by, self.text)
+
 
 class _CannotSplice(Exception):
     """A change cannot be made within a value: what is around it is written anew."""
@@ -45,16 +49,17 @@ def edits(text: str, root: yaml.Node, old: Any, new: Any, *, anchored: bool = Tr
     `root` is the document's node, with marks in this text, and `old` the value that it has. `new` holds what JSON can.
     `anchored`: whether the text may have anchors (`Loader.anchored`).
     """
-    if old == new:
-        return []
     document = _Document(text, root, anchored=anchored)
-    try:
-        changes = sorted(document.value(root, old, new))
-        if document.certain or document.gives(changes, new):
-            return changes
-    except (_CannotSplice, yaml.YAMLError, RecursionError, Broken):
-        pass
-    return [document.anew(new)]
+    changes = document.changes(old, new)
+    return [document.anew(new)] if changes is None else changes
+
+
+def spliced(text: str, root: yaml.Node, old: Any, new: Any, *, anchored: bool, offset: int) -> list[Edit] | None:
+    """As `edits`, for a text that is a part of another one, and None where it cannot be done within that part.
+
+    `offset` is how much further than their keys the lists are indented in the text around.
+    """
+    return _Document(text, root, anchored=anchored, offset=offset).changes(old, new)
 
 
 def apply(text: str, changes: list[Edit]) -> str:
@@ -70,24 +75,39 @@ def apply(text: str, changes: list[Edit]) -> str:
 class _Document:
     """A document and the text that it stands in."""
 
-    def __init__(self, text: str, root: yaml.Node, *, anchored: bool) -> None:
+    def __init__(self, text: str, root: yaml.Node, *, anchored: bool, offset: int | None = None) -> None:
         self._text = text
         self._root = root
+        self._given_offset = offset
         self._end = _content_end(text, root)
         self._newline = _line_break(text, root.start_mark.index)
         self._shared = _shared(root) if anchored else frozenset()
+        # Behind `? key`, the colon stands on a line of its own.
+        self._has_long_keys = "?" in text
         # Whether it is certain that the changes give the wanted value, as they add or remove whole lines only.
-        self.certain = not anchored
+        self._certain = not anchored
+
+    def changes(self, old: Any, new: Any) -> list[Edit] | None:
+        """What to change, in the order of the text; None where no changes within the document give the value."""
+        if old is new or old == new:
+            return []
+        try:
+            changes = sorted(self.value(self._root, old, new))
+            if self._certain or self._gives(changes, new):
+                return changes
+        except (_CannotSplice, yaml.YAMLError, RecursionError, Broken):
+            pass
+        return None
 
     @cached_property
     def _own_offset(self) -> int:
-        return _offset(self._root)
+        return _offset(self._root) if self._given_offset is None else self._given_offset
 
     def _offset(self, value: Any) -> int:
         """How much further than their keys the lists are indented that are added with a value."""
         return self._own_offset if _has_list(value) else 0
 
-    def gives(self, changes: list[Edit], new: Any) -> bool:
+    def _gives(self, changes: list[Edit], new: Any) -> bool:
         """Whether the document has this value after the changes."""
         start, end = self._root.start_mark.index, _line_after(self._text, self._end)
         start = _line_start(self._text, start)
@@ -114,7 +134,7 @@ class _Document:
             return self._mapping(node, old, new)
         if isinstance(node, yaml.SequenceNode) and isinstance(new, list) and new and not node.flow_style:
             return self._sequence(node, old, new)
-        self.certain = False
+        self._certain = False
         if isinstance(node, yaml.MappingNode) and isinstance(new, dict) and node.flow_style:
             return self._flow_mapping(node, old, new)
         if isinstance(node, yaml.SequenceNode) and isinstance(new, list) and node.flow_style:
@@ -127,16 +147,16 @@ class _Document:
 
     def _mapping(self, node: yaml.MappingNode, old: Any, new: dict[str, Any]) -> list[Edit]:
         pairs = _own(node)
-        # Behind `? key`, the colon stands on a line of its own.
-        self.certain = self.certain and all(self._has_colon(key) for key, _ in pairs.values())
+        if self._has_long_keys:
+            self._certain = self._certain and all(self._has_colon(key) for key, _ in pairs.values())
         changes: list[Edit] = []
         for name, (key, value) in pairs.items():
             if name not in new:
                 changes.append(self._without(node, key, value))
-            elif not _same(old[name], new[name]):
+            elif new[name] is not old[name] and not _same(old[name], new[name]):
                 changes += self._entry(key, value, old[name], new[name])
         added = {name: value for name, value in new.items() if name not in pairs and not _has(old, name, value)}
-        if any(name not in new for name in old if name not in pairs):
+        if len(old) != len(pairs) and any(name not in new for name in old if name not in pairs):
             raise _CannotSplice
         if added:
             indent = node.value[0][0].start_mark.column
@@ -337,7 +357,7 @@ class _Document:
         at = _line_after(self._text, end)
         if at and self._text[at - 1] != "\n":
             # A text behind `|` at the end of a file may change by the line break.
-            self.certain = False
+            self._certain = False
             return Edit(at, at, self._newline + text)
         return Edit(at, at, text + self._newline)
 
@@ -353,9 +373,17 @@ def _lines(value: Any, indent: int, offset: int) -> list[str]:
 def _own(node: yaml.MappingNode) -> dict[str, tuple[yaml.Node, yaml.Node]]:
     """The entries of a mapping by key, without those that it merges. Raises `_CannotSplice` for a key that stands there
     twice."""
-    own = [pair for pair in node.value if not is_merge(pair[0])]
-    pairs = {pair[0].value if pair[0].tag is TEXT else key_of(pair[0]): pair for pair in own}
-    if len(pairs) != len(own):
+    pairs = {}
+    merges = 0
+    for pair in node.value:
+        key = pair[0]
+        if key.tag is TEXT:
+            pairs[key.value] = pair
+        elif is_merge(key):
+            merges += 1
+        else:
+            pairs[key_of(key)] = pair
+    if len(pairs) + merges != len(node.value):
         raise _CannotSplice
     return pairs
 
@@ -371,7 +399,7 @@ def _has(old: Any, name: str, value: Any) -> bool:
 
 def _same(one: Any, other: Any) -> bool:
     """Whether two values are the same in JSON: 1 and true are not."""
-    return one == other and _sorted(one) == _sorted(other)
+    return one is other or (one == other and (isinstance(one, str) or _sorted(one) == _sorted(other)))
 
 
 def _sorted(value: Any) -> bytes:
@@ -501,14 +529,14 @@ def _has_list(value: Any) -> bool:
 
 def _offset(root: yaml.Node) -> int:
     """How much further than their keys the lists of a document are indented: as its first one is."""
-    stack = [root]
+    stack = [root] if isinstance(root, yaml.CollectionNode) else []
     while stack:
         node = stack.pop()
         if not isinstance(node, yaml.MappingNode):
-            stack += reversed(node.value) if isinstance(node, yaml.SequenceNode) else ()
+            stack += [item for item in reversed(node.value) if isinstance(item, yaml.CollectionNode)]
             continue
         for key, value in node.value:
             if isinstance(value, yaml.SequenceNode) and not value.flow_style and value.value:
                 return max(0, min(8, int(value.start_mark.column) - int(key.start_mark.column)))
-        stack += [value for _, value in reversed(node.value)]
+        stack += [value for _, value in reversed(node.value) if isinstance(value, yaml.CollectionNode)]
     return 0

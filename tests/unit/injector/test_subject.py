@@ -126,7 +126,7 @@ class TestWrongTypes:
         body = pod()
         body["metadata"][key] = {"a/b": value, **ENABLED}
         answer = decide(body, injector(line))
-        assert answer.message == f'object.metadata.{key}["a/b"] is {shown}, and must be a string: correct the manifest'
+        assert answer.message == f"object.metadata.{key}[a/b] is {shown}, and must be a string: correct the manifest"
 
     @pytest.mark.parametrize(("body", "shown"), [([], "an array"), ("pod", '"pod"'), (7, "7"), (True, "true")])
     def test_so_is_what_is_no_object_at_all(self, line: str, body: Any, shown: str) -> None:

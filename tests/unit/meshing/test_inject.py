@@ -113,19 +113,32 @@ def test_objects_in_lists_within_lists_are_found() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "why"),
+    ("line", "why", "at"),
     [
-        ("hostNetwork: true", "hostNetwork is enabled"),
-        ("initContainers: [{name: istio-init, image: a}]", "pod has a sidecar injected already"),
+        ("hostNetwork: true", "hostNetwork is enabled", "hostNetwork: true"),
+        ("initContainers: [{name: istio-init, image: a}]", "pod has a sidecar injected already", "    spec:"),
     ],
 )
-def test_a_workload_that_cannot_be_injected_is_a_problem(line: str, why: str) -> None:
+def test_a_workload_that_cannot_be_injected_is_a_problem_with_the_line_of_its_field(
+    line: str, why: str, at: str
+) -> None:
     text = DEPLOYMENT.replace("      containers:", f"      {line}\n      containers:")
     result = injected(text)
     assert result.text == text
-    assert [(problem.file, problem.line, problem.message) for problem in result.problems] == [
-        ("web.yaml", 2, f"Deployment web: {why}")
-    ]
+    [problem] = result.problems
+    assert (problem.file, problem.message.partition(":")[0]) == ("web.yaml", "Deployment web")
+    assert why in problem.message
+    assert at in text.splitlines()[problem.line - 1]
+
+
+def test_a_wrong_annotation_is_a_problem_with_its_line() -> None:
+    key = "config.linkerd.io/proxy-log-http-headers"
+    lines = DEPLOYMENT.replace("      labels:", f"      annotations:\n        {key}: soon\n      labels:")
+    result = injected(lines, manual=True)
+    assert result.text == lines
+    [problem] = result.problems
+    assert key in lines.splitlines()[problem.line - 1]
+    assert "soon" in problem.message
 
 
 @pytest.mark.parametrize("line", ["hostNetwork: true", "initContainers: [{name: istio-init, image: a}]"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from webhook.injector.refusal import Refusal
 from webhook.meshing.kinds import group_of, is_list, kind_of, name_of, within
 from webhook.review import JSON
 
@@ -79,9 +78,9 @@ def test_an_item_of_a_list_of_one_kind_is_of_that_kind_unless_it_says_otherwise(
     assert second == of("v1", "Pod")
 
 
-def test_an_item_that_is_not_an_object_is_refused_with_its_place() -> None:
-    with pytest.raises(Refusal, match=r"items\.1 is not an object"):
-        list(within(of("v1", "List", items=[of("v1", "Pod"), "a"])))
+def test_an_item_that_is_not_an_object_is_an_item_all_the_same_and_null_is_none() -> None:
+    items = [of("v1", "Pod"), "a", None]
+    assert list(within(of("v1", "List", items=items))) == [(("items", "0"), items[0]), (("items", "1"), "a")]
 
 
 @pytest.mark.parametrize(

@@ -72,9 +72,9 @@ def test_a_number_for_a_name_is_read_as_kubectl_reads_it() -> None:
         ("kind: {}\n", 1, "kind is {}, and must be a text"),
         ("kind: 5\n", 1, "kind is 5, and must be a text"),
         ("metadata:\n  name: {{ .Release.Name }}\n", 2, "a template, not YAML: render it first"),
-        (NAMESPACE + "  annotations: {a: [b]}\n", 1, "must be a string"),
-        (NAMESPACE + "  annotations: 5\n", 1, "must be an object"),
-        ("apiVersion: v1\nkind: List\nitems: [text]\n", 1, "items.0 is not an object"),
+        (NAMESPACE + "  annotations: {a: [b]}\n", 5, "must be a string"),
+        (NAMESPACE + "  annotations: 5\n", 5, "must be an object"),
+        ("apiVersion: v1\nkind: List\nitems: [text]\n", 3, "items.0 is not an object"),
         ("a: \0\n", 1, "not allowed"),
         (b"a: \xff\n", 1, "not UTF-8"),
         (
