@@ -8,9 +8,9 @@ send and which has the same fields, is answered in kind.
 from __future__ import annotations
 
 import re
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 import orjson
@@ -144,6 +144,19 @@ class AdmissionRequest:
             raise ReviewError(f"request.{key} is not JSON: {error}", self.uid, self.api_version) from None
 
 
+class Operation(msgspec.Struct):
+    """An operation of a patch, with its value as JSON text."""
+
+    op: str
+    path: str
+    value: msgspec.Raw
+
+
+_OPERATIONS: Final = msgspec.json.Decoder(list[Operation])
+# JSON text in Base64 and in quotes, as a response carries it.
+_BASE64: Final = msgspec.json.Decoder(bytes)
+
+
 class Patch(Sequence[JSON]):
     """RFC 6902 operations, as objects or as a response carries them: JSON in Base64, in quotes. Either is made from the
     other when it is asked for.
@@ -169,9 +182,14 @@ class Patch(Sequence[JSON]):
             self._text = b'"%b"' % b64encode(orjson.dumps(self._operations))
         return self._text
 
+    @property
+    def operations(self) -> list[Operation]:
+        """The operations, of which each has a value, with the values as text."""
+        return _OPERATIONS.decode(_BASE64.decode(self.text))
+
     def _read(self) -> Sequence[JSON]:
         if self._operations is None:
-            self._operations = orjson.loads(b64decode(self._text[1:-1]))
+            self._operations = orjson.loads(_BASE64.decode(self._text))
         return self._operations or ()
 
     def __getitem__(self, index: Any) -> Any:

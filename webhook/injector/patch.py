@@ -117,16 +117,23 @@ def _parts(pointer: str) -> tuple[str, ...]:
 
 
 def applied(pod: JSON, patch: Any) -> JSON:
-    """The Pod with the injector's patch, which only adds (RFC 6902). Takes over the values of the patch.
+    """The Pod with the injector's patch, which only adds (RFC 6902). It shares with the Pod and with the values of the
+    patch what the patch does not change; neither is changed.
 
     jsonpatch copies each of these values first, which costs more than the injection.
     """
-    out: Any = orjson.loads(orjson.dumps(pod))
+    out = dict(pod)
+    copies: dict[int, Any] = {id(out): out}
     for operation in patch:
         *parents, last = _parts(operation["path"])
-        node = out
+        node: Any = out
         for part in parents:
-            node = node[int(part)] if isinstance(node, list) else node[part]
+            key = int(part) if isinstance(node, list) else part
+            below = node[key]
+            if id(below) not in copies:
+                below = node[key] = below.copy()
+                copies[id(below)] = below
+            node = below
         value = operation["value"]
         if not isinstance(node, list):
             node[last] = value
@@ -134,4 +141,4 @@ def applied(pod: JSON, patch: Any) -> JSON:
             node.append(value)
         else:
             node.insert(int(last), value)
-    return out  # type: ignore[no-any-return]
+    return out

@@ -17,9 +17,8 @@ def mapping(value: object, *path: str) -> JSON:
 
 def sequence(value: object, *path: str) -> list[Any]:
     """The list at a path of keys below a value; an empty one where there is none."""
-    *above, last = path or ("",)
-    if path:
-        value = mapping(value, *above).get(last)
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
     return value if isinstance(value, list) else []
 
 
@@ -30,17 +29,15 @@ def mappings(value: object, *path: str) -> Iterator[JSON]:
 
 def text(value: object, *path: str) -> str:
     """The text at a path of keys below a value; "" where there is none."""
-    *above, last = path or ("",)
-    if path:
-        value = mapping(value, *above).get(last)
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
     return value if isinstance(value, str) else ""
 
 
 def number(value: object, *path: str, default: int = 0) -> int:
     """The whole number at a path of keys below a value; `default` where there is none."""
-    *above, last = path or ("",)
-    if path:
-        value = mapping(value, *above).get(last)
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
     return value if isinstance(value, int) and not isinstance(value, bool) else default
 
 

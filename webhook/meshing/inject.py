@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import orjson
-
 from webhook.injector import decision, ports
 from webhook.injector.inject import Injector
 from webhook.injector.patch import applied
@@ -99,7 +97,7 @@ class ManifestInjector:
             why = ", ".join(decision.SENTENCES[reason] for reason in reasons)
             # Whoever asks not to be injected does not mind why it could not be, unless it is.
             is_meant = DISABLED in warnings and not (was_injected and warnings > {DISABLED})
-            at = (*known.template, *_FIELDS.get(reasons[0], ()))
+            at: Keys = (*known.template, *_FIELDS.get(reasons[0], ()))
             return Outcome(kind, name, body, "skipped", why, "" if is_meant else why, frozenset(warnings), at=at)
         try:
             out = self._with_proxy(body, known, subject) if self.manual else body
@@ -132,9 +130,8 @@ class ManifestInjector:
         mine = {key: value for key, value in self.annotations.items() if key != decision.INJECT}
         own = f"{PREFIX}proxy-cpu-request" in subject.pod_annotations
         patch = self.injector.inject_template(subject, {**self.of_pods, **mine}, {} if own else self.fields)
-        return applied(
-            body, [{**operation, "value": read_as_stored(orjson.dumps(operation["value"]))} for operation in patch]
-        )
+        stored = [{"path": one.path, "value": read_as_stored(bytes(one.value))} for one in patch.operations]
+        return applied(body, stored)
 
 
 def _place(refusal: Refusal, known: KnownKind) -> Keys:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from webhook.kube.fields import text
 from webhook.meshing.kinds import name_of
@@ -21,8 +20,7 @@ Keys = tuple[str | int, ...]
 Verb = Literal["injected", "annotated", "uninjected", "skipped"]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """`body` is the object as it is then. `verb` says what was done, `why` the reason where it was skipped.
 
     `problem` is why the object cannot be injected although it asks for it, "" where it can or does not, and `at` the
@@ -36,13 +34,13 @@ class Outcome:
     verb: Verb
     why: str = ""
     problem: str = ""
-    warnings: frozenset[str] = field(default=frozenset())
+    warnings: frozenset[str] = frozenset()
     is_supported: bool = True
     at: Keys = ()
 
     def without_body(self) -> Outcome:
         """What is to be reported of it: a stream of many objects must not stay in memory."""
-        return replace(self, body={})
+        return self._replace(body={})
 
     @property
     def resource(self) -> str:

@@ -14,15 +14,10 @@ from webhook.review import JSON
 _ZEROES: Final = frozenset(("initialDelaySeconds", "periodSeconds", "timeoutSeconds", "value"))
 
 
-def read_as_stored(text: bytes) -> Any:
-    """As `as_stored`, of a value's JSON text. What is within the value is not to be changed: it is remembered, as most
-    values of a mesh's patches are the same for all Pods."""
-    value = _remembered(text)
-    return value.copy() if isinstance(value, dict | list) else value
-
-
 @lru_cache(maxsize=256)
-def _remembered(text: bytes) -> Any:
+def read_as_stored(text: bytes) -> Any:
+    """As `as_stored`, of a value's JSON text. The value is not to be changed: it is remembered, as most values of a
+    mesh's patches are the same for all Pods."""
     return as_stored(orjson.loads(text))
 
 

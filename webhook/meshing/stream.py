@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import IO, Any, Final
+from typing import IO, Any, Final, NamedTuple
 
 import orjson
 import yaml
@@ -125,8 +125,7 @@ def rewrite(file: str, before: int, data: bytes, change: Change, *, with_bodies:
     return _Piece(file, before, text, change, with_bodies=with_bodies).rewritten(mark)
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """A document: its node, whose marks count from `offset` in the piece, and its value."""
 
     node: yaml.Node
@@ -163,8 +162,7 @@ class Maker:
         return None if value is None else Document(node, value, build.doubled, loader.anchored)
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(NamedTuple):
     """What was composed at once: its node, the number of lines above its text, and its path in the document."""
 
     node: yaml.Node
