@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FINE, UNWELL, UNUSABLE = 0, 1, 2
 
 F = TypeVar("F", bound=Callable[..., Any])
-Report = Callable[[Sequence["Outcome"]], Iterable[str]]
+Report = Callable[[Iterable["Outcome"]], Iterable[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def rewrite(paths: Sequence[str], change: Change, report: Report, output: Output
         raise CommandError("name a file, a folder, or - for standard input")
     unreadable: list[Problem] = []
     results = list(work(paths, change, unreadable, as_json=output.form == "json"))
-    outcomes = [outcome for worked in results for outcome in worked.outcomes]
+    outcomes = _Outcomes(results)
     problems = [problem for worked in results for problem in worked.problems]
     for note in (note for worked in results for note in worked.notes):
         print_message(note.text)
@@ -102,6 +102,17 @@ def rewrite(paths: Sequence[str], change: Change, report: Report, output: Output
         return UNUSABLE
     changed = output.check and any(worked.changed for worked in results)
     return UNWELL if problems or changed else FINE
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcomes:
+    """What became of the objects of all files, to be iterated more than once."""
+
+    results: Sequence[Worked]
+
+    def __iter__(self) -> Iterator[Outcome]:
+        for worked in self.results:
+            yield from worked.outcomes
 
 
 def _print_report(lines: Iterable[str]) -> None:

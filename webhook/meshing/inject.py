@@ -27,6 +27,8 @@ _FIELDS: Final = {
     decision.SIDECAR_EXISTS: ("spec",),
     decision.NO_TOKEN: ("spec", "automountServiceAccountToken"),
 }
+# Made once, as most workloads have no warning.
+_NONE: Final[frozenset[str]] = frozenset()
 _ABOUT: Final = {
     decision.HOST_NETWORK: HOST_NETWORK,
     decision.SIDECAR_EXISTS: SIDECAR,
@@ -86,26 +88,26 @@ class ManifestInjector:
         kind = subject.kind
         subject = subject if not was_injected else Subject.of(kind, body)
         reasons = self._reasons(subject)
-        warnings = {_ABOUT[reason] for reason in reasons}
+        warnings = frozenset(_ABOUT[reason] for reason in reasons) if reasons else _NONE
         if has_udp(mapping(body, *known.template, "spec")):
-            warnings.add(UDP)
+            warnings |= {UDP}
         is_component = COMPONENT in mapping(body, *known.template, "metadata", "labels")
         if is_component and not self.manual:
             problem = "it is a component of Linkerd's control plane: pass --manual to inject it"
-            return Outcome(kind, name, body, "skipped", problem, problem, frozenset(warnings))
+            return Outcome(kind, name, body, "skipped", problem, problem, warnings)
         if reasons:
             why = ", ".join(decision.SENTENCES[reason] for reason in reasons)
             # Whoever asks not to be injected does not mind why it could not be, unless it is.
             is_meant = DISABLED in warnings and not (was_injected and warnings > {DISABLED})
             at: Keys = (*known.template, *_FIELDS.get(reasons[0], ()))
-            return Outcome(kind, name, body, "skipped", why, "" if is_meant else why, frozenset(warnings), at=at)
+            return Outcome(kind, name, body, "skipped", why, "" if is_meant else why, warnings, at=at)
         try:
             out = self._with_proxy(body, known, subject) if self.manual else body
         except Refusal as refusal:
             at, why = _place(refusal, known), refusal.message
-            return Outcome(kind, name, body, "skipped", why, why, frozenset(warnings), at=at)
+            return Outcome(kind, name, body, "skipped", why, why, warnings, at=at)
         out = _annotated(out, known.template, self._asked())
-        return Outcome(kind, name, out, "injected", warnings=frozenset(warnings))
+        return Outcome(kind, name, out, "injected", warnings=warnings)
 
     def _asked(self) -> dict[str, str]:
         """The annotations that a Pod template gets."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final, Literal, NamedTuple
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from typing import IO, Final, Literal, NamedTuple
+
+import msgspec
 
 from webhook.kube.fields import text
 from webhook.meshing.kinds import name_of
@@ -46,6 +50,29 @@ class Outcome(NamedTuple):
     def resource(self) -> str:
         """`deployment/web`, as Linkerd's report writes it."""
         return f"{self.kind}/{self.name}"
+
+
+class Outcomes:
+    """What became of many objects, without the objects: in a temporary file where they are very many. It can be
+    iterated again, one time after the other."""
+
+    def __init__(self) -> None:
+        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - it lives as long as this
+
+    def extend(self, outcomes: Iterable[Outcome]) -> None:
+        """Put these behind the others."""
+        self._file.seek(0, os.SEEK_END)
+        self._file.writelines(_ENCODE(outcome.without_body()) + b"\n" for outcome in outcomes)
+
+    def __iter__(self) -> Iterator[Outcome]:
+        self._file.seek(0)
+        return map(_DECODE, self._file)
+
+
+# Bytes that are kept in memory.
+_IN_MEMORY: Final = 1 << 20
+_ENCODE: Final = msgspec.json.Encoder().encode
+_DECODE: Final = msgspec.json.Decoder(Outcome).decode
 
 
 def unsupported(body: JSON) -> Outcome:

@@ -1,8 +1,11 @@
-"""What `inject` and `uninject` print about the objects, in the shape of Linkerd's report."""
+"""What `inject` and `uninject` print about the objects, in the shape of Linkerd's report.
+
+Outcomes are iterated more than once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from webhook.injector.decision import INJECT
@@ -25,7 +28,7 @@ _PASSES: Final = {
 }
 
 
-def injection(outcomes: Sequence[Outcome], *, verbose: bool = False) -> Iterator[str]:
+def injection(outcomes: Iterable[Outcome], *, verbose: bool = False) -> Iterator[str]:
     """The report of `inject`; with `verbose` also what is well. Marks are coloured."""
     warned = False
     for about, passes in _PASSES.items():
@@ -56,12 +59,12 @@ def warning(about: str, concerned: list[str]) -> str:
     }[about]
 
 
-def removal(outcomes: Sequence[Outcome]) -> Iterator[str]:
+def removal(outcomes: Iterable[Outcome]) -> Iterator[str]:
     """The report of `uninject`."""
     yield from _summary(outcomes)
 
 
-def _summary(outcomes: Sequence[Outcome]) -> Iterator[str]:
+def _summary(outcomes: Iterable[Outcome]) -> Iterator[str]:
     for outcome in outcomes:
         if not outcome.kind:
             yield 'document missing "kind" field, skipped'
@@ -71,7 +74,7 @@ def _summary(outcomes: Sequence[Outcome]) -> Iterator[str]:
             yield f"    {outcome.why}"
 
 
-def as_json(outcomes: Sequence[Outcome]) -> list[JSON]:
+def as_json(outcomes: Iterable[Outcome]) -> list[JSON]:
     """The objects and what became of each, for programs."""
     return [
         {

@@ -17,8 +17,8 @@ import orjson
 
 from webhook.manifest import files
 from webhook.manifest.files import STDIN, Problem
-from webhook.meshing.outcome import Outcome
-from webhook.meshing.stream import Change, TooLarge, pieces, rewrite
+from webhook.meshing.outcome import Outcomes
+from webhook.meshing.stream import Change, Rewritten, TooLarge, pieces, rewrite
 
 # Bytes of a result that are kept in memory; what is longer goes to a temporary file.
 _IN_MEMORY: Final = 8 * 1024 * 1024
@@ -33,7 +33,7 @@ class Worked:
     file: str
     text: IO[bytes]
     changed: bool = False
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: Outcomes = field(default_factory=Outcomes)
     problems: list[Problem] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
 
@@ -89,18 +89,22 @@ def _opened(file: str) -> IO[bytes]:
 def _worked(file: str, source: IO[bytes], change: Change, *, as_json: bool) -> Worked:
     worked = Worked(file, tempfile.SpooledTemporaryFile(_IN_MEMORY))  # noqa: SIM115 - it outlives this function
     for before, data in pieces(source):
-        rewritten = rewrite(file, before, data, change, with_bodies=as_json)
-        worked.outcomes += rewritten.outcomes
-        worked.problems += rewritten.problems
-        worked.notes += rewritten.notes
-        # What is not text is put out as it is, too.
-        text = rewritten.text.encode() if rewritten.text or not rewritten.problems else data
-        worked.changed = worked.changed or text != data
-        if as_json:
-            text = b"".join(orjson.dumps(body) + b"\n" for body in rewritten.bodies)
-        worked.text.write(text)
+        _take(worked, data, rewrite(file, before, data, change, with_bodies=as_json), as_json=as_json)
     worked.text.seek(0)
     return worked
+
+
+def _take(worked: Worked, data: bytes, rewritten: Rewritten, *, as_json: bool) -> None:
+    """Put what has become of a piece behind the others."""
+    worked.outcomes.extend(rewritten.outcomes)
+    worked.problems += rewritten.problems
+    worked.notes += rewritten.notes
+    # What is not text is put out as it is, too.
+    text = rewritten.text.encode() if rewritten.text or not rewritten.problems else data
+    worked.changed = worked.changed or text != data
+    if as_json:
+        text = b"".join(orjson.dumps(body) + b"\n" for body in rewritten.bodies)
+    worked.text.write(text)
 
 
 def concatenated(results: Iterable[Worked], out: IO[bytes], *, as_json: bool) -> None:

@@ -72,9 +72,12 @@ def pieces(source: IO[bytes]) -> Iterator[tuple[int, bytes]]:
     while not is_whole or start < len(data):
         end = _end(data, start, is_whole=is_whole)
         if end is not None:
-            piece = data[start:end]
+            piece, start = data[start:end], end
+            if len(piece) > _BLOCK:
+                # A long piece is not to be held twice.
+                data, start = data[end:], 0
             yield before, piece
-            before, start = before + piece.count(b"\n"), end
+            before += piece.count(b"\n")
             continue
         data, start = data[start:], 0
         limit = LARGEST_LIST if lists.may_be_list(data) else LARGEST
