@@ -31,7 +31,7 @@ from bench.loads import Load, pods
 from bench.memory import settled
 from bench.servers import OURS, Server, Setting, arguments, machine, prepared, running
 from bench.throughput import posts
-from webhook.injector.marks import CONTROL_PLANE, PROXY_VERSION, TRUST_ROOT
+from webhook.injector.names import CONTROL_PLANE, PROXY_VERSION, TRUST_ROOT
 from webhook.statuspage.mesh_reader import KEPT
 
 JSON = dict[str, Any]

@@ -13,7 +13,7 @@ from certs.issue import issue_ca, issue_leaf
 from tests.e2e.program import ROOT, Webhook
 from tests.kube.http import FakeApiServer, served
 from webhook.injector.decision import INJECT
-from webhook.injector.marks import CONTROL_PLANE, PROXY_VERSION, TRUST_ROOT
+from webhook.injector.names import CONTROL_PLANE, PROXY_VERSION, TRUST_ROOT
 from webhook.mesh.config import Mesh
 from webhook.mesh.defaults import default_trust_anchors, default_values
 

@@ -16,7 +16,7 @@ from tests.e2e.mesh import Manifests, installed
 from tests.e2e.objects import ENABLED, INJECT, Room, meshed, namespace, pod, unique
 from tests.e2e.program import Webhook
 from tests.e2e.waiting import until
-from webhook.injector.marks import CONTROL_PLANE, PROXY_VERSION, TRUST_ROOT
+from webhook.injector.names import CONTROL_PLANE, PROXY_VERSION, TRUST_ROOT
 from webhook.statuspage.mesh_counts import ASKED
 from webhook.statuspage.mesh_reader import KEPT
 

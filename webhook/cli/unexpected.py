@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import platform
 import sys
-import tempfile
-import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final
@@ -44,6 +41,10 @@ def reported(arguments: Sequence[str], command: click.Command) -> Iterator[None]
 
 
 def _report(error: Exception, arguments: Sequence[str], command: click.Command) -> Iterator[str]:
+    # Not imported above, as every command would take the time for it.
+    import platform
+    import traceback
+
     text = " ".join(f"{type(error).__name__}: {error}".split())
     for value in sorted(_values(arguments), key=len, reverse=True):
         text = text.replace(value, HIDDEN)
@@ -65,6 +66,8 @@ def _report(error: Exception, arguments: Sequence[str], command: click.Command) 
 
 def _stored(lines: Sequence[str]) -> str:
     """Write the traceback to a file that nobody else can read; returns its path. Raises `OSError`."""
+    import tempfile
+
     descriptor, path = tempfile.mkstemp(prefix=f"{PROGRAM}-", suffix=".txt")
     with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
         file.writelines(lines)

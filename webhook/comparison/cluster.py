@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 from webhook.comparison.compare import ProxyCount
-from webhook.injector.marks import CONTROL_PLANE, PROXY_VERSION
+from webhook.injector.names import CONTROL_PLANE, PROXY_VERSION
 from webhook.kube.api import LIST, ApiServer
 from webhook.mesh import configmaps
 from webhook.review import JSON

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from webhook.injector.effective import Settings
 from webhook.injector.mesh_facts import MeshFacts, need
+from webhook.injector.names import DEBUG
 from webhook.review import JSON
-
-NAME = "linkerd-debug"
 
 # Some environments want probes on every container.
 _NEVER_FAILS: JSON = {"exec": {"command": ["true"]}}
@@ -19,7 +18,7 @@ def build(facts: MeshFacts, settings: Settings) -> JSON:
     container: JSON = {
         "image": facts.image(settings.debug_image, settings.debug_version),
         "imagePullPolicy": settings.debug_pull_policy or facts.pull_policy or None,
-        "name": NAME,
+        "name": DEBUG,
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
     if facts.line.has("field/debug.probes"):

@@ -10,12 +10,12 @@ from webhook.grammar import format_number, snake_case
 from webhook.injector.effective import Settings
 from webhook.injector.fragments import Part, fixed, items
 from webhook.injector.mesh_facts import MeshFacts, need
+from webhook.injector.names import PROXY
 from webhook.injector.refusal import Refusal
 from webhook.injector.settings import LOG_HTTP_HEADERS
 from webhook.mesh.values import MeshIdentity
 from webhook.review import JSON
 
-PROXY = "linkerd-proxy"
 HTTP_HEADERS = ("insecure", "off", "")
 
 

@@ -11,13 +11,11 @@ from webhook.injector import resources
 from webhook.injector.effective import Settings
 from webhook.injector.fragments import Fragments, Part, Piece, Remembered, fixed, items, members
 from webhook.injector.mesh_facts import MeshFacts, capabilities, need
+from webhook.injector.names import INIT
 from webhook.injector.proxy import is_group
 from webhook.injector.refusal import Refusal
 from webhook.injector.settings import CLOSE_WAIT
 from webhook.review import JSON
-
-NAME = "linkerd-init"
-XTABLES = "linkerd-proxy-init-xtables-lock"
 
 # What the init program itself cannot do without, whatever the Pod drops.
 NEEDED = ("NET_ADMIN", "NET_RAW")
@@ -54,7 +52,7 @@ class InitBuilder:
     def _parts(self) -> list[Part | Remembered]:
         command = b',"command":["/usr/lib/linkerd/linkerd2-proxy-init"]' if self._has("field/init.command") else b""
         return [
-            fixed(f'{{"name":"{NAME}","terminationMessagePolicy":"FallbackToLogsOnError"'.encode() + command),
+            fixed(f'{{"name":"{INIT}","terminationMessagePolicy":"FallbackToLogsOnError"'.encode() + command),
             fixed(b',"args":[' + orjson.dumps([*self._head, "--incoming-proxy-port"])[1:-1]),
             items(self._ports_and_user),
             items(self._ignored_inbound),

@@ -17,8 +17,8 @@ from webhook.injector.assembly import Assembly
 from webhook.injector.decision import Decision
 from webhook.injector.effective import Settings
 from webhook.injector.encoded import with_mount
-from webhook.injector.marks import CONTROL_PLANE
 from webhook.injector.memo import Injection, Memo
+from webhook.injector.names import CONTROL_PLANE
 from webhook.injector.owner import Root
 from webhook.injector.plan import Plan, settings_of
 from webhook.injector.refusal import Refusal

@@ -6,12 +6,8 @@ from typing import Final
 
 from webhook import __version__
 from webhook.injector.effective import Settings
+from webhook.injector.names import CONTROL_PLANE, CREATED_BY, PROXY_VERSION, TRUST_ROOT
 from webhook.mesh.config import Mesh
-
-CREATED_BY: Final = "linkerd.io/created-by"
-PROXY_VERSION: Final = "linkerd.io/proxy-version"
-TRUST_ROOT: Final = "linkerd.io/trust-root-sha256"
-CONTROL_PLANE: Final = "linkerd.io/control-plane-ns"
 
 PROGRAM: Final = f"linkerd-webhook/proxy-injector {__version__}"
 

@@ -7,17 +7,13 @@ from collections.abc import Iterable
 from webhook.grammar import format_field, format_number
 from webhook.injector import resources
 from webhook.injector.effective import Settings
-from webhook.injector.environment import PROXY as NAME
 from webhook.injector.environment import Environment
 from webhook.injector.fragments import Fragments, Part, Piece, Remembered, fixed, members
 from webhook.injector.mesh_facts import MeshFacts, capabilities, need
+from webhook.injector.names import IDENTITY, POD_INFO, PROXY, TOKEN
 from webhook.injector.refusal import Refusal
 from webhook.injector.settings import NATIVE, WAIT_BEFORE_EXIT
 from webhook.review import JSON
-
-POD_INFO = "linkerd-podinfo"
-IDENTITY = "linkerd-identity-end-entity"
-TOKEN = "linkerd-identity-token"  # noqa: S105 - a volume's name
 
 
 def is_group(gid: int) -> bool:
@@ -53,7 +49,7 @@ class ProxyBuilder:
         parts: list[Part | Remembered] = [
             fixed(b'{"env":['),
             *self._environment.parts(),
-            fixed(f'],"name":"{NAME}","terminationMessagePolicy":"FallbackToLogsOnError"'.encode()),
+            fixed(f'],"name":"{PROXY}","terminationMessagePolicy":"FallbackToLogsOnError"'.encode()),
             members(self._facts.proxy_image),
             members(self._ports),
             members(lambda s: {"securityContext": self._security_context(s)}),
@@ -69,7 +65,7 @@ class ProxyBuilder:
     def _ports(self, s: Settings) -> JSON:
         return {
             "ports": [
-                {"containerPort": s.inbound_port, "name": NAME},
+                {"containerPort": s.inbound_port, "name": PROXY},
                 {"containerPort": s.admin_port, "name": "linkerd-admin"},
             ]
         }

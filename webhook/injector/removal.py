@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from webhook.injector import debug, init, proxy, validator
-from webhook.injector.environment import PROXY as PROXY
-from webhook.injector.marks import CONTROL_PLANE, CREATED_BY, PROXY_VERSION, TRUST_ROOT
+from webhook.injector import names
+from webhook.injector.names import CONTROL_PLANE, CREATED_BY, PROXY, PROXY_VERSION, TRUST_ROOT
 from webhook.injector.owner import OWNER_LABELS, ROOT_LABELS, WORKLOAD_NAMESPACE
 from webhook.kube.fields import mapping, mappings, sequence, text, texts
 from webhook.review import JSON
 
 # The init container that does nothing has a name that others may have given one of theirs.
 _PAUSE: Final = "/pause:"
-_FIRST: Final = frozenset((init.NAME, validator.NAME))
-_CONTAINERS: Final = frozenset((PROXY, debug.NAME))
+_FIRST: Final = frozenset((names.INIT, names.VALIDATOR))
+_CONTAINERS: Final = frozenset((PROXY, names.DEBUG))
 # Containers of any release that are put into Pods, and are compared with what a Pod would get now.
-ADDED: Final = frozenset((*_FIRST, *_CONTAINERS, validator.NOOP))
+ADDED: Final = frozenset((*_FIRST, *_CONTAINERS, names.NOOP))
 
-VOLUMES: Final = frozenset((init.XTABLES, proxy.IDENTITY, proxy.TOKEN, proxy.POD_INFO))
+VOLUMES: Final = frozenset((names.XTABLES_LOCK, names.IDENTITY, names.TOKEN, names.POD_INFO))
 
 # The last one is of releases before 2.12, whose Pods may still run.
 ANNOTATIONS: Final = frozenset((CREATED_BY, PROXY_VERSION, TRUST_ROOT, "linkerd.io/identity-mode"))
@@ -48,7 +47,7 @@ def is_added(container: JSON, *, first: bool) -> bool:
     name = text(container, "name")
     if not first:
         return name in _CONTAINERS
-    return name in _FIRST or name == PROXY or (name == validator.NOOP and _PAUSE in text(container, "image"))
+    return name in _FIRST or name == PROXY or (name == names.NOOP and _PAUSE in text(container, "image"))
 
 
 def removed(

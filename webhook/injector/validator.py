@@ -15,11 +15,9 @@ from webhook.injector.effective import Settings
 from webhook.injector.fragments import Fragments, Part, Piece, Remembered, fixed, members
 from webhook.injector.init import NOBODY, not_root
 from webhook.injector.mesh_facts import MeshFacts, need
+from webhook.injector.names import NOOP, VALIDATOR
 from webhook.mesh.values import NetworkValidator
 from webhook.review import JSON
-
-NAME = "linkerd-network-validator"
-NOOP = "noop"
 
 
 def under_cni(facts: MeshFacts, defaults: Settings) -> ValidatorBuilder | NoopBuilder | None:
@@ -46,7 +44,7 @@ class ValidatorBuilder:
 
     def _parts(self) -> list[Part | Remembered]:
         parts: list[Part | Remembered] = [
-            fixed(f'{{"name":"{NAME}","command":["/usr/lib/linkerd/linkerd2-network-validator"]'.encode()),
+            fixed(f'{{"name":"{VALIDATOR}","command":["/usr/lib/linkerd/linkerd2-network-validator"]'.encode()),
             members(self._facts.proxy_image),
             members(lambda _: {"args": self._args}),
             fixed(b"}"),

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from webhook.injector import init, proxy
+from webhook.injector import names
 from webhook.review import JSON
 
-XTABLES_LOCK: JSON = {"emptyDir": {}, "name": init.XTABLES}
-IDENTITY: JSON = {"name": proxy.IDENTITY, "emptyDir": {"medium": "Memory"}}
+XTABLES_LOCK: JSON = {"emptyDir": {}, "name": names.XTABLES_LOCK}
+IDENTITY: JSON = {"name": names.IDENTITY, "emptyDir": {"medium": "Memory"}}
 POD_INFO: JSON = {
     "downwardAPI": {"items": [{"fieldRef": {"fieldPath": "metadata.labels"}, "path": "labels"}]},
-    "name": proxy.POD_INFO,
+    "name": names.POD_INFO,
 }
 # A day, for an audience of its own: no other service takes this token.
 TOKEN: JSON = {
-    "name": proxy.TOKEN,
+    "name": names.TOKEN,
     "projected": {
         "sources": [
             {

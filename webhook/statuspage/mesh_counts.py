@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from webhook.injector.decision import INJECT, by_annotation
-from webhook.injector.marks import CONTROL_PLANE, PROXY_VERSION, TRUST_ROOT
+from webhook.injector.names import CONTROL_PLANE, PROXY_VERSION, TRUST_ROOT
 from webhook.injector.settings import PREFIX
 from webhook.kube.listparts import decoded_in_parts
 from webhook.kube.objects import Namespace

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from tests.unit.injector.builders import ANCHORS, CONFIG, ENABLED, answer_to, container, patched, request
 from webhook.injector.inject import Injector
-from webhook.injector.marks import CREATED_BY
+from webhook.injector.names import CREATED_BY
 from webhook.kube.objects import Namespace
 from webhook.mesh.config import Mesh
 from webhook.mesh.defaults import default_values

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pytest
 
 from webhook.injector.decision import DISABLE_PRESENT, ENABLE_ABSENT, INJECT, INVALID_AT_WORKLOAD
-from webhook.injector.marks import CONTROL_PLANE, PROXY_VERSION, TRUST_ROOT
+from webhook.injector.names import CONTROL_PLANE, PROXY_VERSION, TRUST_ROOT
 from webhook.kube.objects import Namespace
 from webhook.statuspage.mesh_counts import ASKED, Configured, MeshCounter, PodMetadata, page_of
 

@@ -14,7 +14,7 @@ from tests.unit.diagnosis.dataplane.plane import plain
 from tests.unit.injector.builders import injector
 from webhook.diagnosis.dataplane.podstate import PodJudge
 from webhook.injector.decision import INJECT
-from webhook.injector.marks import CONTROL_PLANE
+from webhook.injector.names import CONTROL_PLANE
 from webhook.kube.api import ApiServer
 from webhook.kube.errors import ApiError
 from webhook.kube.objects import Namespace

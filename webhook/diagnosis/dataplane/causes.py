@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from webhook.injector import debug, init, validator
-from webhook.injector.environment import PROXY
+from webhook.injector import names
+from webhook.injector.names import PROXY
 from webhook.injector.plan import PlannedSetting, Source
 from webhook.injector.settings import SETTINGS
 
@@ -72,7 +72,7 @@ _BY_FIELD: Final[Mapping[str, tuple[str, ...]]] = {
 _BY_RESOURCE: Final = {"cpu": "cpu", "memory": "memory", "ephemeral-storage": "ephemeral_storage"}
 
 # Which of these a Pod has depends on whether the CNI plugin is in use.
-_BY_CNI: Final = frozenset((init.NAME, validator.NAME, validator.NOOP))
+_BY_CNI: Final = frozenset((names.INIT, names.VALIDATOR, names.NOOP))
 
 _ANNOTATIONS: Final = {row.field: row.annotation for row in reversed(SETTINGS)}
 
@@ -129,13 +129,13 @@ def fields(path: Sequence[str]) -> tuple[str, ...]:
     """The settings, by their names in `effective.Settings`, on which the field of a Pod's shape depends."""
     container, *rest = path[1:]
     if not rest:
-        return ("debug",) if container == debug.NAME else ()
+        return ("debug",) if container == names.DEBUG else ()
     match rest:
         case ["env", name, *_]:
             return _BY_VARIABLE.get(name.removeprefix(_PREFIX), () if name.startswith(_PREFIX) else ("additional_env",))
         case ["image", *_]:
-            return ("init_image", "init_version") if container == init.NAME else ("proxy_image", "proxy_version")
-        case ["resources", kind, what, *_] if container in (PROXY, init.NAME, validator.NAME):
+            return ("init_image", "init_version") if container == names.INIT else ("proxy_image", "proxy_version")
+        case ["resources", kind, what, *_] if container in (PROXY, names.INIT, names.VALIDATOR):
             return (f"{_BY_RESOURCE.get(what, what)}_{kind.removesuffix('s')}",)
         case ["resources", *_]:
             return tuple(f"{what}_{kind}" for what in _BY_RESOURCE.values() for kind in ("limit", "request"))

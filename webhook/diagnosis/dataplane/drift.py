@@ -9,7 +9,8 @@ from typing import Any, Final
 from webhook.diagnosis.dataplane import causes
 from webhook.diagnosis.dataplane.causes import Situation
 from webhook.diagnosis.dataplane.stored import stored
-from webhook.injector.removal import ADDED, PROXY, is_added
+from webhook.injector.names import PROXY
+from webhook.injector.removal import ADDED, is_added
 from webhook.injector.shapes import Difference, differences, shape
 from webhook.injector.subject import SERVICE_ACCOUNT_PATH
 from webhook.kube.fields import mapping, mappings, sequence, text

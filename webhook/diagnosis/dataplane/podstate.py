@@ -14,7 +14,7 @@ from webhook.diagnosis.dataplane.expectation import Expectation, expect, situati
 from webhook.diagnosis.dataplane.workloads import Owner, Workload
 from webhook.injector import decision
 from webhook.injector.inject import Injector
-from webhook.injector.marks import CONTROL_PLANE
+from webhook.injector.names import CONTROL_PLANE
 from webhook.injector.removal import is_marked, is_meshed
 from webhook.kube.fields import mapping, mappings, text, texts
 from webhook.kube.interface import JSON
