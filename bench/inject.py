@@ -166,7 +166,7 @@ class Bench:
             sizes.append(len(document) / MIB)
         times = (peaks[1] - peaks[0]) / (sizes[1] - sizes[0])
         print(
-            f"{DOCUMENTS} documents of {sizes[0]:.1f} and of {sizes[1]:.1f} MiB: {peaks[0]:.1f} and {peaks[1]:.1f} MiB, "
+            f"{DOCUMENTS} documents of {sizes[0]:.1f} and {sizes[1]:.1f} MiB: {peaks[0]:.1f} and {peaks[1]:.1f} MiB, "
             f"{times:.1f} times a document (goal: 10, {verdict(times <= 10)})"
         )
 
