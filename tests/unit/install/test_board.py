@@ -28,6 +28,7 @@ from webhook.install.monitoring.alerts import ALERTS
 from webhook.install.monitoring.panels import COLUMNS
 from webhook.install.monitoring.series import API_SERVERS
 from webhook.mesh.defaults import default_trust_anchors, default_values
+from webhook.server.metrics import BOUNDS
 from webhook.server.upkeep_metrics import UpkeepMetrics
 
 FILE = ROOT / "deploy" / "grafana" / "linkerd-webhook.json"
@@ -36,7 +37,7 @@ PANELS = [panel for panel in BOARD["panels"] if panel["type"] != "row"]
 EXPRESSIONS = {f"{panel['title']}/{target['refId']}": target["expr"] for panel in PANELS for target in panel["targets"]}
 
 # What Grafana puts in place of its variables.
-VARIABLES = {"$__rate_interval": "2m", "$namespace": "linkerd|mesh", "$replica": ".*", "$timeout": "5"}
+VARIABLES = {"$__rate_interval": "2m", "$namespace": "linkerd|mesh", "$replica": ".*"}
 
 METRIC = re.compile(r"\b(?:linkerd_|proxy_inject_|apiserver_|process_|python_)[a-z0-9_]+\b")
 
@@ -168,8 +169,6 @@ def test_prometheus_reads_every_expression(tmp_path: Path) -> None:
         {"record": f"board:expression_{number}", "expr": filled(expression)}
         for number, expression in enumerate(EXPRESSIONS.values())
     ]
-    timeout = next(variable["definition"] for variable in BOARD["templating"]["list"] if variable["name"] == "timeout")
-    rules.append({"record": "board:timeout", "expr": filled(timeout).removeprefix("query_result(")[:-1]})
     rules.append({"record": "board:alerts", "expr": filled(BOARD["annotations"]["list"][0]["expr"])})
     assert not any("$" in rule["expr"] for rule in rules)
     file = tmp_path / "board.yaml"
@@ -237,5 +236,74 @@ def test_the_timeout_is_drawn_into_the_latency() -> None:
     (drawn,) = (panel for panel in PANELS if panel["title"] == "How long answers take, and the timeout")
     assert drawn["targets"][-1]["legendFormat"] == "timeout"
     assert drawn["fieldConfig"]["overrides"][0]["matcher"]["options"] == "^timeout.*"
-    (heat,) = (panel for panel in PANELS if panel["type"] == "heatmap")
-    assert "$timeout" in heat["title"]
+    heat = heat_map()
+    assert heat["fieldConfig"]["overrides"][0]["matcher"]["options"] == "^timeout.*"
+    assert heat["fieldConfig"]["overrides"][0]["properties"][0]["value"]["fixedColor"] == "red"
+
+
+def heat_map() -> dict[str, Any]:
+    (panel,) = (panel for panel in PANELS if panel["type"] == "status-history")
+    return cast("dict[str, Any]", panel)
+
+
+def test_a_row_of_the_heat_map_lies_between_bounds_of_the_histogram() -> None:
+    asked = set(re.findall(r'le="([^"]+)"', json.dumps(heat_map()["targets"]).replace('\\"', '"')))
+    assert asked <= {str(bound) for bound in BOUNDS} | {"+Inf"}
+    assert len(asked) == 10
+
+
+HERE = 'namespace="linkerd", pod="a", webhook="proxy-injector"'
+
+
+def told(series: dict[str, str], asked: list[dict[str, Any]], folder: Path) -> None:
+    """Prometheus says what is expected after three hours of these series, by labels and values."""
+    test = {
+        "interval": "1m",
+        "input_series": [{"series": name, "values": values} for name, values in series.items()],
+        "promql_expr_test": [{"eval_time": "3h", **one} for one in asked],
+    }
+    file = folder / "test.yaml"
+    file.write_text(yaml.safe_dump({"fuzzy_compare": True, "tests": [test]}, width=10_000))
+    done = promtool("test", "rules", str(file), folder=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@needs_promtool
+def test_a_row_of_the_heat_map_tells_how_many_answers_took_so_long(tmp_path: Path) -> None:
+    """One a second took between 0.5 and 1 s, and two more than 5 s. Rows of which there are none stay."""
+    grown = {str(bound): 60 if bound >= 1 else 0 for bound in BOUNDS} | {"+Inf": 180}
+    series = {
+        f'linkerd_webhook_duration_seconds_bucket{{{HERE}, le="{bound}"}}': f"0+{a_minute}x180"
+        for bound, a_minute in grown.items()
+    }
+    expected = {"500 ms – 1 s": 1, "more than 5 s": 2}
+    asked = [
+        {
+            "expr": filled(target["expr"]),
+            "exp_samples": [{"labels": "{}", "value": expected.get(target["legendFormat"], 0)}],
+        }
+        for target in heat_map()["targets"]
+        if not target["legendFormat"].startswith("timeout")
+    ]
+    assert len(asked) == 10
+    told(series, asked, tmp_path)
+
+
+@needs_promtool
+@pytest.mark.parametrize(
+    ("seconds", "below"), [(1, "500 ms – 1 s"), (2, "1 s – 2.5 s"), (5, "2.5 s – 5 s"), (30, "more than 5 s")]
+)
+def test_the_timeout_is_a_row_above_the_span_that_it_is_in(seconds: int, below: str, tmp_path: Path) -> None:
+    """And nowhere else, so that what is above it took too long."""
+    targets = heat_map()["targets"]
+    asked = [
+        {
+            "expr": filled(target["expr"]),
+            "exp_samples": [{"labels": f'{{seconds="{seconds}"}}', "value": 0}] if following == below else [],
+        }
+        for target, following in zip(targets, [one["legendFormat"] for one in targets[1:]], strict=False)
+        if target["legendFormat"].startswith("timeout")
+    ]
+    assert len(asked) == 4
+    name = "proxy-injector.linkerd-webhook.linkerd.io"
+    told({f'linkerd_webhook_timeout_seconds{{{HERE}, name="{name}"}}': f"{seconds}x180"}, asked, tmp_path)

@@ -3,7 +3,10 @@ does the server look after, what does it cost."""
 
 from __future__ import annotations
 
+import itertools
 import json
+from collections.abc import Iterator
+from math import inf
 from typing import Any, Final
 
 from webhook.install.monitoring.panels import (
@@ -40,6 +43,10 @@ _INJECTED: Final = 'skip="false"'
 _SKIPPED: Final = 'skip="true"'
 _DENIED: Final = 'decision="denied"'
 _PER: Final = "[$__rate_interval]"
+# Bounds of the histogram of durations, as its label has them: between each two is a row of the heat map.
+_EDGES: Final = ("0", "0.001", "0.005", "0.01", "0.05", "0.1", "0.5", "1.0", "2.5", "5.0", "+Inf")
+# The least that the API server lets a webhook have.
+_SHORTEST_TIMEOUT: Final = 1
 
 
 def _braces(matchers: tuple[str, ...]) -> str:
@@ -165,25 +172,56 @@ def _requests() -> tuple[Panel, ...]:
             unit="reqps",
         ),
         heat_map(
-            "How long answers take (the API server waits $timeout s)",
-            "The colour tells how many answers took so long, all webhooks together. Whatever comes near the timeout is "
-            "about to be let in unmeshed, or refused.",
-            f"sum by (le) ({_rate(buckets, _HERE)})",
+            "How long answers take, by how many",
+            "Answers of all webhooks together; the darker, the more. Red: how long the API server waits for the "
+            "webhook that it waits least for, the advisors left out. Whatever comes near that row is about to be let "
+            "in unmeshed, or refused.",
+            *_spans(buckets),
+            unit="reqps",
+            limit="timeout",
         ),
         lines(
             "How long answers take, and the timeout",
             "Dashed: how long the API server waits for the webhook that it waits least for, the advisors left out.",
             *quantiles,
-            Query(_timeout("min"), "timeout"),
+            Query(_timeout(), "timeout"),
             unit="s",
             width=12,
             dashed="timeout",
+            height=10,
         ),
     )
 
 
-def _timeout(least: str) -> str:
-    return f"{least}({_ours(TIMEOUTS, _NAMES, _ASKED)})"
+def _spans(buckets: str) -> Iterator[Query]:
+    """How many answers took how long, the longest first; and, above the span that the timeout is in, the timeout."""
+    for edge, following in reversed(tuple(itertools.pairwise(_EDGES))):
+        longer, up_to = float(edge), float(following)
+        if up_to >= _SHORTEST_TIMEOUT:
+            lower = f" > {longer:g}" if longer >= _SHORTEST_TIMEOUT else ""
+            upper = f" <= {up_to:g}" if up_to < inf else ""
+            # The number is the label `seconds` of a series whose value says nothing.
+            yield Query(f'0 * count_values("seconds", {_timeout()}{lower}{upper})', "timeout {{seconds}} s")
+        slower, faster = (f"sum({_rate(buckets, _HERE, _le(bound))})" for bound in (following, edge))
+        yield Query(f"{slower} - {faster}" if longer else slower, _span(longer, up_to))
+
+
+def _le(bound: str) -> str:
+    return f'le="{bound}"'
+
+
+def _span(longer: float, up_to: float) -> str:
+    if not longer:
+        return f"up to {_duration(up_to)}"
+    return f"{_duration(longer)} – {_duration(up_to)}" if up_to < inf else f"more than {_duration(longer)}"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:g} s" if seconds >= 1 else f"{seconds * 1000:g} ms"
+
+
+def _timeout() -> str:
+    return f"min({_ours(TIMEOUTS, _NAMES, _ASKED)})"
 
 
 def _outcomes() -> tuple[Panel, ...]:
@@ -393,8 +431,7 @@ ROWS: Final = (
 )
 
 
-def _variable(name: str, label: str, query: str, *, several: bool, hidden: bool = False) -> dict[str, Any]:
-    everything = {"includeAll": True, "allValue": ".*", "current": {"text": "All", "value": "$__all"}}
+def _variable(name: str, label: str, query: str) -> dict[str, Any]:
     return {
         "name": name,
         "label": label,
@@ -404,16 +441,17 @@ def _variable(name: str, label: str, query: str, *, several: bool, hidden: bool 
         "query": {"query": query, "refId": name},
         "refresh": 2,
         "sort": 1,
-        "multi": several,
-        "hide": 2 if hidden else 0,
-        **(everything if several else {"includeAll": False, "current": {}}),
+        "multi": True,
+        "hide": 0,
+        "includeAll": True,
+        "allValue": ".*",
+        "current": {"text": "All", "value": "$__all"},
     }
 
 
 def variables() -> list[dict[str, Any]]:
-    """Data source, Namespace of the installation, replica; and, not shown, the timeout for a title."""
+    """Data source, Namespace of the installation, replica."""
     where = 'linkerd_webhook_build_info{namespace=~"$namespace"}'
-    timeout = _variable("timeout", "", f"query_result({_timeout('min')})", several=False, hidden=True)
     return [
         {
             "name": "datasource",
@@ -426,10 +464,8 @@ def variables() -> list[dict[str, Any]]:
             "multi": False,
             "refresh": 1,
         },
-        _variable("namespace", "Namespace", "label_values(linkerd_webhook_build_info, namespace)", several=True),
-        _variable("replica", "Replica", f"label_values({where}, pod)", several=True),
-        # The value stands between the labels and the time.
-        {**timeout, "regex": "/}? ([0-9.]+) [0-9]+$/"},
+        _variable("namespace", "Namespace", "label_values(linkerd_webhook_build_info, namespace)"),
+        _variable("replica", "Replica", f"label_values({where}, pod)"),
     ]
 
 

@@ -21,16 +21,16 @@ _GREEN, _YELLOW, _RED = "green", "yellow", "red"
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """An expression, and the legend of each series. `form`: `time_series`, `heatmap` or `table`."""
+    """An expression, and the legend of each series."""
 
     expression: str
     legend: str = ""
-    form: str = "time_series"
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A panel. `about` says what to look for. `options` and `field` are its kind's own."""
+    """A panel. `about` says what to look for. `options` and `field` are its kind's own. `points` is how many values of
+    each series it has room for, None for as many as it is wide."""
 
     kind: str
     title: str
@@ -41,6 +41,7 @@ class Panel:
     overrides: tuple[JSON, ...] = ()
     width: int = 8
     height: int = HEIGHT
+    points: int | None = None
 
 
 def number(
@@ -67,7 +68,7 @@ def number(
 
 def lines(
     title: str, about: str, *queries: Query, unit: str = "short", width: int = 8, stacked: bool = False,
-    dashed: str = "", steps: bool = False,
+    dashed: str = "", steps: bool = False, height: int = HEIGHT,
 ) -> Panel:  # fmt: skip
     """Curves over time. Series whose name begins with `dashed` are limits: drawn in red, and dashed."""
     custom: JSON = {"drawStyle": "line", "lineWidth": 1, "fillOpacity": 10, "showPoints": "never", "spanNulls": False}
@@ -106,29 +107,50 @@ def lines(
         {"unit": unit, "min": 0, "custom": custom},
         overrides,
         width=width,
+        height=height,
     )
 
 
-def heat_map(title: str, about: str, expression: str, *, width: int = 12) -> Panel:
-    """How many samples of a histogram fell into each bucket, over time. The expression is summed by `le`."""
+def heat_map(title: str, about: str, *rows: Query, unit: str, limit: str, width: int = 12) -> Panel:
+    """A row of cells over time for each query, the first at the top: the darker a cell, the more, by powers of ten.
+
+    A row whose name begins with `limit` is drawn in red. Grafana's own panel for heat maps has no way to draw a limit:
+    https://github.com/grafana/grafana/issues/11772
+    """
     return Panel(
-        "heatmap",
+        "status-history",
         title,
         about,
-        (Query(expression, "{{le}}", "heatmap"),),
+        rows,
         {
-            "calculate": False,
-            "cellGap": 1,
-            "color": {"mode": "scheme", "scheme": "Oranges", "scale": "exponential", "exponent": 0.5, "steps": 64},
-            "filterValues": {"le": 1e-9},
-            "rowsFrame": {"layout": "auto"},
-            "tooltip": {"mode": "single", "yHistogram": True},
-            "yAxis": {"axisPlacement": "left", "unit": "s", "reverse": False},
-            "cellValues": {"unit": "reqps"},
-            "legend": {"show": True},
+            "colWidth": 0.95,
+            "rowHeight": 0.95,
+            "showValue": "never",
+            "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},
+            "tooltip": {"mode": "single", "sort": "none"},
         },
-        {},
+        {
+            "unit": unit,
+            "color": {"mode": "thresholds"},
+            "thresholds": from_below(
+                (None, "transparent"),
+                (0.001, "super-light-blue"),
+                (0.1, "light-blue"),
+                (1, "blue"),
+                (10, "semi-dark-blue"),
+                (100, "dark-blue"),
+            ),
+            "custom": {"fillOpacity": 100, "lineWidth": 0},
+        },
+        (
+            {
+                "matcher": {"id": "byRegexp", "options": f"^{limit}.*"},
+                "properties": [{"id": "color", "value": {"mode": "fixed", "fixedColor": _RED}}],
+            },
+        ),
         width=width,
+        height=10,
+        points=60,
     )
 
 
@@ -197,12 +219,13 @@ def _placed(panel: Panel, panel_id: int, left: int, top: int) -> JSON:
                 "datasource": dict(_SOURCE),
                 "expr": query.expression,
                 "legendFormat": query.legend or "__auto",
-                "format": query.form,
+                "format": "time_series",
                 "instant": panel.kind == "stat",
                 "range": panel.kind != "stat",
             }
             for index, query in enumerate(panel.queries)
         ],
+        **({"maxDataPoints": panel.points} if panel.points else {}),
         "options": panel.options,
         "fieldConfig": {"defaults": panel.field, "overrides": list(panel.overrides)},
     }
