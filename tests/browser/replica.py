@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -58,10 +58,14 @@ class Replica:
 
 @contextmanager
 def replica(
-    folder: Path, prepare: Callable[[FakeApiServer], None] = lambda _: None, *, ready: bool = True
+    folder: Path,
+    prepare: Callable[[FakeApiServer], None] = lambda _: None,
+    *,
+    ready: bool = True,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Replica]:
     """A replica that counts the mesh; if it is to be `ready`, it has decided about the samples. `prepare` is called
-    with the API server before the start."""
+    with the API server before the start. `environment` has variables for the process."""
     leaf = issue_leaf(issue_ca("browser"), ["localhost", "linkerd-webhook.linkerd.svc"])
     files = {
         "tls.crt": leaf.certificate,
@@ -81,9 +85,8 @@ def replica(
     with served(folder) as (cluster, kubeconfig):
         fill(cluster)
         prepare(cluster)
-        process = Webhook(
-            [*arguments, f"--kubeconfig={kubeconfig}"], folder / "log", {"POD_NAME": "linkerd-webhook-7d9c5-x2v4c"}
-        )
+        variables = {"POD_NAME": "linkerd-webhook-7d9c5-x2v4c", **(environment or {})}
+        process = Webhook([*arguments, f"--kubeconfig={kubeconfig}"], folder / "log", variables)
         try:
             made = Replica(process, cluster, folder)
             if ready:

@@ -3,10 +3,12 @@ and reviews go on being answered. No browser is needed for these."""
 
 from __future__ import annotations
 
+import re
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -19,6 +21,8 @@ from webhook.kube.errors import ApiError
 from webhook.statuspage.mesh_reader import KEPT
 
 SOON = 2.0
+# It is loaded before a process's C library, and tells the process another time.
+FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 PODS = "/api/v1/pods"
 
 
@@ -139,6 +143,33 @@ class TestReplica:
             assert time.monotonic() - began < SOON
             assert "Not ready" in text
             assert "Error: namespaces" in text or "Error: cache" in text
+
+    @pytest.mark.skipif(not FAKETIME, reason="libfaketime is not installed: install Debian's package faketime")
+    def test_a_clock_that_jumps_makes_no_age_negative(self, tmp_path: Path) -> None:
+        clock = tmp_path / "clock"
+        clock.write_text("+0")
+        environment = {
+            "LD_PRELOAD": str(FAKETIME),
+            "FAKETIME_TIMESTAMP_FILE": str(clock),
+            # A clock that somebody sets does not change how long things take.
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "FAKETIME_NO_CACHE": "1",
+        }
+        with replica(tmp_path, environment=environment) as made:
+            for number, days in enumerate((0, 3650, -3650, 1, 0), start=2):
+                clock.write_text(f"{days:+}d")
+                # It is another page than a second ago.
+                text = load(made, f"?refresh={number}")
+                facts = httpx.get(f"{made.url}/status.json?refresh={number}", timeout=15).json()
+                shown = datetime.fromisoformat(facts["head"]["time"])
+                assert abs(shown - datetime.now(UTC) - timedelta(days=days)) < timedelta(minutes=5)
+                assert f"{shown:%Y-%m-%d}" in text
+                assert 0 <= facts["head"]["uptimeSeconds"] < 300
+                assert re.search(r"updated \d+ s ago", facts["head"]["cluster"])
+                # The certificate lasts from today on for less than ten years.
+                assert ("expired" in text) is (days == 3650)
+                assert not re.search(r"[>( ]-\d", re.sub(r"<[^>]*>", ">", text))
+                assert facts["decisions"][0]["time"][:10] == f"{shown:%Y-%m-%d}"
 
     def test_files_that_cannot_be_read_are_told_and_the_old_ones_stay(self, fresh: Replica) -> None:
         served = fresh.process.served()
