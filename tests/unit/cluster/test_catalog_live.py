@@ -61,6 +61,16 @@ def watched(server: FakeApiServer) -> list[str]:
     return [path for path, queues in server.streams.items() if queues and path != NAMESPACES]
 
 
+def looks(server: FakeApiServer) -> list[str]:
+    """The requests by which the catalog looks for kinds."""
+    return [path for path in server.paths() if path.startswith("/apis/") and path.count("/") < 4]
+
+
+def at_rest(server: FakeApiServer) -> bool:
+    """Whether the API server has answered all but the watches."""
+    return server.running == sum(map(len, server.streams.values()))
+
+
 def server_named(catalog: LiveCatalog, name: str) -> Presence:
     return catalog.look(POLICY, "Server", "shop", name)
 
@@ -201,23 +211,32 @@ class TestKinds:
     ) -> None:
         server.serve(POLICY, "v1beta3", *live_catalog.CUSTOM[POLICY])
         server.serve(GATEWAY, "v1", *live_catalog.CUSTOM[GATEWAY])
-        await until(lambda: len(watched(server)) == 10)
-        before = [path for path in server.paths() if path.count("/") < 4]
+        await until(lambda: len(watched(server)) == 10 and at_rest(server))
+        before = looks(server)
         # Nothing happens, for several times as long as it takes to look again.
         await asyncio.sleep(0.1)
-        assert [path for path in server.paths() if path.count("/") < 4] == before
+        assert looks(server) == before
 
     async def test_that_are_asked_for_are_looked_for_at_once(
-        self, server: FakeApiServer, catalog: LiveCatalog, until: Until, monkeypatch: pytest.MonkeyPatch
+        self,
+        server: FakeApiServer,
+        api: ApiServer,
+        clock: Clock,
+        until: Until,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         monkeypatch.setattr(live_catalog, "LOOK", (1000, 1000))
-        await until(lambda: server.streams.get(AUTHENTICATIONS) and f"/apis/{GATEWAY}" in server.paths())
+        catalog = LiveCatalog(api, NamespaceWatch(api, clock), clock)
+        await catalog.start()
+        await until(lambda: server.streams.get(AUTHENTICATIONS) and f"/apis/{GATEWAY}" in looks(server))
+        await until(lambda: at_rest(server))
         server.serve(GATEWAY, "v1", "HTTPRoute")
         # Nothing happens, for several times as long as it would take to look again and to open a watch.
         await asyncio.sleep(0.1)
         assert "/apis/gateway.networking.k8s.io/v1/httproutes" not in server.streams
         catalog.look(GATEWAY, "HTTPRoute", "shop", "web")
         await until(lambda: server.streams.get("/apis/gateway.networking.k8s.io/v1/httproutes"))
+        await catalog.stop()
 
     async def test_are_found_after_a_discovery_that_failed(
         self, server: FakeApiServer, api: ApiServer, clock: Clock, until: Until
