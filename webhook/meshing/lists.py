@@ -35,11 +35,12 @@ class Item(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A List in pieces: `around` is its value without the items. In block style the text of an item begins with the
-    indentation of its dash, which is `column` wide; in JSON there is no dash, and `column` is None."""
+    """A List in pieces: `around` is its value without the items, `spans` where each item stands in the text, to be
+    iterated once. In block style the text of an item begins with the indentation of its dash, which is `column` wide;
+    in JSON there is no dash, and `column` is None."""
 
     around: JSON
-    items: list[Item]
+    spans: Iterator[tuple[int, int]]
     column: int | None
 
 
@@ -56,11 +57,13 @@ def cut(text: str) -> Cut | None:
     """The items of a text that is one List; None for any other text."""
     try:
         return _of_json(text) if text.lstrip()[:1] == "{" else _of_yaml(text)
-    except (Broken, yaml.YAMLError, msgspec.MsgspecError, orjson.JSONDecodeError, RecursionError):
+    except (Broken, yaml.YAMLError, msgspec.MsgspecError, orjson.JSONDecodeError, RecursionError, Uncut):
         return None
 
 
 _ITEMS: Final = re.compile(r"^items:[ \t]*(?:#[^\n]*)?\r?\n", re.MULTILINE)
+# Characters around the items, which are composed at once; in a List there are few.
+_MOST_AROUND: Final = 1 << 20
 _FIRST: Final = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?\n)*( *)-[ \t\r\n]")
 
 
@@ -69,13 +72,19 @@ def _of_yaml(text: str) -> Cut | None:
     first = _FIRST.match(text, key.end()) if key else None
     if key is None or first is None:
         return None
-    indent = first[1]
-    around = _around(text[: key.end()], text[(end := _end(text, first.start(1), len(indent))) :], key.start())
-    if around is None:
+    start, indent = first.start(1), len(first[1])
+    end = _end(text, start, indent)
+    if key.end() + len(text) - end > _MOST_AROUND:
         return None
-    dashes = re.compile(rf"^{indent}-(?=[ \t\r\n])", re.MULTILINE)
-    starts = [match.start() for match in dashes.finditer(text, first.start(1), end)]
-    return Cut(around, _numbered(text, list(zip(starts, [*starts[1:], end], strict=True))), len(indent))
+    around = _around(text[: key.end()], text[end:], key.start())
+    return None if around is None else Cut(around, _block_spans(text, start, end, indent), indent)
+
+
+def _block_spans(text: str, start: int, end: int, indent: int) -> Iterator[tuple[int, int]]:
+    for dash in re.compile(rf"^ {{{indent}}}-(?=[ \t\r\n])", re.MULTILINE).finditer(text, start + indent + 1, end):
+        yield start, dash.start()
+        start = dash.start()
+    yield start, end
 
 
 def _end(text: str, start: int, indent: int) -> int:
@@ -123,31 +132,24 @@ def _of_json(text: str) -> Cut | None:
     opening = _OPENING.search(text)
     if not raw or opening is None:
         return None
-    spans: list[tuple[int, int]] = []
-    start = opening.end()
-    for number, one in enumerate(raw):
-        item = bytes(one).decode()
-        if number:
-            between = _BETWEEN.match(text, start)
-            start = between.end() if between else start
-        if not text.startswith(item, start):
-            return None
-        spans.append((start, start := start + len(item)))
-    around = orjson.loads(text[: spans[0][0]] + text[start:])
+    end = max(end for _, end in _json_spans(text, raw, opening.end()))
+    around = orjson.loads(text[: opening.end()] + text[end:])
     if around.get("items") != [] or not _is_list(around):
         return None
-    return Cut(around, _numbered(text, spans), None)
+    return Cut(around, _json_spans(text, raw, opening.end()), None)
 
 
-def _numbered(text: str, spans: list[tuple[int, int]]) -> list[Item]:
-    """The items with the number of lines before each."""
-    items = []
-    line = at = 0
-    for start, end in spans:
-        line += text.count("\n", at, start)
-        items.append(Item(start, end, line))
-        at = start
-    return items
+def _json_spans(text: str, raw: list[msgspec.Raw], start: int) -> Iterator[tuple[int, int]]:
+    """Where these items stand, of which the first begins at `start`. Raises `Uncut` if it does not."""
+    for number, one in enumerate(raw):
+        item = bytes(one).decode()
+        if number and (between := _BETWEEN.match(text, start)):
+            start = between.end()
+        if not text.startswith(item, start):
+            raise Uncut
+        end = start + len(item)
+        yield start, end
+        start = end
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +178,16 @@ class Entry:
         return edits
 
 
-def entries(text: str, pieces: Cut) -> Iterator[tuple[Item, Entry]]:
-    """Each item, read when it is asked for. Raises `Uncut` at one that is not exactly an item."""
-    for item in pieces.items:
-        yield item, _entry(text[item.start : item.end], pieces.column)
+def entries(text: str, pieces: Cut, largest: int) -> Iterator[tuple[Item, Entry]]:
+    """Each item, read when it is asked for. Raises `Uncut` at one that is not exactly an item, and at one of more than
+    `largest` characters."""
+    line = at = 0
+    for start, end in pieces.spans:
+        if end - start > largest:
+            raise Uncut
+        line += text.count("\n", at, start)
+        at = start
+        yield Item(start, end, line), _entry(text[start:end], pieces.column)
 
 
 def _entry(text: str, column: int | None) -> Entry:

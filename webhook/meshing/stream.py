@@ -6,7 +6,7 @@ A stream may be larger than memory: it is read up to the next separator, and no 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any, Final, NamedTuple
 
@@ -19,7 +19,7 @@ from webhook.manifest import load, nodes
 from webhook.manifest.files import Problem
 from webhook.meshing import lists
 from webhook.meshing.kinds import Path, name_of, within
-from webhook.meshing.outcome import Outcome
+from webhook.meshing.outcome import Outcome, Outcomes
 from webhook.review import JSON
 from webhook.yaml import edit
 from webhook.yaml.objects import Broken, Build, Loader
@@ -31,7 +31,7 @@ Change = Callable[[JSON], Outcome]
 # in etcd.
 LARGEST: Final = 32 * 1024 * 1024
 # Bytes of a List, which is composed item by item.
-LARGEST_LIST: Final = 8 * LARGEST
+LARGEST_LIST: Final = 2 * LARGEST
 
 
 class TooLarge(ValueError):
@@ -55,7 +55,7 @@ class Rewritten:
     are. `notes` are sentences about what is odd and does no harm."""
 
     text: str
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: Iterable[Outcome] = ()
     problems: list[Problem] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
     bodies: list[Any] = field(default_factory=list)
@@ -191,11 +191,6 @@ class _Changes:
         self._notes: list[Problem] = []
         self._bodies: list[Any] | None = [] if with_bodies else None
 
-    def _result(self, mark: str, changes: list[edit.Edit]) -> Rewritten:
-        """What has become of it, with the byte order mark that it had."""
-        text = edit.apply(self._text, changes) if changes else self._text
-        return Rewritten(mark + text, self._outcomes, self._problems, self._notes, self._bodies or [])
-
     def _problem(self, line: int, message: str) -> None:
         self._problems.append(Problem(self._file, line, message))
 
@@ -245,7 +240,8 @@ class _Piece(_Changes):
                 self._problems.append(Problem(self._file, made.line, made.message, made.column))
             elif made.body is not None:
                 changes += self._document(made.body)
-        return self._result(mark, changes)
+        text = edit.apply(self._text, changes) if changes else self._text
+        return Rewritten(mark + text, self._outcomes, self._problems, self._notes, self._bodies or [])
 
     def _document(self, document: Document) -> list[edit.Edit]:
         part = _Part(document.node, self._before + self._text.count("\n", 0, document.offset))
@@ -270,20 +266,32 @@ class _List(_Changes):
 
     def rewritten(self, mark: str, parts: lists.Cut) -> Rewritten:
         """What has become of it, with the byte order mark that it had. Raises `lists.Uncut`."""
-        changes: list[edit.Edit] = []
-        values: list[Any] = []
-        for number, (item, entry) in enumerate(lists.entries(self._text, parts)):
-            part = _Part(entry.node, self._before + item.line, ("items", str(number)))
-            if entry.doubled:
-                self._note_doubles(part)
-            value = entry.value if entry.value is None else self._changed(entry.value, part, parts.around)
+        outcomes, values = Outcomes(), []
+        texts, changes, done = [mark], list[edit.Edit](), 0
+        for number, (item, entry) in enumerate(lists.entries(self._text, parts, LARGEST)):
+            if number % _AT_ONCE == 0:
+                # Edits and outcomes take more memory than the text of a small object.
+                texts.append(edit.apply(self._text[done : item.start], changes))
+                outcomes.extend(self._outcomes)
+                changes, self._outcomes, done = [], [], item.start
+            value = self._item(entry, _Part(entry.node, self._before + item.line, ("items", str(number))), parts.around)
             if self._bodies is not None:
                 values.append(value)
             if value is not entry.value:
-                changes += [change.moved(item.start) for change in entry.edits(value)]
-        if self._bodies is not None:
-            self._bodies.append({**parts.around, "items": values})
-        return self._result(mark, changes)
+                changes += [change.moved(item.start - done) for change in entry.edits(value)]
+        outcomes.extend(self._outcomes)
+        texts.append(edit.apply(self._text[done:], changes))
+        bodies = [{**parts.around, "items": values}] if self._bodies is not None else []
+        return Rewritten("".join(texts), outcomes, self._problems, self._notes, bodies)
+
+    def _item(self, entry: lists.Entry, part: _Part, around: JSON) -> Any:
+        if entry.doubled:
+            self._note_doubles(part)
+        return None if entry.value is None else self._changed(entry.value, part, around)
+
+
+# Items of a List.
+_AT_ONCE: Final = 256
 
 
 def not_an_object(path: Path) -> str:
