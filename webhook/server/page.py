@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from webhook.server.madepages import MadePages, packed, takes_gzip, unpacked
 from webhook.statuspage.access import how_to_see_it, is_allowed
-from webhook.statuspage.document import sections
+from webhook.statuspage.document import document
 from webhook.statuspage.mesh_reader import LONGEST, MeshCounts, WorkloadRows
 from webhook.statuspage.query import PageQuery
 from webhook.statuspage.sources import StatusSources
@@ -56,7 +56,7 @@ def add_routes(app: FastAPI, sources: StatusSources) -> None:
         counts, workloads = await _mesh(sources, query, PATIENCE, request)
 
         async def make() -> bytes:
-            return await packed(render.page(sections(sources, query, counts, workloads), query))
+            return await packed(render.page(document(sources, query, counts, workloads), query))
 
         return _packed(await made.get(("page", query, _counted(counts, workloads)), make), _HTML, request)
 
@@ -67,7 +67,7 @@ def add_routes(app: FastAPI, sources: StatusSources) -> None:
         counts, workloads = await _mesh(sources, query, LONGEST, request)
 
         async def make() -> bytes:
-            facts = sections(sources, query, counts, workloads)
+            facts = document(sources, query, counts, workloads)
             facts["decisions"] = await in_turns(facts["decisions"])
             return await packed([orjson.dumps(facts, option=_READABLE).decode()])
 

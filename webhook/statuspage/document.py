@@ -35,17 +35,9 @@ def document(
     """All sections, in the order in which the page shows them.
 
     `counts` are what was counted of the mesh, None where the server does not count. `workloads` are those of the
-    Namespace that the query opens, None if it opens none.
+    Namespace that the query opens, None if it opens none. The decisions are those of this moment, as an iterator: they
+    are most of the work, and who takes one after the other can do other work in between.
     """
-    facts = sections(sources, query, counts, workloads)
-    return facts | {"decisions": list(facts["decisions"])}
-
-
-def sections(
-    sources: StatusSources, query: PageQuery, counts: MeshCounts | None, workloads: WorkloadRows | None
-) -> JSON:
-    """As `document`, but the decisions of this moment are an iterator: they are most of the work, and who takes one
-    after the other can do other work in between."""
     conditions, certificates = sources.conditions(), sources.certificates()
     return {
         "head": _head(sources, conditions),

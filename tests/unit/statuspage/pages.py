@@ -69,7 +69,8 @@ def counts(
 
 def facts(mesh: MeshCounts | None = None, opened: WorkloadRows | None = None, query: str = "", **changes: Any) -> JSON:
     """The document of these sources."""
-    return document(sources(**changes), asked(query), mesh, opened)
+    made = document(sources(**changes), asked(query), mesh, opened)
+    return made | {"decisions": list(made["decisions"])}
 
 
 def asked(query: str) -> PageQuery:
