@@ -15,6 +15,7 @@ from webhook.kube.objects import Namespace, namespace_of
 from webhook.lint import mistakes
 from webhook.lint.objects import ManifestObject, Manifests, ObjectIdentity, read
 from webhook.manifest.files import Problem
+from webhook.manifest.mistakes import about_tag
 from webhook.policy import registry, unknownkinds
 from webhook.policy.routedefaults import with_defaults
 
@@ -28,13 +29,6 @@ UNREADABLE = declare(
 )
 DUPLICATE_KEY = declare(
     "manifest-duplicate-key", Severity.ERROR, "FieldValueDuplicate", "A mapping has a key twice; the last one counts."
-)
-
-TAG = declare(
-    "manifest-tag",
-    Severity.WARNING,
-    "FieldValueNotSupported",
-    "A value has a tag (`!vault`, `!Ref`) that YAML and Kubernetes do not know.",
 )
 
 Lint = Callable[[str, Any, Path, Namespace | None], list[Finding]]
@@ -178,7 +172,7 @@ def _findings(
         findings += silenced([misspelt], _annotations(checked.body))
     is_policy, template = _is_policy(checked), checked.template
     mine = [
-        *(TAG.at(path[len(checked.at) :], _about_tag(tag)) for path, tag in checked.document.tags(checked.at)),
+        *(mistakes.TAG.at(path[len(checked.at) :], about_tag(tag)) for path, tag in checked.document.tags(checked.at)),
         *mistakes.find(checked.body, template, is_policy=is_policy),
     ]
     if mine:
@@ -196,13 +190,6 @@ def _findings(
         *mine,
         *(one for one in others if one.severity is not Severity.WARNING or one.path not in unfilled),
     ]
-
-
-def _about_tag(tag: str) -> str:
-    return (
-        f"{tag} is a tag that Kubernetes ignores: it takes what follows as it is written; run the program that knows "
-        "the tag first, or remove the tag"
-    )
 
 
 def _annotations(body: Any) -> dict[str, Any]:

@@ -47,8 +47,8 @@ def test_a_manifest_without_a_mistake_is_left_alone(tmp_path: Path) -> None:
     assert told(tmp_path, TEXT) == []
 
 
-HELM = "belongs to a template: render it first (helm template … | linkerd-webhook validate -)"
-SHELL = "is a variable that nothing has filled in: replace it first (envsubst < FILE | linkerd-webhook validate -)"
+HELM = "belongs to a template: render it first, with helm template for example"
+SHELL = "is a variable that nothing has filled in: fill it in first, with envsubst for example"
 
 
 @pytest.mark.parametrize(
