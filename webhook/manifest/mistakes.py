@@ -43,6 +43,7 @@ _MARK: Final = "linkerd.io/"
 
 _TEXTS: Final = ("name", "generateName", "namespace")
 _MAPS: Final = ("labels", "annotations")
+_GROUPS: Final = ("initContainers", "containers")
 # Kinds that need a selector: a manifest of theirs without one is a patch, which may leave out containers.
 _SELECTING: Final = frozenset({"deployment", "replicaset", "statefulset", "daemonset"})
 
@@ -50,6 +51,56 @@ _SELECTING: Final = frozenset({"deployment", "replicaset", "statefulset", "daemo
 def find(body: Mapping[str, Any], template: Template | None, *, is_policy: bool) -> list[Mistake]:
     """The mistakes of an object. `template`: where its Pod template is; None where it has none. `is_policy`: its
     metadata is checked with the rest of it."""
+    return [] if _is_clean(body, template) else _find(body, template, is_policy=is_policy)
+
+
+def _is_clean(body: Mapping[str, Any], template: Template | None) -> bool:
+    """Whether an object certainly has no mistake, in a fraction of the time that it takes to find one."""
+    if not _is_clean_metadata(body.get("metadata")):
+        return False
+    at = template.path if template is not None else ()
+    inner: Any = body
+    for part in at:
+        inner = inner.get(part) if type(inner) is dict else None
+    if at and (type(inner) is not dict or not _is_clean_metadata(inner.get("metadata"))):
+        return False
+    if not at and body.get("kind") != "Pod":
+        return True
+    spec = inner.get("spec")
+    if type(spec) is not dict or not spec.get("containers"):
+        return False
+    for group in _GROUPS:
+        items = spec.get(group) or ()
+        if type(items) not in (list, tuple):
+            return False
+        for container in items:
+            if type(container) is not dict:
+                return False
+            name, image = container.get("name"), container.get("image")
+            if type(name) is not str or type(image) is not str or not (name and image):
+                return False
+            if "$" in image or "{{" in image or "$" in name or "{{" in name:
+                return False
+    return True
+
+
+def _is_clean_metadata(metadata: Any) -> bool:
+    if type(metadata) is not dict:
+        return metadata is None
+    for key, value in metadata.items():
+        if key in _MAPS:
+            if type(value) is not dict:
+                return False
+            for entry in value.values():
+                if type(entry) is not str or "$" in entry or "{{" in entry:
+                    return False
+        elif key in _TEXTS and (type(value) is not str or "$" in value or "{{" in value):
+            return False
+    return True
+
+
+def _find(body: Mapping[str, Any], template: Template | None, *, is_policy: bool) -> list[Mistake]:
+    """As `find`, of an object that may have mistakes."""
     mistakes = [*_placeholders(body, ())]
     if not is_policy:
         mistakes += _metadata(body, ())
@@ -116,7 +167,7 @@ def _placeholders(body: Mapping[str, Any], at: Path) -> Iterator[Mistake]:
                 yield from _placeholder(value, (*path, "annotations", name), _ADVICE if whole else _IN_ANNOTATIONS)
     spec = body.get("spec")
     if at or body.get("kind") == "Pod":
-        for group in ("initContainers", "containers"):
+        for group in _GROUPS:
             for index, container in _items(spec, group):
                 for key in ("name", "image"):
                     yield from _placeholder(container.get(key), (*at, "spec", group, index, key))
@@ -150,7 +201,7 @@ def _containers(body: Mapping[str, Any], template: Template) -> Iterator[Mistake
         yield Mistake(
             "no-container", (*path, "containers"), "there is no container: write at least one, with name and image"
         )
-    for group in ("initContainers", "containers"):
+    for group in _GROUPS:
         for index, container in _items(spec, group):
             for key in ("name", "image") if whole else ("name",):
                 if not container.get(key):

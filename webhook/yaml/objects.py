@@ -61,13 +61,18 @@ def _resolve(kind: type[yaml.Node], value: Any, implicit: Any) -> str:
     return scalars.plain(value)[0]
 
 
+def has_tags(text: str) -> bool:
+    """Whether a text may have tags."""
+    return "!" in text and _TAG.search(text) is not None
+
+
 class Loader(_SafeLoader):
     """Composes nodes. `anchored`: whether the text may have anchors, so that nodes may occur more than once. `tagged`:
     whether it may have tags."""
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
-        self.tagged = "!" in stream and _TAG.search(stream) is not None
+        self.tagged = has_tags(stream)
         self.anchored = "&" in stream and _ANCHOR.search(stream) is not None
 
     resolve: Any = staticmethod(_resolve)
