@@ -110,7 +110,7 @@ def _routes(file: str, *, of_proto: bool) -> Routes:
     content = text(file)
     if isinstance(content, Problem):
         if content.line:
-            raise CommandError(f"{_place(file, content.line)}: {content.message}: save the file as UTF-8", UNWELL)
+            raise CommandError(content.text, UNWELL)
         raise CommandError(f"cannot read {_place(file, 0)}: {content.message}")
     try:
         return proto_routes(content) if of_proto else openapi_routes(content)

@@ -63,7 +63,7 @@ class _Document:
             raise Unreadable(error.line, error.message) from None
         except (yaml.YAMLError, RecursionError) as error:
             told = broken(error, text)
-            raise Unreadable(told.line, f"{told.message}: correct the YAML or JSON") from None
+            raise Unreadable(told.line, told.message) from None
         if build.doubled:
             self._out.note(0, "a mapping has a key twice, and the last one counts: leave the others out")
         return node, body

@@ -177,7 +177,9 @@ def _other_form(case: _Case) -> Mistake | None:
 
 
 def _words(case: _Case) -> Mistake:
-    explained = _PROBLEMS.get(case.problem)
+    explained = _PROBLEMS.get(case.problem) or next(
+        (explanation for part, explanation in _CONTEXTS.items() if part in case.context), None
+    )
     if explained is None:
         return Mistake("this is not YAML", case.at)
     return explained(case) if callable(explained) else Mistake(explained, case.at)
@@ -484,6 +486,12 @@ def _handle(case: _Case) -> Mistake:
     )
 
 
+def _tag(case: _Case) -> Mistake:
+    written = re.match(r"\S+", case.text[case.begin :])
+    value = _short(written[0] if written else "!")
+    return Mistake(f'a text must not begin with !, which begins a tag: put it in quotes: "{value}"', case.begin)
+
+
 def _item_here(case: _Case) -> Mistake:
     return Mistake(
         'a list cannot begin in the line of its key: write "- …" in the next line, or put a text in quotes', case.at
@@ -517,4 +525,7 @@ _PROBLEMS: Final[Mapping[str, str | Callable[[_Case], Mistake]]] = {
     "found unknown directive name": _directive,
     "found incompatible YAML document": _directive,
     "found undefined tag handle": _handle,
+    "found unexpected ':'": 'within brackets, a ":" needs a space after it, or quotes around its text',
 }
+# By what was being read, where there are too many problems to name each.
+_CONTEXTS: Final[Mapping[str, Callable[[_Case], Mistake]]] = {" directive": _directive, " a tag": _tag}

@@ -80,7 +80,7 @@ def test_settings_of_the_right_type_are_taken() -> None:
         ("info: {}\nopenapi: 4.0.0", 2, "version of OpenAPI"),
         ("swagger: '2.0'\npaths:\n- /a", 2, "paths is"),
         ("swagger: '2.0'\npaths:\n  /a:\n    get: []", 4, "write a mapping"),
-        ("swagger: '2.0'\na: [b", 2, "correct the YAML or JSON"),
+        ("swagger: '2.0'\na: [b", 2, "is never closed: write"),
         ("openapi: 3.0.0\nservers: [a]", 2, "a mapping with url"),
     ],
 )

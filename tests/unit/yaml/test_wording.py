@@ -97,6 +97,12 @@ CASES = {
     "directive": Case(
         "%YAML 2.0\n---\na: 1", 1, 1, 'a line that begins with "%" is a directive, and this one is not kn'
     ),
+    "directive without a version": Case("%YAML 9\n---\na: 1", 1, 1, 'a line that begins with "%" is a directive'),
+    "directive of nothing": Case("%\na: 1", 1, 1, 'a line that begins with "%" is a directive'),
+    "exclamation marks": Case(
+        "a: !<b c", 1, 4, 'a text must not begin with !, which begins a tag: put it in quotes: "!<b"'
+    ),
+    "colon within braces": Case("a: {b:,c: d}", 1, 6, 'within brackets, a ":" needs a space after it'),
     "tag of nothing": Case("a: !x!y z", 1, 4, "!x!y is a tag that nothing declares, and Kubernetes knows none"),
     "second object": Case(
         "a: 1\n...\nb: 2\n", 3, 1, "text stands after the end of the document: begin another with ---"
