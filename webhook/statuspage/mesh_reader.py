@@ -187,7 +187,7 @@ class MeshReader:
         attempts = 1
         while True:
             try:
-                body = await self._api.read("/api/v1/pods", query, _METADATA)
+                body = await self._read("/api/v1/pods", query, _METADATA)
             except Gone:
                 # The API server has forgotten the list meanwhile: it is begun anew.
                 if attempts == _ATTEMPTS:
@@ -205,11 +205,14 @@ class MeshReader:
     async def _judge(self, namespace: str, table: WorkloadTable, reading: _Reading) -> None:
         query = {"limit": str(PAGE), "fieldSelector": _RUNNING}
         while True:
-            body = await self._api.read(f"/api/v1/namespaces/{quote(namespace, safe='')}/pods", query, _WHOLE)
+            body = await self._read(f"/api/v1/namespaces/{quote(namespace, safe='')}/pods", query, _WHOLE)
             query["continue"] = await _last(table.add_page(body))
             del body
             if not query["continue"]:
                 return
+
+    async def _read(self, path: str, query: Mapping[str, str], accept: str) -> bytes:
+        return await self._api.read(path, query, accept, packed=False)
 
 
 async def _last(steps: Iterable[str]) -> str:

@@ -191,6 +191,12 @@ async def test_the_pods_of_one_namespace_are_read_whole(server: FakeApiServer, r
     assert "PartialObjectMetadata" not in request.accept
 
 
+async def test_the_api_server_is_asked_not_to_compress_pods(server: FakeApiServer, reader: MeshReader) -> None:
+    """Unpacking a page of them at once would hold up reviews."""
+    await asyncio.gather(reader.counts(5, there), reader.workloads("shop", 5, there))
+    assert [request.headers["Accept-Encoding"] for request in server.requests] == ["identity"] * 2
+
+
 async def test_another_namespace_is_read_in_place_of_the_first(server: FakeApiServer, reader: MeshReader) -> None:
     server.put("/api/v1/namespaces/shop/pods/cart-1", plain("cart-1"))
     await reader.workloads("shop", 5, there)
