@@ -173,6 +173,10 @@ def _findings(
     is_policy, template = _is_policy(checked), checked.template
     mine = [
         *(mistakes.TAG.at(path[len(checked.at) :], about_tag(tag)) for path, tag in checked.document.tags(checked.at)),
+        *(
+            mistakes.UNSEEN.at(path[len(checked.at) :], mistakes.about_unseen(character))
+            for path, character in checked.document.unseen(checked.at)
+        ),
         *mistakes.find(checked.body, template, is_policy=is_policy),
     ]
     if mine:

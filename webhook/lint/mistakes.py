@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -15,6 +16,12 @@ TAG: Final = declare(
     Severity.WARNING,
     "FieldValueNotSupported",
     "A value has a tag (`!vault`, `!Ref`) that YAML and Kubernetes do not know.",
+)
+UNSEEN: Final = declare(
+    "manifest-unseen-character",
+    Severity.WARNING,
+    "FieldValueInvalid",
+    "A key or a value begins or ends with a character that looks like a space or like nothing, and is text to YAML.",
 )
 NOT_RENDERED: Final = declare(
     "manifest-not-rendered",
@@ -34,6 +41,14 @@ _RULES: Final[Mapping[mistakes.What, Rule]] = {
     "no-container": NO_CONTAINER,
     "not-text": TYPE,
 }
+
+
+def about_unseen(character: str) -> str:
+    """What is said of a character that cannot be seen."""
+    name = unicodedata.name(character, "a control character").lower()
+    return (
+        f"U+{ord(character):04X} ({name}) stands at its begin or end, and is text to YAML: write a space, or remove it"
+    )
 
 
 def find(body: Mapping[str, Any], template: Template | None, *, is_policy: bool) -> Iterator[Finding]:

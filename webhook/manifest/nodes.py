@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 import yaml
@@ -95,6 +96,41 @@ def foreign_tags(root: yaml.Node) -> list[tuple[Path, str]]:
         elif isinstance(node, yaml.SequenceNode):
             stack += [(item, (*path, index)) for index, item in reversed(list(enumerate(node.value)))]
     return tagged
+
+
+# What looks like a space or like nothing: no-break and other wide spaces, characters of no width, byte order marks.
+_UNSEEN: Final = frozenset("\u00a0\u1680\u202f\u205f\u2060\u3000\ufeff") | {chr(code) for code in range(0x2000, 0x200E)}
+
+
+def unseen(root: yaml.Node) -> list[tuple[Path, str]]:
+    """The paths of keys, and of values without quotes, that begin or end with a character that cannot be seen, with
+    that character; aliases are not followed."""
+    return [
+        (path, next(character for character in (node.value[0], node.value[-1]) if character in _UNSEEN))
+        for path, node in _scalars(root)
+        if node.value and (node.value[0] in _UNSEEN or node.value[-1] in _UNSEEN)
+    ]
+
+
+def _scalars(root: yaml.Node) -> Iterator[tuple[Path, yaml.ScalarNode]]:
+    """The keys, and the values without quotes, in the order of the text."""
+    seen: set[int] = set()
+    stack: list[tuple[yaml.Node, Path, bool]] = [(root, (), False)]
+    while stack:
+        node, path, is_key = stack.pop()
+        if isinstance(node, yaml.ScalarNode):
+            if not node.style or is_key:
+                yield path, node
+            continue
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            for key, value in reversed(node.value):
+                below = path if is_merge(key) else (*path, key_of(key))
+                stack += [(value, below, False), (key, below, True)]
+        else:
+            stack += [(item, (*path, index), False) for index, item in reversed(list(enumerate(node.value)))]
 
 
 def _written(tag: str) -> str:

@@ -29,7 +29,7 @@ class Position(NamedTuple):
 class Located:
     """A document: its value in `body`, and the positions of its fields."""
 
-    __slots__ = ("_before", "_doubled", "_doubles", "_json_text", "_root", "_tagged", "body", "file")
+    __slots__ = ("_before", "_doubled", "_doubles", "_json_text", "_root", "_tagged", "_unseen", "body", "file")
 
     def __init__(
         self,
@@ -40,10 +40,11 @@ class Located:
         json_text: str = "",
         doubled: bool = False,
         tagged: bool = False,
+        unseen: bool = False,
     ) -> None:
         """`before`: the number of lines before its text. Pass `root`, or `json_text`, from which the nodes are composed
         when they are needed. `doubled`: whether a mapping has a key more than once. `tagged`: whether values
-        may have tags."""
+        may have tags. `unseen`: whether the text has characters beyond ASCII."""
         self.file = file
         self.body = body
         self._before = before
@@ -51,6 +52,7 @@ class Located:
         self._root = root
         self._doubled = doubled
         self._tagged = tagged
+        self._unseen = unseen
         self._doubles: dict[Path, list[Path]] | None = None
 
     def position(self, path: Path) -> Position:
@@ -77,6 +79,12 @@ class Located:
             return []
         return [(path, tag) for path, tag in nodes.foreign_tags(self._nodes()) if path[: len(below)] == below]
 
+    def unseen(self, below: Path = ()) -> list[tuple[Path, str]]:
+        """The fields, below a field, that begin or end with a character that cannot be seen, and the character."""
+        if not self._unseen:
+            return []
+        return [(path, character) for path, character in nodes.unseen(self._nodes()) if path[: len(below)] == below]
+
     def _nodes(self) -> yaml.Node:
         if self._root is None:
             self._root = jsonnodes.compose(self._json_text)
@@ -87,8 +95,9 @@ class Located:
 class _Maker:
     """Makes `Located` documents."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, *, unseen: bool) -> None:
         self._file = file
+        self._unseen = unseen
 
     def from_json(self, text: str, line: int) -> Located | None:
         body = orjson.loads(text)
@@ -103,11 +112,9 @@ class _Maker:
     def from_yaml(self, loader: Loader, node: yaml.Node, before: int) -> Located | None:
         build = Build(loader)
         body = build.document(node)
-        return (
-            None
-            if body is None
-            else Located(self._file, body, before, node, doubled=build.doubled, tagged=loader.tagged)
-        )
+        if body is None:
+            return None
+        return Located(self._file, body, before, node, doubled=build.doubled, tagged=loader.tagged, unseen=self._unseen)
 
 
 def read(file: str) -> Iterator[Located | Problem]:
@@ -116,7 +123,7 @@ def read(file: str) -> Iterator[Located | Problem]:
     if isinstance(text, Problem):
         yield text
         return
-    for document in load.documents(text, _Maker(file)):
+    for document in load.documents(text, _Maker(file, unseen=not text.isascii())):
         if isinstance(document, Broken):
             yield Problem(file, document.line, document.message, document.column)
         elif document.body is not None:

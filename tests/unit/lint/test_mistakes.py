@@ -183,6 +183,27 @@ def test_a_tag_that_yaml_defines_is_none(tmp_path: Path, written: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "character"),
+    [("\ufeffnginx", "U+FEFF (zero width no-break space)"), ("nginx\u200b", "U+200B (zero width space)")],
+)
+def test_a_character_that_cannot_be_seen_is_told(tmp_path: Path, value: str, character: str) -> None:
+    ((line, column, rule, message),) = told(tmp_path, TEXT.replace("nginx", value))
+    assert (line, column, rule) == (14, 9, "manifest-unseen-character")
+    assert message.startswith(f"{character} stands at its begin or end")
+
+
+def test_a_key_that_a_no_break_space_indents_is_told(tmp_path: Path) -> None:
+    one, *_ = findings(tmp_path, TEXT.replace("  name: web\nspec", "\u00a0\u00a0name: web\nspec"))
+    assert (one.line, one.column, one.rule.id) == (4, 1, "manifest-unseen-character")
+    assert one.message.startswith("U+00A0 (no-break space)")
+
+
+def test_characters_beyond_ascii_within_a_text_are_left_alone(tmp_path: Path) -> None:
+    annotations = "annotations: {a: é\u00a0ü, b: '\u00a0', c: 日本}"
+    assert told(tmp_path, TEXT.replace("labels: {app: web}", annotations)) == []
+
+
+@pytest.mark.parametrize(
     ("head", "line", "message"),
     [
         ("apiVersion: apps/v1\nkind: {}\n", 2, "kind is {}, and must be a string: write kind: Deployment"),
