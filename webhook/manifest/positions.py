@@ -19,6 +19,18 @@ from webhook.yaml.objects import Broken, Build, Loader
 Path = tuple[str | int, ...]
 
 
+# What was found in a document, by each of the fields that it is below.
+_Found = dict[Path, list[tuple[Path, str]]]
+
+
+def _by_parent(entries: list[tuple[Path, str]]) -> _Found:
+    by_parent: _Found = {}
+    for path, entry in entries:
+        for length in range(len(path) + 1):
+            by_parent.setdefault(path[:length], []).append((path, entry))
+    return by_parent
+
+
 class Position(NamedTuple):
     """Line and column in a file, both from 1."""
 
@@ -29,7 +41,19 @@ class Position(NamedTuple):
 class Located:
     """A document: its value in `body`, and the positions of its fields."""
 
-    __slots__ = ("_before", "_doubled", "_doubles", "_json_text", "_root", "_tagged", "_unseen", "body", "file")
+    __slots__ = (
+        "_before",
+        "_characters",
+        "_doubled",
+        "_doubles",
+        "_json_text",
+        "_root",
+        "_tagged",
+        "_tags",
+        "_unseen",
+        "body",
+        "file",
+    )
 
     def __init__(
         self,
@@ -54,6 +78,8 @@ class Located:
         self._tagged = tagged
         self._unseen = unseen
         self._doubles: dict[Path, list[Path]] | None = None
+        self._tags: _Found | None = None
+        self._characters: _Found | None = None
 
     def position(self, path: Path) -> Position:
         """The position of a field: of its key in a mapping, of the item in a list. If the field does not exist, it is
@@ -77,13 +103,17 @@ class Located:
         """The fields, below a field, whose value has a tag that YAML does not define, and the tag."""
         if not self._tagged:
             return []
-        return [(path, tag) for path, tag in nodes.foreign_tags(self._nodes()) if path[: len(below)] == below]
+        if self._tags is None:
+            self._tags = _by_parent(nodes.foreign_tags(self._nodes()))
+        return self._tags.get(below, [])
 
     def unseen(self, below: Path = ()) -> list[tuple[Path, str]]:
         """The fields, below a field, that begin or end with a character that cannot be seen, and the character."""
         if not self._unseen:
             return []
-        return [(path, character) for path, character in nodes.unseen(self._nodes()) if path[: len(below)] == below]
+        if self._characters is None:
+            self._characters = _by_parent(nodes.unseen(self._nodes()))
+        return self._characters.get(below, [])
 
     def _nodes(self) -> yaml.Node:
         if self._root is None:

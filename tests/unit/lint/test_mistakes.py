@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -226,3 +227,10 @@ def test_the_annotation_silences_the_warnings(tmp_path: Path) -> None:
         NAMES, f"  annotations: {{linkerd-webhook/ignore: '{ignored}'}}\n  name: !x $A\nspec:"
     )
     assert told(tmp_path, text) == []
+
+
+def test_a_long_list_takes_seconds_at_most(tmp_path: Path) -> None:
+    item = "- " + TEXT.replace("nginx", "!x nginx\u00a0").replace("\n", "\n  ").rstrip(" ")
+    start = time.process_time()
+    assert len(findings(tmp_path, "apiVersion: v1\nkind: List\nitems:\n" + item * 500)) == 1000
+    assert time.process_time() - start < 5
