@@ -22,6 +22,9 @@ _KEY: Final = re.compile(r"[ ]*(?:- +)*(?P<key>[^\s#\[{\"'][^:#]*|\"[^\"]*\"|'[^
 _WORDS: Final = re.compile(r"[ ]*(?:- +)?(?P<key>[A-Za-z][\w./-]*)[ ]+(?P<value>\S+)\s*")
 _GLUED: Final = re.compile(r"[ ]*(?:- +)?(?P<key>[A-Za-z][\w./-]*):(?P<value>\S+)\s*")
 _BLOCK: Final = re.compile(r":[ ]+(?:[!&]\S+[ ]+)?[|>][-+0-9]*[ ]*(?:#.*)?$")
+# Characters before another that are searched for the beginning of its line, and lines above it that are looked at.
+_WINDOW: Final = 64 * 1024
+_MOST_LINES: Final = 5000
 # Characters of the text that a message repeats at most.
 _LONGEST: Final = 60
 
@@ -56,6 +59,8 @@ class Mistake(NamedTuple):
 
 def place(text: str, index: int) -> tuple[int, int]:
     """The line and the column of a character, both from 1."""
+    if not any(mark in text for mark in _BREAKS[1:]):
+        return text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index)
     line, start = 1, 0
     for match in _BREAK.finditer(text, 0, index):
         line, start = line + 1, match.end()
@@ -94,24 +99,29 @@ def explain(error: yaml.MarkedYAMLError, text: str) -> Mistake | None:
     if mark is None:
         return None
     problem, context = error.problem or "", error.context or ""
-    case = _Case(text, problem, context, mark.index, (error.context_mark or mark).index)
+    breaks = "".join(character for character in _BREAKS if character in text)
+    case = _Case(text, problem, context, mark.index, (error.context_mark or mark).index, breaks)
     mistake = _conflict(case) or _other_form(case) or _words(case)
     original = " ".join(part for part in (context, problem) if part)
     return Mistake(f"{mistake.message} (YAML: {original})", mistake.at)
 
 
 class _Case(NamedTuple):
-    """An error: libyaml's words, where it stopped (`at`), and where what it was reading begins (`begin`)."""
+    """An error: libyaml's words, where it stopped (`at`), and where what it was reading begins (`begin`); `breaks`
+    are the characters of the text that break lines."""
 
     text: str
     problem: str
     context: str
     at: int
     begin: int
+    breaks: str
 
     def start(self, index: int) -> int:
-        """Where the line of a character begins."""
-        return max(self.text.rfind(mark, 0, index) for mark in _BREAKS) + 1
+        """Where the line of a character begins; lines longer than `_WINDOW` may begin there."""
+        window = max(0, index - _WINDOW)
+        end = max((self.text.rfind(mark, window, index) for mark in self.breaks), default=-1)
+        return end + 1 if end >= 0 else window
 
     def line(self, index: int) -> str:
         """The line of a character."""
@@ -122,7 +132,9 @@ class _Case(NamedTuple):
     def above(self, index: int) -> tuple[int, str] | None:
         """Where the nearest line above that has more than blanks and a comment begins, and the line."""
         start = self.start(index)
-        while start > 0:
+        for _ in range(_MOST_LINES):
+            if start == 0:
+                break
             start = self.start(start - 1)
             line = self.line(start)
             if line.strip() and not line.lstrip().startswith("#"):
@@ -404,7 +416,11 @@ def _indentation(case: _Case) -> Mistake:
         return Mistake(f'"{line.lstrip()[:1]}" closes nothing: remove it', case.at)
     deeper: tuple[int, int] | None = None
     index = case.at
-    while (above := case.above(index)) is not None:
+    message = f"this line is indented by {_spaces(here)}, and no line that it could belong to is"
+    for _ in range(_MOST_LINES):
+        above = case.above(index)
+        if above is None:
+            break
         index, upper = above
         column = len(upper) - len(upper.lstrip()) if is_item else _column(upper)
         if column == here:
@@ -412,12 +428,11 @@ def _indentation(case: _Case) -> Mistake:
         if column < here:
             shallower = f"{_spaces(column)} as line {case.number(index)}"
             way = f"{_spaces(deeper[0])} as line {case.number(deeper[1])}, or by {shallower}" if deeper else shallower
-            return Mistake(
-                f"this line is indented by {_spaces(here)}, and no line that it could belong to is: indent it by {way}",
-                case.at,
-            )
+            return Mistake(f"{message}: indent it by {way}", case.at)
         if deeper is None or column < deeper[0]:
             deeper = column, index
+    else:
+        return Mistake(message, case.at)
     if is_item:
         return Mistake("a list item stands here among keys: write key: value, or indent the list deeper", case.at)
     return Mistake('a key stands here in a list: write "- " before it, or indent it as the keys of an item', case.at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import NamedTuple
 
 import pytest
@@ -191,3 +192,21 @@ def test_a_line_of_json_is_told_with_its_column(tmp_path: object) -> None:
     assert (told.line, told.column) == (2, 6)
     assert told.message.startswith("not JSON: ")
     assert files.Problem("a.json", told.line, told.message, told.column).place == "a.json:2:6"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a:\n" + "    - b\n" * 200_000 + "  - c\n",
+        "a: b\n" + "\n" * 1_000_000 + "   c: d\n",
+        "a: " + "b " * 500_000 + "c: d\n",
+        "a: [" + "b, " * 300_000 + "\n",
+        "\r" * 500_000 + "a\n\u2028b: c\n  d: e: f\n",
+        "- " * 150 + "x: 'y" + " z" * 500_000,
+    ],
+    ids=["long list", "empty lines", "long line", "open list", "other breaks", "open quote"],
+)
+def test_a_long_text_is_explained_in_time(text: str) -> None:
+    start = time.process_time()
+    assert any(isinstance(one, Broken) for one in documents(text, VALUES))
+    assert time.process_time() - start < 5
