@@ -13,12 +13,15 @@ from typing import IO, Any, Final, NamedTuple
 import orjson
 import yaml
 
+from webhook.findings import templates
+from webhook.findings.finding import render_path
+from webhook.findings.templates import Template
 from webhook.injector.refusal import Refusal
 from webhook.kube.fields import text
-from webhook.manifest import load, nodes
+from webhook.manifest import load, mistakes, nodes
 from webhook.manifest.files import Problem
 from webhook.meshing import lists
-from webhook.meshing.kinds import Path, name_of, within
+from webhook.meshing.kinds import CORE, Path, group_of, name_of, within
 from webhook.meshing.outcome import Outcome, Outcomes
 from webhook.review import JSON
 from webhook.yaml import edit
@@ -185,6 +188,7 @@ class _Changes:
         self._file = file
         self._before = before
         self._text = text
+        self._may_have_tags = "!" in text
         self._change = change
         self._outcomes: list[Outcome] = []
         self._problems: list[Problem] = []
@@ -194,10 +198,23 @@ class _Changes:
     def _problem(self, line: int, message: str) -> None:
         self._problems.append(Problem(self._file, line, message))
 
-    def _note_doubles(self, part: _Part) -> None:
-        for path in nodes.doubles(part.node):
-            message = f"{path[-1]} stands here twice: the last one counts"
-            self._notes.append(Problem(self._file, part.line(path), message))
+    def _note(self, line: int, message: str) -> None:
+        self._notes.append(Problem(self._file, line, message))
+
+    def _note_text(self, part: _Part, *, doubled: bool) -> None:
+        """Note what is odd in the text of a part."""
+        for path in nodes.doubles(part.node) if doubled else ():
+            self._note(part.line(path), f"{path[-1]} stands here twice: the last one counts")
+        for path, tag in nodes.foreign_tags(part.node) if self._may_have_tags else ():
+            self._note(part.line(path), mistakes.about_tag(tag))
+
+    def _note_mistakes(self, body: JSON, keys: nodes.Path, part: _Part) -> None:
+        """Note what Kubernetes will refuse or cannot run of an object."""
+        kind, group = text(body, "kind"), group_of(body)
+        template = _POD if (kind, group) == ("Pod", CORE) else templates.find(group, kind, body)
+        for mistake in mistakes.find(body, template, is_policy=False):
+            line = part.line((*keys, *mistake.path))
+            self._note(line, f"{_named(body)}: {render_path(mistake.path)}: {mistake.message}")
 
     def _changed(self, value: JSON, part: _Part, around: JSON | None = None) -> JSON:
         """A value, an object or a list of them, after the change of each object; `around` is the list that it is in."""
@@ -214,18 +231,18 @@ class _Changes:
         if not isinstance(body, dict):
             self._problem(part.line(keys), not_an_object((*part.path, *path)))
             return body
-        where = f"{text(body, 'kind') or 'object'} {name_of(body)}".strip()
         if wrong := malformed(body):
-            self._problem(part.line(keys), f"{where}: {wrong}")
+            self._problem(part.line(keys), f"{_named(body)}: {wrong}")
             return body
         try:
             outcome = self._change(body)
         except Refusal as refusal:
-            self._problem(part.line((*keys, *refusal.field)), f"{where}: {refusal.message}")
+            self._problem(part.line((*keys, *refusal.field)), f"{_named(body)}: {refusal.message}")
             return body
+        self._note_mistakes(body, keys, part)
         self._outcomes.append(outcome.without_body())
         if outcome.problem:
-            self._problem(part.line((*keys, *outcome.at)), f"{where}: {outcome.problem}")
+            self._problem(part.line((*keys, *outcome.at)), f"{_named(body)}: {outcome.problem}")
         return outcome.body
 
 
@@ -249,8 +266,7 @@ class _Piece(_Changes):
             kind = "a list" if isinstance(document.value, list) else "no object"
             self._problem(part.line(), f"this document is {kind}: write a Kubernetes object")
             return []
-        if document.doubled:
-            self._note_doubles(part)
+        self._note_text(part, doubled=document.doubled)
         value = self._changed(document.value, part)
         if self._bodies is not None:
             self._bodies.append(value)
@@ -285,13 +301,17 @@ class _List(_Changes):
         return Rewritten("".join(texts), outcomes, self._problems, self._notes, bodies)
 
     def _item(self, entry: lists.Entry, part: _Part, around: JSON) -> Any:
-        if entry.doubled:
-            self._note_doubles(part)
+        self._note_text(part, doubled=entry.doubled)
         return None if entry.value is None else self._changed(entry.value, part, around)
 
 
+_POD: Final = Template((), "pod")
 # Items of a List.
 _AT_ONCE: Final = 256
+
+
+def _named(body: JSON) -> str:
+    return f"{text(body, 'kind') or 'object'} {name_of(body)}".strip()
 
 
 def not_an_object(path: Path) -> str:

@@ -58,7 +58,7 @@ def without(body: JSON, known: KnownKind, *, everything: bool = False) -> tuple[
         touched = touched or more
     spec = mapping(out, *known.template, "spec")
     kept = _spec(spec)
-    if kept != spec:
+    if kept is not spec:
         touched = touched or any(len(kept.get(key, ())) != len(spec.get(key, ())) for key in _CONTAINERS)
         out = placed(out, (*known.template, "spec"), lambda _: kept)
     return out, touched
@@ -68,6 +68,14 @@ _CONTAINERS: Final = ("containers", "initContainers")
 
 
 def _spec(spec: JSON) -> JSON:
+    """A Pod's spec without it; the same object where nothing of it is there."""
+    first, rest, volumes = (mappings(spec, key) for key in ("initContainers", "containers", "volumes"))
+    if not (
+        any(is_added(item, first=True) for item in first)
+        or any(is_added(item, first=False) for item in rest)
+        or any(text(item, "name") in VOLUMES for item in volumes)
+    ):
+        return spec
     out = dict(spec)
     _keep(out, "containers", lambda item: not is_added(item, first=False))
     _keep(out, "initContainers", lambda item: not is_added(item, first=True))
@@ -89,7 +97,8 @@ def _keep(spec: JSON, key: str, is_kept: Callable[[JSON], bool]) -> None:
 
 def _metadata_at(body: JSON, path: Path, everything: bool) -> tuple[JSON, bool]:
     metadata = mapping(body, *path, "metadata")
-    if not metadata or COMPONENT in mapping(metadata, "labels"):
+    labels = mapping(metadata, "labels")
+    if not (_has_own(labels) or _has_own(mapping(metadata, "annotations"))) or COMPONENT in labels:
         return body, False
     out = dict(metadata)
     annotations = _thinned(out, "annotations", lambda key, value: _is_mark(key, value) or (everything and _is_own(key)))
@@ -99,6 +108,11 @@ def _metadata_at(body: JSON, path: Path, everything: bool) -> tuple[JSON, bool]:
     if not out:
         return placed(body, path, lambda above: {key: value for key, value in above.items() if key != "metadata"}), True
     return placed(body, (*path, "metadata"), lambda _: out), annotations
+
+
+def _has_own(entries: JSON) -> bool:
+    # One search, as most maps have nothing of Linkerd's.
+    return PREFIX in " ".join(entries)
 
 
 def _thinned(metadata: JSON, key: str, is_gone: Callable[[str, Any], bool]) -> bool:

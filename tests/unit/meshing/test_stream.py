@@ -92,3 +92,25 @@ def test_what_cannot_be_read_is_named_with_its_line_and_stays(text: str | bytes,
     assert message in result.problems[0].message
     # What is behind it is worked on all the same.
     assert ("namespace", "shop", "annotated") in result.verbs
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "message"),
+    [
+        ("name: web ", 'name: "{{ .Release.Name }}"', 5, 'metadata.name: "{{ .Release.Name }}" belongs to a template'),
+        ("image: nginx:1.27", "image: !Ref nginx", 15, "!Ref is a tag that Kubernetes ignores"),
+        ('app: "web"', "app: 1.10", 11, "spec.template.metadata.labels.app: 1.1 is a number, not a string"),
+        ("image: nginx:1.27", "image: $IMAGE", 15, '"$IMAGE" is a variable that nothing has filled in'),
+        ("- name: web\n        image", "- image", 14, "the container has no name: write name: web"),
+    ],
+)
+def test_what_kubernetes_will_not_take_is_noted_with_its_line(old: str, new: str, line: int, message: str) -> None:
+    text = DEPLOYMENT.replace(old, new)
+    _, *rest = text.splitlines()
+    listed = "\n  ".join(["kind: List\nitems:\n- " + rest[0], *rest[1:], ""])
+    for where, piece in ((line, text), (line + 1, listed)):
+        result = injected(piece)
+        assert [verb for _, _, verb in result.verbs] == ["injected"]
+        [note] = result.notes
+        assert message in note.message
+        assert note.line == where
