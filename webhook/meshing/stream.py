@@ -116,8 +116,10 @@ def rewrite(file: str, before: int, data: bytes, change: Change, *, with_bodies:
     try:
         whole = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        line = before + data.count(b"\n", 0, error.start) + 1
-        return Rewritten("", problems=[Problem(file, line, "not UTF-8: save the file as UTF-8")])
+        from webhook.yaml.wording import undecodable
+
+        line, column, message = undecodable(error)
+        return Rewritten("", problems=[Problem(file, before + line, message, column)])
     mark = "\ufeff" if whole.startswith("\ufeff") else ""
     text = whole.removeprefix(mark)
     parts = lists.cut(text)

@@ -63,7 +63,14 @@ def test_what_is_not_utf8_stays_as_it_is(file: Path) -> None:
     file.write_bytes(b"\xff\n")
     ((one,), _) = worked(file)
     assert (one.changed, one.text.read()) == (False, b"\xff\n")
-    assert one.problems == [Problem(str(file), 1, "not UTF-8: save the file as UTF-8")]
+    assert one.problems == [Problem(str(file), 1, "not UTF-8: the byte 0xFF stands here: save the file as UTF-8", 1)]
+
+
+def test_a_file_in_utf16_is_told_by_its_name(file: Path) -> None:
+    file.write_text(DEPLOYMENT, encoding="utf-16")
+    ((one,), _) = worked(file)
+    assert not one.changed
+    assert one.problems == [Problem(str(file), 1, "not UTF-8 but UTF-16: save the file as UTF-8")]
 
 
 def test_json_is_one_document_a_line(file: Path) -> None:
