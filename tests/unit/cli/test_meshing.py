@@ -40,7 +40,7 @@ def test_puts_nothing_out_where_one_workload_cannot_be_injected(file: Path, tmp_
     (tmp_path / "z.yaml").write_text(BROKEN)
     result = run("inject", str(tmp_path))
     assert (result.exit_code, result.stdout) == (1, "")
-    assert f"{tmp_path}/z.yaml:2: Deployment web: hostNetwork is enabled" in result.stderr
+    assert f"{tmp_path}/z.yaml:13: Deployment web: hostNetwork is enabled" in result.stderr
 
 
 def test_puts_the_others_out_where_it_is_to_keep_going(file: Path, tmp_path: Path) -> None:
