@@ -86,8 +86,8 @@ def pieces(source: IO[bytes]) -> Iterator[tuple[int, bytes]]:
         limit = LARGEST_LIST if lists.may_be_list(data) else LARGEST
         if len(data) > limit:
             raise TooLarge(before + 1, limit)
-        # As much again, so that a long document is not put together of many blocks.
-        block = source.read(max(_BLOCK, len(data)))
+        # In proportion: a long document is neither put together of very many blocks nor held with as much behind it.
+        block = source.read(max(_BLOCK, len(data) // 4))
         data += block
         is_whole = not block
 
