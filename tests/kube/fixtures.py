@@ -9,6 +9,7 @@ import pytest
 
 from tests import waiting
 from tests.kube.http import FakeApiServer
+from webhook.cluster import live
 from webhook.cluster.live import LiveCluster
 from webhook.kube import watch
 from webhook.kube.api import ApiServer
@@ -43,6 +44,12 @@ def clock() -> Clock:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Back-off in milliseconds."""
     monkeypatch.setattr(watch, "BACKOFF", (0.001, 0.02))
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reads may take their time on a busy machine, but where a test is about the limit."""
+    monkeypatch.setattr(live, "WAIT", 20.0)
 
 
 @pytest.fixture

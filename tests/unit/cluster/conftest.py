@@ -1,3 +1,3 @@
 """The fixtures of a small API server."""
 
-from tests.kube.fixtures import api, clock, cluster, quick, server, until  # noqa: F401
+from tests.kube.fixtures import api, clock, cluster, patient, quick, server, until  # noqa: F401

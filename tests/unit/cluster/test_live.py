@@ -27,12 +27,6 @@ LIMIT = live.WAIT
 LONG = 10.0
 
 
-@pytest.fixture(autouse=True)
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reads may take their time on a busy machine, but where a test is about the limit."""
-    monkeypatch.setattr(live, "WAIT", 2 * LONG)
-
-
 def owned(*owners: ObjectReference) -> dict[str, Any]:
     result = [{"apiVersion": o.api_version, "kind": o.kind, "name": o.name, "uid": o.uid} for o in owners]
     return {"metadata": {"name": "web-1", "namespace": "demo", "ownerReferences": result}}
