@@ -15,7 +15,7 @@ from webhook.kube.objects import Namespace, namespace_of
 from webhook.lint import mistakes
 from webhook.lint.objects import ManifestObject, Manifests, ObjectIdentity, read
 from webhook.manifest.files import Problem
-from webhook.manifest.mistakes import about_tag
+from webhook.manifest.mistakes import about_tag, about_unseen
 from webhook.policy import registry, unknownkinds
 from webhook.policy.routedefaults import with_defaults
 
@@ -174,7 +174,7 @@ def _findings(
     mine = [
         *(mistakes.TAG.at(path[len(checked.at) :], about_tag(tag)) for path, tag in checked.document.tags(checked.at)),
         *(
-            mistakes.UNSEEN.at(path[len(checked.at) :], mistakes.about_unseen(character))
+            mistakes.UNSEEN.at(path[len(checked.at) :], about_unseen(character))
             for path, character in checked.document.unseen(checked.at)
         ),
         *mistakes.find(checked.body, template, is_policy=is_policy),

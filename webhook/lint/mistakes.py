@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -41,14 +40,6 @@ _RULES: Final[Mapping[mistakes.What, Rule]] = {
     "no-container": NO_CONTAINER,
     "not-text": TYPE,
 }
-
-
-def about_unseen(character: str) -> str:
-    """What is said of a character that cannot be seen."""
-    name = unicodedata.name(character, "a control character").lower()
-    return (
-        f"U+{ord(character):04X} ({name}) stands at its begin or end, and is text to YAML: write a space, or remove it"
-    )
 
 
 def find(body: Mapping[str, Any], template: Template | None, *, is_policy: bool) -> Iterator[Finding]:

@@ -238,3 +238,13 @@ def about_tag(tag: str) -> str:
         f"{tag} is a tag that Kubernetes ignores: it takes what follows as it is written; run the program that knows "
         "the tag first, or remove the tag"
     )
+
+
+def about_unseen(character: str) -> str:
+    """What is said of a character that cannot be seen."""
+    import unicodedata
+
+    name = unicodedata.name(character, "a control character").lower()
+    return (
+        f"U+{ord(character):04X} ({name}) stands at its begin or end, and is text to YAML: write a space, or remove it"
+    )

@@ -14,7 +14,7 @@ import orjson
 import yaml
 
 from webhook.findings import templates
-from webhook.findings.finding import render_path
+from webhook.findings.finding import render_path, show
 from webhook.findings.templates import Template
 from webhook.injector.refusal import Refusal
 from webhook.kube.fields import text
@@ -191,6 +191,7 @@ class _Changes:
         self._before = before
         self._text = text
         self._may_have_tags = "!" in text
+        self._is_ascii = text.isascii()
         self._change = change
         self._outcomes: list[Outcome] = []
         self._problems: list[Problem] = []
@@ -209,6 +210,8 @@ class _Changes:
             self._note(part.line(path), f"{path[-1]} stands here twice: the last one counts")
         for path, tag in nodes.foreign_tags(part.node) if self._may_have_tags else ():
             self._note(part.line(path), mistakes.about_tag(tag))
+        for path, character in () if self._is_ascii else nodes.unseen(part.node):
+            self._note(part.line(path), f"{render_path(path)}: {mistakes.about_unseen(character)}")
 
     def _note_mistakes(self, body: JSON, keys: nodes.Path, part: _Part) -> None:
         """Note what Kubernetes will refuse or cannot run of an object."""
@@ -265,8 +268,8 @@ class _Piece(_Changes):
     def _document(self, document: Document) -> list[edit.Edit]:
         part = _Part(document.node, self._before + self._text.count("\n", 0, document.offset))
         if not isinstance(document.value, dict):
-            kind = "a list" if isinstance(document.value, list) else "no object"
-            self._problem(part.line(), f"this document is {kind}: write a Kubernetes object")
+            kind = "a list" if isinstance(document.value, list) else show(document.value)
+            self._problem(part.line(), f"this document is {kind}: write a Kubernetes object, with apiVersion and kind")
             return []
         self._note_text(part, doubled=document.doubled)
         value = self._changed(document.value, part)
@@ -308,6 +311,7 @@ class _List(_Changes):
 
 
 _POD: Final = Template((), "pod")
+_EXAMPLES: Final = {"kind": "Deployment", "apiVersion": "apps/v1"}
 # Items of a List.
 _AT_ONCE: Final = 256
 
@@ -326,7 +330,7 @@ def malformed(body: JSON) -> str:
     for key in ("kind", "apiVersion"):
         value = body.get(key)
         if value is not None and not isinstance(value, str):
-            return f"{key} is {orjson.dumps(value).decode()[:60]}, and must be a text: write a Kubernetes kind"
+            return f"{key} is {show(value)}, and must be a string: write {_EXAMPLES[key]} for example"
     return ""
 
 
