@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 
 import pytest
-import yaml
 
 from bench.status_page import NAMESPACES, PODS, api_server
 from webhook.kube.api import ApiServer
@@ -18,8 +17,8 @@ from webhook.statuspage.mesh_reader import LONGEST, MeshReader
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     """Where the API server of the benchmark listens."""
-    with api_server() as kubeconfig:
-        yield yaml.safe_load(kubeconfig)["clusters"][0]["cluster"]["server"]
+    with api_server() as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 async def there() -> bool:
