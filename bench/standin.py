@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import socketserver
+import sys
 import threading
 from multiprocessing import Queue
 from typing import Any
@@ -51,6 +52,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 class _Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes is no error; print others, as the base class."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def serve_forever(handler: type[Handler], port: Queue[int]) -> None:

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 T = TypeVar("T")
 
 # About how many bytes are decoded at once.
-PART: Final = 1 << 16
+PART: Final = 1 << 14
 _ITEMS: Final = b'"items":['
 _END: Final = b"]}"
 # How an object begins: each of a list begins alike.
