@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import yaml
@@ -57,45 +57,29 @@ def _entry(node: yaml.MappingNode, name: str) -> tuple[yaml.Node, yaml.Node] | N
 def doubles(root: yaml.Node) -> list[Path]:
     """The paths of keys that a mapping has more than once, in the order of the text; aliases are not followed."""
     repeated: list[Path] = []
-    seen: set[int] = set()
-    stack: list[tuple[yaml.Node, Path]] = [(root, ())]
-    while stack:
-        node, path = stack.pop()
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        if isinstance(node, yaml.MappingNode):
-            entries: dict[str, yaml.Node] = {}
-            for key, value in node.value:
-                if not is_merge(key):
-                    name = key_of(key)
-                    if name in entries:
-                        repeated.append((*path, name))
-                    entries[name] = value
-            stack += [(value, (*path, name)) for name, value in reversed(entries.items())]
-        elif isinstance(node, yaml.SequenceNode):
-            stack += [(item, (*path, index)) for index, item in reversed(list(enumerate(node.value)))]
+    for path, node, _ in _walk(root, _effective):
+        names = set()
+        for name in _names(node):
+            if name in names:
+                repeated.append((*path, name))
+            names.add(name)
     return list(dict.fromkeys(repeated))
+
+
+def _names(node: yaml.Node) -> list[str]:
+    """The keys of a mapping, without those that it merges; none of anything else."""
+    pairs = node.value if isinstance(node, yaml.MappingNode) else ()
+    return [key_of(key) for key, _ in pairs if not is_merge(key)]
 
 
 def foreign_tags(root: yaml.Node) -> list[tuple[Path, str]]:
     """The paths of values with a tag that YAML does not define, each with the tag as it is written, in the order of the
     text; aliases are not followed."""
-    tagged: list[tuple[Path, str]] = []
-    seen: set[int] = set()
-    stack: list[tuple[yaml.Node, Path]] = [(root, ())]
-    while stack:
-        node, path = stack.pop()
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        if node.tag not in _DEFINED:
-            tagged.append((path, _written(node.tag)))
-        if isinstance(node, yaml.MappingNode):
-            stack += [(value, path if is_merge(key) else (*path, key_of(key))) for key, value in reversed(node.value)]
-        elif isinstance(node, yaml.SequenceNode):
-            stack += [(item, (*path, index)) for index, item in reversed(list(enumerate(node.value)))]
-    return tagged
+    tagged: dict[int, tuple[Path, str]] = {}
+    for path, node, is_key in _walk(root, _all):
+        if not is_key and node.tag not in _DEFINED:
+            tagged.setdefault(id(node), (path, _written(node.tag)))
+    return list(tagged.values())
 
 
 # What looks like a space or like nothing: no-break and other wide spaces, characters of no width, byte order marks.
@@ -107,30 +91,49 @@ def unseen(root: yaml.Node) -> list[tuple[Path, str]]:
     that character; aliases are not followed."""
     return [
         (path, next(character for character in (node.value[0], node.value[-1]) if character in _UNSEEN))
-        for path, node in _scalars(root)
-        if node.value and (node.value[0] in _UNSEEN or node.value[-1] in _UNSEEN)
+        for path, node, is_key in _walk(root, _all)
+        if isinstance(node, yaml.ScalarNode)
+        and (is_key or not node.style)
+        and node.value
+        and (node.value[0] in _UNSEEN or node.value[-1] in _UNSEEN)
     ]
 
 
-def _scalars(root: yaml.Node) -> Iterator[tuple[Path, yaml.ScalarNode]]:
-    """The keys, and the values without quotes, in the order of the text."""
+# A node with its path, and whether it is a key.
+_Place = tuple[Path, yaml.Node, bool]
+
+
+def _walk(root: yaml.Node, entries: Callable[[yaml.MappingNode, Path], list[_Place]]) -> Iterator[_Place]:
+    """The nodes of a document in the order of the text, a mapping or a list that aliases share only once. `entries`
+    returns those of a mapping."""
     seen: set[int] = set()
-    stack: list[tuple[yaml.Node, Path, bool]] = [(root, (), False)]
+    stack: list[_Place] = [((), root, False)]
     while stack:
-        node, path, is_key = stack.pop()
-        if isinstance(node, yaml.ScalarNode):
-            if not node.style or is_key:
-                yield path, node
-            continue
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
+        path, node, is_key = stack.pop()
+        if isinstance(node, yaml.CollectionNode):
+            if id(node) in seen:
+                continue
+            seen.add(id(node))
+        yield path, node, is_key
         if isinstance(node, yaml.MappingNode):
-            for key, value in reversed(node.value):
-                below = path if is_merge(key) else (*path, key_of(key))
-                stack += [(value, below, False), (key, below, True)]
-        else:
-            stack += [(item, (*path, index), False) for index, item in reversed(list(enumerate(node.value)))]
+            stack += reversed(entries(node, path))
+        elif isinstance(node, yaml.SequenceNode):
+            stack += reversed([((*path, index), item, False) for index, item in enumerate(node.value)])
+
+
+def _all(node: yaml.MappingNode, path: Path) -> list[_Place]:
+    """Each key and value."""
+    places: list[_Place] = []
+    for key, value in node.value:
+        below = path if is_merge(key) else (*path, key_of(key))
+        places += [(below, key, True), (below, value, False)]
+    return places
+
+
+def _effective(node: yaml.MappingNode, path: Path) -> list[_Place]:
+    """The value of each key that takes effect, without what is merged."""
+    values = {key_of(key): value for key, value in node.value if not is_merge(key)}
+    return [((*path, name), value, False) for name, value in values.items()]
 
 
 def _written(tag: str) -> str:
