@@ -62,11 +62,12 @@ def find(group: str, kind: str, body: Mapping[str, Any]) -> Template | None:
         return built_in
     known = _OTHERS.get((group, kind))
     if known is not None:
-        return next((template for template in known if isinstance(_at(body, template.path), dict)), None)
-    return next((template for template in _LIKELY if _is_template(_at(body, template.path))), None)
+        return next((template for template in known if isinstance(at(body, template.path), dict)), None)
+    return next((template for template in _LIKELY if _is_template(at(body, template.path))), None)
 
 
-def _at(body: Any, path: Path) -> Any:
+def at(body: Any, path: Path) -> Any:
+    """What an object has at a path of keys; None where there is nothing."""
     for part in path:
         body = body.get(part) if isinstance(body, dict) else None
     return body
@@ -76,7 +77,7 @@ def _is_template(value: Any) -> bool:
     """Whether something at a likely place is a Pod template: metadata, and a spec with a list of containers."""
     if not isinstance(value, dict) or not isinstance(value.get("metadata"), dict):
         return False
-    containers = _at(value, ("spec", "containers"))
+    containers = at(value, ("spec", "containers"))
     return (
         isinstance(containers, list)
         and bool(containers)

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from webhook.findings.finding import Path, show
 from webhook.findings.templates import Template
+from webhook.findings.templates import at as value_at
 
 What = Literal["not-rendered", "no-container", "not-text"]
 
@@ -107,7 +108,7 @@ def _find(body: Mapping[str, Any], template: Template | None, *, is_policy: bool
     if template is None or not (template.path or body.get("kind") == "Pod"):
         return mistakes
     if template.path:
-        inner = _at(body, template.path)
+        inner = value_at(body, template.path)
         if isinstance(inner, dict):
             mistakes += _placeholders(inner, template.path)
             mistakes += _metadata(inner, template.path)
@@ -186,9 +187,9 @@ def _placeholder(
 
 def _containers(body: Mapping[str, Any], template: Template) -> Iterator[Mistake]:
     """What Kubernetes refuses of a Pod template that is all there: a patch for kustomize has no selector."""
-    whole = template.kind in _SELECTING and isinstance(_at(body, ("spec", "selector")), dict)
+    whole = template.kind in _SELECTING and isinstance(value_at(body, ("spec", "selector")), dict)
     path = (*template.path, "spec")
-    spec = _at(body, path)
+    spec = value_at(body, path)
     if whole and (spec is None or not isinstance(spec, dict)):
         yield Mistake(
             "no-container", path, "the Pod template has no spec: write spec.containers with at least one container"
@@ -224,12 +225,6 @@ def _items(spec: Any, group: str) -> Iterator[tuple[int, dict[str, Any]]]:
 def _entries(metadata: Mapping[str, Any], key: str) -> list[tuple[str, Any]]:
     entries = metadata.get(key)
     return list(entries.items()) if isinstance(entries, dict) else []
-
-
-def _at(body: Any, path: Path) -> Any:
-    for part in path:
-        body = body.get(part) if isinstance(body, dict) else None
-    return body
 
 
 def about_tag(tag: str) -> str:
