@@ -241,5 +241,6 @@ def about_unseen(character: str) -> str:
 
     name = unicodedata.name(character, "a control character").lower()
     return (
-        f"U+{ord(character):04X} ({name}) stands at its begin or end, and is text to YAML: write a space, or remove it"
+        f"U+{ord(character):04X} ({name}) stands at its beginning or end, and is text to YAML: write a space, or "
+        "remove it"
     )

@@ -190,7 +190,7 @@ def test_a_tag_that_yaml_defines_is_none(tmp_path: Path, written: str) -> None:
 def test_a_character_that_cannot_be_seen_is_told(tmp_path: Path, value: str, character: str) -> None:
     ((line, column, rule, message),) = told(tmp_path, TEXT.replace("nginx", value))
     assert (line, column, rule) == (14, 9, "manifest-unseen-character")
-    assert message.startswith(f"{character} stands at its begin or end")
+    assert message.startswith(f"{character} stands at its beginning or end")
 
 
 def test_a_key_that_a_no_break_space_indents_is_told(tmp_path: Path) -> None:
