@@ -106,6 +106,16 @@ def machine() -> str:
     return f"{os.cpu_count()} CPUs, load average {os.getloadavg()[0]:.1f}"
 
 
+def stay_apart(server: Server, *others: int) -> None:
+    """Give the server a CPU to itself, and this process and those with the IDs `others` the rest: what a load takes is
+    not taken from the server then. What they start later stays there too. Without a second CPU, nothing is done."""
+    first, *rest = sorted(os.sched_getaffinity(0))
+    if rest:
+        for process, cpus in ((server.process.pid, {first}), *((other, set(rest)) for other in (os.getpid(), *others))):
+            for thread in Path(f"/proc/{process}/task").iterdir():
+                os.sched_setaffinity(int(thread.name), cpus)
+
+
 @contextmanager
 def prepared(options: argparse.Namespace, names: Sequence[str] = ()) -> Iterator[Setting]:
     """A folder with a certificate (for these DNS names too), trust anchors and the cluster's manifests."""

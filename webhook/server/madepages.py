@@ -6,17 +6,22 @@ import asyncio
 import re
 import time
 import zlib
-from collections.abc import Awaitable, Callable, Hashable, Iterable
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
 from typing import Final
 
 from webhook.statuspage.turns import slices
 
-# Seconds for which a page is shown to all who ask for the same.
+# Seconds for which a page is shown to all who ask for the same, at least and at most. In between, it is shown so many
+# times as long as making it took: on a busy server that takes longer, and is done less often.
 KEPT: Final = 1.0
+LONGEST: Final = 5.0
+_SHOWN: Final = 10
 # Pages that are kept.
 _PAGES: Final = 8
 # Tables repeat themselves: the fastest level makes a twentieth of a page, and a higher one saves little more.
 _LEVEL: Final = 1
+# Characters of a text that are compressed at once.
+_PIECE: Final = 1 << 13
 # zlib's number for gzip's format, and for its largest window.
 _GZIP: Final = 31
 # The weight of an encoding that is not accepted.
@@ -28,6 +33,11 @@ async def packed(pieces: Iterable[str]) -> bytes:
     packer = zlib.compressobj(_LEVEL, wbits=_GZIP)
     parts = [packer.compress("".join(some).encode()) async for some in slices(pieces)]
     return b"".join([*parts, packer.flush()])
+
+
+def pieces_of(text: str) -> Iterator[str]:
+    """A long text, in pieces for `packed`."""
+    return (text[at : at + _PIECE] for at in range(0, len(text), _PIECE))
 
 
 def unpacked(page: bytes) -> bytes:
@@ -48,11 +58,12 @@ def takes_gzip(accepted: Iterable[str]) -> bool:
 
 
 class MadePages:
-    """The pages that were made within the last second, whoever asked for them; each is made once at a time."""
+    """The pages that were made within the last seconds, whoever asked for them; each is made once at a time."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` returns monotonic seconds."""
         self._clock = clock
+        # Each with the time until which it is shown.
         self._pages: dict[Hashable, tuple[float, bytes]] = {}
         self._locks: dict[Hashable, asyncio.Lock] = {}
 
@@ -61,17 +72,18 @@ class MadePages:
         lock = self._locks.setdefault(what, asyncio.Lock())
         try:
             async with lock:
-                at, page = self._pages.get(what, (0.0, b""))
-                if not page or self._clock() - at >= KEPT:
+                until, page = self._pages.get(what, (0.0, b""))
+                began = self._clock()
+                if not page or began >= until:
                     page = await make()
-                    self._keep(what, page)
+                    self._keep(what, page, self._clock() - began)
                 return page
         finally:
             if not lock.locked():
                 self._locks.pop(what, None)
 
-    def _keep(self, what: Hashable, page: bytes) -> None:
+    def _keep(self, what: Hashable, page: bytes, took: float) -> None:
         self._pages.pop(what, None)
-        self._pages[what] = self._clock(), page
+        self._pages[what] = self._clock() + min(max(took * _SHOWN, KEPT), LONGEST), page
         while len(self._pages) > _PAGES:
             del self._pages[next(iter(self._pages))]

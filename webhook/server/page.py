@@ -12,7 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from webhook.server.madepages import MadePages, packed, takes_gzip, unpacked
+from webhook.server.madepages import MadePages, packed, pieces_of, takes_gzip, unpacked
 from webhook.statuspage.access import how_to_see_it, is_allowed
 from webhook.statuspage.document import document
 from webhook.statuspage.mesh_reader import LONGEST, MeshCounts, WorkloadRows
@@ -56,7 +56,7 @@ def add_routes(app: FastAPI, sources: StatusSources) -> None:
         counts, workloads = await _mesh(sources, query, PATIENCE, request)
 
         async def make() -> bytes:
-            return await packed(render.page(document(sources, query, counts, workloads), query))
+            return await packed(render.page(await _facts(sources, query, counts, workloads), query))
 
         return _packed(await made.get(("page", query, _counted(counts, workloads)), make), _HTML, request)
 
@@ -67,9 +67,9 @@ def add_routes(app: FastAPI, sources: StatusSources) -> None:
         counts, workloads = await _mesh(sources, query, LONGEST, request)
 
         async def make() -> bytes:
-            facts = document(sources, query, counts, workloads)
+            facts = await _facts(sources, query, counts, workloads)
             facts["decisions"] = await in_turns(facts["decisions"])
-            return await packed([orjson.dumps(facts, option=_READABLE).decode()])
+            return await packed(pieces_of(orjson.dumps(facts, option=_READABLE).decode()))
 
         return _packed(await made.get(("json", query, _counted(counts, workloads)), make), _JSON, request)
 
@@ -123,6 +123,16 @@ async def _mesh(
     if not query.namespace:
         return await counting, None
     return await asyncio.gather(counting, sources.mesh.workloads(query.namespace, wait, gone))
+
+
+async def _facts(
+    sources: StatusSources, query: PageQuery, counts: MeshCounts | None, workloads: WorkloadRows | None
+) -> dict[str, Any]:
+    """The document, whose decisions are still to be taken one after the other."""
+    facts = document(sources, query, counts, workloads)
+    if (mesh := facts["mesh"]) is not None:
+        mesh["namespaces"] = await in_turns(mesh["namespaces"])
+    return facts
 
 
 def _counted(*parts: MeshCounts | WorkloadRows | None) -> Hashable:

@@ -35,8 +35,8 @@ def document(
     """All sections, in the order in which the page shows them.
 
     `counts` are what was counted of the mesh, None where the server does not count. `workloads` are those of the
-    Namespace that the query opens, None if it opens none. The decisions are those of this moment, as an iterator: they
-    are most of the work, and who takes one after the other can do other work in between.
+    Namespace that the query opens, None if it opens none. The Namespaces of the mesh and the decisions are those of
+    this moment, as iterators: they are most of the work, and who takes them one by one can do other work in between.
     """
     conditions, certificates = sources.conditions(), sources.certificates()
     return {
@@ -141,7 +141,7 @@ def _mesh(
         "problem": counts.problem,
         "countedAt": moment(counts.at),
         **_total(counts.namespaces.values()),
-        "namespaces": [_namespace(name, namespaces.get(name), counts.namespaces.get(name, _NOBODY)) for name in shown],
+        "namespaces": (_namespace(name, namespaces.get(name), counts.namespaces.get(name, _NOBODY)) for name in shown),
         "namespacesKnown": len(names),
         "page": page,
         "pages": pages,

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.kube.fixtures import Clock
-from webhook.server.madepages import KEPT, MadePages, packed, takes_gzip, unpacked
+from webhook.server.madepages import KEPT, LONGEST, MadePages, packed, pieces_of, takes_gzip, unpacked
 from webhook.statuspage.turns import in_turns
 
 
@@ -80,6 +80,31 @@ async def test_those_who_ask_within_a_second_get_the_same_page() -> None:
     assert await pages.get("shop", make) == b"page 1"
     clock.now += KEPT
     assert await pages.get("shop", make) == b"page 2"
+
+
+@pytest.mark.parametrize(
+    ("took", "kept"), [(0.01, KEPT), (0.2, 2.0), (60.0, LONGEST)], ids=["quickly", "slowly", "very slowly"]
+)
+async def test_a_page_that_takes_long_is_shown_longer(took: float, kept: float) -> None:
+    clock, maker = Clock(), Maker()
+
+    async def make() -> bytes:
+        clock.now += took
+        return await maker()
+
+    pages = MadePages(clock)
+    await pages.get("shop", make)
+    clock.now += kept - 0.01
+    assert await pages.get("shop", make) == b"page 1"
+    clock.now += 0.02
+    assert await pages.get("shop", make) == b"page 2"
+
+
+async def test_a_long_text_is_packed_piece_by_piece() -> None:
+    text = "".join(map(str, range(20_000)))
+    assert len(list(pieces_of(text))) > 10
+    assert unpacked(await packed(pieces_of(text))).decode() == text
+    assert list(pieces_of("")) == []
 
 
 async def test_another_question_has_another_page() -> None:

@@ -70,6 +70,8 @@ def counts(
 def facts(mesh: MeshCounts | None = None, opened: WorkloadRows | None = None, query: str = "", **changes: Any) -> JSON:
     """The document of these sources."""
     made = document(sources(**changes), asked(query), mesh, opened)
+    if made["mesh"] is not None:
+        made["mesh"]["namespaces"] = list(made["mesh"]["namespaces"])
     return made | {"decisions": list(made["decisions"])}
 
 

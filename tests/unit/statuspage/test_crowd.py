@@ -17,7 +17,7 @@ from webhook.statuspage.mesh_reader import LONGEST, MeshReader
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     """Where the API server of the benchmark listens."""
-    with api_server() as port:
+    with api_server() as (port, _):
         yield f"http://127.0.0.1:{port}"
 
 
