@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook.kube.listparts import decoded_in_parts
+from webhook.kube.listparts import ListParts
 
 TEXTS = st.text(alphabet='a{}[],:"\\é ', max_size=8) | st.sampled_from(['},{"a":', '"items":[', "]}"])
 VALUES = st.recursive(
@@ -19,31 +19,42 @@ VALUES = st.recursive(
 OBJECTS = st.lists(st.dictionaries(st.sampled_from("abc"), VALUES, max_size=3) | VALUES, max_size=8)
 
 
+def parts_of(body: bytes, size: int, piece: int) -> list[Any]:
+    """The parts of a text that comes in pieces of so many bytes."""
+    made: ListParts[Any] = ListParts(json.loads, size)
+    complete = [part for at in range(0, len(body), piece) for part in made.feed(body[at : at + piece])]
+    return [*complete, made.end()]
+
+
 @given(
     items=OBJECTS,
     size=st.integers(0, 60),
+    piece=st.integers(1, 200),
     separators=st.sampled_from([(",", ":"), (", ", ": ")]),
     order=st.permutations(["metadata", "items", "kind"]),
 )
 def test_the_objects_of_all_parts_are_those_of_the_list(
-    items: list[Any], size: int, separators: tuple[str, str], order: list[str]
+    items: list[Any], size: int, piece: int, separators: tuple[str, str], order: list[str]
 ) -> None:
     whole = {"kind": "List", "metadata": {"continue": "next"}, "items": items}
     body = json.dumps({name: whole[name] for name in order}, separators=separators).encode()
-    parts = list(decoded_in_parts(body, json.loads, size))
+    parts = parts_of(body, size, piece)
     assert [item for part in parts for item in part["items"]] == items
     assert parts[-1]["metadata"] == whole["metadata"]
 
 
-@given(body=st.binary(max_size=60) | st.text(alphabet='{}[],:"items ab1', max_size=60).map(str.encode))
-def test_no_text_is_taken_for_a_list_that_is_none(body: bytes) -> None:
+@given(
+    body=st.binary(max_size=60) | st.text(alphabet='{}[],:"items ab1', max_size=60).map(str.encode),
+    piece=st.integers(1, 80),
+)
+def test_no_text_is_taken_for_a_list_that_is_none(body: bytes, piece: int) -> None:
     text = b'{"items":[{"a":1},{"a":2}' + body
     try:
         whole = json.loads(text)
     except ValueError:
         whole = None
     try:
-        parts = list(decoded_in_parts(text, json.loads, 0))
+        parts = parts_of(text, 0, piece)
     except ValueError:
         parts = None
     assert (parts is None) == (whole is None)

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -167,16 +167,20 @@ class ApiServer:
             # Here, where it counts as a failure of the request.
             return _object(await response.read())
 
-    async def read(
-        self, path: str, query: Mapping[str, str] | None = None, accept: str = OBJECT, *, packed: bool = True
-    ) -> bytes:
-        """As `get`, but returns the response as it came, to be decoded piece by piece.
-
-        Unless `packed`, the API server is asked not to compress it: that takes more of the network, and none of the
-        milliseconds in which a long response is unpacked at once.
-        """
-        async with self._got(path, query, accept, {} if packed else _NOT_PACKED) as response:
+    async def read(self, path: str, query: Mapping[str, str] | None = None, accept: str = OBJECT) -> bytes:
+        """As `get`, but returns the response as it came, to be decoded piece by piece."""
+        async with self._got(path, query, accept) as response:
             return await response.read()
+
+    async def pieces(self, path: str, query: Mapping[str, str], accept: str = OBJECT) -> AsyncGenerator[bytes, None]:
+        """As `read`, but piece by piece, as they come.
+
+        The API server is asked not to compress the response: that takes more of the network, and none of the
+        milliseconds in which a long piece is unpacked at once.
+        """
+        async with self._got(path, query, accept, _NOT_PACKED) as response:
+            while piece := await response.content.readany():
+                yield piece
 
     def _got(
         self, path: str, query: Mapping[str, str] | None, accept: str, headers: Mapping[str, str] = MappingProxyType({})

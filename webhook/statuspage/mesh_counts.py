@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,7 +12,6 @@ import msgspec
 from webhook.injector.decision import INJECT, by_annotation
 from webhook.injector.names import CONTROL_PLANE, PROXY_VERSION, TRUST_ROOT
 from webhook.injector.settings import PREFIX
-from webhook.kube.listparts import decoded_in_parts
 from webhook.kube.objects import Namespace
 
 # Why a Pod that asks for a proxy does not have one is not in its metadata.
@@ -93,10 +92,10 @@ class MeshCounter:
         """How many Pods were counted."""
         return sum(count.pods for count in self.counts.values())
 
-    def add_page(self, body: bytes) -> Iterator[str]:
-        """Count the Pods of a page, some at each step. Returns, at the last step, where the next page begins, "" after
-        the last. Raises `ValueError` if the body is not a page."""
-        for page in decoded_in_parts(body, page_of):
+    def add_parts(self, parts: Iterable[PodPage]) -> Iterator[str]:
+        """Count the Pods of parts of a page, one part at each step. Returns, after the last part, where the next page
+        begins, "" after the last page."""
+        for page in parts:
             for pod in page.items or ():
                 self.add(pod.metadata)
             yield page.metadata.following

@@ -1,6 +1,6 @@
 """Lists the running Pods, when somebody asks, and counts them by Namespace; or judges those of one Namespace.
 
-One list is read at a time, a page after the other, each folded before the next is asked for. What was counted is kept
+One list is read at a time, a page after the other, each folded as it comes. What was counted is kept
 for a few seconds. Pods are never watched.
 """
 
@@ -9,18 +9,23 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import quote
 
+from webhook.diagnosis.check.page import page_of as whole_page_of
 from webhook.kube.errors import WEBHOOK, ApiError, Forbidden, Gone, explain
+from webhook.kube.listparts import ListParts
 from webhook.kube.objects import Namespace
-from webhook.statuspage.mesh_counts import Configured, MeshCounter, NamespaceCount
-from webhook.statuspage.turns import slices
+from webhook.statuspage.mesh_counts import Configured, MeshCounter, NamespaceCount, page_of
+from webhook.statuspage.turns import in_turns
 
 if TYPE_CHECKING:
     from webhook.kube.api import ApiServer
     from webhook.statuspage.workload_rows import WorkloadRow, WorkloadTable
+
+T = TypeVar("T")
 
 # Seconds: how long a result is kept, how long a list may take, and between two looks whether the client is still there.
 KEPT: Final = 10.0
@@ -187,7 +192,7 @@ class MeshReader:
         attempts = 1
         while True:
             try:
-                body = await self._read("/api/v1/pods", query, _METADATA)
+                query["continue"] = await self._fold("/api/v1/pods", query, _METADATA, page_of, counter.add_parts)
             except Gone:
                 # The API server has forgotten the list meanwhile: it is begun anew.
                 if attempts == _ATTEMPTS:
@@ -196,31 +201,31 @@ class MeshReader:
                 query.pop("continue", None)
                 counter.counts.clear()
                 continue
-            query["continue"] = await _last(counter.add_page(body))
-            # It goes before the next one comes.
-            del body
             if not query["continue"]:
                 return
 
     async def _judge(self, namespace: str, table: WorkloadTable, reading: _Reading) -> None:
+        path = f"/api/v1/namespaces/{quote(namespace, safe='')}/pods"
         query = {"limit": str(PAGE), "fieldSelector": _RUNNING}
         while True:
-            body = await self._read(f"/api/v1/namespaces/{quote(namespace, safe='')}/pods", query, _WHOLE)
-            query["continue"] = await _last(table.add_page(body))
-            del body
+            query["continue"] = await self._fold(path, query, _WHOLE, whole_page_of, table.add_parts)
             if not query["continue"]:
                 return
 
-    async def _read(self, path: str, query: Mapping[str, str], accept: str) -> bytes:
-        return await self._api.read(path, query, accept, packed=False)
-
-
-async def _last(steps: Iterable[str]) -> str:
-    """What the last of these steps returns; they are made in slices."""
-    result = ""
-    async for some in slices(steps):
-        result = some[-1]
-    return result
+    async def _fold(
+        self,
+        path: str,
+        query: Mapping[str, str],
+        accept: str,
+        decode: Callable[[bytes], T],
+        fold: Callable[[Iterable[T]], Iterable[str]],
+    ) -> str:
+        """Fold a page, as it comes, in slices. Returns where the next one begins, "" after the last."""
+        parts = ListParts(decode)
+        async with aclosing(self._api.pieces(path, query, accept)) as pieces:
+            async for piece in pieces:
+                await in_turns(fold(parts.feed(piece)))
+        return (await in_turns(fold([parts.end()])))[-1]
 
 
 # As `kube.api` has them, which imports the client: a server with manifests does without it.

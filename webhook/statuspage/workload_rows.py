@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from webhook.diagnosis.check.page import page_of
+from webhook.diagnosis.check.page import Page
 from webhook.diagnosis.dataplane.podstate import PodJudge, PodState
 from webhook.diagnosis.dataplane.survey import likeness
 from webhook.diagnosis.dataplane.workloads import Owner, controller
 from webhook.kube.fields import text
 from webhook.kube.interface import JSON
-from webhook.kube.listparts import decoded_in_parts
 from webhook.kube.objects import Namespace
 
 # How many Pods are remembered that others may be like.
@@ -57,11 +56,11 @@ class WorkloadTable:
         self._rows: dict[Owner, _Row] = {}
         self._judged: dict[object, PodState] = {}
 
-    def add_page(self, body: bytes) -> Iterator[str]:
-        """Judge the Pods of a page, one at each step, which takes up to a millisecond. Returns, at the last step, where
-        the next page begins, "" after the last. Raises `ValueError` if the body is not a page."""
+    def add_parts(self, parts: Iterable[Page]) -> Iterator[str]:
+        """Judge the Pods of parts of a page, one Pod at each step, which takes up to a millisecond. Returns, at the
+        last step, where the next page begins, "" after the last page."""
         following = ""
-        for page in decoded_in_parts(body, page_of):
+        for page in parts:
             following = page.following
             for pod in page.objects():
                 self.add(pod)

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from webhook.kube.listparts import decoded_in_parts
+from webhook.kube.listparts import ListParts
 
 
 def page(items: list[Any]) -> bytes:
@@ -15,9 +15,11 @@ def page(items: list[Any]) -> bytes:
     return orjson.dumps({"kind": "PodList", "metadata": {"continue": "next"}, "items": items})
 
 
-def parts(body: bytes, size: int = 100) -> list[Any]:
-    """The parts of a page."""
-    return list(decoded_in_parts(body, orjson.loads, size))
+def parts(body: bytes, size: int = 100, piece: int = 64) -> list[Any]:
+    """The parts of a page that comes in pieces of so many bytes."""
+    made: ListParts[Any] = ListParts(orjson.loads, size)
+    complete = [part for at in range(0, len(body), piece) for part in made.feed(body[at : at + piece])]
+    return [*complete, made.end()]
 
 
 def test_each_part_is_a_list_of_some_objects() -> None:
@@ -54,3 +56,16 @@ def test_a_short_list_is_one_part(items: list[Any]) -> None:
 def test_what_is_not_json_is_an_error(body: bytes) -> None:
     with pytest.raises(ValueError):
         parts(body)
+
+
+def test_parts_come_as_soon_as_their_objects_are_there() -> None:
+    body = page([{"metadata": {"name": f"web-{number}"}} for number in range(100)])
+    made: ListParts[Any] = ListParts(orjson.loads, 100)
+    assert len(list(made.feed(body[: len(body) // 2]))) > 10
+    assert len(list(made.feed(body[len(body) // 2 :]))) > 10
+    assert len(made.end()["items"]) < 10
+
+
+def test_a_long_text_in_which_no_object_is_found_is_decoded_at_its_end() -> None:
+    body = b'{"kind":"PodList",' + b" " * 200_000 + b'"items": [{"a":1}, {"a":2}]}'
+    assert parts(body, 10, 8_192) == [{"kind": "PodList", "items": [{"a": 1}, {"a": 2}]}]

@@ -4,6 +4,7 @@ import json
 
 from tests.unit.diagnosis.dataplane.plane import judged, meshed, namespace, owned, plain
 from tests.unit.injector.builders import injector
+from webhook.diagnosis.check.page import page_of
 from webhook.diagnosis.dataplane.podstate import REMOVED, UNREACHABLE, PodJudge
 from webhook.injector.decision import DISABLE_PRESENT, HOST_NETWORK, INJECT
 from webhook.review import JSON
@@ -14,7 +15,7 @@ def rows(*pods: JSON) -> tuple[WorkloadRow, ...]:
     """The rows of these Pods of a Namespace that asks for proxies."""
     table = WorkloadTable(PodJudge(injector(), None), namespace())
     body = json.dumps({"metadata": {"continue": "next"}, "items": list(pods)}).encode()
-    assert list(table.add_page(body))[-1] == "next"
+    assert list(table.add_parts([page_of(body)]))[-1] == "next"
     return table.rows()
 
 
