@@ -3,9 +3,9 @@
 The API server is a stand-in, which lists 200 Namespaces and 20,000 Pods as a real one does, 500 at a time. It, the
 readers and the load are on the machine of the server, which has a CPU to itself; the load has precedence on the others.
 What they still take from each other is seen in a control: as many readers of /live, and the same list of Pods, which
-their process throws away. Goals: a page with 200 Namespaces within 50 ms without listing
-any Pods; the list of Pods within 4 s, with at most 15 MiB more resident memory, all of which is given back; and the
-99th percentile of a full admission load at most 10 % higher beside a thousand reloads a minute.
+their process throws away. Goals: a page with 200 Namespaces within 50 ms without listing any Pods; the list of Pods
+within 4 s, with at most 15 MiB more resident memory, all of which is given back; and the 99th percentile of a full
+admission load at most 10 % higher beside a thousand reloads a minute.
 """
 
 from __future__ import annotations

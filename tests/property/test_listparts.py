@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook.kube.listparts import ListParts
+from tests.kube.pieces import parts_of
 
 TEXTS = st.text(alphabet='a{}[],:"\\é ', max_size=8) | st.sampled_from(['},{"a":', '"items":[', "]}"])
 VALUES = st.recursive(
@@ -17,13 +17,6 @@ VALUES = st.recursive(
     max_leaves=12,
 )
 OBJECTS = st.lists(st.dictionaries(st.sampled_from("abc"), VALUES, max_size=3) | VALUES, max_size=8)
-
-
-def parts_of(body: bytes, size: int, piece: int) -> list[Any]:
-    """The parts of a text that comes in pieces of so many bytes."""
-    made: ListParts[Any] = ListParts(json.loads, size)
-    complete = [part for at in range(0, len(body), piece) for part in made.feed(body[at : at + piece])]
-    return [*complete, made.end()]
 
 
 @given(
@@ -38,7 +31,7 @@ def test_the_objects_of_all_parts_are_those_of_the_list(
 ) -> None:
     whole = {"kind": "List", "metadata": {"continue": "next"}, "items": items}
     body = json.dumps({name: whole[name] for name in order}, separators=separators).encode()
-    parts = parts_of(body, size, piece)
+    parts = parts_of(body, json.loads, size, piece)
     assert [item for part in parts for item in part["items"]] == items
     assert parts[-1]["metadata"] == whole["metadata"]
 
@@ -54,7 +47,7 @@ def test_no_text_is_taken_for_a_list_that_is_none(body: bytes, piece: int) -> No
     except ValueError:
         whole = None
     try:
-        parts = parts_of(text, 0, piece)
+        parts = parts_of(text, json.loads, 0, piece)
     except ValueError:
         parts = None
     assert (parts is None) == (whole is None)

@@ -1,5 +1,4 @@
-"""A page of a list, decoded some objects at a time, as it comes: decoding all at once would hold up everything else.
-Pure."""
+"""A page of a list, decoded some objects at a time, as it comes: all at once would hold up everything else. Pure."""
 
 from __future__ import annotations
 

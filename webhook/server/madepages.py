@@ -11,10 +11,11 @@ from typing import Final
 
 from webhook.statuspage.turns import slices
 
-# Seconds for which a page is shown to all who ask for the same, at least and at most. In between, it is shown so many
-# times as long as making it took: on a busy server that takes longer, and is done less often.
+# Seconds for which a page is shown to all who ask for the same, at least and at most.
 KEPT: Final = 1.0
 LONGEST: Final = 5.0
+# Within these it is shown so many times as long as making it took: on a busy server that takes longer, and is done
+# less often.
 _SHOWN: Final = 10
 # Pages that are kept.
 _PAGES: Final = 8

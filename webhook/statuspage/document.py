@@ -35,8 +35,9 @@ def document(
     """All sections, in the order in which the page shows them.
 
     `counts` are what was counted of the mesh, None where the server does not count. `workloads` are those of the
-    Namespace that the query opens, None if it opens none. The Namespaces of the mesh and the decisions are those of
-    this moment, as iterators: they are most of the work, and who takes them one by one can do other work in between.
+    Namespace that the query opens, None if it opens none. The Namespaces of the mesh and the decisions are
+    iterators: they are most of the work, and who takes them one by one can do other work in between. The decisions are
+    those of this moment; while Pods are still being counted, a Namespace may have more of them than the sums say.
     """
     conditions, certificates = sources.conditions(), sources.certificates()
     return {

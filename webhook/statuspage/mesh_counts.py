@@ -93,8 +93,8 @@ class MeshCounter:
         return sum(count.pods for count in self.counts.values())
 
     def add_parts(self, parts: Iterable[PodPage]) -> Iterator[str]:
-        """Count the Pods of parts of a page, one part at each step. Returns, after the last part, where the next page
-        begins, "" after the last page."""
+        """Count the Pods of parts of a page, one part at each step. Returns, at the last step of a page, where the next
+        one begins, "" after the last page."""
         for page in parts:
             for pod in page.items or ():
                 self.add(pod.metadata)

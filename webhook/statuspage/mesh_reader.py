@@ -1,7 +1,7 @@
 """Lists the running Pods, when somebody asks, and counts them by Namespace; or judges those of one Namespace.
 
-One list is read at a time, a page after the other, each folded as it comes. What was counted is kept
-for a few seconds. Pods are never watched.
+One list is read at a time, a page after the other, each folded as it comes. What was counted is kept for a few seconds.
+Pods are never watched.
 """
 
 from __future__ import annotations

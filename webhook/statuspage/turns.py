@@ -16,8 +16,9 @@ T = TypeVar("T")
 
 # Seconds of work before others have their turn.
 _SLICE: Final = 0.0001
-# Others may work so many times as long as a slice took, before the next one.
+# Others may work so many times as long as a slice took, before the next one: a twentieth of the time is for the page.
 _OTHERS: Final = 19
+# Seconds between two looks at whether others work.
 _LOOK: Final = 0.001
 # Seconds: a turn of the loop that is shorter had no other work.
 _IDLE: Final = 0.00005

@@ -58,7 +58,7 @@ class WorkloadTable:
 
     def add_parts(self, parts: Iterable[Page]) -> Iterator[str]:
         """Judge the Pods of parts of a page, one Pod at each step, which takes up to a millisecond. Returns, at the
-        last step, where the next page begins, "" after the last page."""
+        last step of a page, where the next one begins, "" after the last page."""
         following = ""
         for page in parts:
             following = page.following

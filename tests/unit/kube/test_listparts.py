@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
+from tests.kube.pieces import parts_of
 from webhook.kube.listparts import ListParts
 
 
@@ -17,9 +18,7 @@ def page(items: list[Any]) -> bytes:
 
 def parts(body: bytes, size: int = 100, piece: int = 64) -> list[Any]:
     """The parts of a page that comes in pieces of so many bytes."""
-    made: ListParts[Any] = ListParts(orjson.loads, size)
-    complete = [part for at in range(0, len(body), piece) for part in made.feed(body[at : at + piece])]
-    return [*complete, made.end()]
+    return parts_of(body, orjson.loads, size, piece)
 
 
 def test_each_part_is_a_list_of_some_objects() -> None:
