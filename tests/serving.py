@@ -15,6 +15,7 @@ import httpx
 import orjson
 import pytest
 import uvloop
+from starlette.types import ASGIApp
 
 from certs.issue import CertificateAndKey, issue_ca, issue_leaf
 from certs.tls import ServedCertificate
@@ -212,6 +213,16 @@ async def within(seconds: float) -> AsyncIterator[None]:
     """Fail where the block takes longer."""
     async with asyncio.timeout(seconds):
         yield
+
+
+@asynccontextmanager
+async def answering(application: ASGIApp, policy: Policy | None = None) -> AsyncIterator[Server]:
+    """A server of any application, without TLS."""
+    times = Times(shutdown_delay=0, sweep=0.02)
+    server = Server(application, bind(Address("127.0.0.1", 0), "--addr"), policy or Policy(), times)
+    await server.start()
+    yield server
+    await server.stop(1)
 
 
 def request_bytes(body: bytes, path: str = "/", *headers: str, length: int | None = None) -> bytes:

@@ -41,6 +41,8 @@ PLAIN = "application/json"
 OBJECT = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _NOT_PACKED = {"Accept-Encoding": "identity"}
+# Bytes: what has come is taken in pieces that are copied at once in no time.
+_PIECE = 1 << 15
 
 # Timeouts in seconds: for the response headers of a stream, and for the response to a ping.
 OPENING = 30.0
@@ -173,13 +175,13 @@ class ApiServer:
             return await response.read()
 
     async def pieces(self, path: str, query: Mapping[str, str], accept: str = OBJECT) -> AsyncGenerator[bytes, None]:
-        """As `read`, but piece by piece, as they come.
+        """As `read`, but piece by piece, as they come, each of at most `_PIECE` bytes.
 
         The API server is asked not to compress the response: that takes more of the network, and none of the
         milliseconds in which a long piece is unpacked at once.
         """
         async with self._got(path, query, accept, _NOT_PACKED) as response:
-            while piece := await response.content.readany():
+            while piece := await response.content.read(_PIECE):
                 yield piece
 
     def _got(

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
 from typing import Final
 
-from webhook.statuspage.turns import slices
+from webhook.statuspage.turns import Turns
 
 # Seconds for which a page is shown to all who ask for the same, at least and at most.
 KEPT: Final = 1.0
@@ -29,10 +29,10 @@ _GZIP: Final = 31
 _NEVER: Final = re.compile(r"q\s*=\s*0(\.0*)?", re.IGNORECASE)
 
 
-async def packed(pieces: Iterable[str]) -> bytes:
-    """The pieces, joined and compressed by gzip. They are made in slices, between which the event loop has its turn."""
+async def packed(pieces: Iterable[str], turns: Turns) -> bytes:
+    """The pieces, joined and compressed by gzip. They are made in slices."""
     packer = zlib.compressobj(_LEVEL, wbits=_GZIP)
-    parts = [packer.compress("".join(some).encode()) async for some in slices(pieces)]
+    parts = [packer.compress("".join(some).encode()) async for some in turns.slices(pieces)]
     return b"".join([*parts, packer.flush()])
 
 
@@ -70,18 +70,24 @@ class MadePages:
 
     async def get(self, what: Hashable, make: Callable[[], Awaitable[bytes]]) -> bytes:
         """The page that shows `what`: one that was just made, or a new one by `make`, whose error is raised."""
+        if page := self._kept(what):
+            return page
         lock = self._locks.setdefault(what, asyncio.Lock())
         try:
             async with lock:
-                until, page = self._pages.get(what, (0.0, b""))
-                began = self._clock()
-                if not page or began >= until:
+                page = self._kept(what)
+                if not page:
+                    began = self._clock()
                     page = await make()
                     self._keep(what, page, self._clock() - began)
                 return page
         finally:
             if not lock.locked():
                 self._locks.pop(what, None)
+
+    def _kept(self, what: Hashable) -> bytes:
+        until, page = self._pages.get(what, (0.0, b""))
+        return page if self._clock() < until else b""
 
     def _keep(self, what: Hashable, page: bytes, took: float) -> None:
         self._pages.pop(what, None)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from typing import Any, Final
 
 import orjson
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse, Response
+from starlette.datastructures import QueryParams
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from webhook.server.madepages import MadePages, packed, pieces_of, takes_gzip, unpacked
@@ -18,7 +19,6 @@ from webhook.statuspage.document import document
 from webhook.statuspage.mesh_reader import LONGEST, MeshCounts, WorkloadRows
 from webhook.statuspage.query import PageQuery
 from webhook.statuspage.sources import StatusSources
-from webhook.statuspage.turns import in_turns
 
 # Seconds that the page waits for the list of Pods; then it shows what was counted so far. A program waits for all.
 PATIENCE: Final = 1.5
@@ -40,38 +40,20 @@ _PACKED: Final = {**_PLAIN, "Content-Encoding": "gzip"}
 _HTML: Final = "text/html; charset=utf-8"
 _JSON: Final = "application/json"
 _READABLE: Final = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+_NOTHING_ASKED: Final = PageQuery()
 _STATIC: Final = {"status.css": "text/css", "status.js": "text/javascript"}
+
+Make = Callable[[StatusSources, PageQuery, MeshCounts | None, WorkloadRows | None], Awaitable[bytes]]
 
 
 def add_routes(app: FastAPI, sources: StatusSources) -> None:
     """Add the page, its document, style and script, and the manual. Only GET is answered."""
-    app.add_middleware(Guard, sources=sources)
     made = MadePages()
-
-    @app.get("/", response_model=None)
-    async def show(request: Request) -> Response:
-        """The page for people."""
-        render = await _RENDER.get()
-        query = PageQuery.of(request.query_params)
-        counts, workloads = await _mesh(sources, query, PATIENCE, request)
-
-        async def make() -> bytes:
-            return await packed(render.page(await _facts(sources, query, counts, workloads), query))
-
-        return _packed(await made.get(("page", query, _counted(counts, workloads)), make), _HTML, request)
-
-    @app.get("/status.json", response_model=None)
-    async def status_json(request: Request) -> Response:
-        """The same facts for programs."""
-        query = PageQuery.of(request.query_params)
-        counts, workloads = await _mesh(sources, query, LONGEST, request)
-
-        async def make() -> bytes:
-            facts = await _facts(sources, query, counts, workloads)
-            facts["decisions"] = await in_turns(facts["decisions"])
-            return await packed(pieces_of(orjson.dumps(facts, option=_READABLE).decode()))
-
-        return _packed(await made.get(("json", query, _counted(counts, workloads)), make), _JSON, request)
+    often = {
+        "/": PageEndpoint(sources, made, _HTML, PATIENCE, _page),
+        "/status.json": PageEndpoint(sources, made, _JSON, LONGEST, _json),
+    }
+    app.add_middleware(Guard, sources=sources, often=often)
 
     @app.get("/docs/{name}", response_model=None)
     async def manual(name: str) -> Response:
@@ -86,43 +68,79 @@ def add_routes(app: FastAPI, sources: StatusSources) -> None:
         app.add_api_route(f"/{name}", _static(name, media), methods=["GET"], response_model=None)
 
 
-class Guard:
-    """Middleware: the page, and all that belongs to it, is for those alone who may see it."""
+class PageEndpoint:
+    """Shows what is made from the sources, or was made from them a moment ago.
 
-    def __init__(self, app: ASGIApp, sources: StatusSources) -> None:
-        self._app = app
+    It is plain ASGI: many readers load it again and again, beside reviews, and FastAPI's classes and routes would take
+    most of the time of an answer that is there. https://asgi.readthedocs.io/en/latest/specs/www.html
+    """
+
+    def __init__(self, sources: StatusSources, made: MadePages, media: str, wait: float, make: Make) -> None:
+        """A reader waits for the list of Pods for at most `wait` seconds. `media` is the type of what `make` makes."""
         self._sources = sources
+        self._made = made
+        self._media = media
+        self._packed = _raw({**_PACKED, "Content-Type": media})
+        self._plain = _raw({**_PLAIN, "Content-Type": media})
+        self._wait = wait
+        self._make = make
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
-        if scope["type"] == "http" and _is_pages(scope["path"]) and not _allowed(scope):
-            refusal = PlainTextResponse(how_to_see_it(*self._sources.where()), 403, headers=HEADERS)
+        if scope["method"] != "GET":
+            refusal = PlainTextResponse("only GET is answered here\n", 405, headers={**HEADERS, "Allow": "GET"})
             await refusal(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
+            return
+        asked = scope["query_string"]
+        query = PageQuery.of(QueryParams(asked)) if asked else _NOTHING_ASKED
+        counts, workloads = await self._mesh(query, receive)
+
+        async def make() -> bytes:
+            return await self._make(self._sources, query, counts, workloads)
+
+        page = await self._made.get((self._media, query, _counted(counts, workloads)), make)
+        headers = self._packed
+        if not takes_gzip(_values(scope, b"accept-encoding")):
+            headers, page = self._plain, unpacked(page)
+        length = (b"content-length", b"%d" % len(page))
+        await send({"type": "http.response.start", "status": 200, "headers": [*headers, length]})
+        await send({"type": "http.response.body", "body": page})
+
+    async def _mesh(self, query: PageQuery, receive: Receive) -> tuple[MeshCounts | None, WorkloadRows | None]:
+        mesh = self._sources.mesh
+        if mesh is None:
+            return None, None
+
+        async def gone() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+
+        # At the same time: the reader waits once.
+        counting = mesh.counts(self._wait, gone)
+        if not query.namespace:
+            return await counting, None
+        return await asyncio.gather(counting, mesh.workloads(query.namespace, self._wait, gone))
 
 
-def _is_pages(path: str) -> bool:
-    return path in ("/", "/status.json") or path.removeprefix("/") in _STATIC or path.startswith("/docs/")
+def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
-def _allowed(scope: Scope) -> bool:
-    client = scope.get("client")
-    hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
-    return is_allowed(client[0] if client else "", hosts)
+async def _page(
+    sources: StatusSources, query: PageQuery, counts: MeshCounts | None, workloads: WorkloadRows | None
+) -> bytes:
+    """The page for people."""
+    render = await _RENDER.get()
+    return await packed(render.page(await _facts(sources, query, counts, workloads), query), sources.turns)
 
 
-async def _mesh(
-    sources: StatusSources, query: PageQuery, wait: float, request: Request
-) -> tuple[MeshCounts | None, WorkloadRows | None]:
-    if sources.mesh is None:
-        return None, None
-    gone: Callable[[], Awaitable[bool]] = request.is_disconnected
-    # At the same time: the page waits once.
-    counting = sources.mesh.counts(wait, gone)
-    if not query.namespace:
-        return await counting, None
-    return await asyncio.gather(counting, sources.mesh.workloads(query.namespace, wait, gone))
+async def _json(
+    sources: StatusSources, query: PageQuery, counts: MeshCounts | None, workloads: WorkloadRows | None
+) -> bytes:
+    """The same facts for programs."""
+    facts = await _facts(sources, query, counts, workloads)
+    facts["decisions"] = await sources.turns.all_of(facts["decisions"])
+    return await packed(pieces_of(orjson.dumps(facts, option=_READABLE).decode()), sources.turns)
 
 
 async def _facts(
@@ -131,13 +149,44 @@ async def _facts(
     """The document, whose decisions are still to be taken one after the other."""
     facts = document(sources, query, counts, workloads)
     if (mesh := facts["mesh"]) is not None:
-        mesh["namespaces"] = await in_turns(mesh["namespaces"])
+        mesh["namespaces"] = await sources.turns.all_of(mesh["namespaces"])
     return facts
 
 
 def _counted(*parts: MeshCounts | WorkloadRows | None) -> Hashable:
     """Which state of the counts a page shows."""
     return tuple(part and (part.at, part.complete, part.problem) for part in parts)
+
+
+class Guard:
+    """Middleware: the page, and all that belongs to it, is for those alone who may see it. What is loaded often is
+    answered here."""
+
+    def __init__(self, app: ASGIApp, sources: StatusSources, often: Mapping[str, ASGIApp]) -> None:
+        self._app = app
+        self._sources = sources
+        self._often = often
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        path = scope["path"] if scope["type"] == "http" else ""
+        app = self._often.get(path)
+        if (app or _is_pages(path)) and not _allowed(scope):
+            app = PlainTextResponse(how_to_see_it(*self._sources.where()), 403, headers=HEADERS)
+        await (app or self._app)(scope, receive, send)
+
+
+def _is_pages(path: str) -> bool:
+    return path.removeprefix("/") in _STATIC or path.startswith("/docs/")
+
+
+def _allowed(scope: Scope) -> bool:
+    client = scope.get("client")
+    return is_allowed(client[0] if client else "", _values(scope, b"host"))
+
+
+def _values(scope: Scope, header: bytes) -> list[str]:
+    return [value.decode("latin-1") for name, value in scope["headers"] if name == header]
 
 
 class _Later:
@@ -168,10 +217,3 @@ def _static(name: str, media: str) -> Callable[[], Awaitable[Response]]:
 
 def _html(text: str) -> Response:
     return Response(text, media_type=_HTML, headers=HEADERS)
-
-
-def _packed(page: bytes, media: str, request: Request) -> Response:
-    """An answer with a page that is compressed by gzip, for a reader who may not take it so."""
-    if takes_gzip(request.headers.getlist("accept-encoding")):
-        return Response(page, media_type=media, headers=_PACKED)
-    return Response(unpacked(page), media_type=media, headers=_PLAIN)

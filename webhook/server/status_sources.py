@@ -20,6 +20,7 @@ from webhook.statuspage.mesh_counts import Configured
 from webhook.statuspage.mesh_reader import MeshReader
 from webhook.statuspage.sources import CertificateFact, FileFact, StatusSources
 from webhook.statuspage.traffic import Traffic
+from webhook.statuspage.turns import Turns
 
 if TYPE_CHECKING:
     from webhook.kube.objects import Namespace
@@ -46,6 +47,7 @@ def sources_of(
     upkeep: Upkeep | None,
 ) -> StatusSources:
     """What the page is made from. `configuration` is None for a server without values."""
+    turns = Turns()
     return StatusSources(
         replica=options.identity,
         where=lambda: (options.linkerd_namespace, options.identity, parse(options.admin_addr).port),
@@ -62,11 +64,14 @@ def sources_of(
         decisions=decisions,
         flags=_flags(options),
         namespaces=view.namespaces,
-        mesh=_mesh(options, view, configuration),
+        mesh=_mesh(options, view, configuration, turns),
+        turns=turns,
     )
 
 
-def _mesh(options: Options, view: ClusterAccess, configuration: Configuration | None) -> MeshReader | None:
+def _mesh(
+    options: Options, view: ClusterAccess, configuration: Configuration | None, turns: Turns
+) -> MeshReader | None:
     if not options.status_page or view.api is None or configuration is None:
         return None
 
@@ -84,7 +89,7 @@ def _mesh(options: Options, view: ClusterAccess, configuration: Configuration | 
 
         return WorkloadTable(PodJudge(configuration.injector.value, None), namespace)
 
-    return MeshReader(view.api, view.namespaces, configured, table)
+    return MeshReader(view.api, view.namespaces, configured, table, turns=turns)
 
 
 def _certificates(

@@ -10,9 +10,12 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 _LOCALHOST: Final = "localhost"
+# Characters of an address: those of the longest IPv6 address.
+_LONGEST: Final = 45
 # A name or an IPv4 address, or an IPv6 address in brackets; then a port.
 _HOST: Final = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<name>[^\[\]:]+))(?::[0-9]{1,5})?")
 
@@ -33,6 +36,11 @@ def _names_loopback(host: str) -> bool:
 
 def _is_loopback(address: str) -> bool:
     """Whether it is 127.0.0.0/8, ::1, or one of the former written as IPv6."""
+    return len(address) <= _LONGEST and _parsed_is_loopback(address)
+
+
+@lru_cache(maxsize=64)
+def _parsed_is_loopback(address: str) -> bool:
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

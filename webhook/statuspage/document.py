@@ -48,7 +48,7 @@ def document(
         "traffic": {
             "inFlight": sources.in_flight(),
             "webhooks": [
-                {"webhook": webhook, "windows": {name: asdict(window) for name, window in windows.items()}}
+                {"webhook": webhook, "windows": {name: window._asdict() for name, window in windows.items()}}
                 for webhook, windows in sources.traffic.windows().items()
             ],
         },

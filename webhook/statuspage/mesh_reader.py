@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote
 
 from webhook.diagnosis.check.page import page_of as whole_page_of
@@ -19,7 +19,7 @@ from webhook.kube.errors import WEBHOOK, ApiError, Forbidden, Gone, explain
 from webhook.kube.listparts import ListParts
 from webhook.kube.objects import Namespace
 from webhook.statuspage.mesh_counts import Configured, MeshCounter, NamespaceCount, page_of
-from webhook.statuspage.turns import in_turns
+from webhook.statuspage.turns import Turns
 
 if TYPE_CHECKING:
     from webhook.kube.api import ApiServer
@@ -27,10 +27,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Seconds: how long a result is kept, how long a list may take, and between two looks whether the client is still there.
+# Seconds: how long a result is kept, and how long a list may take.
 KEPT: Final = 10.0
 LONGEST: Final = 10.0
-LOOK: Final = 0.1
 
 PAGE: Final = 500
 _ATTEMPTS: Final = 3
@@ -40,7 +39,8 @@ _NO_RIGHT: Final = (
     "may not list Pods: apply what `linkerd-webhook install --status-page` prints, or grant list on pods to "
 )
 
-ClientGone = Callable[[], Awaitable[bool]]
+# Waits until the client has gone.
+ClientGone = Callable[[], Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +97,18 @@ class MeshReader:
         configured: Callable[[], Configured],
         table: Callable[[Namespace], WorkloadTable],
         *,
+        turns: Turns,
         longest: float = LONGEST,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`namespaces` returns those that are known, `configured` what Pods would get now, and `table` an empty table
-        for the workloads of a Namespace. `longest` is how many seconds a list may take."""
+        for the workloads of a Namespace. Pods are counted in `turns`, and `longest` is how many seconds that may take.
+        """
         self._api = api
         self._namespaces = namespaces
         self._configured = configured
         self._table = table
+        self._turns = turns
         self._longest = longest
         self._clock = clock
         self._one_at_a_time = asyncio.Lock()
@@ -116,7 +119,7 @@ class MeshReader:
         """The counts of all Namespaces: what is known after at most `wait` seconds.
 
         A list that was begun goes on after that, for those who ask again; it is given up when `client_gone` returns
-        True and nobody else waits.
+        and nobody else waits.
         """
         if self._counting is None or not self._counting[0].is_fresh(self._clock()):
             counter = MeshCounter(self._namespaces, self._configured())
@@ -173,19 +176,17 @@ class MeshReader:
 
     async def _wait(self, reading: _Reading, wait: float, client_gone: ClientGone) -> None:
         task = reading.task
-        if task is None:
+        if task is None or task.done():
             return
-        until = self._clock() + wait
         reading.waiting += 1
+        leaving = asyncio.create_task(client_gone())
         try:
-            while not task.done() and (left := until - self._clock()) > 0:
-                await asyncio.wait({task}, timeout=min(left, LOOK))
-                if not task.done() and await client_gone():
-                    if reading.waiting == 1:
-                        task.cancel()
-                    return
+            await asyncio.wait({task, leaving}, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
+            if leaving.done() and reading.waiting == 1:
+                task.cancel()
         finally:
             reading.waiting -= 1
+            leaving.cancel()
 
     async def _count(self, counter: MeshCounter, reading: _Reading) -> None:
         query = {"limit": str(PAGE), "fieldSelector": _RUNNING}
@@ -224,8 +225,8 @@ class MeshReader:
         parts = ListParts(decode)
         async with aclosing(self._api.pieces(path, query, accept)) as pieces:
             async for piece in pieces:
-                await in_turns(fold(parts.feed(piece)))
-        return (await in_turns(fold([parts.end()])))[-1]
+                await self._turns.all_of(fold(parts.feed(piece)))
+        return (await self._turns.all_of(fold([parts.end()])))[-1]
 
 
 # As `kube.api` has them, which imports the client: a server with manifests does without it.

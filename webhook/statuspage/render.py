@@ -159,3 +159,8 @@ def left(end: str | None, now: datetime) -> str:
         return "–"
     seconds = (datetime.fromisoformat(end).astimezone(UTC) - now).total_seconds()
     return duration(seconds) if seconds > 0 else "expired"
+
+
+# The module is imported in a thread, when somebody looks: there templates are compiled, which takes some milliseconds.
+_rows()
+_environment().get_template("page.html")

@@ -13,6 +13,7 @@ from webhook.mesh.releases import Detected
 from webhook.statuspage.decisions import DecisionLog
 from webhook.statuspage.mesh_reader import MeshReader
 from webhook.statuspage.traffic import Traffic
+from webhook.statuspage.turns import Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class StatusSources:
 
     `leader` returns the replica that leads, "" for none, or None where this replica looks after no configuration.
     `namespaces` are those that are known; `mesh` counts Pods, None if the server was not started with `--status-page`.
-    `where` is the Namespace, the Pod and the admin port of this replica.
+    `where` is the Namespace, the Pod and the admin port of this replica. Pages are made, and Pods counted, in `turns`.
     """
 
     replica: str
@@ -63,3 +64,4 @@ class StatusSources:
     namespaces: Callable[[], Mapping[str, Namespace]] = dict
     mesh: MeshReader | None = None
     clock: Callable[[], float] = time.time
+    turns: Turns = field(default_factory=Turns)

@@ -7,10 +7,12 @@ difference of two copies.
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from operator import itemgetter
+from typing import Final, NamedTuple
 
 # Seconds between two copies, and the windows in seconds, with their names.
 INTERVAL: Final = 5.0
@@ -39,8 +41,7 @@ class Counts:
         return Counts(buckets, self.refused - earlier.refused, self.errors - earlier.errors)
 
 
-@dataclass(frozen=True, slots=True)
-class WebhookTraffic:
+class WebhookTraffic(NamedTuple):
     """The traffic of one webhook within one window.
 
     `rate` is in requests a second; `p50` and `p99` are in seconds, None where nothing was answered. A quantile beyond
@@ -88,19 +89,22 @@ class Traffic:
     def windows(self) -> Mapping[str, Mapping[str, WebhookTraffic]]:
         """The traffic by webhook and name of the window."""
         now, current = self._clock(), self._read()
+        starts = {name: self._start(now - seconds) for name, seconds in WINDOWS}
         return {
-            webhook: {name: self._window(webhook, counts, now, seconds) for name, seconds in WINDOWS}
+            webhook: {
+                name: self._window(counts, earlier.get(webhook), now - began)
+                for name, (began, earlier) in starts.items()
+            }
             for webhook, counts in current.items()
         }
 
-    def _window(self, webhook: str, counts: Counts, now: float, length: int) -> WebhookTraffic:
-        began, earlier = self._samples[0]
-        for at, sample in self._samples:
-            if at > now - length and at != self._samples[0][0]:
-                break
-            began, earlier = at, sample
-        seconds = max(now - began, 0.001)
-        within = counts.since(earlier.get(webhook))
+    def _start(self, at: float) -> tuple[float, Mapping[str, Counts]]:
+        """The last copy that was made by then, else the first one."""
+        return self._samples[max(0, bisect_right(self._samples, at, key=itemgetter(0)) - 1)]
+
+    def _window(self, counts: Counts, earlier: Counts | None, length: float) -> WebhookTraffic:
+        seconds = max(length, 0.001)
+        within = counts.since(earlier)
         return WebhookTraffic(
             seconds=seconds,
             rate=within.answered / seconds,

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 
 import orjson
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from tests.serving import LogFile, Serving, read_response, request_bytes, review, within
+from tests.serving import LogFile, Serving, answering, read_response, request_bytes, review, within
 from tests.waiting import until
 from webhook.server.connection import Policy
-from webhook.server.listen import Address, bind
-from webhook.server.run import Server, Times
+from webhook.server.run import Server
 
 
 class TestSlowClients:
@@ -170,20 +167,8 @@ class TestHangUps:
         assert site.sample("linkerd_webhook_client_hang_ups_total") == 0
 
 
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
-
 START = "http.response.start"
 BODY = "http.response.body"
-
-
-@asynccontextmanager
-async def answering(application: Application, policy: Policy | None = None) -> AsyncIterator[Server]:
-    """A server of any application, without TLS."""
-    times = Times(shutdown_delay=0, sweep=0.02)
-    server = Server(application, bind(Address("127.0.0.1", 0), "--addr"), policy or Policy(), times)
-    await server.start()
-    yield server
-    await server.stop(1)
 
 
 async def exchange(server: Server, request: bytes = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n") -> bytes:

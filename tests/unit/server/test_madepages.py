@@ -11,7 +11,7 @@ import pytest
 
 from tests.kube.fixtures import Clock
 from webhook.server.madepages import KEPT, LONGEST, MadePages, packed, pieces_of, takes_gzip, unpacked
-from webhook.statuspage.turns import in_turns
+from webhook.statuspage.turns import Turns
 
 
 class Maker:
@@ -45,15 +45,15 @@ async def test_the_pieces_are_joined_and_others_have_their_turn_between_them() -
             await asyncio.sleep(0)
 
     beside = asyncio.create_task(other())
-    page = await packed(pieces())
+    page = await packed(pieces(), Turns())
     await beside
     assert len(turns) > 5
     assert unpacked(page) == gzip.decompress(page) == "ü".encode() * 200
-    assert await in_turns(pieces()) == ["ü"] * 200
+    assert await Turns().all_of(pieces()) == ["ü"] * 200
 
 
 async def test_a_page_of_nothing_can_be_unpacked() -> None:
-    assert unpacked(await packed([])) == b""
+    assert unpacked(await packed([], Turns())) == b""
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ async def test_a_page_that_takes_long_is_shown_longer(took: float, kept: float) 
 async def test_a_long_text_is_packed_piece_by_piece() -> None:
     text = "".join(map(str, range(20_000)))
     assert len(list(pieces_of(text))) > 10
-    assert unpacked(await packed(pieces_of(text))).decode() == text
+    assert unpacked(await packed(pieces_of(text), Turns())).decode() == text
     assert list(pieces_of("")) == []
 
 

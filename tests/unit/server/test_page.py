@@ -9,9 +9,12 @@ from typing import Any, cast
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from certs.tls import ServedCertificate
+from tests.serving import answering
 from tests.unit.statuspage.pages import counts, sources
+from tests.waiting import until
 from webhook.diagnosis.condition import Condition
 from webhook.mesh.releases import choose
 from webhook.server import admin, page
@@ -41,11 +44,15 @@ class SlowMesh:
         return WorkloadRows(namespace, (), False, "", 0.0)
 
 
+def app_of(made: StatusSources) -> FastAPI:
+    """The admin port's application, with a page with these sources."""
+    status = admin.Status(ServedCertificate(), [], lambda: admin.Cache(synced=True), lambda: choose("edge-26.8.3"))
+    return admin.create(status, Metrics(), page=made)
+
+
 def client_of(made: StatusSources, client: str = "127.0.0.1", url: str = "http://localhost:50750") -> httpx.AsyncClient:
     """A browser at this address, of a page with these sources."""
-    status = admin.Status(ServedCertificate(), [], lambda: admin.Cache(synced=True), lambda: choose("edge-26.8.3"))
-    app = admin.create(status, Metrics(), page=made)
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app, client=(client, 40000)), base_url=url)
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app_of(made), client=(client, 40000)), base_url=url)
 
 
 @pytest.fixture
@@ -73,7 +80,8 @@ async def test_everything_of_the_page_is_answered_and_may_load_nothing_from_else
 @pytest.mark.parametrize("path", PAGES)
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "HEAD", "PATCH"])
 async def test_nothing_but_get_is_answered(browser: httpx.AsyncClient, path: str, method: str) -> None:
-    assert (await browser.request(method, path)).status_code == 405
+    response = await browser.request(method, path)
+    assert (response.status_code, response.headers["allow"]) == (405, "GET")
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -127,6 +135,39 @@ async def test_who_ask_for_the_same_within_a_second_share_the_making() -> None:
         for path in ("/", "/status.json"):
             await asyncio.gather(*(client.get(path) for _ in range(5)))
     assert made == 2
+
+
+class LeftAlone:
+    """Lists of Pods whose readers go: how many are waited for, and how many know that their reader has left."""
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        self.left = 0
+
+    async def counts(self, wait: float, client_gone: Any) -> Any:
+        """Nothing, until the reader goes."""
+        self.waiting += 1
+        await client_gone()
+        self.left += 1
+        return counts(complete=False)
+
+    async def workloads(self, namespace: str, wait: float, client_gone: Any) -> WorkloadRows:
+        """As the counts."""
+        await self.counts(wait, client_gone)
+        return WorkloadRows(namespace, (), False, "", 0.0)
+
+
+@pytest.mark.parametrize(("query", "lists"), [("", 1), ("?namespace=shop", 2)])
+async def test_the_lists_of_pods_learn_that_their_reader_goes(query: str, lists: int) -> None:
+    mesh = LeftAlone()
+    async with answering(app_of(replace(sources(), mesh=cast(MeshReader, mesh)))) as server:
+        _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(f"GET /{query} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
+        await until(lambda: mesh.waiting == lists)
+        await asyncio.sleep(0.05)
+        assert mesh.left == 0
+        writer.close()
+        await until(lambda: mesh.left == lists)
 
 
 async def test_a_namespace_is_opened_only_if_it_is_asked_for() -> None:

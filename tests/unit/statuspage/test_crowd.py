@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 
 import pytest
 
-from bench.status_page import NAMESPACES, PODS, api_server
+from bench.status_page import NAMESPACES, PODS, api_server, page
 from webhook.kube.api import ApiServer
 from webhook.kube.client import Configuration
 from webhook.statuspage.mesh_counts import Configured
 from webhook.statuspage.mesh_reader import LONGEST, MeshReader
+from webhook.statuspage.turns import Turns
 
 
 @pytest.fixture(scope="module")
@@ -21,14 +23,16 @@ def url() -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
-async def there() -> bool:
+async def there() -> None:
     """A client that waits."""
-    return False
+    await asyncio.Event().wait()
 
 
 async def test_all_pods_are_counted_in_time(url: str) -> None:
     api = ApiServer(Configuration(host=url))
-    reader = MeshReader(api, dict, lambda: Configured("edge-26.8.3", "1" * 64), lambda _: pytest.fail("not opened"))
+    reader = MeshReader(
+        api, dict, lambda: Configured("edge-26.8.3", "1" * 64), lambda _: pytest.fail("not opened"), turns=Turns()
+    )
     began = time.monotonic()
     counts = await reader.counts(LONGEST, there)
     assert time.monotonic() - began < LONGEST
@@ -40,4 +44,12 @@ async def test_all_pods_are_counted_in_time(url: str) -> None:
     assert sum(count.other_version for count in counts.namespaces.values()) == 0
     assert sum(count.other_anchors for count in counts.namespaces.values()) == meshed
     await reader.close()
+    await api.close()
+
+
+async def test_a_page_of_the_list_comes_in_small_pieces(url: str) -> None:
+    api = ApiServer(Configuration(host=url))
+    pieces = [len(piece) async for piece in api.pieces("/api/v1/pods", {})]
+    assert sum(pieces) == len(page(0))
+    assert max(pieces) <= 32 * 1024
     await api.close()

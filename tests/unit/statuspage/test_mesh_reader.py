@@ -21,20 +21,20 @@ from webhook.kube.objects import Namespace
 from webhook.statuspage import mesh_reader
 from webhook.statuspage.mesh_counts import Configured
 from webhook.statuspage.mesh_reader import KEPT, MeshReader
+from webhook.statuspage.turns import Turns
 from webhook.statuspage.workload_rows import WorkloadTable
 
 PODS = "/api/v1/pods"
 NAMESPACES = {"shop": Namespace("shop", {INJECT: "enabled"}, {})}
 
 
-async def there() -> bool:
+async def there() -> None:
     """A client that waits."""
-    return False
+    await asyncio.Event().wait()
 
 
-async def gone() -> bool:
+async def gone() -> None:
     """A client that went away."""
-    return True
 
 
 def put_pods(server: FakeApiServer, count: int, namespace: str = "shop", **fields: Any) -> None:
@@ -53,6 +53,7 @@ async def reader(api: ApiServer, clock: Clock) -> AsyncIterator[MeshReader]:
         lambda: NAMESPACES,
         lambda: Configured("edge-26.8.3", "aa"),
         lambda namespace: WorkloadTable(PodJudge(injector(), None), namespace),
+        turns=Turns(),
         longest=0.5,
         clock=clock,
     )

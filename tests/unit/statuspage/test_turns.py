@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 
-from webhook.statuspage.turns import in_turns
+from webhook.statuspage.turns import Turns
 
 # Seconds that an item takes, and items: half a second of work, or less.
 ITEM = 0.0002
@@ -14,15 +14,17 @@ ITEMS = 250
 
 
 class Items:
-    """Work for slices; `seconds` is how much was done."""
+    """Work for slices: so many items, each of which takes `each` seconds. `seconds` is how much was done."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: int = ITEMS, each: float = ITEM) -> None:
         self.seconds = 0.0
+        self._count = count
+        self._each = each
 
     def __iter__(self) -> Iterator[int]:
-        for number in range(ITEMS):
+        for number in range(self._count):
             began = time.perf_counter()
-            while time.perf_counter() - began < ITEM:
+            while time.perf_counter() - began < self._each:
                 pass
             self.seconds += time.perf_counter() - began
             yield number
@@ -43,19 +45,38 @@ async def others(stop: asyncio.Event) -> float:
 async def test_a_small_share_of_the_time_goes_into_slices_while_others_work() -> None:
     items, stop = Items(), asyncio.Event()
     beside = asyncio.create_task(others(stop))
-    assert await in_turns(items) == list(range(ITEMS))
+    assert await Turns().all_of(items) == list(range(ITEMS))
     stop.set()
-    assert await beside > 10 * items.seconds
+    assert await beside > 12 * items.seconds
+
+
+async def test_the_share_of_two_is_as_small_as_that_of_one() -> None:
+    first, second, turns, stop = Items(), Items(), Turns(), asyncio.Event()
+    beside = asyncio.create_task(others(stop))
+    await asyncio.gather(turns.all_of(first), turns.all_of(second))
+    stop.set()
+    assert await beside > 12 * (first.seconds + second.seconds)
+
+
+async def test_work_that_comes_in_small_portions_gives_way_as_well() -> None:
+    turns, stop, worked = Turns(), asyncio.Event(), 0.0
+    beside = asyncio.create_task(others(stop))
+    for _ in range(ITEMS * 2):
+        items = Items(1, ITEM / 4)
+        await turns.all_of(items)
+        worked += items.seconds
+    stop.set()
+    assert await beside > 12 * worked
 
 
 async def test_slices_follow_each_other_while_nobody_else_works() -> None:
     items, began = Items(), time.perf_counter()
-    assert await in_turns(items) == list(range(ITEMS))
-    # Else it would be twenty times as long.
+    assert await Turns().all_of(items) == list(range(ITEMS))
+    # Else it would be twenty-five times as long.
     assert time.perf_counter() - began < 8 * items.seconds
 
 
 async def test_two_who_work_in_slices_do_not_hold_up_each_other() -> None:
-    first, second, began = Items(), Items(), time.perf_counter()
-    await asyncio.gather(in_turns(first), in_turns(second))
+    first, second, turns, began = Items(), Items(), Turns(), time.perf_counter()
+    await asyncio.gather(turns.all_of(first), turns.all_of(second))
     assert time.perf_counter() - began < 8 * (first.seconds + second.seconds)
