@@ -21,7 +21,7 @@ from webhook.statuspage.query import PageQuery
 from webhook.statuspage.sources import StatusSources
 
 # Seconds that the page waits for the list of Pods; then it shows what was counted so far. A program waits for all.
-PATIENCE: Final = 1.5
+PATIENCE: Final = 1.0
 
 # The page loads its own style and script, and nothing else; nobody may frame it.
 HEADERS: Final = {

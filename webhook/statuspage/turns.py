@@ -20,6 +20,8 @@ _SLICE: Final = 0.0002
 _OTHERS: Final = 24
 # Seconds: a turn of the loop that is shorter had no other work.
 _IDLE: Final = 0.00005
+# Seconds after which somebody has waited long enough: from then on there is a slice in each turn of the loop.
+_PATIENCE: Final = 0.5
 
 
 class Turns:
@@ -37,7 +39,7 @@ class Turns:
         Do not await anything else between two slices: that would be counted as work.
         """
         some: list[T] = []
-        began = time.perf_counter()
+        first = began = time.perf_counter()
         for item in items:
             some.append(item)
             if self._owed + time.perf_counter() - began >= _SLICE:
@@ -45,7 +47,7 @@ class Turns:
                 some = []
                 # With what the caller has made of them.
                 self._owed += time.perf_counter() - began
-                await self._give_way()
+                await self._give_way(hurried=began - first >= _PATIENCE)
                 began = time.perf_counter()
         if some:
             yield some
@@ -55,9 +57,13 @@ class Turns:
         """The items, as a list, made in slices."""
         return [item async for some in self.slices(items) for item in some]
 
-    async def _give_way(self) -> None:
-        """Let others work: for one turn of the loop if they have little to do, else `_OTHERS` times as long as they had
-        to wait."""
+    async def _give_way(self, hurried: bool) -> None:
+        """Let others work: for one turn of the loop if they have little to do, or if somebody has waited for long, else
+        `_OTHERS` times as long as they had to wait."""
+        if hurried:
+            self._owed = 0.0
+            await asyncio.sleep(0)
+            return
         # Who come here at the same time do so one after the other: else each would take as much as one alone.
         async with self._giving_way:
             owed, self._owed = self._owed, 0.0
