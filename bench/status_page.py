@@ -242,12 +242,12 @@ def read_often(port: int, readers: Readers, stop: Any, done: Queue[int]) -> None
     """Be readers who load a thousand times a minute, each on a connection that stays, as it does behind a forwarded
     port. An answer is not unpacked: that would take the machine from the server and its load."""
     target = client.Target("127.0.0.1", port, None, (("Accept-Encoding", "gzip"),))
-    request, each, loads = target.request("GET", readers.path), 60 * READERS / RELOADS_A_MINUTE, 0
+    request, interval, loads = target.request("GET", readers.path), 60 * READERS / RELOADS_A_MINUTE, 0
 
     async def read(number: int) -> None:
         nonlocal loads
         connection = await target.connect()
-        following = time.monotonic() + each * number / READERS
+        following = time.monotonic() + interval * number / READERS
         while True:
             await asyncio.sleep(following - time.monotonic())
             if stop.is_set():
@@ -256,7 +256,7 @@ def read_often(port: int, readers: Readers, stop: Any, done: Queue[int]) -> None
             if status != 200:
                 raise SystemExit(f"{readers.path}: HTTP {status}")
             loads += 1
-            following += each
+            following += interval
 
     async def all_of_them() -> None:
         lists = asyncio.create_task(_list_often(readers.api)) if readers.api else None

@@ -14,17 +14,17 @@ ITEMS = 40
 
 
 class Items:
-    """Work for slices: so many items, each of which takes `each` seconds. `seconds` is how much was done."""
+    """Work for slices: so many items, which take `item` seconds each. `seconds` is how much was done."""
 
-    def __init__(self, count: int = ITEMS, each: float = ITEM) -> None:
+    def __init__(self, count: int = ITEMS, item: float = ITEM) -> None:
         self.seconds = 0.0
         self._count = count
-        self._each = each
+        self._item = item
 
     def __iter__(self) -> Iterator[int]:
         for number in range(self._count):
             began = time.perf_counter()
-            while time.perf_counter() - began < self._each:
+            while time.perf_counter() - began < self._item:
                 pass
             self.seconds += time.perf_counter() - began
             yield number
