@@ -19,6 +19,7 @@ from webhook.statuspage.document import document
 from webhook.statuspage.mesh_reader import LONGEST, MeshCounts, WorkloadRows
 from webhook.statuspage.query import PageQuery
 from webhook.statuspage.sources import StatusSources
+from webhook.statuspage.turns import Turns
 
 # Seconds that the page waits for the list of Pods; then it shows what was counted so far. A program waits for all.
 PATIENCE: Final = 1.0
@@ -43,7 +44,8 @@ _READABLE: Final = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
 _NOTHING_ASKED: Final = PageQuery()
 _STATIC: Final = {"status.css": "text/css", "status.js": "text/javascript"}
 
-Make = Callable[[StatusSources, PageQuery, MeshCounts | None, WorkloadRows | None], Awaitable[bytes]]
+# Makes a page of the facts, whose decisions are still to be taken one after the other, for a query, in turns.
+Make = Callable[[dict[str, Any], PageQuery, Turns], Awaitable[bytes]]
 
 
 def add_routes(app: FastAPI, sources: StatusSources) -> None:
@@ -96,7 +98,10 @@ class PageEndpoint:
         counts, workloads = await self._mesh(query, receive)
 
         async def make() -> bytes:
-            return await self._make(self._sources, query, counts, workloads)
+            facts = document(self._sources, query, counts, workloads)
+            if (shown := facts["mesh"]) is not None:
+                shown["namespaces"] = await self._sources.turns.all_of(shown["namespaces"])
+            return await self._make(facts, query, self._sources.turns)
 
         page = await self._made.get((self._media, query, _counted(counts, workloads)), make)
         headers = self._packed
@@ -126,31 +131,16 @@ def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
-async def _page(
-    sources: StatusSources, query: PageQuery, counts: MeshCounts | None, workloads: WorkloadRows | None
-) -> bytes:
+async def _page(facts: dict[str, Any], query: PageQuery, turns: Turns) -> bytes:
     """The page for people."""
     render = await _RENDER.get()
-    return await packed(render.page(await _facts(sources, query, counts, workloads), query), sources.turns)
+    return await packed(render.page(facts, query), turns)
 
 
-async def _json(
-    sources: StatusSources, query: PageQuery, counts: MeshCounts | None, workloads: WorkloadRows | None
-) -> bytes:
+async def _json(facts: dict[str, Any], _: PageQuery, turns: Turns) -> bytes:
     """The same facts for programs."""
-    facts = await _facts(sources, query, counts, workloads)
-    facts["decisions"] = await sources.turns.all_of(facts["decisions"])
-    return await packed(pieces_of(orjson.dumps(facts, option=_READABLE).decode()), sources.turns)
-
-
-async def _facts(
-    sources: StatusSources, query: PageQuery, counts: MeshCounts | None, workloads: WorkloadRows | None
-) -> dict[str, Any]:
-    """The document, whose decisions are still to be taken one after the other."""
-    facts = document(sources, query, counts, workloads)
-    if (mesh := facts["mesh"]) is not None:
-        mesh["namespaces"] = await sources.turns.all_of(mesh["namespaces"])
-    return facts
+    facts["decisions"] = await turns.all_of(facts["decisions"])
+    return await packed(pieces_of(orjson.dumps(facts, option=_READABLE).decode()), turns)
 
 
 def _counted(*parts: MeshCounts | WorkloadRows | None) -> Hashable:
