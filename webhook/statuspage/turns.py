@@ -18,6 +18,9 @@ T = TypeVar("T")
 _SLICE: Final = 0.0002
 # Others may work so many times as long as a slice took, before the next one: a 25th of the time is for the page.
 _OTHERS: Final = 24
+# Seconds that others have at most: a slice may take long (an item that cannot be cut, a process that was throttled or
+# stopped), and the page is not to wait for as long as that once more.
+_OTHERS_LONGEST: Final = 0.05
 # Seconds: a turn of the loop that is shorter had no other work.
 _IDLE: Final = 0.00005
 # Seconds after which somebody has waited long enough: from then on there is a slice in each turn of the loop.
@@ -59,7 +62,7 @@ class Turns:
 
     async def _give_way(self, hurried: bool) -> None:
         """Let others work: for one turn of the loop if they have little to do, or if somebody has waited for long, else
-        `_OTHERS` times as long as they had to wait."""
+        `_OTHERS` times as long as they had to wait, and no longer than `_OTHERS_LONGEST`."""
         if hurried:
             self._owed = 0.0
             await asyncio.sleep(0)
@@ -71,4 +74,4 @@ class Turns:
             await asyncio.sleep(0)
             turn = time.perf_counter() - began
             if turn >= _IDLE:
-                await asyncio.sleep(_OTHERS * owed - turn)
+                await asyncio.sleep(min(_OTHERS * owed, _OTHERS_LONGEST) - turn)

@@ -79,6 +79,16 @@ async def test_who_has_waited_for_long_need_not_wait_as_long_for_the_rest() -> N
     assert 2 * items.seconds < await beside < took < 18 * items.seconds
 
 
+async def test_a_slice_that_took_long_is_not_made_up_for_many_times_over() -> None:
+    """A process that was stopped for seconds would else leave its readers without a page for minutes."""
+    items, stop, began = Items(4, 0.1), asyncio.Event(), time.perf_counter()
+    beside = asyncio.create_task(others(stop))
+    await Turns().all_of(items)
+    took = time.perf_counter() - began
+    stop.set()
+    assert 0.1 < await beside < took < 4 * items.seconds
+
+
 async def test_slices_follow_each_other_while_nobody_else_works() -> None:
     items, began = Items(), time.perf_counter()
     assert await Turns().all_of(items) == list(range(ITEMS))
