@@ -126,7 +126,7 @@ def heat_map(title: str, about: str, *rows: Query, unit: str, limit: str, width:
             "colWidth": 0.95,
             "rowHeight": 0.95,
             "showValue": "never",
-            "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},
+            "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []},
             "tooltip": {"mode": "single", "sort": "none"},
         },
         {
