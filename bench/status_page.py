@@ -38,7 +38,7 @@ from bench.memory import settled
 from bench.servers import OURS, Server, Setting, arguments, machine, prepared, running, stay_apart
 from bench.throughput import check, posts
 from webhook.injector.names import CONTROL_PLANE, PROXY_VERSION, TRUST_ROOT
-from webhook.statuspage.mesh_reader import KEPT
+from webhook.statuspage.podlist import KEPT
 
 JSON = dict[str, Any]
 

@@ -18,7 +18,7 @@ from tests.browser.replica import Replica, replica
 from tests.e2e.waiting import until
 from tests.kube.http import FakeApiServer
 from webhook.kube.errors import ApiError
-from webhook.statuspage.mesh_reader import KEPT
+from webhook.statuspage.podlist import KEPT
 
 SOON = 2.0
 # It is loaded before a process's C library, and tells the process another time.

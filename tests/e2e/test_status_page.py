@@ -18,7 +18,7 @@ from tests.e2e.program import Webhook
 from tests.e2e.waiting import until
 from webhook.injector.names import CONTROL_PLANE, PROXY_VERSION, TRUST_ROOT
 from webhook.statuspage.mesh_counts import ASKED
-from webhook.statuspage.mesh_reader import KEPT
+from webhook.statuspage.podlist import KEPT
 
 DISABLED = {INJECT: "disabled"}
 RUNNING = {"phase": "Running"}

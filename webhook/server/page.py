@@ -16,7 +16,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from webhook.server.madepages import MadePages, packed, pieces_of, takes_gzip, unpacked
 from webhook.statuspage.access import how_to_see_it, is_allowed
 from webhook.statuspage.document import document
-from webhook.statuspage.mesh_reader import LONGEST, MeshCounts, WorkloadRows
+from webhook.statuspage.mesh_reader import MeshCounts, WorkloadRows
+from webhook.statuspage.podlist import LONGEST
 from webhook.statuspage.query import PageQuery
 from webhook.statuspage.sources import StatusSources
 from webhook.statuspage.turns import Turns

@@ -100,6 +100,10 @@ class MeshCounter:
                 self.add(pod.metadata)
             yield page.metadata.following
 
+    def clear(self) -> None:
+        """Forget all Pods."""
+        self.counts.clear()
+
     def add(self, pod: PodMetadata) -> None:
         """Count one running Pod."""
         count = self.counts.get(pod.namespace)

@@ -67,6 +67,10 @@ class WorkloadTable:
                 yield following
         yield following
 
+    def clear(self) -> None:
+        """Forget all Pods."""
+        self._rows.clear()
+
     def add(self, pod: JSON) -> None:
         """Judge one Pod, as the API server returns it."""
         owner = owner_of(pod)

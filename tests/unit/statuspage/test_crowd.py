@@ -12,7 +12,8 @@ from bench.status_page import NAMESPACES, PODS, api_server, page
 from webhook.kube.api import ApiServer
 from webhook.kube.client import Configuration
 from webhook.statuspage.mesh_counts import Configured
-from webhook.statuspage.mesh_reader import LONGEST, MeshReader
+from webhook.statuspage.mesh_reader import MeshReader
+from webhook.statuspage.podlist import LONGEST
 from webhook.statuspage.turns import Turns
 
 

@@ -18,9 +18,10 @@ from webhook.injector.names import CONTROL_PLANE
 from webhook.kube.api import ApiServer
 from webhook.kube.errors import ApiError
 from webhook.kube.objects import Namespace
-from webhook.statuspage import mesh_reader
+from webhook.statuspage import podlist
 from webhook.statuspage.mesh_counts import Configured
-from webhook.statuspage.mesh_reader import KEPT, MeshReader
+from webhook.statuspage.mesh_reader import OPEN, MeshReader
+from webhook.statuspage.podlist import KEPT
 from webhook.statuspage.turns import Turns
 from webhook.statuspage.workload_rows import WorkloadTable
 
@@ -64,7 +65,7 @@ async def reader(api: ApiServer, clock: Clock) -> AsyncIterator[MeshReader]:
 async def test_pods_are_counted_by_namespace_and_page(
     server: FakeApiServer, reader: MeshReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mesh_reader, "PAGE", 7)
+    monkeypatch.setattr(podlist, "PAGE", 7)
     put_pods(server, 20)
     put_pods(server, 4, "kitchen")
     counts = await reader.counts(5, there)
@@ -101,7 +102,7 @@ async def test_those_who_ask_at_the_same_time_share_one_list(server: FakeApiServ
 async def test_a_list_that_breaks_off_says_why_and_what_was_counted(
     server: FakeApiServer, reader: MeshReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mesh_reader, "PAGE", 5)
+    monkeypatch.setattr(podlist, "PAGE", 5)
     put_pods(server, 12)
 
     def fail_at_the_third(method: str, path: str) -> Exception | None:
@@ -116,7 +117,7 @@ async def test_a_list_that_breaks_off_says_why_and_what_was_counted(
 async def test_a_list_that_the_api_server_forgets_is_begun_anew_and_counts_no_pod_twice(
     server: FakeApiServer, reader: MeshReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mesh_reader, "PAGE", 5)
+    monkeypatch.setattr(podlist, "PAGE", 5)
     put_pods(server, 12)
 
     def forget_once(method: str, path: str) -> Exception | None:
@@ -198,11 +199,53 @@ async def test_the_api_server_is_asked_not_to_compress_pods(server: FakeApiServe
     assert [request.headers["Accept-Encoding"] for request in server.requests] == ["identity"] * 2
 
 
-async def test_another_namespace_is_read_in_place_of_the_first(server: FakeApiServer, reader: MeshReader) -> None:
+async def test_the_pods_of_one_namespace_are_read_anew_where_the_api_server_forgets_the_list(
+    server: FakeApiServer, reader: MeshReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(podlist, "PAGE", 5)
+    put_pods(server, 12)
+
+    def forget_once(method: str, path: str) -> Exception | None:
+        return ApiError(410, "expired") if len(server.requests) == 2 else None
+
+    server.before = forget_once
+    rows = await reader.workloads("shop", 5, there)
+    assert (rows.complete, sum(row.pods for row in rows.rows)) == (True, 12)
+
+
+async def test_those_who_open_different_namespaces_do_not_take_them_from_each_other(
+    server: FakeApiServer, reader: MeshReader
+) -> None:
     server.put("/api/v1/namespaces/shop/pods/cart-1", plain("cart-1"))
-    await reader.workloads("shop", 5, there)
-    rows = await reader.workloads("kitchen", 5, there)
-    assert (rows.namespace, rows.rows, rows.complete) == ("kitchen", (), True)
+    shop, kitchen = await asyncio.gather(reader.workloads("shop", 5, there), reader.workloads("kitchen", 5, there))
+    assert (shop.complete, [row.workload for row in shop.rows]) == (True, ["Deployment/cart"])
+    assert (kitchen.namespace, kitchen.rows, kitchen.complete) == ("kitchen", (), True)
+    for name in ("shop", "kitchen"):
+        await reader.workloads(name, 5, there)
+    assert len(server.requests) == 2
+
+
+async def test_so_many_namespaces_are_open_at_a_time(server: FakeApiServer, reader: MeshReader) -> None:
+    """And the one that was opened the longest time ago makes room."""
+    for number in range(OPEN):
+        await reader.workloads(f"ns-{number}", 5, there)
+    await reader.workloads("ns-0", 5, there)
+    await reader.workloads("another", 5, there)
+    assert len(server.requests) == OPEN + 1
+    await reader.workloads("ns-0", 5, there)
+    assert len(server.requests) == OPEN + 1
+    await reader.workloads("ns-1", 5, there)
+    assert len(server.requests) == OPEN + 2
+
+
+async def test_who_waits_for_a_namespace_that_makes_room_is_told(server: FakeApiServer, reader: MeshReader) -> None:
+    server.hangs.update(f"/api/v1/namespaces/ns-{number}/pods" for number in range(OPEN + 1))
+    waiting = [asyncio.create_task(reader.workloads(f"ns-{number}", 5, there)) for number in range(OPEN + 1)]
+    assert (await waiting[0]).problem == (
+        "the list of Pods was given up, as 8 other Namespaces were opened after it: load the page again"
+    )
+    # They are read one at a time; whether read or not, each is given up after half a second.
+    assert {(await task).problem for task in waiting[1:]} == {"the API server did not list all Pods within 0.5 s"}
 
 
 async def test_a_name_cannot_become_another_path(server: FakeApiServer, reader: MeshReader) -> None:
