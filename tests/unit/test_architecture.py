@@ -7,6 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "architecture.md").read_text()
+TOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
 
 
 def test_each_room_has_a_row_in_the_table() -> None:
@@ -16,10 +17,13 @@ def test_each_room_has_a_row_in_the_table() -> None:
 
 
 def test_the_floors_are_those_that_are_checked() -> None:
-    (contract,) = [
-        contract
-        for contract in tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-        if contract["type"] == "layers"
-    ]
+    (contract,) = [contract for contract in TOOLS["importlinter"]["contracts"] if contract["type"] == "layers"]
     floors = [layer.replace("webhook.", "") for layer in contract["layers"]]
     assert "\n".join(floors) in PAGE
+
+
+def test_what_the_mutation_tests_name_is_there() -> None:
+    """They would leave out in silence a module that has another name by now, or its tests."""
+    settings = TOOLS["mutmut"]
+    named = [*settings["only_mutate"], *settings["pytest_add_cli_args_test_selection"], *settings["also_copy"]]
+    assert [pattern for pattern in named if not any(ROOT.glob(pattern))] == []

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -21,7 +22,7 @@ from webhook.kube.objects import Namespace
 from webhook.statuspage import podlist
 from webhook.statuspage.mesh_counts import Configured
 from webhook.statuspage.mesh_reader import OPEN, MeshReader
-from webhook.statuspage.podlist import KEPT
+from webhook.statuspage.podlist import KEPT, ClientGone
 from webhook.statuspage.turns import Turns
 from webhook.statuspage.workload_rows import WorkloadTable
 
@@ -70,6 +71,7 @@ async def test_pods_are_counted_by_namespace_and_page(
     put_pods(server, 4, "kitchen")
     counts = await reader.counts(5, there)
     assert (counts.complete, counts.problem) == (True, "")
+    assert abs(counts.at - time.time()) < 60
     assert {name: (count.meshed, count.pods) for name, count in counts.namespaces.items()} == {
         "shop": (10, 20),
         "kitchen": (2, 4),
@@ -164,8 +166,11 @@ async def test_a_list_for_which_nobody_waits_is_given_up_and_begun_anew_for_the_
     server: FakeApiServer, reader: MeshReader
 ) -> None:
     server.hangs.add(PODS)
-    async with asyncio.timeout(2):
-        assert not (await reader.counts(5, gone)).complete
+    counts = await reader.counts(5, gone)
+    assert (counts.complete, counts.problem) == (
+        False,
+        "the list of Pods was given up, as nobody waited for it: load the page again",
+    )
     server.hangs.clear()
     put_pods(server, 2)
     assert (await reader.counts(5, there)).complete
@@ -184,6 +189,39 @@ async def test_a_list_goes_on_while_somebody_else_waits(
     assert "within 0.5 s" in (await other).problem
 
 
+async def test_the_last_who_waits_and_goes_ends_the_list(
+    server: FakeApiServer, reader: MeshReader, until: Until
+) -> None:
+    """However many went before."""
+    server.hangs.add(PODS)
+    end = asyncio.Event()
+    last = asyncio.create_task(reader.counts(5, cast(ClientGone, end.wait)))
+    await until(lambda: server.requests)
+    for _ in range(3):
+        assert (await reader.counts(5, gone)).problem == ""
+    end.set()
+    assert "as nobody waited for it" in (await last).problem
+
+
+async def test_at_the_end_of_the_replica_no_list_goes_on(
+    server: FakeApiServer, reader: MeshReader, until: Until
+) -> None:
+    server.hangs.update((PODS, "/api/v1/namespaces/shop/pods"))
+    waiting = asyncio.gather(reader.counts(5, there), reader.workloads("shop", 5, there))
+    await until(lambda: server.requests)
+    assert len(lists()) == 2
+    await reader.close()
+    assert lists() == []
+    assert {shown.problem for shown in await waiting} == {
+        "the list of Pods was given up, as the replica ends: load the page again"
+    }
+
+
+def lists() -> list[str]:
+    """The tasks that read lists."""
+    return [task.get_name() for task in asyncio.all_tasks() if task.get_name() == "list of Pods for the status page"]
+
+
 async def test_the_pods_of_one_namespace_are_read_whole(server: FakeApiServer, reader: MeshReader) -> None:
     server.put("/api/v1/namespaces/shop/pods/cart-1", plain("cart-1"))
     rows = await reader.workloads("shop", 5, there)
@@ -191,6 +229,23 @@ async def test_the_pods_of_one_namespace_are_read_whole(server: FakeApiServer, r
     [request] = server.requests
     assert request.path == "/api/v1/namespaces/shop/pods"
     assert "PartialObjectMetadata" not in request.accept
+
+
+async def test_what_a_namespace_asks_for_is_the_reason_of_its_pods(server: FakeApiServer, reader: MeshReader) -> None:
+    """A Namespace that is not known asks for nothing."""
+    reasons = []
+    for name in ("shop", "kitchen"):
+        server.put(f"/api/v1/namespaces/{name}/pods/cart-1", plain("cart-1", within=name))
+        [row] = (await reader.workloads(name, 5, there)).rows
+        reasons += [reason.reason for reason in row.reasons]
+    assert reasons == ["webhook_unreachable", "injection_enable_annotation_absent"]
+
+
+async def test_who_opens_a_namespace_waits_as_long_as_was_said(server: FakeApiServer, reader: MeshReader) -> None:
+    server.hangs.add("/api/v1/namespaces/shop/pods")
+    rows = await reader.workloads("shop", 0.01, there)
+    assert (rows.complete, rows.problem) == (False, "")
+    assert abs(rows.at - time.time()) < 60
 
 
 async def test_the_api_server_is_asked_not_to_compress_pods(server: FakeApiServer, reader: MeshReader) -> None:
