@@ -15,6 +15,7 @@ from tests.serving import JSON, LogFile, Serving, Site, read_response, request_b
 from tests.waiting import until
 from webhook.review import AdmissionRequest, Answer, deny
 from webhook.server.admission import BODY_LIMIT
+from webhook.statuspage.decisions import DecisionFilter, DecisionLog
 
 
 class TestAnswers:
@@ -159,7 +160,11 @@ class TestRejections:
         for path in ("/nowhere", "/proxy-injector/", "/docs"):
             response = await site.post(path)
             assert response.status_code == 404
-            assert "/proxy-injector" in response.json()["fix"]
+            assert response.headers["content-type"] == "application/json"
+            assert response.json() == {
+                "error": f"the path {path} does not exist",
+                "fix": "POST to one of /, /proxy-injector, /workload-advisor",
+            }
         assert site.sample("linkerd_webhook_rejected_requests_total", status="404") == 3
 
     @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD", "OPTIONS"])
@@ -469,6 +474,23 @@ class TestLog:
         await site.post()
         [event] = [event for event in await log_file.events() if event["msg"] == "admission"]
         assert event["workload"] == "Deployment/web"
+
+    async def test_decisions_are_kept_for_the_status_page(self, serving: Serving) -> None:
+        """With why an object was refused, and without those of the self-test."""
+        kept = DecisionLog()
+        site = await serving(decisions=kept)
+        site.webhook.respond = lambda _: Answer(
+            decision="injected", workload="Deployment/web", warnings=["w"], message="m"
+        )
+        await site.post()
+        site.webhook.respond = lambda _: deny("no port", reason="invalid")
+        await site.post(body=review(name="db-0", kind={"group": "", "version": "v1", "kind": "Pod"}))
+        site.webhook.respond = lambda _: Answer(decision="answered")
+        await site.post()
+        refused, injected = [decision for _, decision in kept.newest(DecisionFilter())]
+        assert injected[1:] == ("proxy-injector", "emojivoto", "Deployment/web", "injected", "", ["w"], "")
+        assert refused[1:] == ("proxy-injector", "emojivoto", "Pod/db-0", "denied", "invalid", [], "no port")
+        assert abs(injected.time - time.time()) < 60
 
     async def test_the_self_test_s_is_for_who_debugs(self, serving: Serving, log_file: LogFile) -> None:
         """It comes once a minute for ever."""

@@ -52,18 +52,31 @@ def test_a_namespace_that_is_not_known_yet_asks_for_nothing() -> None:
     assert counted(PodMetadata("new")).counts["new"].reasons == {ENABLE_ABSENT: 1}
 
 
-def test_proxies_of_another_version_or_with_other_trust_anchors_are_counted() -> None:
-    current = {PROXY_VERSION: "edge-26.8.3", TRUST_ROOT: "aa"}
-    counter = counted(
-        PodMetadata("shop", current, MESHED),
-        PodMetadata("shop", {**current, PROXY_VERSION: "edge-26.7.1"}, MESHED),
-        PodMetadata("shop", {**current, TRUST_ROOT: "bb"}, MESHED),
+def test_pods_of_the_same_reason_are_counted_together() -> None:
+    assert counted(*[PodMetadata("shop")] * 3).counts["shop"].reasons == {ASKED: 3}
+
+
+CURRENT = {PROXY_VERSION: "edge-26.8.3", TRUST_ROOT: "aa"}
+
+
+@pytest.mark.parametrize(
+    ("annotations", "other"),
+    [
+        (CURRENT, (0, 0)),
+        ({**CURRENT, PROXY_VERSION: "edge-26.7.1"}, (1, 0)),
+        ({**CURRENT, TRUST_ROOT: "bb"}, (0, 1)),
         # A line that does not write them, or a Pod that asks for a version of its own.
-        PodMetadata("shop", {PROXY_VERSION: "edge-26.8.3"}, MESHED),
-        PodMetadata("shop", {**current, PROXY_VERSION: "dev", "config.linkerd.io/proxy-version": "dev"}, MESHED),
-    )
-    count = counter.counts["shop"]
-    assert (count.meshed, count.other_version, count.other_anchors) == (5, 1, 1)
+        ({PROXY_VERSION: "edge-26.8.3"}, (0, 0)),
+        ({}, (0, 0)),
+        ({**CURRENT, PROXY_VERSION: "dev", "config.linkerd.io/proxy-version": "dev"}, (0, 0)),
+        ({**CURRENT, "config.linkerd.io/proxy-version": "dev"}, (1, 0)),
+    ],
+)
+def test_proxies_of_another_version_or_with_other_trust_anchors_are_counted(
+    annotations: dict[str, str], other: tuple[int, int]
+) -> None:
+    count = counted(PodMetadata("shop", annotations, MESHED)).counts["shop"]
+    assert (count.meshed, count.other_version, count.other_anchors) == (1, *other)
 
 
 def test_a_page_is_decoded_with_what_counts_alone() -> None:

@@ -13,6 +13,7 @@ def test_a_link_keeps_what_is_asked_for_and_changes_one_thing() -> None:
     query = PageQuery.of({"namespace": "shop", "decision": "skipped", "refresh": "10"})
     assert query.link(decision="") == "?namespace=shop&refresh=10"
     assert query.link(page=2) == "?namespace=shop&decision=skipped&page=2&refresh=10"
+    assert PageQuery(page=2).link(decision="skipped") == "?decision=skipped&page=2"
     assert PageQuery().link() == "?"
 
 
