@@ -42,4 +42,4 @@ def test_anything_else_is_left_to_the_engine(pattern: str) -> None:
 def test_no_pattern_takes_long_to_be_found_out(pattern: str) -> None:
     began = time.process_time()
     assert not is_plain(pattern)
-    assert time.process_time() - began < 1
+    assert time.process_time() - began < 0.1

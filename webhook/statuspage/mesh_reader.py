@@ -4,6 +4,7 @@ are opened. Pods are listed when somebody asks, and what was made of a list is k
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -109,5 +110,6 @@ class MeshReader:
 
     async def close(self) -> None:
         """Give up what is being read."""
-        for pods, _ in (*filter(None, [self._counted]), *self._opened.values()):
-            await pods.close()
+        begun = [pods for pods, _ in (*filter(None, [self._counted]), *self._opened.values())]
+        # All at the same time: else the next one would begin when the first one ends.
+        await asyncio.gather(*(pods.close() for pods in begun))

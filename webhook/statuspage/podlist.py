@@ -62,33 +62,31 @@ class PodLists:
 
     def __init__(self, api: ApiServer, turns: Turns, longest: float, clock: Callable[[], float]) -> None:
         """Pods are folded in `turns`, and a list is given up after `longest` seconds."""
-        self.clock = clock
         self._api = api
         self._turns = turns
         self._longest = longest
+        self._clock = clock
         self._one_at_a_time = asyncio.Lock()
 
     def begin(self, request: Request[T], fold: Fold[T]) -> PodList:
         """A list that is being read from now on."""
-        made = PodList(self.clock)
-        made.task = asyncio.create_task(self._run(made, request, fold), name="list of Pods for the status page")
-        return made
+        return PodList(lambda pods: self._run(pods, request, fold), self._clock)
 
-    async def _run(self, made: PodList, request: Request[T], fold: Fold[T]) -> None:
+    async def _run(self, pods: PodList, request: Request[T], fold: Fold[T]) -> None:
         try:
             async with asyncio.timeout(self._longest), self._one_at_a_time:
                 await self._read(request, fold)
-            made.complete = True
+            pods.complete = True
         except Forbidden as error:
-            made.problem = f"{_NO_RIGHT}{error.user or WEBHOOK}"
+            pods.problem = f"{_NO_RIGHT}{error.user or WEBHOOK}"
         except ApiError as error:
-            made.problem = f"the list of Pods broke off: {explain(error, _GRANT)}"
+            pods.problem = f"the list of Pods broke off: {explain(error, _GRANT)}"
         except TimeoutError:
-            made.problem = f"the API server did not list all Pods within {self._longest:g} s"
+            pods.problem = f"the API server did not list all Pods within {self._longest:g} s"
         except ValueError as error:
-            made.problem = f"the API server's answer is not a list of Pods: {error}"
+            pods.problem = f"the API server's answer is not a list of Pods: {error}"
         finally:
-            made.ended = self.clock()
+            pods.ended = self._clock()
 
     async def _read(self, request: Request[T], fold: Fold[T]) -> None:
         query = {"limit": str(PAGE), "fieldSelector": _RUNNING}
@@ -123,32 +121,32 @@ class PodList:
     begun, in seconds since 1970.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, run: Callable[[PodList], Coroutine[Any, Any, None]], clock: Callable[[], float]) -> None:
+        """`run` reads it, and sets `complete` or `problem`, and `ended`, the time of `clock` at its end."""
         self.at = time.time()
         self.complete = False
         self.problem = ""
         self.ended = 0.0
-        self.task: asyncio.Task[None] | None = None
         self._clock = clock
-        self._given_up = False
         self._waiting = 0
+        self._task = asyncio.create_task(run(self), name="list of Pods for the status page")
 
     @property
     def is_fresh(self) -> bool:
         """Whether it goes on, or ended a moment ago. One that was given up is not."""
-        if self.task is None or self._given_up:
+        if self._task.cancelling() or self._task.cancelled():
             return False
-        return not self.task.done() or self._clock() - self.ended < KEPT
+        return not self._task.done() or self._clock() - self.ended < KEPT
 
     async def wait(self, seconds: float, client_gone: ClientGone) -> None:
         """Wait for its end, for at most so many seconds. It goes on after that, for those who ask again; it is given up
         when `client_gone` returns and nobody else waits."""
-        if self.task is None or self.task.done():
+        if self._task.done():
             return
         self._waiting += 1
         leaving = asyncio.create_task(client_gone())
         try:
-            await asyncio.wait({self.task, leaving}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({self._task, leaving}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
             if leaving.done() and self._waiting == 1:
                 self.give_up("nobody waited for it")
         finally:
@@ -156,14 +154,12 @@ class PodList:
             leaving.cancel()
 
     def give_up(self, why: str) -> None:
-        """Read no more of it, unless it is read."""
-        if self.task is not None and not self.task.done():
-            self._given_up = True
+        """Stop to read it, if that still goes on; `why` completes the sentence that the page shows."""
+        if not self._task.done():
             self.problem = f"the list of Pods was given up, as {why}: load the page again"
-            self.task.cancel()
+            self._task.cancel()
 
     async def close(self) -> None:
         """Give it up, and wait for its end."""
         self.give_up("the replica ends")
-        if self.task is not None:
-            await asyncio.gather(self.task, return_exceptions=True)
+        await asyncio.gather(self._task, return_exceptions=True)

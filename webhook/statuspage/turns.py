@@ -18,8 +18,8 @@ T = TypeVar("T")
 _SLICE: Final = 0.0002
 # Others may work so many times as long as a slice took, before the next one: a 25th of the time is for the page.
 _OTHERS: Final = 24
-# Seconds that others have at most: a slice may take long (an item that cannot be cut, a process that was throttled or
-# stopped), and the page is not to wait for as long as that once more.
+# Seconds that others have at most: a slice may take long, as an item cannot be cut or the process is stopped meanwhile,
+# and the page would then wait for twenty-four times as long.
 _OTHERS_LONGEST: Final = 0.05
 # Seconds: a turn of the loop that is shorter had no other work.
 _IDLE: Final = 0.00005

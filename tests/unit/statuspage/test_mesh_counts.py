@@ -59,24 +59,30 @@ def test_pods_of_the_same_reason_are_counted_together() -> None:
 CURRENT = {PROXY_VERSION: "edge-26.8.3", TRUST_ROOT: "aa"}
 
 
-@pytest.mark.parametrize(
-    ("annotations", "other"),
-    [
-        (CURRENT, (0, 0)),
-        ({**CURRENT, PROXY_VERSION: "edge-26.7.1"}, (1, 0)),
-        ({**CURRENT, TRUST_ROOT: "bb"}, (0, 1)),
-        # A line that does not write them, or a Pod that asks for a version of its own.
-        ({PROXY_VERSION: "edge-26.8.3"}, (0, 0)),
-        ({}, (0, 0)),
-        ({**CURRENT, PROXY_VERSION: "dev", "config.linkerd.io/proxy-version": "dev"}, (0, 0)),
-        ({**CURRENT, "config.linkerd.io/proxy-version": "dev"}, (1, 0)),
-    ],
-)
-def test_proxies_of_another_version_or_with_other_trust_anchors_are_counted(
+# What proxies have, and whether that is another version and other trust anchors than configured.
+PROXIES = [
+    (CURRENT, (0, 0)),
+    ({**CURRENT, PROXY_VERSION: "edge-26.7.1"}, (1, 0)),
+    ({**CURRENT, TRUST_ROOT: "bb"}, (0, 1)),
+    # A line that does not write them, or a Pod that asks for a version of its own.
+    ({PROXY_VERSION: "edge-26.8.3"}, (0, 0)),
+    ({}, (0, 0)),
+    ({**CURRENT, PROXY_VERSION: "dev", "config.linkerd.io/proxy-version": "dev"}, (0, 0)),
+    ({**CURRENT, "config.linkerd.io/proxy-version": "dev"}, (1, 0)),
+]
+
+
+@pytest.mark.parametrize(("annotations", "other"), PROXIES)
+def test_a_proxy_of_another_version_or_with_other_trust_anchors_is_told(
     annotations: dict[str, str], other: tuple[int, int]
 ) -> None:
     count = counted(PodMetadata("shop", annotations, MESHED)).counts["shop"]
     assert (count.meshed, count.other_version, count.other_anchors) == (1, *other)
+
+
+def test_proxies_of_another_version_or_with_other_trust_anchors_are_counted() -> None:
+    count = counted(*(PodMetadata("shop", annotations, MESHED) for annotations, _ in PROXIES)).counts["shop"]
+    assert (count.meshed, count.other_version, count.other_anchors) == (7, 2, 1)
 
 
 def test_a_page_is_decoded_with_what_counts_alone() -> None:

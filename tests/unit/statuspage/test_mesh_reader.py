@@ -47,6 +47,11 @@ def put_pods(server: FakeApiServer, count: int, namespace: str = "shop", **field
         server.put(f"/api/v1/namespaces/{namespace}/pods/{namespace}-{number:04}", body)
 
 
+def fail_at(number: int, error: ApiError, server: FakeApiServer) -> None:
+    """Answer one request with an error."""
+    server.before = lambda method, path: error if len(server.requests) == number else None
+
+
 @pytest.fixture
 async def reader(api: ApiServer, clock: Clock) -> AsyncIterator[MeshReader]:
     """A reader that gives up after half a second."""
@@ -106,11 +111,7 @@ async def test_a_list_that_breaks_off_says_why_and_what_was_counted(
 ) -> None:
     monkeypatch.setattr(podlist, "PAGE", 5)
     put_pods(server, 12)
-
-    def fail_at_the_third(method: str, path: str) -> Exception | None:
-        return ApiError(500, "etcd is away") if len(server.requests) > 2 else None
-
-    server.before = fail_at_the_third
+    fail_at(3, ApiError(500, "etcd is away"), server)
     counts = await reader.counts(5, there)
     assert (counts.complete, counts.namespaces["shop"].pods) == (False, 10)
     assert "etcd is away" in counts.problem
@@ -121,11 +122,7 @@ async def test_a_list_that_the_api_server_forgets_is_begun_anew_and_counts_no_po
 ) -> None:
     monkeypatch.setattr(podlist, "PAGE", 5)
     put_pods(server, 12)
-
-    def forget_once(method: str, path: str) -> Exception | None:
-        return ApiError(410, "expired") if len(server.requests) == 2 else None
-
-    server.before = forget_once
+    fail_at(2, ApiError(410, "expired"), server)
     counts = await reader.counts(5, there)
     assert (counts.complete, counts.namespaces["shop"].pods) == (True, 12)
 
@@ -259,11 +256,7 @@ async def test_the_pods_of_one_namespace_are_read_anew_where_the_api_server_forg
 ) -> None:
     monkeypatch.setattr(podlist, "PAGE", 5)
     put_pods(server, 12)
-
-    def forget_once(method: str, path: str) -> Exception | None:
-        return ApiError(410, "expired") if len(server.requests) == 2 else None
-
-    server.before = forget_once
+    fail_at(2, ApiError(410, "expired"), server)
     rows = await reader.workloads("shop", 5, there)
     assert (rows.complete, sum(row.pods for row in rows.rows)) == (True, 12)
 
